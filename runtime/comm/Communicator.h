@@ -1,0 +1,50 @@
+//===- Communicator.h - Collectives between the ranks of a job --*- C++ -*-===//
+//
+// Equivalent to MPI_Comm / ncclComm_t. Every rank issues the same collectives
+// in the same order. Sums are formed in rank order, so that every rank gets
+// the same bits and a run can be repeated bit for bit.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_COMM_COMMUNICATOR_H
+#define PFC_RUNTIME_COMM_COMMUNICATOR_H
+
+#include "runtime/device/Device.h"
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+namespace pfc::rt {
+
+class Communicator {
+public:
+  virtual ~Communicator() = default;
+
+  virtual int rank() const = 0;
+  virtual int worldSize() const = 0;
+  /// Ranks of this job on this machine; threads are divided among them.
+  virtual int localRanks() const = 0;
+
+  /// target = element-wise sum over ranks of source; may alias.
+  virtual void allReduceSum(BufferView source, BufferView target) = 0;
+  /// target = concatenation of the ranks' sources along dimension 0.
+  virtual void allGather(BufferView source, BufferView target) = 0;
+  /// target = this rank's slice, along dimension 0, of the sum of sources.
+  virtual void reduceScatterSum(BufferView source, BufferView target) = 0;
+  virtual void broadcast(void *bytes, size_t size, int root) = 0;
+  virtual void barrier() = 0;
+
+  /// Ends the whole job, every rank, with a message and a non-zero status.
+  [[noreturn]] virtual void abort(const std::string &why) = 0;
+};
+
+/// A job of one process.
+std::unique_ptr<Communicator> makeSelfCommunicator();
+
+/// Joins the job this process was started in (mpirun, srun); a process started
+/// alone is a job of one. Opens libpfc_comm_mpi.so only when there is a job.
+std::unique_ptr<Communicator> openCommunicator();
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_COMM_COMMUNICATOR_H

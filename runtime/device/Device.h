@@ -1,0 +1,96 @@
+//===- Device.h - What executes a rank's instructions -----------*- C++ -*-===//
+//
+// A device is a plug-in (libpfc_device_<name>.so) that owns a rank's arena and
+// turns plan instructions into tasks. Work has three stages, as in a plan's
+// life: *prepare* (a task is made: shapes checked against libraries, kernels
+// looked up, workspaces sized), *initialize* (the arena is filled), *execute*
+// (only enqueues; allocates nothing).
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_DEVICE_DEVICE_H
+#define PFC_RUNTIME_DEVICE_DEVICE_H
+
+#include "runtime/plan/plan_generated.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace pfc::rt {
+
+/// A buffer of the arena, resolved: address, element type, shape.
+struct BufferView {
+  std::byte *data = nullptr;
+  plan::fb::DType dtype = plan::fb::DType_F32;
+  std::vector<int64_t> shape;
+
+  int64_t elements() const {
+    int64_t n = 1;
+    for (int64_t extent : shape)
+      n *= extent;
+    return n;
+  }
+};
+
+/// One prepared instruction.
+class Task {
+public:
+  virtual ~Task() = default;
+  /// Enqueues the work; may throw Error.
+  virtual void execute() = 0;
+};
+
+class Device {
+public:
+  virtual ~Device() = default;
+
+  /// One line for people: "cpu: AMD EPYC …, 2 threads, avx512_bf16".
+  virtual std::string describe() const = 0;
+
+  /// Whether the machine has a feature a variant requires ("amx_bf16").
+  virtual bool supports(const std::string &feature) const = 0;
+
+  /// The rank's arena: zero-filled, 64-byte aligned, device-resident. Called
+  /// once; the device keeps it until it is destroyed.
+  virtual std::byte *allocateArena(uint64_t bytes) = 0;
+
+  /// Compiles the variant's kernels for the chip found.
+  virtual void loadKernels(const plan::fb::Variant &variant) = 0;
+
+  virtual std::unique_ptr<Task> makeLaunch(const plan::fb::Launch &op,
+                                           std::vector<BufferView> args) = 0;
+  virtual std::unique_ptr<Task> makeMatmul(const plan::fb::Matmul &op,
+                                           BufferView lhs, BufferView rhs,
+                                           BufferView out) = 0;
+  virtual std::unique_ptr<Task> makeConv(const plan::fb::Conv &op,
+                                         BufferView lhs, BufferView rhs,
+                                         BufferView result) = 0;
+  virtual std::unique_ptr<Task> makeCopy(BufferView source,
+                                         BufferView target) = 0;
+
+  /// Host memory <-> arena; returns when done.
+  virtual void upload(const void *host, BufferView target) = 0;
+  virtual void download(BufferView source, void *host) = 0;
+
+  /// Waits until everything enqueued has finished.
+  virtual void synchronize() = 0;
+};
+
+/// How many worker threads a device may use.
+struct DeviceOptions {
+  int threads = 0; ///< 0: all processors of the machine / ranks on it
+};
+
+/// Opens the plug-in for `name` ("cpu"); throws an Error that says what is
+/// missing.
+std::unique_ptr<Device> openDevice(const std::string &name,
+                                   const DeviceOptions &options);
+
+/// The symbol every plug-in exports: extern "C" Device *pfc_create_device(...)
+using CreateDeviceFunction = Device *(const DeviceOptions *);
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_DEVICE_DEVICE_H

@@ -1,0 +1,65 @@
+//===- Executor.h - Runs a plan's programs on one rank ----------*- C++ -*-===//
+//
+// prepare (constructor) -> initialize (state) -> execute (run). Knows plans;
+// knows nothing of faces, epochs or learning rates.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_EXEC_EXECUTOR_H
+#define PFC_RUNTIME_EXEC_EXECUTOR_H
+
+#include "runtime/comm/Communicator.h"
+#include "runtime/device/Device.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace pfc::rt {
+
+/// The first variant of the plan that `device` supports; `precision` ("fp32",
+/// "bf16" or "auto") narrows the choice.
+const plan::fb::Variant &chooseVariant(const plan::fb::Plan &plan,
+                                       const Device &device,
+                                       const std::string &precision);
+
+class Executor {
+public:
+  /// Allocates the arena, builds the kernels and prepares every instruction.
+  /// `plan` (validated) must outlive the executor.
+  Executor(const plan::fb::Plan &plan, const plan::fb::Variant &variant,
+           Device &device, Communicator &communicator);
+  ~Executor();
+
+  /// Fills every variable from its initializer: a function of (seed, name,
+  /// global index), the same at any world size.
+  void initializeState(uint64_t seed);
+
+  /// Writes the input `name` of `program` from host memory; sizes must match.
+  void setInput(const std::string &program, const std::string &name,
+                const void *data, size_t bytes);
+
+  /// Executes `program` once, to completion. A failure names the instruction,
+  /// its location in the spec, and the rank.
+  void run(const std::string &program);
+
+  /// Copies the output `name` of `program` to the host, as floats.
+  std::vector<float> output(const std::string &program,
+                            const std::string &name) const;
+
+  /// Shape of an input or output of `program`.
+  std::vector<int64_t> shapeOf(const std::string &program,
+                               const std::string &name) const;
+
+  /// Local (this rank's) contents of a variable, and back.
+  std::vector<std::byte> readVariable(const std::string &name) const;
+  void writeVariable(const std::string &name, const void *data, size_t bytes);
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl;
+};
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_EXEC_EXECUTOR_H
