@@ -12,11 +12,11 @@ DynamicLibrary DynamicLibrary::open(const std::string &name) {
   std::filesystem::path self =
       std::filesystem::read_symlink("/proc/self/exe", ignored);
   std::filesystem::path beside = self.parent_path() / name;
-  if (std::filesystem::exists(beside, ignored))
+  if (std::filesystem::exists(beside, ignored)) {
     if (void *handle = dlopen(beside.c_str(), RTLD_NOW | RTLD_LOCAL))
       return DynamicLibrary(name, handle);
-    else
-      fail("cannot open the plug-in {}: {}", beside.string(), dlerror());
+    fail("cannot open the plug-in {}: {}", beside.string(), dlerror());
+  }
   if (void *handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL))
     return DynamicLibrary(name, handle);
   fail("cannot find the plug-in {} (looked beside {} and in the system's "

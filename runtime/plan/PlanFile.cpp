@@ -1,0 +1,68 @@
+#include "runtime/plan/PlanFile.h"
+
+#include "runtime/base/Error.h"
+#include "runtime/plan/PlanValidate.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+namespace pfc::rt {
+
+const plan::fb::Plan &verifyPlan(const std::byte *bytes, size_t size,
+                                 const std::string &name) {
+  // FlatBuffers' offsets are 32 bits, and its verifier asserts this.
+  require(size < FLATBUFFERS_MAX_BUFFER_SIZE,
+          "{}: {} bytes is more than a plan can have (2 GiB)", name, size);
+  require(size >= 8, "{}: {} bytes is too short for a plan", name, size);
+  const auto *data = reinterpret_cast<const uint8_t *>(bytes);
+  require(plan::fb::PlanBufferHasIdentifier(data),
+          "{}: not a plan (bytes 4..7 are not \"PFC1\"); plans are made by "
+          "'pfcc compile SPEC -o PLAN'",
+          name);
+  flatbuffers::Verifier verifier(data, size);
+  require(plan::fb::VerifyPlanBuffer(verifier),
+          "{}: damaged plan: an offset leads outside the file (truncated, or "
+          "changed after it was written); compile it again",
+          name);
+  const plan::fb::Plan &plan = *plan::fb::GetPlan(data);
+  validatePlan(plan, name);
+  return plan;
+}
+
+PlanFile PlanFile::open(const std::string &path) {
+  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  require(descriptor >= 0, "{}: cannot open the plan: {}", path,
+          std::strerror(errno));
+  struct stat status;
+  if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) ||
+      status.st_size == 0) {
+    close(descriptor);
+    fail("{}: not a plan: not a file, or an empty one", path);
+  }
+  size_t size = static_cast<size_t>(status.st_size);
+  void *address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  int reason = errno;
+  close(descriptor);
+  require(address != MAP_FAILED, "{}: cannot map the plan: {}", path,
+          std::strerror(reason));
+  PlanFile file(path, static_cast<const std::byte *>(address), size);
+  file.root = &verifyPlan(file.bytes, size, path);
+  return file;
+}
+
+PlanFile::PlanFile(PlanFile &&other) noexcept
+    : filePath(std::move(other.filePath)),
+      bytes(std::exchange(other.bytes, nullptr)), size(other.size),
+      root(other.root) {}
+
+PlanFile::~PlanFile() {
+  if (bytes)
+    munmap(const_cast<std::byte *>(bytes), size);
+}
+
+} // namespace pfc::rt

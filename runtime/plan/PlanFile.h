@@ -1,0 +1,52 @@
+//===- PlanFile.h - A plan file, mapped and verified ------------*- C++ -*-===//
+//
+// A plan is one FlatBuffer with identifier "PFC1" (plan.fbs). Opening it maps
+// the file, has FlatBuffers verify every offset in it, and checks its meaning
+// (PlanValidate.h); after that nothing needs checking again.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_PLAN_PLANFILE_H
+#define PFC_RUNTIME_PLAN_PLANFILE_H
+
+#include "runtime/plan/plan_generated.h"
+
+#include <cstddef>
+#include <string>
+
+namespace pfc::rt {
+
+/// The newest format this program understands.
+constexpr uint32_t planFormatVersion = 1;
+
+/// The plan in `size` bytes at `bytes`, verified and validated. `name` is
+/// what error messages call it. The bytes must be 8-byte aligned and outlive
+/// the plan.
+const plan::fb::Plan &verifyPlan(const std::byte *bytes, size_t size,
+                                 const std::string &name);
+
+/// A plan file that stays mapped, read-only, for the life of this object.
+class PlanFile {
+public:
+  /// Throws an Error that says what is wrong with the file and where.
+  static PlanFile open(const std::string &path);
+
+  PlanFile(PlanFile &&other) noexcept;
+  PlanFile &operator=(PlanFile &&) = delete;
+  ~PlanFile();
+
+  const plan::fb::Plan &plan() const { return *root; }
+  const std::string &path() const { return filePath; }
+
+private:
+  PlanFile(std::string path, const std::byte *bytes, size_t size)
+      : filePath(std::move(path)), bytes(bytes), size(size) {}
+
+  std::string filePath;
+  const std::byte *bytes;
+  size_t size;
+  const plan::fb::Plan *root = nullptr;
+};
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_PLAN_PLANFILE_H

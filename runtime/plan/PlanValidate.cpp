@@ -1,0 +1,280 @@
+#include "runtime/plan/PlanValidate.h"
+
+#include "runtime/base/Error.h"
+#include "runtime/plan/PlanFile.h"
+#include "runtime/plan/RankInteger.h"
+#include "runtime/plan/Shape.h"
+#include "runtime/plan/ValidateOperation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace pfc::rt {
+namespace {
+
+using namespace plan::fb;
+
+constexpr uint64_t bufferAlignment = 64;
+constexpr int64_t maximumWorldSize = int64_t{1} << 20;
+constexpr uint64_t maximumArenaBytes = uint64_t{1} << 42;
+
+/// Bytes [begin, end) of the arena.
+struct Range {
+  uint64_t begin, end;
+};
+
+Range validateStorage(DType dtype, const flatbuffers::Vector<int64_t> &shape,
+                      uint64_t offset, uint64_t arenaBytes,
+                      const std::string &where) {
+  require(dtype >= DType_MIN && dtype <= DType_MAX,
+          "{} has an unknown element type {}", where, static_cast<int>(dtype));
+  std::optional<int64_t> elements = checkedElements(shape);
+  uint64_t bytes = 0;
+  require(elements && !__builtin_mul_overflow(static_cast<uint64_t>(*elements),
+                                              byteWidth(dtype), &bytes),
+          "{}: shape {} is impossible", where, shapeText(shape, dtype));
+  require(offset % bufferAlignment == 0,
+          "{} starts at byte {}, which is not a multiple of {}", where, offset,
+          bufferAlignment);
+  uint64_t end = 0;
+  require(!__builtin_add_overflow(offset, bytes, &end) && end <= arenaBytes,
+          "{} ends at byte {}, beyond the arena of {} bytes", where,
+          offset + bytes, arenaBytes);
+  return {offset, end};
+}
+
+void validateShard(const RowShard &shard, const Variable &variable,
+                   int64_t worldSize, const std::string &where) {
+  require(variable.shape()->size() >= 1, "{}: a shard needs rows", where);
+  int64_t capacity = variable.shape()->Get(0);
+  int64_t next = 0;
+  for (int64_t rank = 0; rank < worldSize; ++rank) {
+    std::optional<int64_t> first = checkedRankInteger(*shard.first(), rank);
+    std::optional<int64_t> count = checkedRankInteger(*shard.count(), rank);
+    require(first && count && *count >= 0 && *count <= capacity,
+            "{}: rank {} would hold {} rows of at most {}", where, rank,
+            count.value_or(-1), capacity);
+    require(*first == next,
+            "{}: rank {} starts at row {}, the ranks before it end at {}",
+            where, rank, *first, next);
+    next += *count; // at most worldSize * capacity, which fits
+  }
+  require(next == shard.rows(), "{}: the ranks hold {} rows of {}", where, next,
+          shard.rows());
+}
+
+/// How a variable is written to a state dict: view, transpose, reshape. A
+/// sharded variable keeps its rows; views describe replicated ones.
+void validateExport(const Variable &variable, const std::string &where) {
+  const auto *view = variable.export_view();
+  const auto *permutation = variable.export_perm();
+  const auto *shape = variable.export_shape();
+  int64_t elements = *checkedElements(*variable.shape());
+  for (const auto *extents : {view, shape})
+    require(!extents || extents->size() == 0 ||
+                checkedElements(*extents) == elements,
+            "{}: its export shape has another number of elements", where);
+  if (!permutation || permutation->size() == 0)
+    return;
+  const auto &permuted = view && view->size() != 0 ? *view : *variable.shape();
+  std::set<int32_t> axes(permutation->begin(), permutation->end());
+  require(axes.size() == permutation->size() &&
+              permutation->size() == permuted.size() && *axes.begin() == 0 &&
+              *axes.rbegin() == static_cast<int32_t>(permuted.size()) - 1,
+          "{}: export_perm is no permutation of its {} axes", where,
+          permuted.size());
+}
+
+Range validateVariable(const Variable &variable, const Variant &variant,
+                       int64_t worldSize, const std::string &where) {
+  Range range =
+      validateStorage(variable.dtype(), *variable.shape(), variable.offset(),
+                      variant.arena_bytes(), where);
+  require(variable.role() >= Role_MIN && variable.role() <= Role_MAX,
+          "{} has an unknown role {}", where,
+          static_cast<int>(variable.role()));
+  const Init &init = *variable.init();
+  require(init.kind() >= InitKind_MIN && init.kind() <= InitKind_MAX,
+          "{} has an unknown initializer {}", where,
+          static_cast<int>(init.kind()));
+  require(std::isfinite(init.a()) && std::isfinite(init.b()),
+          "{}: its initializer is not finite", where);
+  if (variable.shard())
+    validateShard(*variable.shard(), variable, worldSize, where);
+  validateExport(variable, where);
+  return range;
+}
+
+std::vector<Range> validateVariables(const Variant &variant, int64_t worldSize,
+                                     const std::string &where) {
+  struct Placed {
+    Range range;
+    std::string name;
+  };
+  std::vector<Placed> placed;
+  std::set<std::string> names;
+  for (const Variable *variable : *variant.variables()) {
+    std::string name = variable->name()->str();
+    std::string what = fmt::format("{}: variable '{}'", where, name);
+    require(!name.empty(), "{}: a variable has no name", where);
+    require(names.insert(name).second, "{} is there twice", what);
+    placed.push_back(
+        {validateVariable(*variable, variant, worldSize, what), name});
+  }
+  std::sort(placed.begin(), placed.end(), [](const Placed &a, const Placed &b) {
+    return a.range.begin < b.range.begin;
+  });
+  for (size_t i = 1; i < placed.size(); ++i)
+    require(placed[i - 1].range.end <= placed[i].range.begin,
+            "{}: variables '{}' and '{}' overlap", where, placed[i - 1].name,
+            placed[i].name);
+  std::vector<Range> ranges;
+  for (const Placed &variable : placed)
+    ranges.push_back(variable.range);
+  return ranges;
+}
+
+/// A buffer is working memory (touches no variable), a view of a variable, or
+/// one of a run of whole variables; anything else would be a planner's slip.
+void validateAgainstState(Range buffer, const std::vector<Range> &state,
+                          const std::string &where) {
+  auto first = std::partition_point(
+      state.begin(), state.end(),
+      [&](const Range &variable) { return variable.end <= buffer.begin; });
+  for (auto it = first; it != state.end() && it->begin < buffer.end; ++it) {
+    bool inside = it->begin <= buffer.begin && buffer.end <= it->end;
+    bool around = buffer.begin <= it->begin && it->end <= buffer.end;
+    require(inside || around,
+            "{} (bytes {}..{}) covers a part of the variable at bytes {}..{}",
+            where, buffer.begin, buffer.end, it->begin, it->end);
+  }
+}
+
+void validateBindings(
+    const flatbuffers::Vector<flatbuffers::Offset<Binding>> &bindings,
+    const char *kind, const Program &program, const std::string &where) {
+  std::set<std::string> names;
+  for (const Binding *binding : bindings) {
+    std::string name = binding->name()->str();
+    require(names.insert(name).second, "{}: {} '{}' is there twice", where,
+            kind, name);
+    require(binding->buffer() < program.buffers()->size(),
+            "{}: {} '{}' is buffer {}, but the program has {} buffers", where,
+            kind, name, binding->buffer(), program.buffers()->size());
+  }
+}
+
+void validateConstants(const Program &program, int64_t worldSize,
+                       const std::string &where) {
+  for (const RankConstant *constant : *program.constants()) {
+    require(constant->buffer() < program.buffers()->size(),
+            "{}: a constant is buffer {}, but the program has {} buffers",
+            where, constant->buffer(), program.buffers()->size());
+    const auto &buffer = *program.buffers()->Get(constant->buffer());
+    require(buffer.dtype() == DType_I64 &&
+                *checkedElements(*buffer.shape()) == 1,
+            "{}: the constant in buffer {} is not one i64", where,
+            constant->buffer());
+    for (int64_t rank = 0; rank < worldSize; ++rank)
+      require(checkedRankInteger(*constant->value(), rank).has_value(),
+              "{}: the constant in buffer {} overflows on rank {}", where,
+              constant->buffer(), rank);
+  }
+}
+
+void validateProgram(const Program &program, const Variant &variant,
+                     const std::vector<Range> &state, int64_t worldSize,
+                     const std::string &where) {
+  for (uint32_t i = 0; i < program.buffers()->size(); ++i) {
+    const auto &buffer = *program.buffers()->Get(i);
+    std::string what = fmt::format("{}: buffer {}", where, i);
+    if (buffer.name() && buffer.name()->size() != 0)
+      what += fmt::format(" ({})", buffer.name()->str());
+    validateAgainstState(validateStorage(buffer.dtype(), *buffer.shape(),
+                                         buffer.offset(), variant.arena_bytes(),
+                                         what),
+                         state, what);
+  }
+  validateBindings(*program.inputs(), "input", program, where);
+  validateBindings(*program.outputs(), "output", program, where);
+  validateConstants(program, worldSize, where);
+  OperationScope scope{variant, program, worldSize, {}};
+  for (uint32_t i = 0; i < program.instructions()->size(); ++i) {
+    const Instruction &instruction = *program.instructions()->Get(i);
+    scope.where = fmt::format("{}, instruction {}", where, i);
+    if (instruction.location())
+      scope.where += fmt::format(" ({})", instruction.location()->str());
+    validateOperation(instruction, scope);
+  }
+}
+
+void validateVariant(const Variant &variant, int64_t worldSize,
+                     const std::string &where) {
+  require(variant.arena_bytes() <= maximumArenaBytes,
+          "{}: an arena of {} bytes is impossible", where,
+          variant.arena_bytes());
+  std::vector<Range> state = validateVariables(variant, worldSize, where);
+  std::set<std::string> kernels, programs;
+  for (const Kernel *kernel : *variant.kernels())
+    require(kernel->name()->size() != 0 &&
+                kernels.insert(kernel->name()->str()).second,
+            "{}: kernel '{}' is there twice, or has no name", where,
+            kernel->name()->str());
+  for (const Program *program : *variant.programs()) {
+    std::string name = program->name()->str();
+    require(programs.insert(name).second, "{}: program '{}' is there twice",
+            where, name);
+    validateProgram(*program, variant, state, worldSize,
+                    fmt::format("{}: program '{}'", where, name));
+  }
+}
+
+void validateSettings(const Settings &settings, const std::string &name) {
+  struct {
+    const char *what;
+    int64_t value, minimum;
+  } const checks[] = {
+      {"embedding_size", settings.embedding_size(), 1},
+      {"input_height", settings.input_height(), 1},
+      {"input_width", settings.input_width(), 1},
+      {"input_channels", settings.input_channels(), 1},
+      {"classes", settings.classes(), 1},
+      {"batch_per_rank", settings.batch_per_rank(), 1},
+      {"steps", settings.steps(), 0},
+      {"log_every", settings.log_every(), 0},
+      {"warmup_steps", settings.warmup_steps(), 0},
+      {"verify_every", settings.verify_every(), 0},
+      {"max_bad_records", settings.max_bad_records(), 0},
+      {"data_threads", settings.data_threads(), 0},
+  };
+  for (const auto &check : checks)
+    require(check.value >= check.minimum, "{}: setting {} is {}, less than {}",
+            name, check.what, check.value, check.minimum);
+  for (double value : {settings.epochs(), settings.warmup_epochs(),
+                       settings.learning_rate(), settings.schedule_power()})
+    require(std::isfinite(value) && value >= 0,
+            "{}: a setting of the schedule is {}", name, value);
+}
+
+} // namespace
+
+void validatePlan(const plan::fb::Plan &plan, const std::string &name) {
+  require(plan.format_version() >= 1 &&
+              plan.format_version() <= planFormatVersion,
+          "{}: plan format {} is newer than this program's ({}): use a newer "
+          "pfc, or compile the spec with this one",
+          name, plan.format_version(), planFormatVersion);
+  require(plan.world_size() >= 1 && plan.world_size() <= maximumWorldSize,
+          "{}: a world size of {} is impossible", name, plan.world_size());
+  validateSettings(*plan.settings(), name);
+  require(plan.variants()->size() != 0, "{}: the plan has no variant", name);
+  for (const Variant *variant : *plan.variants()) {
+    std::string where = name;
+    if (plan.variants()->size() > 1)
+      where += fmt::format(": variant {}", variant->precision()->str());
+    validateVariant(*variant, plan.world_size(), where);
+  }
+}
+
+} // namespace pfc::rt
