@@ -1,0 +1,163 @@
+//===- SpecChecks.cpp - What only several keys together can say -----------===//
+#include "frontend/spec/SpecChecks.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace pfc;
+using llvm::StringRef;
+
+namespace {
+
+class Checker {
+public:
+  Checker(LoadedSpec &loaded, const llvm::StringSet<> &invalid,
+          SpecErrors &errors)
+      : spec(loaded.spec), locations(loaded.locations), invalid(invalid),
+        errors(errors) {}
+
+  void run() {
+    checkClasses();
+    checkMargin();
+    checkLength();
+    checkWarmup();
+    checkBatchNorm();
+    if (!spec.data.flipTest)
+      spec.data.flipTest = spec.data.flip;
+  }
+
+private:
+  TrainSpec &spec;
+  const SpecLocations &locations;
+  const llvm::StringSet<> &invalid;
+  SpecErrors &errors;
+
+  bool given(StringRef path) const { return locations.contains(path); }
+  bool valid(std::initializer_list<StringRef> paths) const {
+    return llvm::none_of(
+        paths, [&](StringRef path) { return invalid.contains(path); });
+  }
+  void error(StringRef path, std::string message) {
+    errors.error(locations.of(path), std::move(message));
+  }
+
+  void checkClasses();
+  void checkMargin();
+  void rejectMarginKey(StringRef name, std::optional<double> &value,
+                       StringRef reason);
+  void checkLength();
+  void checkWarmup();
+  void checkBatchNorm();
+};
+
+} // namespace
+
+/// Every rank owns at least one row of W, and a share that rounds to no row
+/// is rather a slip than a wish.
+void Checker::checkClasses() {
+  if (!given("head.classes") ||
+      !valid({"head.classes", "cluster.world_size", "head.sample_rate"}))
+    return;
+  int64_t classes = spec.head.classes, ranks = spec.cluster.worldSize;
+  if (classes < ranks) {
+    error("head.classes", "head.classes must be at least cluster.world_size (" +
+                              std::to_string(ranks) + "), got " +
+                              std::to_string(classes));
+    return;
+  }
+  double rate = spec.head.sampleRate;
+  if (rate > 0 && rate * double(classes / ranks) < 1)
+    errors.warning(locations.of("head.sample_rate"),
+                   "head.sample_rate rounds to no class center per rank (" +
+                       std::to_string(classes / ranks) +
+                       " rows each): only identities in the batch take part, "
+                       "as with 0");
+}
+
+/// A margin key that its type ignores would silently do nothing.
+void Checker::rejectMarginKey(StringRef name, std::optional<double> &value,
+                              StringRef reason) {
+  std::string path = ("head.margin." + name).str();
+  if (given(path) && valid({path}))
+    error(path, path + " has no effect: " + reason.str() +
+                    "; remove it or set type = \"combined\"");
+  value.reset();
+}
+
+void Checker::checkMargin() {
+  MarginSpec &margin = spec.head.margin;
+  if (!valid({"head.margin.type"}))
+    return;
+  switch (margin.type) {
+  case MarginType::ArcFace:
+    rejectMarginKey("m1", margin.m1, "type \"arcface\" uses m2 only");
+    rejectMarginKey("m3", margin.m3, "type \"arcface\" uses m2 only");
+    margin.m2 = margin.m2.value_or(0.5);
+    return;
+  case MarginType::CosFace:
+    rejectMarginKey("m1", margin.m1, "type \"cosface\" uses m3 only");
+    rejectMarginKey("m2", margin.m2, "type \"cosface\" uses m3 only");
+    margin.m3 = margin.m3.value_or(0.4);
+    return;
+  case MarginType::Combined:
+    margin.m1 = margin.m1.value_or(1.0);
+    margin.m2 = margin.m2.value_or(0.0);
+    margin.m3 = margin.m3.value_or(0.0);
+    return;
+  }
+}
+
+void Checker::checkLength() {
+  bool steps = given("train.steps"), epochs = given("train.epochs");
+  if (steps && epochs)
+    error("train.epochs",
+          "train.epochs and train.steps exclude each other; keep one");
+  else if (!steps && !epochs)
+    error("train",
+          "missing 'steps' or 'epochs' in [train]: the length of the training");
+}
+
+void Checker::checkWarmup() {
+  ScheduleSpec &schedule = spec.train.schedule;
+  bool steps = given("train.schedule.warmup_steps");
+  bool epochs = given("train.schedule.warmup_epochs");
+  if (steps && epochs) {
+    error("train.schedule.warmup_epochs",
+          "warmup_epochs and warmup_steps exclude each other; keep one");
+    return;
+  }
+  if (!steps && !epochs)
+    schedule.warmupSteps = 0;
+  if (schedule.warmupSteps && spec.train.steps &&
+      *schedule.warmupSteps > *spec.train.steps)
+    error("train.schedule.warmup_steps",
+          "warmup_steps must be at most train.steps (" +
+              std::to_string(*spec.train.steps) + "), got " +
+              std::to_string(*schedule.warmupSteps));
+  if (schedule.warmupEpochs && spec.train.epochs &&
+      *schedule.warmupEpochs > double(*spec.train.epochs))
+    error("train.schedule.warmup_epochs",
+          "warmup_epochs must be at most train.epochs (" +
+              std::to_string(*spec.train.epochs) + ")");
+}
+
+/// The last batch norm sees one value per image: the variance of one is 0.
+void Checker::checkBatchNorm() {
+  if (!given("train.batch_per_rank") ||
+      !valid({"train.batch_per_rank", "train.sync_batch_norm",
+              "cluster.world_size"}))
+    return;
+  int64_t images =
+      spec.train.syncBatchNorm ? spec.globalBatch() : spec.train.batchPerRank;
+  if (images < 2)
+    error("train.batch_per_rank",
+          "train.batch_per_rank must be at least 2: the embedding's batch "
+          "norm needs two images" +
+              std::string(spec.cluster.worldSize > 1
+                              ? " (or set train.sync_batch_norm = true)"
+                              : ""));
+}
+
+void pfc::checkSpec(LoadedSpec &loaded, const llvm::StringSet<> &invalid,
+                    SpecErrors &errors) {
+  Checker(loaded, invalid, errors).run();
+}

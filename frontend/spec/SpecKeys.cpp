@@ -1,0 +1,546 @@
+//===- SpecKeys.cpp - The one table of a spec's keys ----------------------===//
+//
+// Defaults are not repeated here: they are the values of a fresh TrainSpec.
+//
+//===----------------------------------------------------------------------===//
+#include "frontend/spec/SpecKeys.h"
+#include "frontend/backbones/IResNetFamily.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include <charconv>
+#include <cmath>
+
+using namespace pfc;
+using llvm::ArrayRef;
+using llvm::StringRef;
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double maxClasses = 1e12;
+constexpr double maxSteps = 1e12;
+constexpr double maxSeed = 9007199254740991; // 2^53 − 1: exact as a double
+
+constexpr SpecRange anything{};
+constexpr SpecRange closed(double min, double max, int64_t multipleOf = 1) {
+  return {min, max, false, false, multipleOf};
+}
+/// [min, max)
+constexpr SpecRange rightOpen(double min, double max) {
+  return {min, max, false, true, 1};
+}
+/// (min, max]
+constexpr SpecRange leftOpen(double min, double max) {
+  return {min, max, true, false, 1};
+}
+
+constexpr StringRef marginTypes[] = {"arcface", "cosface", "combined"};
+constexpr StringRef gradients[] = {"exact", "straight_through"};
+constexpr StringRef rowUpdates[] = {"sampled", "all"};
+constexpr StringRef precisions[] = {"fp32", "bf16", "auto"};
+constexpr StringRef optimizers[] = {"sgd"};
+constexpr StringRef schedules[] = {"polynomial"};
+constexpr StringRef devices[] = {"cpu", "cuda"};
+constexpr StringRef channelCounts[] = {"1", "3"};
+
+ArrayRef<StringRef> backboneNames() {
+  static const llvm::SmallVector<StringRef> names = [] {
+    llvm::SmallVector<StringRef> result;
+    for (const IResNetShape &shape : iresnetFamily())
+      result.push_back(shape.name);
+    return result;
+  }();
+  return names;
+}
+
+} // namespace
+
+// The two ways a key reaches its field. An enumeration is set through its
+// uint8_t representation, which may alias anything.
+#define FIELD(member) [](TrainSpec &spec) -> FieldRef { return &spec.member; }
+#define ENUM_FIELD(member)                                                     \
+  [](TrainSpec &spec) -> FieldRef {                                            \
+    return reinterpret_cast<uint8_t *>(&spec.member);                          \
+  }
+
+ArrayRef<SpecSection> pfc::specSections() {
+  static const SpecSection sections[] = {
+      {"model", "The network from image to embedding."},
+      {"head", "The class centers W: `classes` rows of `embedding_size`, "
+               "sharded over the ranks."},
+      {"head.margin",
+       "The target logit is s·(cos(m1·θ + m2) − m3), every other one s·cos θ, "
+       "where θ is the angle between embedding and class center and s the "
+       "scale."},
+      {"train", "How long, how, and with which randomness. Exactly one of "
+                "`steps` and `epochs`."},
+      {"train.optimizer", "v = momentum·v + g + weight_decay·w, then "
+                          "w = w − lr·v; a fresh v is g + weight_decay·w."},
+      {"train.schedule",
+       "With T steps of which w are warm-up, step t = 0, 1, … runs at "
+       "lr·(t + 1)/w while t < w, then at lr·(1 − (t − w)/(T − w))^power. "
+       "So the first step runs at lr/w; PartialFC_V2's first step runs at the "
+       "full lr by an accident of its scheduler."},
+      {"data", "Where images come from. Paths are relative to the folder "
+               "given to `pfc-run --data`."},
+      {"cluster", "The machines."}};
+  return sections;
+}
+
+static ArrayRef<SpecKey> makeSpecKeys() {
+  static const SpecKey keys[] = {
+      {"model", "backbone", "", true, "", anything, backboneNames(),
+       "Network of the iresnet family.", FIELD(model.backbone)},
+      {"model",
+       "embedding_size",
+       "elements",
+       false,
+       "",
+       closed(1, 8192),
+       {},
+       "Length d of an embedding and of a class center.",
+       FIELD(model.embeddingSize)},
+      {"model",
+       "dropout",
+       "",
+       false,
+       "",
+       rightOpen(0, 1),
+       {},
+       "Probability of dropping a feature before the last linear layer.",
+       FIELD(model.dropout)},
+      {"model",
+       "input_size",
+       "pixels",
+       false,
+       "",
+       closed(16, 1024, 8),
+       {},
+       "Side of the square input image.",
+       FIELD(model.inputSize)},
+      {"model", "input_channels", "", false, "", anything, channelCounts,
+       "3 for RGB, 1 for grey images.", FIELD(model.inputChannels)},
+
+      {"head",
+       "classes",
+       "identities",
+       true,
+       "",
+       closed(2, maxClasses),
+       {},
+       "Number of identities C; at least `cluster.world_size`. It need not be "
+       "divisible by it.",
+       FIELD(head.classes)},
+      {"head",
+       "sample_rate",
+       "",
+       false,
+       "",
+       closed(0, 1),
+       {},
+       "Share r of a rank's class centers that takes part in a step: all "
+       "centers of identities in the batch, filled up with random others to "
+       "⌊r · rows of the rank⌋. 0 keeps only the identities in the batch.",
+       FIELD(head.sampleRate)},
+      {"head", "row_update", "", false, "", anything, rowUpdates,
+       "Rows of W that the optimizer touches in a step: `sampled` freezes "
+       "the others (the original Partial FC); `all` decays every row and lets "
+       "its momentum coast (PartialFC_V2).",
+       ENUM_FIELD(head.rowUpdate)},
+
+      {"head.margin", "type", "", false, "", anything, marginTypes,
+       "`arcface` uses m2, `cosface` m3, `combined` all three.",
+       ENUM_FIELD(head.margin.type)},
+      {"head.margin",
+       "m1",
+       "",
+       false,
+       "1.0; only for combined",
+       leftOpen(0, 8),
+       {},
+       "Factor on the angle.",
+       FIELD(head.margin.m1)},
+      {"head.margin",
+       "m2",
+       "radians",
+       false,
+       "0.5 for arcface, 0.0 for combined",
+       rightOpen(0, 3.14),
+       {},
+       "Added to the angle.",
+       FIELD(head.margin.m2)},
+      {"head.margin",
+       "m3",
+       "",
+       false,
+       "0.4 for cosface, 0.0 for combined",
+       closed(0, 1),
+       {},
+       "Subtracted from the cosine.",
+       FIELD(head.margin.m3)},
+      {"head.margin",
+       "scale",
+       "",
+       false,
+       "",
+       leftOpen(0, 256),
+       {},
+       "Scale s of all logits.",
+       FIELD(head.margin.scale)},
+      {"head.margin", "gradient", "", false, "", anything, gradients,
+       "`exact` differentiates the margin; `straight_through` takes its "
+       "derivative to be 1, as PartialFC_V2 does.",
+       ENUM_FIELD(head.margin.gradient)},
+
+      {"train",
+       "batch_per_rank",
+       "images",
+       true,
+       "",
+       closed(1, 65536),
+       {},
+       "Images a rank sees in a step.",
+       FIELD(train.batchPerRank)},
+      {"train",
+       "steps",
+       "steps",
+       false,
+       "one of steps and epochs is required",
+       closed(1, maxSteps),
+       {},
+       "Length of the training.",
+       FIELD(train.steps)},
+      {"train",
+       "epochs",
+       "epochs",
+       false,
+       "one of steps and epochs is required",
+       closed(1, 1e6),
+       {},
+       "Length of the training in passes over the data set. The plan keeps "
+       "the epochs; `pfc-run` turns them into steps with the size of the data "
+       "set that it finds, dropping the incomplete last batch of an epoch.",
+       FIELD(train.epochs)},
+      {"train", "precision", "", false, "", anything, precisions,
+       "Arithmetic of the backbone and the head's products; weights, sums and "
+       "the optimizer are fp32. `auto` is bf16 where the CPU multiplies "
+       "bf16 matrices in hardware (AMX), else fp32.",
+       ENUM_FIELD(train.precision)},
+      {"train",
+       "seed",
+       "",
+       false,
+       "",
+       closed(0, maxSeed),
+       {},
+       "Key of all randomness: initial weights, order of the data, flips, "
+       "dropout, sampled class centers.",
+       FIELD(train.seed)},
+      {"train",
+       "sync_batch_norm",
+       "",
+       false,
+       "",
+       anything,
+       {},
+       "Take batch statistics over all ranks instead of over each one.",
+       FIELD(train.syncBatchNorm)},
+      {"train",
+       "clip_grad_norm",
+       "",
+       false,
+       "",
+       closed(0, 1e12),
+       {},
+       "Largest L2 norm of the backbone's whole gradient; longer ones are "
+       "scaled down to it. 0 switches clipping off.",
+       FIELD(train.clipGradNorm)},
+      {"train",
+       "log_every",
+       "steps",
+       false,
+       "",
+       closed(1, 1e9),
+       {},
+       "Interval of progress lines and metrics.",
+       FIELD(train.logEvery)},
+
+      {"train.optimizer", "type", "", false, "", anything, optimizers,
+       "Stochastic gradient descent with momentum; decay applies to every "
+       "parameter.",
+       ENUM_FIELD(train.optimizer.type)},
+      {"train.optimizer",
+       "lr",
+       "",
+       false,
+       "",
+       leftOpen(0, 1000),
+       {},
+       "Peak learning rate, for the global batch as it is (nothing rescales "
+       "it).",
+       FIELD(train.optimizer.lr)},
+      {"train.optimizer",
+       "momentum",
+       "",
+       false,
+       "",
+       rightOpen(0, 1),
+       {},
+       "Share of the last update that is kept.",
+       FIELD(train.optimizer.momentum)},
+      {"train.optimizer",
+       "weight_decay",
+       "",
+       false,
+       "",
+       rightOpen(0, 1),
+       {},
+       "L2 penalty, added to the gradient.",
+       FIELD(train.optimizer.weightDecay)},
+
+      {"train.schedule", "type", "", false, "", anything, schedules,
+       "Polynomial decay to 0.", ENUM_FIELD(train.schedule.type)},
+      {"train.schedule",
+       "power",
+       "",
+       false,
+       "",
+       leftOpen(0, 16),
+       {},
+       "1 is linear (PartialFC_V2 today), 2 what the field's 2022 models were "
+       "trained with.",
+       FIELD(train.schedule.power)},
+      {"train.schedule",
+       "warmup_steps",
+       "steps",
+       false,
+       "0",
+       closed(0, maxSteps),
+       {},
+       "Length of the warm-up.",
+       FIELD(train.schedule.warmupSteps)},
+      {"train.schedule",
+       "warmup_epochs",
+       "epochs",
+       false,
+       "0",
+       closed(0, 1e6),
+       {},
+       "Length of the warm-up in passes over the data set, instead of "
+       "warmup_steps.",
+       FIELD(train.schedule.warmupEpochs)},
+
+      {"data",
+       "train",
+       "",
+       false,
+       "",
+       anything,
+       {},
+       "Folder with train.rec, train.idx and property, or with one folder of "
+       "images per identity.",
+       FIELD(data.train)},
+      {"data",
+       "shuffle",
+       "",
+       false,
+       "",
+       anything,
+       {},
+       "A new random order every epoch.",
+       FIELD(data.shuffle)},
+      {"data",
+       "flip",
+       "",
+       false,
+       "",
+       anything,
+       {},
+       "Mirror half of the training images, chosen at random.",
+       FIELD(data.flip)},
+      {"data",
+       "verification",
+       "",
+       false,
+       "",
+       anything,
+       {},
+       "Verification sets (.bin) to evaluate while training.",
+       FIELD(data.verification)},
+      {"data",
+       "flip_test",
+       "",
+       false,
+       "as flip",
+       anything,
+       {},
+       "Verify with the sum of the embeddings of an image and its mirror "
+       "image.",
+       FIELD(data.flipTest)},
+      {"data",
+       "verify_every",
+       "steps",
+       false,
+       "",
+       closed(0, 1e9),
+       {},
+       "Interval of verification; 0 verifies at the end only.",
+       FIELD(data.verifyEvery)},
+      {"data",
+       "max_bad_records",
+       "records",
+       false,
+       "",
+       closed(0, 1e12),
+       {},
+       "Unreadable images to skip before training stops with an error.",
+       FIELD(data.maxBadRecords)},
+      {"data",
+       "threads",
+       "threads",
+       false,
+       "",
+       closed(0, 1024),
+       {},
+       "Decoding threads of a rank; 0 divides the machine's cores among its "
+       "ranks.",
+       FIELD(data.threads)},
+
+      {"cluster",
+       "world_size",
+       "ranks",
+       false,
+       "",
+       closed(1, 65536),
+       {},
+       "Processes of the job; on `cuda`, one GPU each.",
+       FIELD(cluster.worldSize)},
+      {"cluster", "device", "", false, "", anything, devices,
+       "What a rank computes on.", ENUM_FIELD(cluster.device)}};
+  return keys;
+}
+
+ArrayRef<SpecKey> pfc::specKeys() {
+  static const ArrayRef<SpecKey> keys = makeSpecKeys();
+  return keys;
+}
+
+const SpecKey *pfc::findSpecKey(StringRef path) {
+  auto [section, name] = path.rsplit('.');
+  for (const SpecKey &key : specKeys())
+    if (key.section == section && key.name == name)
+      return &key;
+  return nullptr;
+}
+
+bool pfc::isSpecSection(StringRef path) {
+  return llvm::any_of(specSections(), [&](const SpecSection &section) {
+    return section.name == path;
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// What a key accepts, in words.
+//===----------------------------------------------------------------------===//
+
+bool SpecRange::contains(double value) const {
+  bool above = minOpen ? value > min : value >= min;
+  bool below = maxOpen ? value < max : value <= max;
+  return above && below && // false for NaN too
+         (multipleOf == 1 || std::fmod(value, double(multipleOf)) == 0);
+}
+
+StringRef SpecKey::typeName() const {
+  // One field reference decides; a static instance is enough to ask for it.
+  static TrainSpec any;
+  switch (field(any).index()) {
+  case 0:
+  case 6:
+    return "an integer";
+  case 1:
+  case 7:
+    return "a number";
+  case 2:
+  case 8:
+    return "true or false";
+  case 5:
+    return "an array of strings";
+  default:
+    return "a string";
+  }
+}
+
+/// A double in the fewest digits that read back the same.
+static std::string shortest(double value) {
+  char buffer[32];
+  auto end = std::to_chars(buffer, buffer + sizeof(buffer), value).ptr;
+  return std::string(buffer, end);
+}
+
+std::string SpecKey::allowed() const {
+  if (!choices.empty()) {
+    bool quoted = typeName() == "a string";
+    std::string quote = quoted ? "\"" : "";
+    return "one of " + quote + llvm::join(choices, quote + ", " + quote) +
+           quote;
+  }
+  if (range.min == -infinity)
+    return "";
+  std::string text = "in ";
+  text += range.minOpen ? '(' : '[';
+  text += shortest(range.min) + ", " + shortest(range.max);
+  text += range.maxOpen ? ')' : ']';
+  if (range.multipleOf != 1)
+    text += " and a multiple of " + std::to_string(range.multipleOf);
+  return text;
+}
+
+//===----------------------------------------------------------------------===//
+// Values as TOML.
+//===----------------------------------------------------------------------===//
+
+static std::string toToml(bool value) { return value ? "true" : "false"; }
+static std::string toToml(int64_t value) { return std::to_string(value); }
+
+/// A TOML float keeps a point or an exponent, so that it stays a float.
+static std::string toToml(double value) {
+  std::string text = shortest(value);
+  return StringRef(text).find_first_of(".e") == StringRef::npos ? text + ".0"
+                                                                : text;
+}
+
+static std::string toToml(const std::string &value) {
+  std::string text = "\"";
+  for (unsigned char c : value) {
+    if (c == '"' || c == '\\')
+      text += {'\\', char(c)};
+    else if (c < 0x20 || c == 0x7f)
+      text += "\\u00" + llvm::utohexstr(c, /*LowerCase=*/false, /*Width=*/2);
+    else
+      text += char(c);
+  }
+  return text + '"';
+}
+
+static std::string toToml(const std::vector<std::string> &values) {
+  std::string text;
+  for (const std::string &value : values)
+    text += (text.empty() ? "" : ", ") + toToml(value);
+  return "[" + text + "]";
+}
+
+template <typename T>
+static std::string toToml(const std::optional<T> &value) {
+  return value ? toToml(*value) : "";
+}
+
+std::string pfc::fieldToToml(const SpecKey &key, FieldRef field) {
+  return std::visit(
+      [&](auto *value) {
+        if constexpr (std::is_same_v<decltype(value), uint8_t *>)
+          return toToml(key.choices[*value].str());
+        else
+          return toToml(*value);
+      },
+      field);
+}

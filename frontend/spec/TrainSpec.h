@@ -1,0 +1,121 @@
+//===- TrainSpec.h - A training job, typed ----------------------*- C++ -*-===//
+//
+// What a .spec file says, as C++ values: one struct a section, one field a
+// key. Units, ranges and help texts stand once, in SpecKeys.cpp, which drives
+// parsing, messages and docs/spec.md; the defaults stand here. An optional
+// field is one whose key may be absent (its default then depends on another
+// key, or there is none); loadSpec fills those that have a default, so that a
+// TrainSpec that it returns is complete.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_FRONTEND_SPEC_TRAINSPEC_H
+#define PFC_FRONTEND_SPEC_TRAINSPEC_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pfc {
+
+// Enumerators are in the order of the names in SpecKeys.cpp. The underlying
+// type is uint8_t so that the key table can set any of them by index.
+enum class MarginType : uint8_t { ArcFace, CosFace, Combined };
+enum class MarginGradient : uint8_t { Exact, StraightThrough };
+enum class RowUpdate : uint8_t { Sampled, All };
+enum class Precision : uint8_t { FP32, BF16, Auto };
+enum class OptimizerType : uint8_t { SGD };
+enum class ScheduleType : uint8_t { Polynomial };
+enum class DeviceType : uint8_t { CPU, CUDA };
+
+/// [model]: the network from image to embedding.
+struct ModelSpec {
+  std::string backbone;        ///< a name of iresnetFamily(); required
+  int64_t embeddingSize = 512; ///< d, elements
+  double dropout = 0;          ///< probability, before the last linear layer
+  int64_t inputSize = 112;     ///< pixels, both sides
+  int64_t inputChannels = 3;   ///< 3 = RGB, 1 = grey
+};
+
+/// [head.margin]: target logit s·(cos(m1·θ + m2) − m3), others s·cos θ.
+struct MarginSpec {
+  MarginType type = MarginType::ArcFace;
+  std::optional<double> m1; ///< factor on the angle
+  std::optional<double> m2; ///< radians added to the angle
+  std::optional<double> m3; ///< subtracted from the cosine
+  double scale = 64;        ///< s
+  MarginGradient gradient = MarginGradient::Exact;
+};
+
+/// [head]: the class centers W [classes, embeddingSize], one row an identity.
+struct HeadSpec {
+  int64_t classes = 0;   ///< C; required
+  double sampleRate = 1; ///< r, of the rows a rank owns; 0: positives only
+  RowUpdate rowUpdate = RowUpdate::Sampled;
+  MarginSpec margin;
+};
+
+/// [train.optimizer]: v = µ·v + g + λ·w ; w = w − lr·v.
+struct OptimizerSpec {
+  OptimizerType type = OptimizerType::SGD;
+  double lr = 0.1;           ///< peak, for the whole job
+  double momentum = 0.9;     ///< µ
+  double weightDecay = 5e-4; ///< λ
+};
+
+/// [train.schedule]: lr·(t+1)/w for step t < w, then
+/// lr·(1 − (t − w)/(T − w))^power; t counts from 0, T = all steps.
+struct ScheduleSpec {
+  ScheduleType type = ScheduleType::Polynomial;
+  double power = 1;
+  std::optional<int64_t> warmupSteps;
+  std::optional<double> warmupEpochs;
+};
+
+/// [train]: how long, how, and with which randomness.
+struct StepsSpec {
+  int64_t batchPerRank = 0;      ///< images; required
+  std::optional<int64_t> steps;  ///< exactly one of steps and epochs
+  std::optional<int64_t> epochs; ///< pfc-run knows the data set's size
+  Precision precision = Precision::Auto;
+  int64_t seed = 1;
+  bool syncBatchNorm = false;
+  double clipGradNorm = 5; ///< L2 norm of the backbone's gradient; 0: off
+  int64_t logEvery = 10;   ///< steps
+  OptimizerSpec optimizer;
+  ScheduleSpec schedule;
+};
+
+/// [data]: paths are relative to the folder given to `pfc-run --data`.
+struct DataSpec {
+  std::string train = ".";
+  bool shuffle = true;
+  bool flip = true;
+  std::vector<std::string> verification; ///< .bin files
+  std::optional<bool> flipTest;          ///< default: as flip
+  int64_t verifyEvery = 2000;            ///< steps; 0: at the end only
+  int64_t maxBadRecords = 100;           ///< skipped before an error
+  int64_t threads = 0;                   ///< per rank; 0: cores / ranks
+};
+
+/// [cluster].
+struct ClusterSpec {
+  int64_t worldSize = 1; ///< ranks
+  DeviceType device = DeviceType::CPU;
+};
+
+/// A whole job.
+struct TrainSpec {
+  ModelSpec model;
+  HeadSpec head;
+  StepsSpec train;
+  DataSpec data;
+  ClusterSpec cluster;
+
+  /// Images in a step of the whole job.
+  int64_t globalBatch() const { return train.batchPerRank * cluster.worldSize; }
+};
+
+} // namespace pfc
+
+#endif // PFC_FRONTEND_SPEC_TRAINSPEC_H
