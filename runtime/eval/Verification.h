@@ -36,7 +36,7 @@
 namespace pfc::rt {
 
 struct VerificationResult {
-  std::string name;       ///< the set's
+  std::string name = {};  ///< the set's
   int64_t pairs = 0;      ///< n
   double accuracy = 0;    ///< mean over folds, in [0, 1]
   double accuracyStd = 0; ///< population standard deviation over folds

@@ -1,0 +1,46 @@
+#include "runtime/train/progress/JsonLog.h"
+
+#include "runtime/base/Error.h"
+
+#include <nlohmann/json.hpp>
+
+namespace pfc::rt {
+
+JsonLog::JsonLog(std::string path, bool append)
+    : path(std::move(path)),
+      file(this->path, append ? std::ios::app : std::ios::trunc) {
+  require(file.good(), "{}: cannot be created; check the folder", this->path);
+}
+
+void JsonLog::write(const nlohmann::ordered_json &object) {
+  file << object.dump() << '\n' << std::flush;
+  require(file.good(), "{}: cannot be written; is the disk full?", path);
+}
+
+void JsonLog::step(const StepMetrics &metrics) {
+  write({{"kind", "step"},
+         {"step", metrics.step},
+         {"loss", metrics.loss},
+         {"learning_rate", metrics.learningRate},
+         {"images", metrics.images},
+         {"seconds", metrics.seconds},
+         {"images_per_second",
+          static_cast<double>(metrics.images) / metrics.seconds}});
+}
+
+void JsonLog::verification(int64_t step, const VerificationResult &result) {
+  write({{"kind", "verification"},
+         {"step", step},
+         {"set", result.name},
+         {"pairs", result.pairs},
+         {"accuracy", result.accuracy},
+         {"accuracy_std", result.accuracyStd},
+         {"threshold", result.threshold},
+         {"tar_at_far_1e-3", result.tarAtFar1e3},
+         {"tar_at_far_1e-4", result.tarAtFar1e4},
+         {"roc_tar_at_far_1e-3", result.rocTarAtFar1e3},
+         {"roc_tar_at_far_1e-4", result.rocTarAtFar1e4},
+         {"xnorm", result.xnorm}});
+}
+
+} // namespace pfc::rt

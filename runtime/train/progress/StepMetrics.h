@@ -1,0 +1,21 @@
+//===- StepMetrics.h - What one training step reports -----------*- C++ -*-===//
+#ifndef PFC_RUNTIME_TRAIN_PROGRESS_STEPMETRICS_H
+#define PFC_RUNTIME_TRAIN_PROGRESS_STEPMETRICS_H
+
+#include <cstdint>
+
+namespace pfc::rt {
+
+struct StepMetrics {
+  int64_t step = 0;        ///< counted from 1
+  double loss = 0;         ///< mean over the global batch
+  double learningRate = 0; ///< used by this step
+  int64_t images = 0;      ///< in the global batch
+  /// Wall time of this step. Verification and checkpoints don't count, so that
+  /// images/s is the training speed.
+  double seconds = 0;
+};
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_TRAIN_PROGRESS_STEPMETRICS_H

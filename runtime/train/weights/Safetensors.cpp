@@ -1,0 +1,171 @@
+#include "runtime/train/weights/Safetensors.h"
+
+#include "runtime/base/AtomicFile.h"
+#include "runtime/base/Error.h"
+#include "runtime/train/weights/SafetensorsHeader.h"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <set>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace pfc::rt {
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "contents are written as they lie in memory");
+
+// The JSON of the largest backbone is below 1 MiB.
+constexpr uint64_t maxHeaderBytes = uint64_t{32} << 20;
+
+/// The JSON is padded with spaces to this, so that the contents are aligned.
+constexpr size_t headerAlignment = 8;
+
+void checkTensor(const std::string &path, const TensorView &tensor) {
+  uint64_t bytes = tensorTypeBytes(tensor.type);
+  for (int64_t extent : tensor.shape) {
+    require(extent >= 0, "{}: tensor {}: negative extent {}", path, tensor.name,
+            extent);
+    bytes *= static_cast<uint64_t>(extent);
+  }
+  require(bytes == tensor.contents.size(),
+          "{}: tensor {}: {} [{}] needs {} bytes, but has {}", path,
+          tensor.name, tensorTypeName(tensor.type),
+          fmt::join(tensor.shape, ", "), bytes, tensor.contents.size());
+  require(tensor.name != "__metadata__", "{}: a tensor is called {}", path,
+          tensor.name);
+}
+
+} // namespace
+
+size_t tensorTypeBytes(TensorType type) {
+  switch (type) {
+  case TensorType::F32:
+    return 4;
+  case TensorType::BF16:
+    return 2;
+  case TensorType::I64:
+    return 8;
+  }
+  return 0;
+}
+
+const char *tensorTypeName(TensorType type) {
+  switch (type) {
+  case TensorType::F32:
+    return "F32";
+  case TensorType::BF16:
+    return "BF16";
+  case TensorType::I64:
+    return "I64";
+  }
+  return "";
+}
+
+void writeSafetensors(const std::string &path,
+                      std::span<const TensorView> tensors,
+                      const TensorMetadata &metadata) {
+  std::vector<const TensorView *> order;
+  std::set<std::string_view> names;
+  for (const TensorView &tensor : tensors) {
+    checkTensor(path, tensor);
+    require(names.insert(tensor.name).second, "{}: two tensors are called {}",
+            path, tensor.name);
+    order.push_back(&tensor);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const TensorView *a, const TensorView *b) {
+                     return tensorTypeBytes(a->type) > tensorTypeBytes(b->type);
+                   });
+
+  SafetensorsHeader header{{}, metadata};
+  uint64_t offset = 0;
+  for (const TensorView *tensor : order) {
+    header.entries.push_back({tensor->name, tensor->type, tensor->shape, offset,
+                              tensor->contents.size()});
+    offset += tensor->contents.size();
+  }
+  std::string json = formatSafetensorsHeader(header);
+  json.resize((json.size() + headerAlignment - 1) / headerAlignment *
+                  headerAlignment,
+              ' ');
+
+  AtomicFile file(path);
+  uint64_t length = json.size();
+  file.write(&length, sizeof(length));
+  file.write(json.data(), json.size());
+  for (const TensorView *tensor : order)
+    file.write(tensor->contents.data(), tensor->contents.size());
+  file.commit();
+}
+
+SafetensorsFile::SafetensorsFile(std::string path) : path(std::move(path)) {
+  descriptor = ::open(this->path.c_str(), O_RDONLY | O_CLOEXEC);
+  require(descriptor >= 0, "{}: cannot be opened: {}", this->path,
+          std::strerror(errno));
+  try {
+    readHeader();
+  } catch (...) {
+    ::close(descriptor);
+    throw;
+  }
+}
+
+SafetensorsFile::~SafetensorsFile() { ::close(descriptor); }
+
+void SafetensorsFile::readAt(uint64_t offset, void *to, size_t size) const {
+  char *next = static_cast<char *>(to);
+  while (size > 0) {
+    ssize_t count = ::pread(descriptor, next, size, offset);
+    if (count < 0 && errno == EINTR)
+      continue;
+    require(count > 0, "{}: cannot be read at offset {}: {}", path, offset,
+            count < 0 ? std::strerror(errno) : "the file became shorter");
+    next += count;
+    offset += count;
+    size -= count;
+  }
+}
+
+void SafetensorsFile::readHeader() {
+  struct stat status;
+  require(::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode),
+          "{}: not a regular file", path);
+  uint64_t fileBytes = static_cast<uint64_t>(status.st_size);
+  uint64_t length = 0;
+  require(fileBytes >= sizeof(length), "{}: {} bytes are no safetensors file",
+          path, fileBytes);
+  readAt(0, &length, sizeof(length));
+  require(length <= maxHeaderBytes && length <= fileBytes - sizeof(length),
+          "{}: its header claims {} bytes of a file of {}; it is no "
+          "safetensors file, or truncated",
+          path, length, fileBytes);
+  std::string json(length, '\0');
+  readAt(sizeof(length), json.data(), json.size());
+  uint64_t begin = sizeof(length) + length;
+  SafetensorsHeader header =
+      parseSafetensorsHeader(json, path, begin, fileBytes - begin);
+  entries = std::move(header.entries);
+  strings = std::move(header.metadata);
+}
+
+const TensorEntry *SafetensorsFile::find(std::string_view name) const {
+  auto entry = std::find_if(
+      entries.begin(), entries.end(),
+      [&](const TensorEntry &candidate) { return candidate.name == name; });
+  return entry == entries.end() ? nullptr : &*entry;
+}
+
+void SafetensorsFile::read(const TensorEntry &entry,
+                           std::span<std::byte> to) const {
+  require(to.size() == entry.bytes,
+          "{}: tensor {} has {} bytes, {} were asked for", path, entry.name,
+          entry.bytes, to.size());
+  readAt(entry.offset, to.data(), to.size());
+}
+
+} // namespace pfc::rt

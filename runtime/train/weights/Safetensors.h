@@ -1,0 +1,94 @@
+//===- Safetensors.h - Weights as a .safetensors file -----------*- C++ -*-===//
+//
+// The safetensors format:
+//   u64 n, little endian | n bytes of JSON | tensor contents
+// where the JSON maps a name to {"dtype", "shape", "data_offsets": [begin,
+// end)}, offsets counting from the first byte after the JSON, and
+// "__metadata__" to an object of strings. Contents are little endian, row
+// major, and cover the rest of the file without gap or overlap. No code is in
+// such a file and none is run.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_TRAIN_WEIGHTS_SAFETENSORS_H
+#define PFC_RUNTIME_TRAIN_WEIGHTS_SAFETENSORS_H
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pfc::rt {
+
+enum class TensorType : uint8_t { F32, BF16, I64 };
+
+size_t tensorTypeBytes(TensorType type);
+
+/// The format's name of a type: "F32", "BF16", "I64".
+const char *tensorTypeName(TensorType type);
+
+using TensorMetadata = std::map<std::string, std::string>;
+
+/// A tensor to write; does not own its contents.
+struct TensorView {
+  std::string name;
+  TensorType type = TensorType::F32;
+  std::vector<int64_t> shape; ///< empty for a scalar
+  std::span<const std::byte> contents;
+};
+
+/// Writes `tensors` to `path`, whole or not at all (AtomicFile). Contents are
+/// ordered by falling element size, so that each tensor is aligned to its
+/// element, and in the given order otherwise. Names must differ.
+void writeSafetensors(const std::string &path,
+                      std::span<const TensorView> tensors,
+                      const TensorMetadata &metadata = {});
+
+/// A tensor in a file.
+struct TensorEntry {
+  std::string name;
+  TensorType type = TensorType::F32;
+  std::vector<int64_t> shape;
+  uint64_t offset = 0; ///< in the file
+  uint64_t bytes = 0;
+
+  int64_t elements() const {
+    return static_cast<int64_t>(bytes / tensorTypeBytes(type));
+  }
+};
+
+/// An open file. The header is checked against the file's size before memory
+/// is asked for: types, shapes, bounds, and that the contents have neither gap
+/// nor overlap.
+class SafetensorsFile {
+public:
+  explicit SafetensorsFile(std::string path);
+  ~SafetensorsFile();
+  SafetensorsFile(const SafetensorsFile &) = delete;
+  SafetensorsFile &operator=(const SafetensorsFile &) = delete;
+
+  /// In the order of their contents.
+  const std::vector<TensorEntry> &tensors() const { return entries; }
+  const TensorMetadata &metadata() const { return strings; }
+
+  /// nullptr when the file has no tensor of that name.
+  const TensorEntry *find(std::string_view name) const;
+
+  /// Reads a tensor's contents; `to` must have its size.
+  void read(const TensorEntry &entry, std::span<std::byte> to) const;
+
+private:
+  void readAt(uint64_t offset, void *to, size_t size) const;
+  void readHeader();
+
+  std::string path;
+  int descriptor = -1;
+  std::vector<TensorEntry> entries;
+  TensorMetadata strings;
+};
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_TRAIN_WEIGHTS_SAFETENSORS_H
