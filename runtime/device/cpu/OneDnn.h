@@ -1,0 +1,87 @@
+//===- OneDnn.h - What the oneDNN tasks share -------------------*- C++ -*-===//
+//
+// Primitives are created when a task is prepared; executing one allocates
+// nothing. Scratch memory and repacked operands are needed by one task at a
+// time, so all tasks of a device share one workspace of each.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_DEVICE_CPU_ONEDNN_H
+#define PFC_RUNTIME_DEVICE_CPU_ONEDNN_H
+
+#include "runtime/device/Device.h"
+
+#include <dnnl.hpp>
+
+#include <memory>
+
+namespace pfc::rt {
+
+/// Memory that grows while tasks are prepared and stays put afterwards.
+class Workspace {
+public:
+  void reserve(size_t bytes);
+  void *data() const { return bytes.get(); }
+
+private:
+  struct Free {
+    void operator()(void *pointer) const;
+  };
+  std::unique_ptr<void, Free> bytes;
+  size_t capacity = 0;
+};
+
+struct OneDnn {
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream{engine};
+  Workspace scratchpad;
+  Workspace packed; // an operand in the layout a primitive asked for
+};
+
+/// Throws an Error that says what oneDNN refused, and why.
+[[noreturn]] void failOneDnn(const dnnl::error &error, const std::string &what);
+
+dnnl::memory::data_type dnnlType(plan::fb::DType dtype);
+
+/// A primitive whose source and target lie in the arena in plain layouts; one
+/// operand may be repacked before (an input) or after (the result).
+class OneDnnTask : public Task {
+public:
+  explicit OneDnnTask(OneDnn &shared) : shared(shared) {}
+
+  void execute() override;
+
+protected:
+  /// `primitive` with the scratchpad it wants.
+  void setPrimitive(const dnnl::primitive &primitive,
+                    const dnnl::memory::desc &scratchpad);
+  /// The operand `argument` (DNNL_ARG_...) lies at `data`, laid out as `plain`;
+  /// the primitive wants `wanted`.
+  void addInput(int argument, void *data, const dnnl::memory::desc &plain,
+                const dnnl::memory::desc &wanted);
+  void addResult(int argument, void *data, const dnnl::memory::desc &plain,
+                 const dnnl::memory::desc &wanted);
+
+private:
+  dnnl::memory packedMemory(const dnnl::memory::desc &wanted);
+
+  OneDnn &shared;
+  dnnl::primitive primitive;
+  std::unordered_map<int, dnnl::memory> arguments;
+  dnnl::memory scratchpad, packed, plainOperand;
+  dnnl::reorder before{nullptr}, after{nullptr};
+};
+
+std::unique_ptr<Task> makeOneDnnMatmul(OneDnn &shared,
+                                       const plan::fb::Matmul &op,
+                                       const BufferView &lhs,
+                                       const BufferView &rhs,
+                                       const BufferView &out);
+
+std::unique_ptr<Task> makeOneDnnConv(OneDnn &shared, const plan::fb::Conv &op,
+                                     const BufferView &lhs,
+                                     const BufferView &rhs,
+                                     const BufferView &result);
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_DEVICE_CPU_ONEDNN_H

@@ -1,0 +1,52 @@
+//===- OneDnnMatmul.cpp - out = op(lhs) * op(rhs) ---------------------------=//
+#include "runtime/device/cpu/OneDnn.h"
+
+#include <fmt/format.h>
+
+namespace pfc::rt {
+namespace {
+
+/// A rows x columns matrix, row-major, or stored transposed.
+dnnl::memory::desc matrix(int64_t rows, int64_t columns, bool transposed,
+                          plan::fb::DType dtype) {
+  dnnl::memory::dims strides =
+      transposed ? dnnl::memory::dims{1, rows} : dnnl::memory::dims{columns, 1};
+  return {{rows, columns}, dnnlType(dtype), strides};
+}
+
+class MatmulTask : public OneDnnTask {
+public:
+  MatmulTask(OneDnn &shared, const plan::fb::Matmul &op, const BufferView &lhs,
+             const BufferView &rhs, const BufferView &out)
+      : OneDnnTask(shared) {
+    auto left = matrix(op.m(), op.k(), op.transpose_lhs(), lhs.dtype);
+    auto right = matrix(op.k(), op.n(), op.transpose_rhs(), rhs.dtype);
+    auto product = matrix(op.m(), op.n(), false, out.dtype);
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    dnnl::matmul::primitive_desc created({left, right, product}, attributes,
+                                         shared.engine);
+    setPrimitive(dnnl::matmul(created), created.scratchpad_desc());
+    addInput(DNNL_ARG_SRC, lhs.data, left, created.src_desc());
+    addInput(DNNL_ARG_WEIGHTS, rhs.data, right, created.weights_desc());
+    addResult(DNNL_ARG_DST, out.data, product, created.dst_desc());
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Task> makeOneDnnMatmul(OneDnn &shared,
+                                       const plan::fb::Matmul &op,
+                                       const BufferView &lhs,
+                                       const BufferView &rhs,
+                                       const BufferView &out) {
+  try {
+    return std::make_unique<MatmulTask>(shared, op, lhs, rhs, out);
+  } catch (const dnnl::error &error) {
+    failOneDnn(error, fmt::format("{} matrix product of {}x{}x{}",
+                                  plan::fb::EnumNameDType(lhs.dtype), op.m(),
+                                  op.n(), op.k()));
+  }
+}
+
+} // namespace pfc::rt
