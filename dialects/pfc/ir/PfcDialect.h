@@ -1,0 +1,28 @@
+//===- PfcDialect.h - The training-step dialect -----------------*- C++ -*-===//
+#ifndef DIALECTS_PFC_IR_PFCDIALECT_H
+#define DIALECTS_PFC_IR_PFCDIALECT_H
+
+#include "dialects/pfc/ir/OpCost.h"
+#include "dialects/pfc/ir/Partitioner.h"
+#include "dialects/pfc/ir/Real.h"
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Shard/IR/ShardDialect.h"
+#include "mlir/Dialect/Shard/IR/ShardOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/pfc/ir/PfcDialect.h.inc"
+#include "dialects/pfc/ir/PfcEnums.h.inc"
+#include "dialects/pfc/ir/PfcInterfaces.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/pfc/ir/PfcAttrs.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/pfc/ir/PfcOps.h.inc"
+
+#endif // DIALECTS_PFC_IR_PFCDIALECT_H

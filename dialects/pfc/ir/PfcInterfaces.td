@@ -1,0 +1,102 @@
+//===- PfcInterfaces.td - How ops take part in passes ------*- tablegen -*-===//
+//
+// Passes ask ops these questions instead of switching on op types, so that a
+// new op is one entry in PfcOps.td and its methods, and touches no pass.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_INTERFACES
+#define PFC_INTERFACES
+
+include "mlir/IR/OpBase.td"
+
+def DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
+  let cppNamespace = "::pfc";
+  let description = [{
+    The op builds its own vector-Jacobian product: from the gradients of its
+    results (null where none flows), the gradients of its operands.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      `operandGradients` comes sized like the operands and null; fill what is
+      differentiable.
+    }],
+    "::llvm::LogicalResult", "buildVjp",
+    (ins "::mlir::OpBuilder &":$builder,
+         "::mlir::ValueRange":$resultGradients,
+         "::llvm::MutableArrayRef<::mlir::Value>":$operandGradients)>
+  ];
+}
+
+def PartitionableOpInterface : OpInterface<"PartitionableOpInterface"> {
+  let cppNamespace = "::pfc";
+  let description = [{
+    The op builds what one rank does of it. It asks the partitioner for its
+    operands in the form it needs (which inserts collectives) and states the
+    form of its results. See Partitioner.h.
+  }];
+  let methods = [
+    InterfaceMethod<"Builds the local op(s) at the partitioner's builder.",
+    "::llvm::LogicalResult", "partition",
+    (ins "::pfc::Partitioner &":$partitioner)>
+  ];
+}
+
+def CostOpInterface : OpInterface<"CostOpInterface"> {
+  let cppNamespace = "::pfc";
+  let description = [{
+    What one execution costs, as exact integers: floating-point operations,
+    bytes read and written.
+  }];
+  let methods = [
+    InterfaceMethod<"FLOPs and bytes of one execution.",
+    "::pfc::OpCost", "getCost", (ins), /*methodBody=*/"",
+    /*defaultImplementation=*/[{
+      return ::pfc::pointwiseCost($_op.getOperation(), 1);
+    }]>
+  ];
+}
+
+def KernelBodyOpInterface : OpInterface<"KernelBodyOpInterface"> {
+  let cppNamespace = "::pfc";
+  let description = [{
+    The op becomes generated code: `linalg.generic` ops on tensors whose
+    dimension 0 is parallel, which the compiler fuses with their neighbours,
+    outlines and vectorises.
+  }];
+  let methods = [
+    InterfaceMethod<"Builds the body; `results` in the order of op results.",
+    "::llvm::LogicalResult", "buildKernelBody",
+    (ins "::mlir::OpBuilder &":$builder,
+         "::llvm::SmallVectorImpl<::mlir::Value> &":$results)>
+  ];
+}
+
+def RowKernelOpInterface : OpInterface<"RowKernelOpInterface"> {
+  let cppNamespace = "::pfc";
+  let description = [{
+    The op becomes generated code with data-dependent addresses (gathers,
+    scatters, sampling), written as scf/memref/arith on buffers. A kernel runs
+    `buildRow` for each row of its outer parallel loop.
+  }];
+  let methods = [
+    InterfaceMethod<"Iterations of the outer parallel loop; 1 is serial.",
+    "int64_t", "getRowExtent", (ins)>,
+    InterfaceMethod<[{
+      Whether row i of operand `operand` is read only in iteration i, so that
+      the kernel that produces it can be merged into this one.
+    }],
+    "bool", "readsOwnRowOnly", (ins "unsigned":$operand)>,
+    InterfaceMethod<[{
+      Index of the operand whose buffer result `result` overwrites in place, or
+      -1 for a buffer of its own.
+    }],
+    "int", "getInPlaceOperand", (ins "unsigned":$result)>,
+    InterfaceMethod<"Emits iteration `row`.",
+    "::llvm::LogicalResult", "buildRow",
+    (ins "::mlir::OpBuilder &":$builder,
+         "::mlir::ValueRange":$operands, "::mlir::ValueRange":$results,
+         "::mlir::Value":$row)>
+  ];
+}
+
+#endif // PFC_INTERFACES

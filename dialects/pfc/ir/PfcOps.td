@@ -1,0 +1,980 @@
+//===- PfcOps.td - The ops of the pfc dialect --------------*- tablegen -*-===//
+//
+//   State       variable assign output rank_constant
+//   Network     scale_pixels conv2d batch_stats merge_stats batch_norm prelu
+//               add reshape linear dropout
+//   Head        sample_centers gather_rows normalize cosine_logits margin
+//               softmax_cross_entropy
+//   Gradients   *_grad*, channel_sum, sum_groups, scatter_rows, matmul
+//   Optimizer   moving_average sum_squares clip_factor sgd update_rows
+//   One rank's  sample_local_centers softmax_stats softmax_loss
+//               margin_softmax margin_softmax_grad margin_exp margin_patch
+//               scale_rows cast
+//
+// Every op states its formula, shapes, constraints (C1) …, who makes it and
+// after which pass it is gone.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_OPS
+#define PFC_OPS
+
+include "dialects/pfc/ir/PfcDialect.td"
+include "dialects/pfc/ir/PfcEnums.td"
+include "dialects/pfc/ir/PfcInterfaces.td"
+include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Pfc_Float : StaticShapeTensorOf<[F32, BF16, F16, F64]>;
+def Pfc_F32 : StaticShapeTensorOf<[F32]>;
+def Pfc_I64 : StaticShapeTensorOf<[I64]>;
+def Pfc_Any : StaticShapeTensorOf<[F32, BF16, F16, F64, I64, UI8, I8]>;
+
+// How an op takes part in the passes.
+def Vjp : DeclareOpInterfaceMethods<DifferentiableOpInterface>;
+def Partitionable : DeclareOpInterfaceMethods<PartitionableOpInterface>;
+def Costed : DeclareOpInterfaceMethods<CostOpInterface, ["getCost"]>;
+def Pointwise : DeclareOpInterfaceMethods<CostOpInterface>;
+def Body : DeclareOpInterfaceMethods<KernelBodyOpInterface>;
+def Rows : DeclareOpInterfaceMethods<RowKernelOpInterface>;
+
+class Pfc_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Pfc_Dialect, mnemonic, traits>;
+
+// A pure op whose generated code is linalg.
+class Pfc_KernelOp<string mnemonic, list<Trait> traits = []>
+    : Pfc_Op<mnemonic, !listconcat([Pure, Body], traits)>;
+
+//===----------------------------------------------------------------------===//
+// State
+//===----------------------------------------------------------------------===//
+
+def Pfc_VariableOp : Pfc_Op<"variable", [Pure, Partitionable]> {
+  let summary = "Reads persistent state as it was when the step began";
+  let description = [{
+    `name` is the field's state-dict name. `rows`, given on state whose rows
+    (dimension 0) are split over the ranks, is the logical number of rows; the
+    local tensor has ⌈rows/R⌉, of which the last may be unused.
+
+    (C1) The init of a `sharded` variable does not depend on the world size:
+    element values are functions of (seed, name, global index).
+
+    Example:
+    ```mlir
+    %w = pfc.variable "conv1.weight" parameter init<normal, 0.0, 0.1>
+           {state_dict = #pfc.export<view = [64, 3, 3, 3] perm = [0, 3, 1, 2] shape = [64, 3, 3, 3]>}
+           : tensor<64x3x3x3xf32>
+    %c = pfc.variable "head.weight" parameter init<normal, 0.0, 0.01> {sharded, rows = 1000 : i64} : tensor<1000x512xf32>
+    ```
+    Made by: frontend/graph, pfc-insert-optimizer. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins StrAttr:$name, Pfc_RoleAttr:$role, Pfc_InitAttr:$init,
+                       OptionalAttr<Pfc_ExportAttr>:$state_dict,
+                       OptionalAttr<I64Attr>:$rows,
+                       UnitAttr:$sharded);
+  let results = (outs Pfc_Any:$value);
+  let assemblyFormat = "$name $role `init` $init attr-dict `:` type($value)";
+}
+
+def Pfc_AssignOp : Pfc_Op<"assign", [Partitionable]> {
+  let summary = "Writes persistent state for the next step";
+  let description = [{
+    Example: `pfc.assign "conv1.weight", %new : tensor<64x3x3x3xf32>`
+
+    (C1) A variable of that name and type is read in the same function.
+    Made by: pfc-insert-optimizer, frontend/graph (running statistics). Gone
+    after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins StrAttr:$name, Pfc_Any:$value);
+  let assemblyFormat = "$name `,` $value attr-dict `:` type($value)";
+}
+
+def Pfc_OutputOp : Pfc_Op<"output", [Partitionable]> {
+  let summary = "Names a value the host reads after the step";
+  let description = [{
+    Example: `pfc.output "loss", %loss : tensor<1xf32>`
+
+    Made by: frontend/graph, pfc-insert-optimizer. Gone after:
+    convert-pfc-to-plan.
+  }];
+  let arguments = (ins StrAttr:$name, Pfc_Any:$value);
+  let assemblyFormat = "$name `,` $value attr-dict `:` type($value)";
+}
+
+def Pfc_RankConstantOp : Pfc_Op<"rank_constant", [Pure]> {
+  let summary = "An integer that depends on the rank";
+  let description = [{
+    value(rank) = base + per_rank·rank + (rank < threshold ? below : 0)
+                + per_capped_rank·min(rank, threshold)
+
+    The first of 10 classes on rank r of 4 (q = 2, m = 2):
+    ```mlir
+    %first = pfc.rank_constant base 0 per_rank 2 threshold 2 below 0 per_capped_rank 1 : tensor<1xi64>
+    ```
+    Made by: pfc-partition. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins I64Attr:$base, I64Attr:$per_rank, I64Attr:$threshold,
+                       I64Attr:$below, I64Attr:$per_capped_rank);
+  let results = (outs Pfc_I64:$value);
+  let assemblyFormat = [{
+    `base` $base `per_rank` $per_rank `threshold` $threshold `below` $below
+    `per_capped_rank` $per_capped_rank attr-dict `:` type($value)
+  }];
+  let extraClassDeclaration = [{
+    /// The value on `rank`.
+    int64_t evaluate(int64_t rank);
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Network
+//===----------------------------------------------------------------------===//
+
+def Pfc_ScalePixelsOp : Pfc_KernelOp<"scale_pixels",
+                                     [Partitionable, Pointwise]> {
+  let summary = "Bytes 0..255 to floats: y = x/127.5 − 1";
+  let description = [{
+    Example: `%x = pfc.scale_pixels %images : tensor<64x56x56x1xui8> -> tensor<64x56x56x1xf32>`
+
+    Made by: frontend/graph. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins StaticShapeTensorOf<[UI8]>:$input);
+  let results = (outs Pfc_Float:$output);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+}
+
+class Pfc_ConvOp<string mnemonic, list<Trait> traits = []>
+    : Pfc_Op<mnemonic, !listconcat([Pure, Partitionable, Costed], traits)>;
+
+def Pfc_Conv2dOp : Pfc_ConvOp<"conv2d", [Vjp]> {
+  let summary = "2-D convolution, NHWC activations, OHWI filters";
+  let description = [{
+    y[b,i,j,o] = Σ_{u,v,c} x[b, i·stride + u − padding, j·stride + v − padding, c]·w[o,u,v,c]
+
+    Shapes: input [B,H,W,C], filter [O,K,K,C], output
+    [B, (H + 2·padding − K)/stride + 1, …, O]. Sums in fp32.
+
+    (C1) filter channels = input channels. (C2) output shape as above.
+    Example:
+    ```mlir
+    %y = pfc.conv2d %x, %w {stride = 2 : i64, padding = 1 : i64}
+           : tensor<8x56x56x64xf32>, tensor<128x3x3x64xf32> -> tensor<8x28x28x128xf32>
+    ```
+    Made by: frontend/graph. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$input, Pfc_Float:$filter, I64Attr:$stride,
+                       I64Attr:$padding);
+  let results = (outs Pfc_Float:$output);
+  let assemblyFormat = [{
+    $input `,` $filter attr-dict `:` type($input) `,` type($filter) `->`
+    type($output)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_Conv2dInputGradOp : Pfc_ConvOp<"conv2d_input_grad"> {
+  let summary = "Gradient of conv2d with respect to its input";
+  let description = [{
+    dx[b,i,j,c] = Σ over the outputs that read x[b,i,j,c] of dy·w.
+    Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$filter,
+                       I64Attr:$stride, I64Attr:$padding);
+  let results = (outs Pfc_Float:$input_grad);
+  let assemblyFormat = [{
+    $output_grad `,` $filter attr-dict `:` type($output_grad) `,`
+    type($filter) `->` type($input_grad)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_Conv2dFilterGradOp : Pfc_ConvOp<"conv2d_filter_grad"> {
+  let summary = "Gradient of conv2d with respect to its filter";
+  let description = [{
+    dw[o,u,v,c] = Σ_{b,i,j} dy[b,i,j,o]·x[b, i·stride + u − padding, …, c].
+    A sum over the batch: partial on a split batch.
+    Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$input, Pfc_Float:$output_grad,
+                       I64Attr:$stride, I64Attr:$padding);
+  let results = (outs Pfc_Float:$filter_grad);
+  let assemblyFormat = [{
+    $input `,` $output_grad attr-dict `:` type($input) `,`
+    type($output_grad) `->` type($filter_grad)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_BatchStatsOp : Pfc_KernelOp<"batch_stats", [Partitionable, Costed]> {
+  let summary = "Mean and variance of each channel, for each group of rows";
+  let description = [{
+    The batch is cut into G = `mean.shape[0]` equal groups of consecutive rows;
+    over the n = B·H·W/G elements of each group and channel
+
+        mean[g,c] = Σ x / n        var[g,c] = Σ (x − mean[g,c])² / n
+
+    G is the world size where each rank normalises with its own statistics (as
+    under DistributedDataParallel); after pfc-partition G = 1. Computed in fp32
+    for each image, then merged (Chan et al. 1979): no cancellation.
+
+    Shapes: input [B,…,C]; mean, var [G,C]. (C1) G divides B.
+    Example:
+    ```mlir
+    %mean, %var = pfc.batch_stats %x : tensor<8x7x7x512xf32> -> tensor<1x512xf32>
+    ```
+    Made by: frontend/graph. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$input);
+  let results = (outs Pfc_F32:$mean, Pfc_F32:$variance);
+  let assemblyFormat = [{
+    $input attr-dict `:` type($input) `->` type($mean) custom<SameType>(type($variance), ref(type($mean)))
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_MergeStatsOp : Pfc_KernelOp<"merge_stats",
+                                    [Partitionable, Pointwise]> {
+  let summary = "Statistics of equal groups to those of all their elements";
+  let description = [{
+    mean' = Σ_g mean[g]/G,  var' = Σ_g (var[g] + (mean[g] − mean')²)/G.
+    Shapes: [G,C] → [1,C]. `train.sync_batch_norm` puts it behind batch_stats;
+    partitioned, its operands are gathered from all ranks.
+    Made by: frontend/graph. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$mean, Pfc_F32:$variance);
+  let results = (outs Pfc_F32:$merged_mean, Pfc_F32:$merged_variance);
+  let assemblyFormat = [{
+    $mean `,` $variance attr-dict `:` type($mean) custom<SameType>(type($variance), ref(type($mean))) `->` type($merged_mean) custom<SameType>(type($merged_variance), ref(type($merged_mean)))
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_BatchNormOp : Pfc_KernelOp<"batch_norm",
+                                   [Vjp, Partitionable, Pointwise]> {
+  let summary = "Applies batch normalisation with given statistics";
+  let description = [{
+    y = (x − mean[g,c])·rsqrt(var[g,c] + eps)·gamma[c] + beta[c]
+
+    with g the row's group (see batch_stats). With `training` the statistics
+    are those of x itself and the gradient accounts for it (Ioffe & Szegedy
+    2015); without, they are constants.
+
+    Shapes: input [B,…,C]; mean, var [G,C]; gamma, beta [C].
+    Example:
+    ```mlir
+    %y = pfc.batch_norm %x, %mean, %var, %gamma, %beta {eps = 1.0e-5 : f64, training}
+           : tensor<8x7x7x512xf32>, tensor<1x512xf32>, tensor<512xf32>
+    ```
+    Made by: frontend/graph. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$input, Pfc_F32:$mean, Pfc_F32:$variance,
+                       Pfc_F32:$gamma, Pfc_F32:$beta, F64Attr:$eps,
+                       UnitAttr:$training);
+  let results = (outs Pfc_Float:$output);
+  let assemblyFormat = [{
+    $input `,` $mean `,` $variance `,` $gamma `,` $beta attr-dict `:`
+    type($input) `,` type($mean) custom<SameType>(type($variance), ref(type($mean))) `,` type($gamma) custom<SameType>(type($beta), ref(type($gamma))) custom<SameType>(type($output), ref(type($input)))
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_BatchNormGradStatsOp : Pfc_KernelOp<"batch_norm_grad_stats",
+                                            [Partitionable, Costed]> {
+  let summary = "Gradients of gamma and beta, for each group of rows";
+  let description = [{
+    With x̂ = (x − mean)·rsqrt(var + eps):
+        dgamma[g,c] = Σ dy·x̂        dbeta[g,c] = Σ dy
+    over the elements of group g. Shapes: output_grad, input [B,…,C]; the rest
+    [G,C].
+    Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input, Pfc_F32:$mean,
+                       Pfc_F32:$variance, F64Attr:$eps);
+  let results = (outs Pfc_F32:$gamma_grad, Pfc_F32:$beta_grad);
+  let assemblyFormat = [{
+    $output_grad `,` $input `,` $mean `,` $variance attr-dict `:`
+    type($input) custom<SameType>(type($output_grad), ref(type($input))) `,` type($mean) custom<SameType>(type($variance), ref(type($mean))) custom<SameType>(type($gamma_grad), ref(type($mean))) custom<SameType>(type($beta_grad), ref(type($mean)))
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_BatchNormGradOp : Pfc_KernelOp<"batch_norm_grad",
+                                       [Partitionable, Pointwise]> {
+  let summary = "Gradient of batch_norm with respect to its input";
+  let description = [{
+    training:  dx = gamma·rsqrt(var + eps)·(dy − dbeta[g]/n − x̂·dgamma[g]/n)
+    else:      dx = gamma·rsqrt(var + eps)·dy
+
+    `count` is n, the elements a statistic was taken over. Shapes as in
+    batch_norm; dgamma, dbeta [G,C].
+    Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input, Pfc_F32:$mean,
+                       Pfc_F32:$variance, Pfc_F32:$gamma, Pfc_F32:$gamma_grad,
+                       Pfc_F32:$beta_grad, F64Attr:$eps, I64Attr:$count,
+                       UnitAttr:$training);
+  let results = (outs Pfc_Float:$input_grad);
+  let assemblyFormat = [{
+    $output_grad `,` $input `,` $mean `,` $variance `,` $gamma `,` $gamma_grad
+    `,` $beta_grad attr-dict `:` type($input) custom<SameType>(type($output_grad), ref(type($input))) custom<SameType>(type($input_grad), ref(type($input))) `,` type($mean) custom<SameType>(type($variance), ref(type($mean))) custom<SameType>(type($gamma_grad), ref(type($mean))) custom<SameType>(type($beta_grad), ref(type($mean))) `,` type($gamma)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_PReluOp : Pfc_KernelOp<"prelu", [Vjp, Partitionable, Pointwise,
+                                         AllTypesMatch<["input", "output"]>]> {
+  let summary = "y = x > 0 ? x : slope[c]·x";
+  let description = [{
+    Shapes: input [B,…,C], slope [C]. He et al., ICCV'15.
+    Example: `%y = pfc.prelu %x, %a : tensor<8x7x7x64xf32>, tensor<64xf32>`
+
+    Made by: frontend/graph. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$input, Pfc_F32:$slope);
+  let results = (outs Pfc_Float:$output);
+  let assemblyFormat = [{
+    $input `,` $slope attr-dict `:` type($input) `,` type($slope)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_PReluGradOp : Pfc_KernelOp<"prelu_grad", [Partitionable, Pointwise,
+    AllTypesMatch<["output_grad", "input", "input_grad"]>]> {
+  let summary = "dx = x > 0 ? dy : slope[c]·dy";
+  let description = "Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.";
+  let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input,
+                       Pfc_F32:$slope);
+  let results = (outs Pfc_Float:$input_grad);
+  let assemblyFormat = [{
+    $output_grad `,` $input `,` $slope attr-dict `:` type($input) `,`
+    type($slope)
+  }];
+}
+
+def Pfc_PReluSlopeGradOp : Pfc_KernelOp<"prelu_slope_grad",
+    [Partitionable, Costed, AllTypesMatch<["output_grad", "input"]>]> {
+  let summary = "dslope[c] = Σ over elements with x <= 0 of dy·x";
+  let description = [{
+    A sum over the batch: partial on a split batch.
+    Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input);
+  let results = (outs Pfc_F32:$slope_grad);
+  let assemblyFormat = [{
+    $output_grad `,` $input attr-dict `:` type($input) `->` type($slope_grad)
+  }];
+}
+
+def Pfc_AddOp : Pfc_KernelOp<"add", [Vjp, Partitionable, Pointwise,
+                                     SameOperandsAndResultType]> {
+  let summary = "Element-wise sum";
+  let description = [{
+    Example: `%z = pfc.add %x, %y : tensor<8x7x7x64xf32>`
+
+    Made by: frontend/graph (residuals), pfc-differentiate (a value used
+    twice). Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$lhs, Pfc_Float:$rhs);
+  let results = (outs Pfc_Float:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
+}
+
+def Pfc_ReshapeOp : Pfc_Op<"reshape", [Pure, Vjp, Partitionable, Pointwise]> {
+  let summary = "The same elements in the same order under another shape";
+  let description = [{
+    (C1) equal element counts; (C2) dimension 0 is kept.
+    Example: `%y = pfc.reshape %x : tensor<8x7x7x512xf32> -> tensor<8x25088xf32>`
+
+    Made by: frontend/graph. Gone after: convert-pfc-to-plan (no instruction).
+  }];
+  let arguments = (ins Pfc_Any:$input);
+  let results = (outs Pfc_Any:$output);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+  let hasVerifier = 1;
+}
+
+def Pfc_MatmulOp : Pfc_Op<"matmul", [Pure, Partitionable, Costed]> {
+  let summary = "Matrix product op(lhs)·op(rhs), summed in fp32";
+  let description = [{
+    lhs is [M,K], or [K,M] with `transpose_lhs`; rhs is [K,N], or [N,K] with
+    `transpose_rhs`; result [M,N].
+
+    (C1) contracted extents agree. (C2) result shape is [M,N].
+    Example:
+    ```mlir
+    %y = pfc.matmul %x, %w {transpose_rhs}
+           : tensor<8x25088xf32>, tensor<512x25088xf32> -> tensor<8x512xf32>
+    ```
+    Made by: pfc-differentiate, pfc-partition, pfc-tile-head. Gone after:
+    convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$lhs, Pfc_Float:$rhs, UnitAttr:$transpose_lhs,
+                       UnitAttr:$transpose_rhs);
+  let results = (outs Pfc_Float:$result);
+  let assemblyFormat = [{
+    $lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_LinearOp : Pfc_Op<"linear", [Pure, Vjp, Partitionable, Costed]> {
+  let summary = "y = x·wᵀ, the fully connected layer without its bias";
+  let description = [{
+    Shapes: input [B,K], weight [N,K], output [B,N]. Becomes `matmul` in
+    pfc-partition.
+    Example: `%y = pfc.linear %x, %w : tensor<8x25088xf32>, tensor<512x25088xf32> -> tensor<8x512xf32>`
+
+    Made by: frontend/graph. Gone after: pfc-partition.
+  }];
+  let arguments = (ins Pfc_Float:$input, Pfc_Float:$weight);
+  let results = (outs Pfc_Float:$output);
+  let assemblyFormat = [{
+    $input `,` $weight attr-dict `:` type($input) `,` type($weight) `->`
+    type($output)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_AddBiasOp : Pfc_KernelOp<"add_bias", [Vjp, Partitionable, Pointwise,
+                                     AllTypesMatch<["input", "output"]>]> {
+  let summary = "y = x + bias[c]";
+  let description = [{
+    Shapes: input [B,…,C], bias [C].
+    Made by: frontend/graph. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$input, Pfc_F32:$bias);
+  let results = (outs Pfc_Float:$output);
+  let assemblyFormat = [{
+    $input `,` $bias attr-dict `:` type($input) `,` type($bias)
+  }];
+}
+
+def Pfc_ChannelSumOp : Pfc_KernelOp<"channel_sum", [Partitionable, Costed]> {
+  let summary = "y[c] = Σ over all but the last dimension of x";
+  let description = [{
+    A sum over the batch: partial on a split batch.
+    Example: `%db = pfc.channel_sum %dy : tensor<8x512xf32> -> tensor<512xf32>`
+
+    Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$input);
+  let results = (outs Pfc_F32:$output);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+}
+
+def Pfc_SumGroupsOp : Pfc_KernelOp<"sum_groups", [Partitionable, Pointwise]> {
+  let summary = "y[c] = scale · Σ_g x[g,c]";
+  let description = [{
+    Shapes: [G,C] → [C]. Partial where the groups are split over ranks.
+    Example: `%y = pfc.sum_groups %x {scale = 0.5 : f64} : tensor<2x64xf32> -> tensor<64xf32>`
+
+    Made by: pfc-differentiate, frontend/graph (running statistics: scale =
+    1/G). Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$input, F64Attr:$scale);
+  let results = (outs Pfc_F32:$output);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+}
+
+def Pfc_DropoutOp : Pfc_KernelOp<"dropout", [Vjp, Partitionable, Pointwise,
+                                     AllTypesMatch<["input", "output"]>]> {
+  let summary = "Zeroes a fraction `rate` of the elements, scales the others";
+  let description = [{
+    y = keep ? x/(1 − rate) : 0. Element e of global row i (row_offset + local
+    row) of K is kept where u >= rate, with u in [0,1) of word j%4 of
+    Philox(seed; j/4 low word, step, layer; purpose Dropout), j = i·K + e: the
+    same at any world size.
+
+    Shapes: input [B,K]; step, row_offset [1].
+    Made by: frontend/graph; its gradient is itself on dy. Gone after:
+    convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$input, Pfc_I64:$step,
+                       Optional<Pfc_I64>:$row_offset, F64Attr:$rate,
+                       I64Attr:$seed, I64Attr:$layer);
+  let results = (outs Pfc_Float:$output);
+  let assemblyFormat = [{
+    $input `,` $step (`,` `offset` $row_offset^ `:` type($row_offset))? attr-dict `:` type($input) `,` type($step)
+  }];
+}
+
+def Pfc_CastOp : Pfc_KernelOp<"cast", [Pointwise]> {
+  let summary = "Converts the element type, to nearest even";
+  let description = [{
+    Example: `%y = pfc.cast %x : tensor<8x512xf32> -> tensor<8x512xbf16>`
+
+    Made by: pfc-mixed-precision. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$input);
+  let results = (outs Pfc_Float:$output);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+}
+
+//===----------------------------------------------------------------------===//
+// Head: logical ops
+//===----------------------------------------------------------------------===//
+
+def Pfc_SampleCentersOp : Pfc_Op<"sample_centers", [Pure, Partitionable,
+                                                    Pointwise]> {
+  let summary = "Partial FC sampling: the class centers that take part in a step";
+  let description = [{
+    The `classes` are split into R = `counts.shape[0]` contiguous shards, as
+    evenly as possible (C = q·R + m: the first m shards have q + 1). In each
+    shard of n classes with P distinct positives (classes among the labels) the
+    sample is
+
+      k = ⌊sample_rate·n⌋ <= P   the positives, all of them
+      else                       the positives and the k − P other classes with
+                                 the smallest (key, class): exactly k
+
+    in ascending order. key of local class i is word i%4 of
+    Philox(seed; i/4, step, shard; purpose SampleCenters). Sample rate 1 takes
+    every class, 0 the positives alone. (An et al., "Killing Two Birds with One
+    Stone", CVPR'22; arcface_torch keeps all positives likewise.)
+
+    Results, with S = `capacity` slots for each shard: `indices` [R·S], global
+    class ids, −1 in unused slots; `counts` [R], used slots; `columns` [B], the
+    slot of each row's label.
+
+    (C1) R <= classes. (C2) S >= the largest possible count:
+    n_max if sample_rate = 1, else min(n_max, max(⌊sample_rate·n_max⌋, min(B, n_max))).
+    Example:
+    ```mlir
+    %indices, %counts, %columns = pfc.sample_centers %labels, %step
+        {classes = 10 : i64, sample_rate = 1.0 : f64, seed = 7 : i64, capacity = 3 : i64}
+        : tensor<8xi64>, tensor<1xi64> -> tensor<12xi64>, tensor<4xi64>
+    ```
+    Made by: frontend/graph. Gone after: pfc-partition.
+  }];
+  let arguments = (ins Pfc_I64:$labels, Pfc_I64:$step, I64Attr:$classes,
+                       F64Attr:$sample_rate, I64Attr:$seed, I64Attr:$capacity);
+  let results = (outs Pfc_I64:$indices, Pfc_I64:$counts, Pfc_I64:$columns);
+  let assemblyFormat = [{
+    $labels `,` $step attr-dict `:` type($labels) `,` type($step) `->`
+    type($indices) `,` type($counts) custom<SameType>(type($columns), ref(type($labels)))
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_GatherRowsOp : Pfc_Op<"gather_rows", [Pure, Vjp, Partitionable, Costed,
+                                              Rows]> {
+  let summary = "y[j] = indices[j] >= 0 ? table[indices[j]] : 0";
+  let description = [{
+    Shapes: table [C,D], indices [S], rows [S,D].
+    Example: `%w = pfc.gather_rows %table, %indices : tensor<10x64xf32>, tensor<12xi64> -> tensor<12x64xf32>`
+
+    Made by: frontend/graph. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$table, Pfc_I64:$indices);
+  let results = (outs Pfc_Float:$rows);
+  let assemblyFormat = [{
+    $table `,` $indices attr-dict `:` type($table) `,` type($indices) `->`
+    type($rows)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_ScatterRowsOp : Pfc_Op<"scatter_rows", [Pure]> {
+  let summary = "The dense gradient that gather_rows' vector-Jacobian product is";
+  let description = [{
+    table_grad = 0; table_grad[indices[j]] += rows[j] for indices[j] >= 0.
+    Never executed: pfc-insert-optimizer takes the rows and the indices into
+    update_rows, so that no gradient of the table's size exists.
+    Made by: pfc-differentiate. Gone after: pfc-insert-optimizer.
+  }];
+  let arguments = (ins Pfc_Float:$rows, Pfc_I64:$indices);
+  let results = (outs Pfc_Float:$table_grad);
+  let assemblyFormat = [{
+    $rows `,` $indices attr-dict `:` type($rows) `,` type($indices) `->`
+    type($table_grad)
+  }];
+}
+
+def Pfc_NormalizeOp : Pfc_KernelOp<"normalize", [Vjp, Partitionable, Costed,
+                                       AllTypesMatch<["input", "output"]>]> {
+  let summary = "Rows of unit length: y = x / max(‖x‖₂, 1e-12)";
+  let description = [{
+    Shapes: [M,D]. Example: `%y = pfc.normalize %x : tensor<8x512xf32>`
+
+    Made by: frontend/graph. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$input);
+  let results = (outs Pfc_Float:$output);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
+}
+
+def Pfc_NormalizeGradOp : Pfc_KernelOp<"normalize_grad",
+    [Partitionable, Costed,
+     AllTypesMatch<["output_grad", "input", "input_grad"]>]> {
+  let summary = "dx = (dy − y·(y·dy)) / max(‖x‖₂, 1e-12), y = x/‖x‖";
+  let description = [{
+    Shapes: [M,D]. Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input);
+  let results = (outs Pfc_Float:$input_grad);
+  let assemblyFormat = "$output_grad `,` $input attr-dict `:` type($input)";
+}
+
+def Pfc_CosineLogitsOp : Pfc_Op<"cosine_logits", [Pure, Vjp, Partitionable,
+                                                  Costed]> {
+  let summary = "cos[i,j] = x̂_i·ŵ_j";
+  let description = [{
+    Shapes: embeddings [B,D], centers [S,D], both with unit rows; result [B,S].
+    Example: `%c = pfc.cosine_logits %x, %w : tensor<8x64xf32>, tensor<12x64xf32> -> tensor<8x12xf32>`
+
+    Made by: frontend/graph. Gone after: pfc-fuse-margin-softmax.
+  }];
+  let arguments = (ins Pfc_Float:$embeddings, Pfc_Float:$centers);
+  let results = (outs Pfc_Float:$cosines);
+  let assemblyFormat = [{
+    $embeddings `,` $centers attr-dict `:` type($embeddings) `,`
+    type($centers) `->` type($cosines)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_MarginOp : Pfc_Op<"margin", [Pure, Vjp, Partitionable, Pointwise,
+                                     AllTypesMatch<["cosines", "logits"]>]> {
+  let summary = "Logits with the margin on each row's own class";
+  let description = [{
+    z[i,j] = s·ψ(cos[i,j]) at j = columns[i], s·cos[i,j] elsewhere (0 where the
+    filter applies); ψ as in #pfc.margin, its cosine clamped to [−1, 1].
+    Shapes: cosines, logits [B,S]; columns [B] (−1: no target here).
+    Example:
+    ```mlir
+    %z = pfc.margin %c, %columns margin<m1 = 1.0, m2 = 0.5, m3 = 0.0,
+           scale = 64.0, gradient = exact, filter = 0.0> : tensor<8x12xf32>, tensor<8xi64>
+    ```
+    Made by: frontend/graph. Gone after: pfc-fuse-margin-softmax.
+  }];
+  let arguments = (ins Pfc_Float:$cosines, Pfc_I64:$columns,
+                       Pfc_MarginAttr:$margin);
+  let results = (outs Pfc_Float:$logits);
+  let assemblyFormat = [{
+    $cosines `,` $columns `margin` $margin attr-dict `:` type($cosines) `,`
+    type($columns)
+  }];
+}
+
+def Pfc_MarginGradOp : Pfc_Op<"margin_grad", [Pure, Partitionable, Pointwise,
+    AllTypesMatch<["logits_grad", "cosines", "cosines_grad"]>]> {
+  let summary = "dcos = s·dz·ψ'(cos) at the target, s·dz elsewhere";
+  let description = [{
+    0 where the filter applied. For `exact`,
+    ψ'(c) = m1·sin(m1·θ + m2)/max(sin θ, 1e-6).
+    Made by: pfc-differentiate. Gone after: pfc-fuse-margin-softmax.
+  }];
+  let arguments = (ins Pfc_Float:$logits_grad, Pfc_Float:$cosines,
+                       Pfc_I64:$columns, Pfc_MarginAttr:$margin);
+  let results = (outs Pfc_Float:$cosines_grad);
+  let assemblyFormat = [{
+    $logits_grad `,` $cosines `,` $columns `margin` $margin attr-dict `:`
+    type($cosines) `,` type($columns)
+  }];
+}
+
+def Pfc_SoftmaxCrossEntropyOp : Pfc_Op<"softmax_cross_entropy",
+    [Pure, Vjp, Partitionable, Pointwise]> {
+  let summary = "Mean cross entropy of the softmax over the used columns";
+  let description = [{
+    Columns of the logits [B, R·S] are R shards of S slots, of which shard r
+    uses the first counts[r]. With Z_i = Σ over used j of exp(z[i,j] − shift)
+    and t_i = z[i, columns[i]]:
+
+        loss = Σ_i (log Z_i + shift − t_i) / B       stats[i] = (Z_i, t_i)
+
+    Results: loss [1], stats [B,2]. The gradient of the loss is taken as 1: it
+    is where differentiation starts.
+    Example:
+    ```mlir
+    %loss, %stats = pfc.softmax_cross_entropy %z, %columns, %counts {shift = 0.0 : f64}
+        : tensor<8x12xf32>, tensor<8xi64>, tensor<4xi64> -> tensor<8x2xf32>
+    ```
+    Made by: frontend/graph. Gone after: pfc-partition (softmax_stats,
+    softmax_loss).
+  }];
+  let arguments = (ins Pfc_Float:$logits, Pfc_I64:$columns, Pfc_I64:$counts,
+                       F64Attr:$shift);
+  let results = (outs Pfc_F32:$loss, Pfc_F32:$stats);
+  let assemblyFormat = [{
+    $logits `,` $columns `,` $counts attr-dict `:` type($logits) `,`
+    type($columns) `,` type($counts) `->` custom<ScalarF32>(type($loss)) type($stats)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_SoftmaxCrossEntropyGradOp : Pfc_Op<"softmax_cross_entropy_grad",
+    [Pure, Partitionable, Pointwise,
+     AllTypesMatch<["logits", "logits_grad"]>]> {
+  let summary = "dz[i,j] = (exp(z[i,j] − shift)/Z_i − [j = columns[i]]) / batch";
+  let description = [{
+    0 in unused columns. `batch` is the number of rows the loss is a mean over.
+    Made by: pfc-differentiate. Gone after: pfc-fuse-margin-softmax.
+  }];
+  let arguments = (ins Pfc_Float:$logits, Pfc_I64:$columns, Pfc_I64:$counts,
+                       Pfc_F32:$stats, F64Attr:$shift, I64Attr:$batch);
+  let results = (outs Pfc_Float:$logits_grad);
+  let assemblyFormat = [{
+    $logits `,` $columns `,` $counts `,` $stats attr-dict `:` type($logits)
+    `,` type($columns) `,` type($counts) `,` type($stats)
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Head: one rank's ops
+//===----------------------------------------------------------------------===//
+
+def Pfc_SampleLocalCentersOp : Pfc_Op<"sample_local_centers",
+                                      [Pure, Pointwise, Rows]> {
+  let summary = "sample_centers on one rank's shard";
+  let description = [{
+    `first` and `count` say which classes the rank owns, `rank` which shard it
+    is. indices [S]: local row numbers, −1 in unused slots; used [1]: how many;
+    columns [B]: slot of the row's label, −1 where another rank owns it.
+    Example:
+    ```mlir
+    %indices, %used, %columns = pfc.sample_local_centers %labels, %step, %first, %count, %rank
+        {shard_size = 3 : i64, sample_rate = 0.5 : f64, seed = 7 : i64}
+        : tensor<8xi64>, tensor<1xi64> -> tensor<3xi64>
+    ```
+    `shard_size` is the largest shard's size. Integer work proportional to the
+    shard; no floating-point array.
+    Made by: pfc-partition. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_I64:$labels, Pfc_I64:$step, Pfc_I64:$first,
+                       Pfc_I64:$count, Pfc_I64:$rank, I64Attr:$shard_size,
+                       F64Attr:$sample_rate, I64Attr:$seed);
+  let results = (outs Pfc_I64:$indices, Pfc_I64:$used, Pfc_I64:$columns);
+  let assemblyFormat = [{
+    $labels `,` $step `,` $first `,` $count `,` $rank attr-dict `:`
+    type($labels) `,` type($step) custom<SameType>(type($first), ref(type($step))) custom<SameType>(type($count), ref(type($step))) custom<SameType>(type($rank), ref(type($step))) `->` type($indices) custom<SameType>(type($used), ref(type($step))) custom<SameType>(type($columns), ref(type($labels)))
+  }];
+}
+
+def Pfc_SoftmaxStatsOp : Pfc_Op<"softmax_stats", [Pure]> {
+  let summary = "One rank's part of softmax_cross_entropy's sums";
+  let description = [{
+    stats[i] = (Σ over used local j of exp(z[i,j] − shift),
+                z[i, columns[i]] or 0 where columns[i] = −1).
+    Shapes: logits [B,S], columns [B], count [1], stats [B,2].
+    Made by: pfc-partition. Gone after: pfc-fuse-margin-softmax.
+  }];
+  let arguments = (ins Pfc_Float:$logits, Pfc_I64:$columns, Pfc_I64:$count,
+                       F64Attr:$shift);
+  let results = (outs Pfc_F32:$stats);
+  let assemblyFormat = [{
+    $logits `,` $columns `,` $count attr-dict `:` type($logits) `,`
+    type($columns) `,` type($count) `->` type($stats)
+  }];
+}
+
+def Pfc_SoftmaxLossOp : Pfc_KernelOp<"softmax_loss", [Costed]> {
+  let summary = "loss = Σ_i (log stats[i,0] + shift − stats[i,1]) / B";
+  let description = [{
+    stats [B,2] summed over all ranks; loss [1].
+    Made by: pfc-partition. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$stats, F64Attr:$shift);
+  let results = (outs Pfc_F32:$loss);
+  let assemblyFormat = "$stats attr-dict `:` type($stats) `->` type($loss)";
+}
+
+def Pfc_MarginSoftmaxOp : Pfc_Op<"margin_softmax", [Pure, Costed]> {
+  let summary = "Fused cosine logits, margin and softmax sums of one rank";
+  let description = [{
+    With c = x̂·ŵᵀ:
+        E[i,j] = exp(s·c[i,j] − shift) for used j other than columns[i]
+                 (0, but counted as exp(−shift) in the sum, where filtered)
+        target[i] = c[i, columns[i]] clamped to [−1, 1]   (0 if not owned)
+        stats[i] = (Σ_j E[i,j] + exp(s·ψ(target[i]) − shift),  s·ψ(target[i]))
+    E is un-normalised: the gradients are linear in it, so neither a maximum nor
+    a second pass is needed. |s·c| <= s, so exp cannot overflow while
+    s + ln C < 88; `shift` is 0 then, and s + ln C − 88 otherwise.
+
+    Shapes: embeddings [B,D], centers [S,D], columns [B], count [1]; exps [B,S],
+    stats [B,2], targets [B].
+    Made by: pfc-fuse-margin-softmax. Gone after: pfc-tile-head.
+  }];
+  let arguments = (ins Pfc_Float:$embeddings, Pfc_Float:$centers,
+                       Pfc_I64:$columns, Pfc_I64:$count, Pfc_MarginAttr:$margin,
+                       F64Attr:$shift);
+  let results = (outs Pfc_Float:$exps, Pfc_F32:$stats, Pfc_F32:$targets);
+  let assemblyFormat = [{
+    $embeddings `,` $centers `,` $columns `,` $count `margin` $margin attr-dict `:`
+    type($embeddings) `,` type($centers) `,` type($columns) `,` type($count)
+    `->` type($exps) `,` type($stats) `,` type($targets)
+  }];
+}
+
+def Pfc_MarginSoftmaxGradOp : Pfc_Op<"margin_softmax_grad", [Pure, Costed]> {
+  let summary = "Gradients of the fused head from its un-normalised E";
+  let description = [{
+    With Z_i, t_i = stats[i] (summed over ranks) and, where this rank owns the
+    target, g_i = (exp(t_i − shift)/Z_i − 1)·ψ'(target[i]):
+        E'[i,j] = E[i,j];  E'[i, columns[i]] = g_i·Z_i
+        a_i = s / (batch·Z_i)
+        dx̂ = diag(a)·E'·Ŵ          (partial: summed over ranks)
+        dŴ = E'ᵀ·diag(a)·X̂
+    Shapes: dx̂ [B,D], dŴ [S,D].
+    Made by: pfc-fuse-margin-softmax. Gone after: pfc-tile-head.
+  }];
+  let arguments = (ins Pfc_Float:$embeddings, Pfc_Float:$centers,
+                       Pfc_Float:$exps, Pfc_F32:$stats, Pfc_F32:$targets,
+                       Pfc_I64:$columns, Pfc_MarginAttr:$margin,
+                       F64Attr:$shift, I64Attr:$batch);
+  let results = (outs Pfc_Float:$embeddings_grad, Pfc_Float:$centers_grad);
+  let assemblyFormat = [{
+    $embeddings `,` $centers `,` $exps `,` $stats `,` $targets `,` $columns
+    `margin` $margin attr-dict `:` type($embeddings) `,` type($centers) `,` type($exps)
+    `,` type($stats) `,` type($targets) `,` type($columns) `->`
+    type($embeddings_grad) `,` type($centers_grad)
+  }];
+}
+
+def Pfc_MarginExpOp : Pfc_Op<"margin_exp", [Pure, Pointwise, Rows]> {
+  let summary = "The element-wise part of margin_softmax";
+  let description = [{
+    From cosines [B,S] the exps, stats and targets of margin_softmax, one row
+    after the other, the target's column set aside. In fp32 E overwrites the
+    cosines.
+    Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$cosines, Pfc_I64:$columns, Pfc_I64:$count,
+                       Pfc_MarginAttr:$margin, F64Attr:$shift);
+  let results = (outs Pfc_Float:$exps, Pfc_F32:$stats, Pfc_F32:$targets);
+  let assemblyFormat = [{
+    $cosines `,` $columns `,` $count `margin` $margin attr-dict `:` type($cosines) `,`
+    type($columns) `,` type($count) `->` type($exps) `,` type($stats) `,`
+    type($targets)
+  }];
+}
+
+def Pfc_MarginPatchOp : Pfc_Op<"margin_patch", [Pure, Pointwise, Rows]> {
+  let summary = "E' of margin_softmax_grad, in place, and the row factors a";
+  let description = [{
+    Writes B elements of E at most. Shapes: exps [B,S], stats [B,2], targets,
+    columns, factors [B].
+    Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$exps, Pfc_F32:$stats, Pfc_F32:$targets,
+                       Pfc_I64:$columns, Pfc_MarginAttr:$margin,
+                       F64Attr:$shift, I64Attr:$batch);
+  let results = (outs Pfc_Float:$patched, Pfc_F32:$factors);
+  let assemblyFormat = [{
+    $exps `,` $stats `,` $targets `,` $columns `margin` $margin attr-dict `:`
+    type($exps) `,` type($stats) `,` type($targets) `,` type($columns) `->`
+    type($factors) custom<SameType>(type($patched), ref(type($exps)))
+  }];
+}
+
+def Pfc_ScaleRowsOp : Pfc_KernelOp<"scale_rows", [Pointwise]> {
+  let summary = "y[i,d] = factors[i]·x[i,d]";
+  let description = [{
+    Shapes: input, output [B,D] (element types may differ), factors [B].
+    Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$input, Pfc_F32:$factors);
+  let results = (outs Pfc_Float:$output);
+  let assemblyFormat = [{
+    $input `,` $factors attr-dict `:` type($input) `,` type($factors) `->`
+    type($output)
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Optimizer
+//===----------------------------------------------------------------------===//
+
+def Pfc_MovingAverageOp : Pfc_KernelOp<"moving_average",
+    [Partitionable, Pointwise,
+     AllTypesMatch<["average", "value", "result"]>]> {
+  let summary = "r = (1 − momentum)·average + momentum·scale·value";
+  let description = [{
+    Running statistics of batch norm; `scale` is n/(n − 1) for the variance.
+    Made by: frontend/graph. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$average, Pfc_F32:$value, F64Attr:$momentum,
+                       F64Attr:$scale);
+  let results = (outs Pfc_F32:$result);
+  let assemblyFormat = "$average `,` $value attr-dict `:` type($result)";
+}
+
+def Pfc_SumSquaresOp : Pfc_KernelOp<"sum_squares", [Partitionable, Costed]> {
+  let summary = "Σ x² over all elements, as a tensor of one";
+  let description = [{
+    Example: `%n = pfc.sum_squares %g : tensor<64x3x3x3xf32> -> tensor<1xf32>`
+
+    Made by: pfc-insert-optimizer. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$input);
+  let results = (outs Pfc_F32:$output);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+}
+
+def Pfc_ClipFactorOp : Pfc_KernelOp<"clip_factor", [Partitionable, Pointwise]> {
+  let summary = "norm = √sum; factor = min(1, limit/(norm + 1e-6))";
+  let description = [{
+    As torch.nn.utils.clip_grad_norm_. Shapes: all [1].
+    Made by: pfc-insert-optimizer. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$sum_squares, F64Attr:$limit);
+  let results = (outs Pfc_F32:$factor, Pfc_F32:$norm);
+  let assemblyFormat = [{
+    $sum_squares attr-dict `:` type($sum_squares) custom<SameType>(type($factor), ref(type($sum_squares))) custom<SameType>(type($norm), ref(type($sum_squares)))
+  }];
+}
+
+def Pfc_SgdOp : Pfc_KernelOp<"sgd", [Partitionable, Pointwise,
+    AllTypesMatch<["parameter", "momentum", "gradient", "new_parameter",
+                   "new_momentum"]>]> {
+  let summary = "SGD with momentum and weight decay";
+  let description = [{
+    v' = mu·v + (clip·g + weight_decay·p);  p' = p − lr·v'
+    (torch.optim.SGD; v starts at 0, so the first v' is the gradient.)
+    lr, clip: tensors of one.
+    Example:
+    ```mlir
+    %p1, %v1 = pfc.sgd %p, %v, %g, %lr clip %f {mu = 0.9 : f64, weight_decay = 5.0e-4 : f64} : tensor<64xf32>
+    ```
+    Made by: pfc-insert-optimizer. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$parameter, Pfc_F32:$momentum, Pfc_F32:$gradient,
+                       Pfc_F32:$lr, Optional<Pfc_F32>:$clip, F64Attr:$mu,
+                       F64Attr:$weight_decay);
+  let results = (outs Pfc_F32:$new_parameter, Pfc_F32:$new_momentum);
+  let assemblyFormat = [{
+    $parameter `,` $momentum `,` $gradient `,` $lr custom<ScalarF32>(type($lr)) (`clip` $clip^ custom<ScalarF32>(type($clip)))?
+    attr-dict `:` type($parameter)
+  }];
+}
+
+def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
+    AllTypesMatch<["table", "momentum", "new_table", "new_momentum"]>]> {
+  let summary = "SGD on the class centers";
+  let description = [{
+    With r = indices[j] >= 0:
+        v'[r] = mu·v[r] + (rows_grad[j] + weight_decay·w[r]);  w'[r] = w[r] − lr·v'[r]
+    `sampled`: all other rows and their momentum stay as they are (the original
+    Partial FC). `all`: every row r < count that is not among the indices does
+    the same with a zero gradient: it decays and its momentum coasts (as
+    PartialFC_V2's dense optimizer).
+
+    Shapes: table, momentum [C,D]; indices [S], ascending over the used ones;
+    count [1], rows of the table in use; rows_grad [S,D]; lr [1]. In place.
+    Before pfc-partition indices are global and count is absent.
+    Made by: pfc-insert-optimizer. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$table, Pfc_F32:$momentum, Pfc_I64:$indices,
+                       Pfc_F32:$rows_grad, Pfc_F32:$lr,
+                       Optional<Pfc_I64>:$count, Pfc_RowUpdateAttr:$row_update,
+                       F64Attr:$mu, F64Attr:$weight_decay);
+  let results = (outs Pfc_F32:$new_table, Pfc_F32:$new_momentum);
+  let assemblyFormat = [{
+    $row_update $table `,` $momentum `,` $indices `,` $rows_grad `,` $lr custom<ScalarF32>(type($lr))
+    (`count` $count^ `:` type($count))? attr-dict `:` type($table) `,`
+    type($indices) `,` type($rows_grad)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // PFC_OPS

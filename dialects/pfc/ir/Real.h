@@ -1,0 +1,51 @@
+//===- Real.h - A real number as an attribute parameter ---------*- C++ -*-===//
+#ifndef DIALECTS_PFC_IR_REAL_H
+#define DIALECTS_PFC_IR_REAL_H
+
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/Hashing.h"
+#include "llvm/ADT/SmallString.h"
+
+namespace pfc {
+
+/// A double that attributes can hold: compared and hashed by its bits, printed
+/// in the fewest digits that read back the same.
+struct Real {
+  double value = 0.0;
+
+  Real() = default;
+  Real(double value) : value(value) {}
+  operator double() const { return value; }
+
+  friend bool operator==(Real lhs, Real rhs) {
+    return llvm::bit_cast<uint64_t>(lhs.value) ==
+           llvm::bit_cast<uint64_t>(rhs.value);
+  }
+  friend llvm::hash_code hash_value(Real real) {
+    return llvm::hash_value(llvm::bit_cast<uint64_t>(real.value));
+  }
+  friend llvm::raw_ostream &operator<<(llvm::raw_ostream &os, Real real) {
+    llvm::SmallString<24> digits;
+    llvm::APFloat(real.value).toString(digits, /*FormatPrecision=*/0,
+                                       /*FormatMaxPadding=*/3);
+    os << digits;
+    if (digits.find_first_of(".E") == llvm::StringRef::npos)
+      os << ".0";
+    return os;
+  }
+};
+
+} // namespace pfc
+
+template <>
+struct mlir::FieldParser<pfc::Real> {
+  static FailureOr<pfc::Real> parse(AsmParser &parser) {
+    double value;
+    if (parser.parseFloat(value))
+      return failure();
+    return pfc::Real(value);
+  }
+};
+
+#endif // DIALECTS_PFC_IR_REAL_H

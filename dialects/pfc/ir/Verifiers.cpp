@@ -1,0 +1,250 @@
+//===- Verifiers.cpp - Constraints, parsing pieces, small semantics -------===//
+//
+// Constraint numbers (C1) … are those of the op descriptions in PfcOps.td.
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/pfc/ir/PfcDialect.h"
+
+using namespace mlir;
+
+namespace pfc {
+
+//===----------------------------------------------------------------------===//
+// Pieces of assembly formats
+//===----------------------------------------------------------------------===//
+
+/// A type that is another's: nothing is written.
+static ParseResult parseSameType(OpAsmParser &, Type &type, Type same) {
+  type = same;
+  return success();
+}
+static void printSameType(OpAsmPrinter &, Operation *, Type, Type) {}
+
+/// tensor<1xf32>: nothing is written.
+static ParseResult parseScalarF32(OpAsmParser &parser, Type &type) {
+  type = RankedTensorType::get({1}, parser.getBuilder().getF32Type());
+  return success();
+}
+static void printScalarF32(OpAsmPrinter &, Operation *, Type) {}
+
+} // namespace pfc
+
+#define GET_OP_CLASSES
+#include "dialects/pfc/ir/PfcOps.cpp.inc"
+
+namespace pfc {
+
+static ArrayRef<int64_t> shapeOf(Value value) {
+  return cast<RankedTensorType>(value.getType()).getShape();
+}
+
+int64_t RankConstantOp::evaluate(int64_t rank) {
+  return getBase() + getPerRank() * rank +
+         (rank < static_cast<int64_t>(getThreshold()) ? getBelow() : 0) +
+         getPerCappedRank() * std::min<int64_t>(rank, getThreshold());
+}
+
+//===----------------------------------------------------------------------===//
+// Convolution
+//===----------------------------------------------------------------------===//
+
+/// Checks the three tensors of a convolution, whichever op they belong to.
+static LogicalResult verifyConv(Operation *op, ArrayRef<int64_t> input,
+                                ArrayRef<int64_t> filter,
+                                ArrayRef<int64_t> output, int64_t stride,
+                                int64_t padding) {
+  if (input.size() != 4 || filter.size() != 4 || output.size() != 4)
+    return op->emitOpError("takes NHWC activations and OHWI filters, all of "
+                           "four dimensions");
+  if (stride < 1 || padding < 0)
+    return op->emitOpError("needs stride >= 1 and padding >= 0");
+  if (filter[3] != input[3]) // (C1)
+    return op->emitOpError("filter has ")
+           << filter[3] << " input channels but the input has " << input[3];
+  auto extent = [&](int64_t in, int64_t kernel) {
+    return (in + 2 * padding - kernel) / stride + 1;
+  };
+  SmallVector<int64_t> expected{input[0], extent(input[1], filter[1]),
+                                extent(input[2], filter[2]), filter[0]};
+  if (output != ArrayRef<int64_t>(expected)) // (C2)
+    return op->emitOpError("output shape must be [")
+           << expected[0] << ", " << expected[1] << ", " << expected[2] << ", "
+           << expected[3] << "]";
+  return success();
+}
+
+LogicalResult Conv2dOp::verify() {
+  return verifyConv(*this, shapeOf(getInput()), shapeOf(getFilter()),
+                    shapeOf(getOutput()), getStride(), getPadding());
+}
+LogicalResult Conv2dInputGradOp::verify() {
+  return verifyConv(*this, shapeOf(getInputGrad()), shapeOf(getFilter()),
+                    shapeOf(getOutputGrad()), getStride(), getPadding());
+}
+LogicalResult Conv2dFilterGradOp::verify() {
+  return verifyConv(*this, shapeOf(getInput()), shapeOf(getFilterGrad()),
+                    shapeOf(getOutputGrad()), getStride(), getPadding());
+}
+
+//===----------------------------------------------------------------------===//
+// Batch norm, PReLU
+//===----------------------------------------------------------------------===//
+
+/// Statistics [G,C] for an input [B,…,C] with G dividing B.
+static LogicalResult verifyStats(Operation *op, ArrayRef<int64_t> input,
+                                 Value stats) {
+  ArrayRef<int64_t> shape = shapeOf(stats);
+  if (input.size() < 2 || shape.size() != 2)
+    return op->emitOpError("takes an input [B,…,C] and statistics [G,C]");
+  if (shape[1] != input.back())
+    return op->emitOpError("statistics are of ")
+           << shape[1] << " channels but the input has " << input.back();
+  if (shape[0] < 1 || input[0] % shape[0] != 0)
+    return op->emitOpError("the number of groups (")
+           << shape[0] << ") must divide the batch (" << input[0] << ")";
+  return success();
+}
+
+static LogicalResult verifyPerChannel(Operation *op, ArrayRef<int64_t> input,
+                                      Value vector, StringRef what) {
+  if (shapeOf(vector) != ArrayRef<int64_t>{input.back()})
+    return op->emitOpError(what) << " must have one element a channel ("
+                                 << input.back() << ")";
+  return success();
+}
+
+LogicalResult BatchStatsOp::verify() {
+  return verifyStats(*this, shapeOf(getInput()), getMean());
+}
+LogicalResult MergeStatsOp::verify() {
+  ArrayRef<int64_t> in = shapeOf(getMean()), out = shapeOf(getMergedMean());
+  if (in.size() != 2 || out.size() != 2 || out[0] != 1 || in[1] != out[1])
+    return emitOpError("merges statistics [G,C] to [1,C]");
+  return success();
+}
+LogicalResult BatchNormOp::verify() {
+  ArrayRef<int64_t> input = shapeOf(getInput());
+  if (failed(verifyStats(*this, input, getMean())) ||
+      failed(verifyPerChannel(*this, input, getGamma(), "gamma")))
+    return failure();
+  return success();
+}
+LogicalResult BatchNormGradStatsOp::verify() {
+  return verifyStats(*this, shapeOf(getInput()), getMean());
+}
+LogicalResult BatchNormGradOp::verify() {
+  ArrayRef<int64_t> input = shapeOf(getInput());
+  if (failed(verifyStats(*this, input, getMean())) ||
+      failed(verifyPerChannel(*this, input, getGamma(), "gamma")))
+    return failure();
+  if (getCount() < 1)
+    return emitOpError("count must be the number of elements of a statistic");
+  return success();
+}
+LogicalResult PReluOp::verify() {
+  return verifyPerChannel(*this, shapeOf(getInput()), getSlope(), "slope");
+}
+
+//===----------------------------------------------------------------------===//
+// Shapes and products
+//===----------------------------------------------------------------------===//
+
+LogicalResult ReshapeOp::verify() {
+  auto in = cast<RankedTensorType>(getInput().getType());
+  auto out = cast<RankedTensorType>(getOutput().getType());
+  if (in.getElementType() != out.getElementType() ||
+      in.getNumElements() != out.getNumElements()) // (C1)
+    return emitOpError("must keep the element type and count");
+  if (in.getDimSize(0) != out.getDimSize(0)) // (C2)
+    return emitOpError("must keep dimension 0, the batch");
+  return success();
+}
+
+LogicalResult MatmulOp::verify() {
+  ArrayRef<int64_t> lhs = shapeOf(getLhs()), rhs = shapeOf(getRhs()),
+                    result = shapeOf(getResult());
+  if (lhs.size() != 2 || rhs.size() != 2 || result.size() != 2)
+    return emitOpError("takes matrices");
+  bool tl = getTransposeLhs(), tr = getTransposeRhs();
+  int64_t m = lhs[tl ? 1 : 0], k = lhs[tl ? 0 : 1];
+  int64_t kr = rhs[tr ? 1 : 0], n = rhs[tr ? 0 : 1];
+  if (k != kr) // (C1)
+    return emitOpError("contracts ") << k << " with " << kr << " elements";
+  if (result[0] != m || result[1] != n) // (C2)
+    return emitOpError("result must be [") << m << ", " << n << "]";
+  return success();
+}
+
+/// result[i,j] = lhs[i,:]·rhs[j,:].
+static LogicalResult verifyRowProducts(Operation *op, Value lhs, Value rhs,
+                                       Value result) {
+  ArrayRef<int64_t> l = shapeOf(lhs), r = shapeOf(rhs), out = shapeOf(result);
+  if (l.size() != 2 || r.size() != 2 || out.size() != 2 || l[1] != r[1] ||
+      out[0] != l[0] || out[1] != r[0])
+    return op->emitOpError("takes [M,K] and [N,K] to [M,N]");
+  return success();
+}
+
+LogicalResult LinearOp::verify() {
+  return verifyRowProducts(*this, getInput(), getWeight(), getOutput());
+}
+LogicalResult CosineLogitsOp::verify() {
+  return verifyRowProducts(*this, getEmbeddings(), getCenters(),
+                           getCosines());
+}
+
+//===----------------------------------------------------------------------===//
+// Head
+//===----------------------------------------------------------------------===//
+
+LogicalResult SampleCentersOp::verify() {
+  int64_t shards = shapeOf(getCounts())[0], classes = getClasses();
+  double rate = getSampleRate().convertToDouble();
+  if (shards < 1 || classes < shards) // (C1)
+    return emitOpError("cannot split ")
+           << classes << " classes over " << shards
+           << " ranks: every rank needs at least one";
+  if (!(rate >= 0.0 && rate <= 1.0))
+    return emitOpError("sample rate must be in [0, 1]");
+  int64_t largest = (classes + shards - 1) / shards;
+  int64_t batch = shapeOf(getLabels())[0];
+  int64_t needed =
+      rate == 1.0
+          ? largest
+          : std::min(largest,
+                     std::max(static_cast<int64_t>(rate * largest),
+                              std::min(batch, largest)));
+  if (static_cast<int64_t>(getCapacity()) < needed) // (C2)
+    return emitOpError("capacity must be at least ") << needed;
+  if (shapeOf(getIndices())[0] != shards * static_cast<int64_t>(getCapacity()))
+    return emitOpError("indices must have capacity slots for each shard");
+  return success();
+}
+
+LogicalResult GatherRowsOp::verify() {
+  ArrayRef<int64_t> table = shapeOf(getTable()), rows = shapeOf(getRows());
+  if (table.size() != 2 || rows.size() != 2 || table[1] != rows[1] ||
+      rows[0] != shapeOf(getIndices())[0])
+    return emitOpError("takes table [C,D] and indices [S] to rows [S,D]");
+  return success();
+}
+
+LogicalResult SoftmaxCrossEntropyOp::verify() {
+  ArrayRef<int64_t> logits = shapeOf(getLogits());
+  if (logits.size() != 2 || logits[1] % shapeOf(getCounts())[0] != 0)
+    return emitOpError("the logits' columns must be equal shards, one a count");
+  if (shapeOf(getStats()) != ArrayRef<int64_t>{logits[0], 2})
+    return emitOpError("stats must be [B,2]");
+  return success();
+}
+
+LogicalResult UpdateRowsOp::verify() {
+  ArrayRef<int64_t> table = shapeOf(getTable()), rows = shapeOf(getRowsGrad());
+  if (table.size() != 2 || rows.size() != 2 || table[1] != rows[1] ||
+      rows[0] != shapeOf(getIndices())[0])
+    return emitOpError(
+        "takes table [C,D], indices [S] and row gradients [S,D]");
+  return success();
+}
+
+} // namespace pfc

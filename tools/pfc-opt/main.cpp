@@ -1,0 +1,12 @@
+//===- main.cpp - pfc-opt: runs any pass on an .mlir file -----------------===//
+#include "dialects/pfc/ir/PfcDialect.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/Tools/mlir-opt/MlirOptMain.h"
+
+int main(int argc, char **argv) {
+  mlir::DialectRegistry registry;
+  mlir::registerAllDialects(registry);
+  registry.insert<pfc::PfcDialect>();
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "pfc optimizer driver\n", registry));
+}
