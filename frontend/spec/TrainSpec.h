@@ -21,8 +21,8 @@ namespace pfc {
 // Enumerators are in the order of the names in SpecKeys.cpp. The underlying
 // type is uint8_t so that the key table can set any of them by index.
 enum class MarginType : uint8_t { ArcFace, CosFace, Combined };
-enum class MarginGradient : uint8_t { Exact, StraightThrough };
-enum class RowUpdate : uint8_t { Sampled, All };
+enum class MarginGradientSpec : uint8_t { Exact, StraightThrough };
+enum class RowUpdateSpec : uint8_t { Sampled, All };
 enum class Precision : uint8_t { FP32, BF16, Auto };
 enum class OptimizerType : uint8_t { SGD };
 enum class ScheduleType : uint8_t { Polynomial };
@@ -44,14 +44,14 @@ struct MarginSpec {
   std::optional<double> m2; ///< radians added to the angle
   std::optional<double> m3; ///< subtracted from the cosine
   double scale = 64;        ///< s
-  MarginGradient gradient = MarginGradient::Exact;
+  MarginGradientSpec gradient = MarginGradientSpec::Exact;
 };
 
 /// [head]: the class centers W [classes, embeddingSize], one row an identity.
 struct HeadSpec {
   int64_t classes = 0;   ///< C; required
   double sampleRate = 1; ///< r, of the rows a rank owns; 0: positives only
-  RowUpdate rowUpdate = RowUpdate::Sampled;
+  RowUpdateSpec rowUpdate = RowUpdateSpec::Sampled;
   MarginSpec margin;
 };
 

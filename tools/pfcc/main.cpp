@@ -4,6 +4,7 @@
 //   pfcc spec-reference          prints docs/spec.md
 //
 //===----------------------------------------------------------------------===//
+#include "frontend/graph/GraphBuilder.h"
 #include "frontend/spec/SpecParser.h"
 #include "frontend/spec/SpecWriter.h"
 #include "mlir/IR/Diagnostics.h"
@@ -25,7 +26,7 @@ static cl::opt<std::string> input(cl::Positional, cl::desc("[SPEC]"),
 static cl::opt<std::string> output("o", cl::desc("Output file"),
                                    cl::value_desc("file"), cl::init("-"),
                                    cl::cat(category));
-static cl::opt<std::string> emit("emit", cl::desc("Stop after a stage: spec"),
+static cl::opt<std::string> emit("emit", cl::desc("Print a stage: spec, graph"),
                                  cl::value_desc("stage"), cl::init("spec"),
                                  cl::cat(category));
 static cl::list<std::string>
@@ -41,29 +42,41 @@ static int fail(const llvm::Twine &message) {
   return 1;
 }
 
-/// Compiles `loaded` up to the wanted stage.
-static int emitStage(pfc::LoadedSpec &loaded, llvm::raw_ostream &os) {
+/// Compiles `loaded` up to the wanted stage. Errors are diagnostics.
+static int emitStage(const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
+                     llvm::raw_ostream &os) {
   if (emit == "spec") {
     pfc::writeSpec(loaded.spec, os);
     return 0;
   }
-  return fail("unknown stage '" + emit + "'; known: spec");
+  mlir::OwningOpRef<mlir::ModuleOp> module = pfc::buildGraph(loaded, context);
+  if (!module)
+    return 1;
+  mlir::OpPrintingFlags flags;
+  flags.printNameLocAsPrefix();
+  module->print(os, flags);
+  return 0;
 }
 
 static int compile(llvm::raw_ostream &os) {
+  if (emit != "spec" && emit != "graph")
+    return fail("unknown stage '" + emit + "'; known: spec, graph");
   llvm::SourceMgr sources;
   if (!pfc::addSpecFile(input, sources, llvm::errs()))
     return 1;
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
-  std::optional<pfc::LoadedSpec> loaded;
+  auto run = [&] {
+    std::optional<pfc::LoadedSpec> loaded =
+        pfc::parseSpec(sources, overrides, context);
+    return loaded ? emitStage(*loaded, context, os) : 1;
+  };
   if (verifyDiagnostics) {
     mlir::SourceMgrDiagnosticVerifierHandler handler(sources, &context);
-    loaded = pfc::parseSpec(sources, overrides, context);
+    run();
     return mlir::failed(handler.verify());
   }
   mlir::SourceMgrDiagnosticHandler handler(sources, &context);
-  loaded = pfc::parseSpec(sources, overrides, context);
-  return loaded ? emitStage(*loaded, os) : 1;
+  return run();
 }
 
 int main(int argc, char **argv) {

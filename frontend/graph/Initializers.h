@@ -1,0 +1,36 @@
+//===- Initializers.h - First values of weights -----------------*- C++ -*-===//
+//
+// What the field's PyTorch code initialises each kind of weight with, as
+// attributes. The numbers themselves are drawn by the runtime, keyed by (seed,
+// name, element), so that they don't depend on the number of ranks.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_FRONTEND_GRAPH_INITIALIZERS_H
+#define PFC_FRONTEND_GRAPH_INITIALIZERS_H
+
+#include "dialects/pfc/ir/PfcDialect.h"
+
+namespace pfc {
+
+InitAttr constantInit(mlir::MLIRContext *context, double value);
+/// N(0, 0.1²): every convolution of iresnet.
+InitAttr convolutionInit(mlir::MLIRContext *context);
+/// U(−1/√fanIn, 1/√fanIn): weight and bias of a linear layer. It is what
+/// torch.nn.Linear's kaiming_uniform with a = √5 comes to.
+InitAttr linearInit(mlir::MLIRContext *context, int64_t fanIn);
+/// N(0, 0.01²): class centers.
+InitAttr centersInit(mlir::MLIRContext *context);
+
+/// A convolution kept as OHWI, exported as OIHW.
+ExportAttr convolutionExport(mlir::MLIRContext *context, int64_t out,
+                             int64_t kernel, int64_t in);
+/// A linear weight over features kept in (h, w, c) order, exported in torch's
+/// (c, h, w) order.
+ExportAttr flattenedExport(mlir::MLIRContext *context, int64_t out,
+                           int64_t height, int64_t width, int64_t channels);
+/// Statistics kept as [1, channels], exported as [channels].
+ExportAttr statisticsExport(mlir::MLIRContext *context, int64_t channels);
+
+} // namespace pfc
+
+#endif // PFC_FRONTEND_GRAPH_INITIALIZERS_H

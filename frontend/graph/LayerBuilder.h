@@ -1,0 +1,77 @@
+//===- LayerBuilder.h - Layers with their weights ---------------*- C++ -*-===//
+//
+// What a backbone file is written in: one call a layer. A layer named
+// "layer1.0.bn1" reads its weights as variables "layer1.0.bn1.weight", …, the
+// names of the field's state dict, and puts them at the NameLoc of that name,
+// which points into the spec. Activations are NHWC.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_FRONTEND_GRAPH_LAYERBUILDER_H
+#define PFC_FRONTEND_GRAPH_LAYERBUILDER_H
+
+#include "dialects/pfc/ir/PfcDialect.h"
+#include "llvm/ADT/Twine.h"
+
+namespace pfc {
+
+/// How layers behave that know training from inference.
+struct LayerMode {
+  bool training = false;
+  int64_t groups = 1;         ///< ranks: groups of rows with own statistics
+  bool syncBatchNorm = false; ///< one set of statistics for all groups
+  mlir::Value step;           ///< tensor<1xi64>; for dropout, in training
+  int64_t seed = 0;           ///< for dropout, in training
+};
+
+class LayerBuilder {
+public:
+  /// Layers are built at the end of `block` and located at `specLoc`.
+  LayerBuilder(mlir::Block *block, mlir::Location specLoc,
+               const LayerMode &mode);
+
+  /// `kernel`² convolution without bias, padded to keep ⌈size/stride⌉.
+  mlir::Value convolution(const llvm::Twine &name, mlir::Value x,
+                          int64_t channels, int64_t kernel, int64_t stride);
+  /// Batch norm over all but the last dimension, eps 1e-5, momentum 0.1. In
+  /// training it also updates the running statistics: towards those of the
+  /// whole global batch, whatever the number of ranks. Without `learnGain` the
+  /// gain stays 1.
+  mlir::Value batchNorm(const llvm::Twine &name, mlir::Value x,
+                        bool learnGain = true);
+  mlir::Value prelu(const llvm::Twine &name, mlir::Value x);
+  mlir::Value add(const llvm::Twine &name, mlir::Value x, mlir::Value y);
+  /// [B,H,W,C] -> [B, H·W·C] -> dropout -> linear with bias [B, features].
+  /// Dropout before flattening and after is the same.
+  mlir::Value flattenedLinear(const llvm::Twine &name, mlir::Value x,
+                              int64_t features, double dropout);
+  mlir::Value scalePixels(mlir::Value images);
+
+  /// Reads persistent state.
+  mlir::Value variable(const llvm::Twine &name, llvm::ArrayRef<int64_t> shape,
+                       InitAttr init, Role role = Role::Parameter,
+                       ExportAttr exported = {});
+
+  mlir::OpBuilder &builder() { return opBuilder; }
+
+private:
+  mlir::OpBuilder opBuilder;
+  mlir::Location specLoc;
+  LayerMode mode;
+
+  mlir::MLIRContext *context() { return opBuilder.getContext(); }
+  mlir::Location at(const llvm::Twine &name);
+  mlir::RankedTensorType floats(llvm::ArrayRef<int64_t> shape);
+  void updateStatistic(const llvm::Twine &name, mlir::Value average,
+                       mlir::Value value, double scale);
+  mlir::Value trainingBatchNorm(const std::string &name, mlir::Value x,
+                                mlir::Value gamma, mlir::Value beta,
+                                mlir::Value runningMean,
+                                mlir::Value runningVariance);
+};
+
+/// The shape of a ranked tensor.
+llvm::ArrayRef<int64_t> shapeOf(mlir::Value value);
+
+} // namespace pfc
+
+#endif // PFC_FRONTEND_GRAPH_LAYERBUILDER_H
