@@ -1,0 +1,31 @@
+//===- Launcher.h - Who starts the ranks of a job ---------------*- C++ -*-===//
+//
+// A rank is started by mpirun or srun; both say so in the environment. A tool
+// started by hand with a plan for several ranks starts them itself, by becoming
+// mpirun with its own command line.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_COMM_LAUNCHER_H
+#define PFC_RUNTIME_COMM_LAUNCHER_H
+
+#include <string>
+#include <vector>
+
+namespace pfc::rt {
+
+/// Whether a launcher started this process as a rank of a job. Throws when
+/// srun did, but without the PMIx service that Open MPI needs.
+bool startedByLauncher();
+
+/// The command that starts `ranks` copies of this program with `arguments`
+/// (without the program's own name).
+std::vector<std::string>
+launchCommand(int ranks, const std::vector<std::string> &arguments);
+
+/// Becomes that command; returns only by throwing.
+[[noreturn]] void launchRanks(int ranks,
+                              const std::vector<std::string> &arguments);
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_COMM_LAUNCHER_H

@@ -1,0 +1,117 @@
+#include "runtime/exec/Initializer.h"
+
+#include "runtime/base/Bfloat16.h"
+#include "runtime/base/Error.h"
+#include "runtime/base/Philox.h"
+#include "runtime/plan/RankInteger.h"
+#include "runtime/plan/Shape.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numbers>
+
+namespace pfc::rt {
+namespace {
+
+using plan::fb::InitKind_Constant;
+using plan::fb::InitKind_Normal;
+
+/// Four draws of the initializer's distribution from one Philox block.
+std::array<float, 4> draw(const plan::fb::Init &init,
+                          const PhiloxBlock &words) {
+  std::array<float, 4> values;
+  if (init.kind() != InitKind_Normal) {
+    for (int i = 0; i < 4; ++i)
+      values[i] = init.a() + (init.b() - init.a()) * unitFloat(words[i]);
+    return values;
+  }
+  for (int pair = 0; pair < 4; pair += 2) {
+    float radius = std::sqrt(-2 * std::log(1 - unitFloat(words[pair])));
+    float angle = 2 * std::numbers::pi_v<float> * unitFloat(words[pair + 1]);
+    values[pair] = init.a() + init.b() * radius * std::cos(angle);
+    values[pair + 1] = init.a() + init.b() * radius * std::sin(angle);
+  }
+  return values;
+}
+
+/// Floats as elements of `dtype`.
+void convert(const std::vector<float> &values, plan::fb::DType dtype,
+             std::byte *out) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    switch (dtype) {
+    case plan::fb::DType_F32:
+      std::memcpy(out + 4 * i, &values[i], 4);
+      break;
+    case plan::fb::DType_BF16: {
+      uint16_t bits = floatToBfloat16(values[i]);
+      std::memcpy(out + 2 * i, &bits, 2);
+      break;
+    }
+    case plan::fb::DType_I64: {
+      int64_t integer = static_cast<int64_t>(values[i]);
+      std::memcpy(out + 8 * i, &integer, 8);
+      break;
+    }
+    default:
+      fail("a variable of {} cannot be initialized", dtypeName(dtype));
+    }
+  }
+}
+
+} // namespace
+
+uint64_t fnv1a64(std::string_view text) {
+  uint64_t hash = 0xCBF29CE484222325u;
+  for (unsigned char c : text)
+    hash = (hash ^ c) * 0x100000001B3u;
+  return hash;
+}
+
+void initialRow(const plan::fb::Init &init, uint64_t key, int64_t row,
+                int64_t columns, float *out) {
+  if (init.kind() == InitKind_Constant) {
+    std::fill(out, out + columns, init.a());
+    return;
+  }
+  uint64_t index = static_cast<uint64_t>(row);
+  for (int64_t column = 0; column < columns; column += 4) {
+    std::array<float, 4> values =
+        draw(init, philox(key, RandomPurpose::Initialize,
+                          static_cast<uint32_t>(column / 4),
+                          static_cast<uint32_t>(index),
+                          static_cast<uint32_t>(index >> 32)));
+    std::copy_n(values.begin(), std::min<int64_t>(4, columns - column),
+                out + column);
+  }
+}
+
+void initializeVariable(const plan::fb::Variable &variable, uint64_t seed,
+                        int rank, Device &device, BufferView target) {
+  uint64_t key = seed ^ fnv1a64(variable.name()->string_view());
+  int64_t rows = target.shape.empty() ? 1 : target.shape[0];
+  int64_t columns = target.elements() / rows;
+  int64_t first = 0, used = rows;
+  if (const plan::fb::RowShard *shard = variable.shard()) {
+    first = rankInteger(*shard->first(), rank);
+    used = rankInteger(*shard->count(), rank);
+  }
+  // A block of rows at a time: a shard can be most of the machine's memory.
+  int64_t block = std::clamp<int64_t>((1 << 20) / columns, 1, rows);
+  uint64_t width = byteWidth(target.dtype);
+  std::vector<std::byte> bytes;
+  for (int64_t begin = 0; begin < rows; begin += block) {
+    int64_t count = std::min(block, rows - begin);
+    std::vector<float> values(static_cast<size_t>(count * columns));
+    for (int64_t row = begin; row < std::min(begin + count, used); ++row)
+      initialRow(*variable.init(), key, first + row, columns,
+                 values.data() + (row - begin) * columns);
+    bytes.resize(values.size() * width);
+    convert(values, target.dtype, bytes.data());
+    device.upload(bytes.data(),
+                  {target.data + static_cast<uint64_t>(begin * columns) * width,
+                   target.dtype,
+                   {count, columns}});
+  }
+}
+
+} // namespace pfc::rt
