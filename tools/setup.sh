@@ -15,7 +15,7 @@ packages=(
   libdnnl-dev libopenmpi-dev openmpi-bin
   libturbojpeg0-dev libpng-dev libfreetype-dev zlib1g-dev
   # tests and benchmarks
-  libgtest-dev libbenchmark-dev
+  libgtest-dev libgmock-dev libbenchmark-dev
 )
 fonts=(fonts-alee fonts-lexi-gulim fonts-lexi-saebom fonts-unfonts-core
        fonts-unfonts-extra fonts-baekmuk fonts-nanum fonts-naver-d2coding
