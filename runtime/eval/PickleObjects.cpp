@@ -66,8 +66,7 @@ void PickleMachine::reduce() {
   if (document[callableId].kind != PickleKind::Global ||
       document[argumentsId].kind != PickleKind::Tuple)
     error("it calls something that is not one of the allowed names");
-  // A copy: the constructors below add values, which moves the others.
-  PickleValue arguments = document[argumentsId];
+  const PickleValue &arguments = document[argumentsId];
   switch (static_cast<PickleGlobal>(document[callableId].number)) {
   case PickleGlobal::Dtype:
     return push(makeDtype(arguments));

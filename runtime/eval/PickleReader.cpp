@@ -8,8 +8,8 @@ namespace {
 
 // One value or memo entry costs memory out of proportion to the byte that
 // asks for it. Real sets need at most ten a picture, so this is enough for
-// well over a million pictures.
-constexpr size_t maxValues = size_t{1} << 24;
+// 400,000 pictures.
+constexpr size_t maxValues = size_t{1} << 22;
 
 constexpr int newestProtocol = 5;
 

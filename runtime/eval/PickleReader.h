@@ -73,7 +73,7 @@ struct PickleValue {
 /// What a pickle holds. Views point into the bytes it was read from, which
 /// must outlive it.
 struct PickleDocument {
-  std::vector<PickleValue> values;
+  std::deque<PickleValue> values; ///< references stay valid as it grows
   std::deque<std::string> decoded;
   PickleId root = 0;
 

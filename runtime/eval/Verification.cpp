@@ -149,9 +149,10 @@ void Folds::accuracy(VerificationResult &result) const {
       if (training.accuracy(t) > training.accuracy(best))
         best = t;
     accuracies.push_back(folds[fold].accuracy(best));
-    result.accuracy += accuracies.back() / foldCount;
+    result.accuracy += accuracies.back();
     result.threshold += grid[best] / foldCount;
   }
+  result.accuracy /= foldCount;
   double variance = 0;
   for (double accuracy : accuracies)
     variance += (accuracy - result.accuracy) * (accuracy - result.accuracy);

@@ -148,7 +148,8 @@ std::string lossPanel(const Points &losses, const PlotAxis &x,
   }
   for (auto c = curve.rbegin(); c != curve.rend(); ++c)
     appendPoint(band, x.pixel(c->step), y.pixel(c->low));
-  if (static_cast<int64_t>(losses.size()) > columns)
+  bool shared = static_cast<int64_t>(losses.size()) > columns;
+  if (shared)
     out += fmt::format("<polygon points=\"{}\" fill=\"{}\" opacity=\"0.2\"/>\n",
                        band, lossColour);
   out +=
@@ -159,7 +160,8 @@ std::string lossPanel(const Points &losses, const PlotAxis &x,
   double sum = 0;
   for (size_t i = losses.size() - tail; i < losses.size(); ++i)
     sum += losses[i].second;
-  return out + legendEntry(lossTop + 12, lossColour, "training loss",
+  return out + legendEntry(lossTop + 12, lossColour,
+                           shared ? "training loss, range" : "training loss",
                            fmt::format("{:.4f} at the end", sum / tail));
 }
 
@@ -199,18 +201,23 @@ accuracyPanel(const std::vector<std::pair<std::string, Points>> &sets,
   for (size_t i = 0; i < order.size(); ++i)
     order[i] = i;
   // The legend reads from top to bottom as the curves end.
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return sets[a].second.back().second > sets[b].second.back().second;
-  });
+  auto last = [&](size_t i) {
+    double accuracy = sets[i].second.back().second;
+    return std::isfinite(accuracy) ? accuracy : -1;
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return last(a) > last(b); });
   double legendY = accuracyTop + 12;
+  double legendStep =
+      std::min(44.0, (accuracyBottom - accuracyTop) / sets.size());
   for (size_t i : order) {
     const auto &[name, points] = sets[i];
     const char *colour = colours[i % colours.size()];
     out += accuracyCurve(points, colour, x, y);
     out += legendEntry(legendY, colour, name,
                        fmt::format("{:.4f} at step {}", points.back().second,
-                                   points.back().first));
-    legendY += 44;
+                                   x.label(points.back().first)));
+    legendY += legendStep;
   }
   return out;
 }

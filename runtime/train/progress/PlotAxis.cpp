@@ -23,7 +23,7 @@ std::string PlotAxis::label(double tick) const {
   size_t begin = text.front() == '-' ? 1 : 0;
   for (size_t at = std::min(text.find('.'), text.size()); at > begin + 3;) {
     at -= 3;
-    text.insert(at, ",");
+    text.insert(at, 1, ',');
   }
   return text;
 }
