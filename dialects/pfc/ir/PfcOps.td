@@ -1,6 +1,6 @@
 //===- PfcOps.td - The ops of the pfc dialect --------------*- tablegen -*-===//
 //
-//   State       variable assign output rank_constant
+//   State       variable assign output gradient rank_constant
 //   Network     scale_pixels conv2d batch_stats merge_stats batch_norm prelu
 //               add reshape linear dropout
 //   Head        sample_centers gather_rows normalize cosine_logits margin
@@ -98,6 +98,18 @@ def Pfc_OutputOp : Pfc_Op<"output", [Partitionable]> {
     convert-pfc-to-plan.
   }];
   let arguments = (ins StrAttr:$name, Pfc_Any:$value);
+  let assemblyFormat = "$name `,` $value attr-dict `:` type($value)";
+}
+
+def Pfc_GradientOp : Pfc_Op<"gradient"> {
+  let summary = "Names the gradient of the loss with respect to a parameter";
+  let description = [{
+    Example: `pfc.gradient "conv1.weight", %dw : tensor<64x3x3x3xf32>`
+
+    (C1) A parameter of that name and type is read in the same function.
+    Made by: pfc-differentiate. Gone after: pfc-insert-optimizer.
+  }];
+  let arguments = (ins StrAttr:$name, Pfc_Float:$value);
   let assemblyFormat = "$name `,` $value attr-dict `:` type($value)";
 }
 

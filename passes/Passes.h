@@ -1,0 +1,26 @@
+//===- Passes.h - The passes' declarations ----------------------*- C++ -*-===//
+//
+// Passes.td is their manual; Pipelines.h puts them in order.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PASSES_PASSES_H
+#define PASSES_PASSES_H
+
+#include "dialects/pfc/ir/PfcDialect.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+#include "llvm/Support/CommandLine.h"
+
+namespace pfc {
+
+/// Element type of products and activations.
+enum class Precision { Fp32, Bf16 };
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "passes/Passes.h.inc"
+
+} // namespace pfc
+
+#endif // PASSES_PASSES_H

@@ -1,0 +1,223 @@
+//===- Passes.td - The passes, in pipeline order -----------*- tablegen -*-===//
+//
+//   pfc passes    a training step, from what it means to what one rank does
+//   plan passes   what one rank does, from buffers to bytes
+//
+// Pipelines.cpp has the stages they form. Each pass is `passes/Name.cpp`, and
+// test/passes/<flag>.mlir shows what it does to a small module.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_PASSES
+#define PFC_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+//===----------------------------------------------------------------------===//
+// pfc passes
+//===----------------------------------------------------------------------===//
+
+def DifferentiatePass : Pass<"pfc-differentiate", "::mlir::ModuleOp"> {
+  let summary = "Adds the gradients of all parameters to @train_step";
+  let description = [{
+    Walks the forward ops backwards from the one `pfc.softmax_cross_entropy`,
+    whose loss has gradient 1, and asks each for its vector-Jacobian product
+    (DifferentiableOpInterface). Gradients of a value used twice are added.
+    What nobody needs, such as the gradient of the images, is not computed.
+
+    Precondition: @train_step has forward ops alone. A module without
+    @train_step is left as it is.
+    Postcondition: for each variable of role `parameter` that the loss depends
+    on, one `pfc.gradient` names the gradient. New ops are located at the
+    forward op's name with `.grad` behind it.
+
+    Example (test/passes/differentiate.mlir):
+    ```mlir
+    %y = pfc.prelu %x, %a : tensor<8x4xf32>, tensor<4xf32>
+    // adds, given %dy:
+    %dx = pfc.prelu_grad %dy, %x, %a : tensor<8x4xf32>, tensor<4xf32>
+    %da = pfc.prelu_slope_grad %dy, %x : tensor<8x4xf32> -> tensor<4xf32>
+    pfc.gradient "prelu.weight", %da : tensor<4xf32>
+    ```
+  }];
+  let dependentDialects = ["::pfc::PfcDialect"];
+}
+
+def InsertOptimizerPass : Pass<"pfc-insert-optimizer", "::mlir::ModuleOp"> {
+  let summary = "Turns gradients into parameter updates";
+  let description = [{
+    Each `pfc.gradient` becomes `pfc.sgd` on the parameter and its momentum, a
+    new variable `<name>.momentum` that starts at 0, and two `pfc.assign`. A
+    gradient that is `pfc.scatter_rows` (class centers) becomes
+    `pfc.update_rows` on the rows alone: no gradient of the table's size
+    exists.
+
+    With `clip-grad-norm`, the gradients of all parameters but the class
+    centers are scaled so that their joint norm is at most that; the norm before
+    is the output "grad_norm". (torch.nn.utils.clip_grad_norm_ on the backbone,
+    as arcface_torch.)
+
+    Precondition: pfc-differentiate ran; an argument with `pfc.input = "lr"`.
+    Postcondition: no `pfc.gradient`, no `pfc.scatter_rows`.
+
+    Example (test/passes/insert-optimizer.mlir):
+    ```mlir
+    pfc.gradient "prelu.weight", %da : tensor<4xf32>
+    // becomes
+    %v = pfc.variable "prelu.weight.momentum" optimizer_state init<constant, 0.0, 0.0> : tensor<4xf32>
+    %p1, %v1 = pfc.sgd %a, %v, %da, %lr {mu = 0.9 : f64, weight_decay = 5.0e-4 : f64} : tensor<4xf32>
+    pfc.assign "prelu.weight", %p1 : tensor<4xf32>
+    pfc.assign "prelu.weight.momentum", %v1 : tensor<4xf32>
+    ```
+  }];
+  let options = [
+    Option<"momentum", "momentum", "double", "0.9",
+           "Momentum of SGD, in [0, 1)">,
+    Option<"weightDecay", "weight-decay", "double", "5.0e-4",
+           "L2 penalty added to each gradient, in 1/parameter">,
+    Option<"clipGradNorm", "clip-grad-norm", "double", "0.0",
+           "Largest norm of the backbone's gradient; 0 does not clip">,
+    Option<"rowUpdate", "row-update", "::pfc::RowUpdate",
+           "::pfc::RowUpdate::Sampled", "Class centers the optimizer touches",
+           [{::llvm::cl::values(
+             clEnumValN(::pfc::RowUpdate::Sampled, "sampled",
+                        "those that took part in the step"),
+             clEnumValN(::pfc::RowUpdate::All, "all",
+                        "all: the others decay and coast"))}]>,
+  ];
+  let dependentDialects = ["::pfc::PfcDialect"];
+}
+
+def PartitionPass : Pass<"pfc-partition", "::mlir::ModuleOp"> {
+  let summary = "Rewrites the job's step as one rank's step with collectives";
+  let description = [{
+    The backbone is data-parallel: images and labels are split along the batch.
+    The head is model-parallel: `sharded` variables and with them the columns of
+    the logits are split along the classes. Each op states what it needs and
+    what it leaves (PartitionableOpInterface); a mismatch becomes a collective
+    of the `shard` dialect, once a value:
+
+        split, wanted whole      shard.all_gather
+        partial sums, whole      shard.all_reduce
+        partial sums, split      shard.reduce_scatter
+
+    C classes on R ranks: rank r has ⌈C/R⌉ rows of memory and uses ⌊C/R⌋ of
+    them, or one more on the first C mod R ranks; counts and first rows are
+    `pfc.rank_constant`. (Upstream's shard-partition would lose C mod R classes.)
+
+    Precondition: the module has one `shard.grid` of one axis, R ranks; R
+    divides the batch; batch statistics are of R groups.
+    Postcondition: shapes are those of one rank; see pfc-verify-partitioned.
+
+    Example (test/passes/partition.mlir), 10 classes on 4 ranks:
+    ```mlir
+    %w = pfc.variable "head.weight" parameter init<normal, 0.0, 0.01> {rows = 10 : i64, sharded} : tensor<10x16xf32>
+    // becomes
+    %w = pfc.variable "head.weight" parameter init<normal, 0.0, 0.01> {rows = 10 : i64, sharded} : tensor<3x16xf32>
+    ```
+  }];
+  let dependentDialects = ["::pfc::PfcDialect", "::mlir::shard::ShardDialect",
+                           "::mlir::func::FuncDialect"];
+}
+
+def VerifyPartitionedPass
+    : Pass<"pfc-verify-partitioned", "::mlir::ModuleOp"> {
+  let summary = "Checks that no logical shape is left";
+  let description = [{
+    Independent of pfc-partition's code: no op that exists on logical shapes
+    alone; sharded variables have ⌈rows/R⌉ rows; statistics are of one group;
+    dropout and row updates know their rank's rows; collectives change shapes by
+    R; an assigned value has its variable's type. Always in the pipeline. It
+    changes nothing.
+
+    Example (test/passes/verify-partitioned-invalid.mlir): `pfc.linear` after
+    pfc-partition is "an op of the whole job".
+  }];
+}
+
+def MixedPrecisionPass : Pass<"pfc-mixed-precision", "::mlir::ModuleOp"> {
+  let summary = "Computes convolutions, products and activations in bf16";
+  let description = [{
+    With `precision=bf16`:
+      - products (convolution, matmul, cosine logits) take bf16 operands and sum
+        in fp32; convolutions and their input gradients give bf16, filter
+        gradients and matrix products fp32;
+      - what follows a bf16 activation element by element stays in bf16;
+      - parameters, their updates, all statistics, losses, and the features
+        behind the last product stay in fp32: a parameter is cast at its use,
+        once.
+    Casts move up through reshapes, dropout, gathers and into products, so that
+    an embedding is gathered and an activation's gradient is made in two bytes.
+    bf16 has fp32's exponents, so no loss scaling. (Kalamkar et al., A Study of
+    BFLOAT16 for Deep Learning Training, 2019; Micikevicius et al., ICLR'18.)
+
+    With `precision=fp32` it changes nothing. Precondition: pfc-partition ran.
+    Postcondition: element types agree as the verifiers want them.
+
+    Example (test/passes/mixed-precision.mlir):
+    ```mlir
+    %y = pfc.conv2d %x, %w {…} : tensor<2x8x8x1xf32>, tensor<4x3x3x1xf32> -> tensor<2x8x8x4xf32>
+    // becomes
+    %l = pfc.cast %w : tensor<4x3x3x1xf32> -> tensor<4x3x3x1xbf16>
+    %y = pfc.conv2d %x, %l {…} : tensor<2x8x8x1xbf16>, tensor<4x3x3x1xbf16> -> tensor<2x8x8x4xbf16>
+    ```
+  }];
+  let options = [
+    Option<"precision", "precision", "::pfc::Precision",
+           "::pfc::Precision::Fp32", "Element type of the computation",
+           [{::llvm::cl::values(
+             clEnumValN(::pfc::Precision::Fp32, "fp32", "32-bit floats"),
+             clEnumValN(::pfc::Precision::Bf16, "bf16",
+                        "bfloat16 with fp32 parameters and sums"))}]>,
+  ];
+  let dependentDialects = ["::pfc::PfcDialect"];
+}
+
+def FuseMarginSoftmaxPass
+    : Pass<"pfc-fuse-margin-softmax", "::mlir::ModuleOp"> {
+  let summary = "Makes the head one op forward and one op backward";
+  let description = [{
+    cosine_logits → margin → softmax_stats become `pfc.margin_softmax`;
+    softmax_cross_entropy_grad → margin_grad → two matmuls become
+    `pfc.margin_softmax_grad`. Of the four batch × classes matrices one is left,
+    the un-normalised exponentials E, in which both gradients are linear: with
+    E' the E with the target's entry replaced,
+
+        dX̂ = diag(a)·E'·Ŵ      dŴ = E'ᵀ·diag(a)·X̂      a_i = s/(B·Z_i)
+
+    E has the element type of the product's operands.
+
+    Precondition: pfc-partition ran. Postcondition: none of the ops named first
+    is left where the pattern matched; where it did not, a `Missed` remark says
+    why (--remarks-filter=pfc-fuse-margin-softmax).
+
+    Example: test/passes/fuse-margin-softmax.mlir.
+  }];
+  let statistics = [
+    Statistic<"numFused", "num-fused", "Heads fused">,
+  ];
+  let dependentDialects = ["::pfc::PfcDialect"];
+}
+
+def TileHeadPass : Pass<"pfc-tile-head", "::mlir::ModuleOp"> {
+  let summary = "Writes the fused head as products and row kernels";
+  let description = [{
+    The strategy is *keep*: E is stored once, [B, S] of the products' element
+    type, and both gradients read it.
+
+        margin_softmax       cos = X̂·Ŵᵀ (fp32); margin_exp
+        margin_softmax_grad  margin_patch; dX̂ = scale_rows(E'·Ŵ, a);
+                             dŴ = E'ᵀ·scale_rows(X̂, a)
+
+    Precondition: pfc-fuse-margin-softmax ran. Postcondition: no
+    `pfc.margin_softmax`, no `pfc.margin_softmax_grad`.
+
+    Example: test/passes/tile-head.mlir.
+  }];
+  let dependentDialects = ["::pfc::PfcDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// plan passes
+//===----------------------------------------------------------------------===//
+
+#endif // PFC_PASSES
