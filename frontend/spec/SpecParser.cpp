@@ -205,9 +205,12 @@ void Reader::readKey(const SpecKey &key, const toml::node &node) {
   invalid.insert(path);
   std::string message = path + " must be ";
   std::string allowed = key.allowed();
-  // "one of "a", "b"" says its type; "in [0, 1]" doesn't.
-  if (key.choices.empty())
-    message += key.typeName().str() + (allowed.empty() ? "" : " ");
+  // Names in quotes say that they are strings; "in [0, 1]" needs its type.
+  bool named = !key.choices.empty() && key.typeName() == "a string";
+  if (!named)
+    message += key.typeName().str() + (allowed.empty()       ? ""
+                                       : key.choices.empty() ? " "
+                                                             : ", ");
   message += allowed + ", got " + describe(node);
   if (const toml::node *element = findNonString(node)) {
     loc = locate(element->source());

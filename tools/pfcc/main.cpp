@@ -7,6 +7,7 @@
 #include "frontend/graph/GraphBuilder.h"
 #include "frontend/spec/SpecParser.h"
 #include "frontend/spec/SpecWriter.h"
+#include "mlir/IR/AsmState.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Support/FileUtilities.h"
@@ -81,6 +82,7 @@ static int compile(llvm::raw_ostream &os) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  mlir::registerAsmPrinterCLOptions();
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, "pfc: specs to training plans\n");
 

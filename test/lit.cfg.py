@@ -1,0 +1,17 @@
+# lit's configuration for everything under test/ but unit/ (GoogleTest).
+import os
+import lit.formats
+
+config.name = "pfc"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".spec", ".test"]
+config.excludes = ["unit"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.build_dir, "test")
+config.substitutions += [
+    ("%root", config.source_dir),
+    ("%python", config.python),
+]
+config.environment["PATH"] = os.pathsep.join(
+    [os.path.join(config.build_dir, "bin"), config.llvm_tools_dir,
+     os.environ["PATH"]])
