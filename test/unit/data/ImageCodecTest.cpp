@@ -1,0 +1,98 @@
+// JPEG and PNG: shapes, pixel values, conversion, damage.
+#include "runtime/data/ImageCodec.h"
+
+#include "runtime/data/BadRecord.h"
+#include "test/unit/data/TestFiles.h"
+
+namespace pfc::rt::data {
+namespace {
+
+/// A smooth picture, which JPEG keeps well.
+std::vector<uint8_t> gradient(ImageShape shape) {
+  std::vector<uint8_t> pixels;
+  for (int y = 0; y < shape.height; ++y)
+    for (int x = 0; x < shape.width; ++x)
+      for (int c = 0; c < shape.channels; ++c)
+        pixels.push_back(static_cast<uint8_t>(40 + 2 * y + x + 20 * c));
+  return pixels;
+}
+
+int largestDifference(const std::vector<uint8_t> &a,
+                      const std::vector<uint8_t> &b) {
+  EXPECT_EQ(a.size(), b.size());
+  int largest = 0;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+    largest = std::max(largest, std::abs(a[i] - b[i]));
+  return largest;
+}
+
+TEST(ImageCodec, PngIsExact) {
+  for (int channels : {1, 3}) {
+    ImageShape shape{17, 23, channels};
+    std::vector<uint8_t> pixels = gradient(shape);
+    std::vector<uint8_t> file = encodePng(pixels, shape);
+    EXPECT_EQ(probeImage(file), shape);
+    EXPECT_EQ(decodeImage(file, channels).pixels, pixels);
+  }
+}
+
+TEST(ImageCodec, JpegIsClose) {
+  for (int channels : {1, 3}) {
+    ImageShape shape{32, 48, channels};
+    std::vector<uint8_t> pixels = gradient(shape);
+    std::vector<uint8_t> file = encodeJpeg(pixels, shape, 95);
+    EXPECT_EQ(probeImage(file), shape);
+    EXPECT_LE(largestDifference(decodeImage(file, channels).pixels, pixels), 6);
+  }
+}
+
+TEST(ImageCodec, ConvertsChannels) {
+  ImageShape grey{8, 8, 1};
+  std::vector<uint8_t> pixels = gradient(grey);
+  for (auto &file : {encodePng(pixels, grey), encodeJpeg(pixels, grey, 100)}) {
+    Image image = decodeImage(file, 3);
+    ASSERT_EQ(image.pixels.size(), 3 * pixels.size());
+    for (size_t i = 0; i < pixels.size(); ++i)
+      for (int c = 0; c < 3; ++c)
+        EXPECT_NEAR(image.pixels[3 * i + c], pixels[i], 2);
+  }
+  ImageShape colour{8, 8, 3};
+  std::vector<uint8_t> flat(colour.bytes(), 130);
+  for (auto &file : {encodePng(flat, colour), encodeJpeg(flat, colour, 100)})
+    for (uint8_t value : decodeImage(file, 1).pixels)
+      EXPECT_NEAR(value, 130, 2);
+}
+
+std::string decodeError(const std::vector<uint8_t> &file, ImageShape shape) {
+  std::vector<uint8_t> pixels(shape.bytes());
+  return messageOf([&] { decodeImage(file, shape, pixels); });
+}
+
+TEST(ImageCodec, NamesDamage) {
+  ImageShape shape{32, 32, 3};
+  std::vector<uint8_t> pixels = gradient(shape);
+  for (bool png : {false, true}) {
+    std::vector<uint8_t> file =
+        png ? encodePng(pixels, shape) : encodeJpeg(pixels, shape, 90);
+    EXPECT_EQ(decodeError(file, {32, 16, 3}),
+              "the image is 32x32 (height x width), not 32x16");
+    std::vector<uint8_t> cut(file.begin(), file.begin() + file.size() / 2);
+    EXPECT_EQ(decodeError(cut, shape).substr(0, 11),
+              png ? "broken PNG:" : "broken JPEG");
+  }
+  EXPECT_EQ(decodeError({1, 2, 3}, shape),
+            "its 3 bytes are neither a JPEG nor a PNG image");
+  EXPECT_THROW(decodeImage(std::vector<uint8_t>{}, 3), BadRecord);
+}
+
+TEST(ImageCodec, KnowsImageNames) {
+  EXPECT_TRUE(isImageName("a.jpg"));
+  EXPECT_TRUE(isImageName("a.b.JPEG"));
+  EXPECT_TRUE(isImageName("a.Png"));
+  EXPECT_FALSE(isImageName("a.txt"));
+  EXPECT_FALSE(isImageName("png"));
+  EXPECT_FALSE(isImageName(".png"));
+}
+
+} // namespace
+} // namespace pfc::rt::data
