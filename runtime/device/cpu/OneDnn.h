@@ -68,7 +68,7 @@ private:
   dnnl::primitive primitive;
   std::unordered_map<int, dnnl::memory> arguments;
   dnnl::memory scratchpad, packed, plainOperand;
-  dnnl::reorder before{nullptr}, after{nullptr};
+  dnnl::reorder before, after;
 };
 
 std::unique_ptr<Task> makeOneDnnMatmul(OneDnn &shared,

@@ -1,0 +1,115 @@
+// Convolutions, forward and both backward, against a float64 loop over
+// out[b,y,x,o] += in[b, y s - p + i, x s - p + j, c] * weight[o,i,j,c]:
+// the three kinds differ only in which of the three tensors is the sum.
+#include "DeviceTest.h"
+
+#include <tuple>
+
+namespace pfc::rt::test {
+namespace {
+
+using namespace plan::fb;
+
+struct Shape {
+  int64_t batch, height, width, in, out, kernel, stride, padding;
+
+  int64_t extent(int64_t size) const {
+    return (size + 2 * padding - kernel) / stride + 1;
+  }
+};
+
+using Parameter = std::tuple<Shape, ConvKind, ProductTypes>;
+
+class DeviceConv : public DeviceTest,
+                   public testing::WithParamInterface<Parameter> {};
+
+/// Calls body(input index, weight index, output index) for every product.
+template <typename Body>
+void forEachProduct(const Shape &s, Body body) {
+  int64_t height = s.extent(s.height), width = s.extent(s.width);
+  for (int64_t b = 0; b < s.batch; ++b)
+    for (int64_t y = 0; y < height; ++y)
+      for (int64_t x = 0; x < width; ++x)
+        for (int64_t i = 0; i < s.kernel; ++i)
+          for (int64_t j = 0; j < s.kernel; ++j) {
+            int64_t inY = y * s.stride - s.padding + i;
+            int64_t inX = x * s.stride - s.padding + j;
+            if (inY < 0 || inY >= s.height || inX < 0 || inX >= s.width)
+              continue;
+            for (int64_t o = 0; o < s.out; ++o)
+              for (int64_t c = 0; c < s.in; ++c)
+                body(((b * s.height + inY) * s.width + inX) * s.in + c,
+                     ((o * s.kernel + i) * s.kernel + j) * s.in + c,
+                     ((b * height + y) * width + x) * s.out + o);
+          }
+}
+
+TEST_P(DeviceConv, MatchesReference) {
+  auto [s, kind, types] = GetParam();
+  if (types.operand == DType_BF16 && !device->supports("avx512"))
+    GTEST_SKIP() << "oneDNN has no bf16 convolutions for this processor";
+  auto typeOf = [&, result = types.result, operand = types.operand](
+                    bool isResult) { return isResult ? result : operand; };
+  BufferView input = place(typeOf(kind == ConvKind_BackwardData),
+                           {s.batch, s.height, s.width, s.in});
+  BufferView weight = place(typeOf(kind == ConvKind_BackwardWeights),
+                            {s.out, s.kernel, s.kernel, s.in});
+  BufferView output =
+      place(typeOf(kind == ConvKind_Forward),
+            {s.batch, s.extent(s.height), s.extent(s.width), s.out});
+  std::vector<double> in = fillRandom(input), w = fillRandom(weight),
+                      out = fillRandom(output);
+  BufferView &result = kind == ConvKind_Forward        ? output
+                       : kind == ConvKind_BackwardData ? input
+                                                       : weight;
+  BufferView &lhs = kind == ConvKind_BackwardData ? output : input;
+  BufferView &rhs = kind == ConvKind_BackwardWeights ? output : weight;
+  poison(result);
+
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(CreateConv(builder, kind, 0, 1, 2, s.batch, s.height, s.width,
+                            s.in, s.out, s.kernel, s.stride, s.padding));
+  const auto &op = *flatbuffers::GetRoot<Conv>(builder.GetBufferPointer());
+  std::unique_ptr<Task> task = device->makeConv(op, lhs, rhs, result);
+  task->execute();
+
+  std::vector<double> reference(static_cast<size_t>(result.elements()));
+  forEachProduct(s, [&, kind = kind](int64_t i, int64_t k, int64_t o) {
+    if (kind == ConvKind_Forward)
+      reference[o] += in[i] * w[k];
+    else if (kind == ConvKind_BackwardData)
+      reference[i] += out[o] * w[k];
+    else
+      reference[k] += in[i] * out[o];
+  });
+  expectNear(result, reference);
+  task->execute(); // again: nothing accumulates
+  expectNear(result, reference);
+}
+
+std::string convName(const testing::TestParamInfo<Parameter> &info) {
+  const auto &[s, kind, types] = info.param;
+  return fmt::format("{}_{}x{}x{}x{}_{}_k{}s{}p{}_{}", EnumNameConvKind(kind),
+                     s.batch, s.height, s.width, s.in, s.out, s.kernel,
+                     s.stride, s.padding, typesName(types));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, DeviceConv,
+    testing::Combine(
+        testing::Values(Shape{2, 7, 7, 3, 16, 3, 1, 1},  // the first layer
+                        Shape{2, 8, 8, 16, 16, 3, 1, 1}, // a block
+                        Shape{3, 8, 8, 16, 32, 3, 2, 1}, // its stride
+                        Shape{2, 7, 9, 16, 32, 3, 2, 1}, // odd, not square
+                        Shape{2, 8, 8, 16, 32, 1, 2, 0}, // the shortcut
+                        Shape{1, 6, 6, 64, 64, 1, 1, 0}, // pointwise
+                        Shape{2, 5, 5, 4, 8, 5, 1, 0}),  // image -> vector
+        testing::Values(ConvKind_Forward, ConvKind_BackwardData,
+                        ConvKind_BackwardWeights),
+        testing::Values(ProductTypes{DType_F32, DType_F32},
+                        ProductTypes{DType_BF16, DType_F32},
+                        ProductTypes{DType_BF16, DType_BF16})),
+    convName);
+
+} // namespace
+} // namespace pfc::rt::test

@@ -1,0 +1,67 @@
+// Matrix products against a float64 triple loop.
+#include "DeviceTest.h"
+
+#include <tuple>
+
+namespace pfc::rt::test {
+namespace {
+
+using namespace plan::fb;
+
+struct Extents {
+  int64_t m, n, k;
+};
+
+using Parameter = std::tuple<Extents, bool, bool, ProductTypes>;
+
+class DeviceMatmul : public DeviceTest,
+                     public testing::WithParamInterface<Parameter> {};
+
+TEST_P(DeviceMatmul, MatchesReference) {
+  auto [extents, transposeLhs, transposeRhs, types] = GetParam();
+  if (types.operand == DType_BF16 && !device->supports("avx512"))
+    GTEST_SKIP() << "oneDNN has no bf16 products for this processor";
+  auto [m, n, k] = extents;
+  BufferView lhs = place(types.operand, {m, k});
+  BufferView rhs = place(types.operand, {k, n});
+  BufferView out = place(types.result, {m, n});
+  std::vector<double> a = fillRandom(lhs), b = fillRandom(rhs);
+  poison(out);
+
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(
+      CreateMatmul(builder, 0, 1, 2, m, n, k, transposeLhs, transposeRhs));
+  const auto &op = *flatbuffers::GetRoot<Matmul>(builder.GetBufferPointer());
+  std::unique_ptr<Task> task = device->makeMatmul(op, lhs, rhs, out);
+  task->execute();
+
+  std::vector<double> reference(static_cast<size_t>(m * n));
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; ++j)
+      for (int64_t l = 0; l < k; ++l)
+        reference[i * n + j] += a[transposeLhs ? l * m + i : i * k + l] *
+                                b[transposeRhs ? j * k + l : l * n + j];
+  expectNear(out, reference);
+  task->execute(); // again: nothing accumulates
+  expectNear(out, reference);
+}
+
+std::string matmulName(const testing::TestParamInfo<Parameter> &info) {
+  const auto &[extents, lhs, rhs, types] = info.param;
+  return fmt::format("{}x{}x{}{}{}_{}", extents.m, extents.n, extents.k,
+                     lhs ? "_lhsT" : "", rhs ? "_rhsT" : "", typesName(types));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, DeviceMatmul,
+    testing::Combine(testing::Values(Extents{1, 1, 1}, Extents{3, 5, 7},
+                                     Extents{64, 48, 96}, Extents{33, 130, 65},
+                                     Extents{128, 1, 16}, Extents{1, 200, 40}),
+                     testing::Bool(), testing::Bool(),
+                     testing::Values(ProductTypes{DType_F32, DType_F32},
+                                     ProductTypes{DType_BF16, DType_F32},
+                                     ProductTypes{DType_BF16, DType_BF16})),
+    matmulName);
+
+} // namespace
+} // namespace pfc::rt::test

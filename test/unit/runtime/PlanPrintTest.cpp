@@ -1,0 +1,48 @@
+#include "runtime/plan/PlanPrint.h"
+#include "TestPlan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+namespace pfc::rt::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(PlanPrint, FullShowsEveryPart) {
+  TestPlan test = makeFullPlan(2);
+  auto cost = std::make_unique<plan::fb::CostT>();
+  cost->flops = 2000000;
+  cost->bytes_read = 4096;
+  test.program().instructions[0]->cost = std::move(cost);
+  std::string text = printPlan(test.finish(), PlanDetail::Full);
+  for (const char *part :
+       {"2 x cpu", "variant fp32", "conv1.weight", "normal(0, 0.1)",
+        "[of 7 rows]", "8x3x3x4 f32", "program main", "memory map",
+        "conv Forward 2 = 0, 1  [2x6x6x4 -> 8, k3 s2 p1]",
+        "matmul 3 = 2 * 4'  [18x4x8]", "copy 5 = 3", "AllReduceSum 5 = 5",
+        "launch twice(5, 3) x 72", "(layer1.0.conv1)", "2.00MFLOP", "4.0 KiB"})
+    EXPECT_THAT(text, HasSubstr(part));
+}
+
+TEST(PlanPrint, SummaryLeavesListsOut) {
+  std::string text = printPlan(makeFullPlan().finish(), PlanDetail::Summary);
+  EXPECT_THAT(text, HasSubstr("5 instructions"));
+  EXPECT_THAT(text, Not(HasSubstr("launch twice")));
+}
+
+TEST(PlanPrint, FileErrorsAreText) {
+  std::string text;
+  EXPECT_FALSE(printPlanFile("/nowhere/x.plan", PlanDetail::Full, text));
+  EXPECT_THAT(text, HasSubstr("cannot open"));
+  std::string path = writeTemporary("print.plan", makeFullPlan().pack());
+  EXPECT_TRUE(printPlanFile(path, PlanDetail::Summary, text));
+  EXPECT_THAT(text, HasSubstr("variant fp32"));
+  std::remove(path.c_str());
+}
+
+} // namespace
+} // namespace pfc::rt::test

@@ -1,0 +1,217 @@
+// Plans that can be read but make no sense: each case breaks one thing in a
+// plan that is otherwise good, and names the message it must get.
+#include "TestPlan.h"
+#include "runtime/base/Error.h"
+#include "runtime/plan/PlanFile.h"
+#include "runtime/plan/RankInteger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+
+namespace pfc::rt::test {
+namespace {
+
+using namespace plan::fb;
+using testing::HasSubstr;
+
+struct Case {
+  const char *name;
+  std::function<void(TestPlan &)> damage;
+  const char *message;
+};
+
+// Only the name: gtest prints parameters, and bytes of a function are noise.
+void PrintTo(const Case &test, std::ostream *out) { *out << test.name; }
+
+template <typename OperationT>
+OperationT &operation(TestPlan &test, size_t index) {
+  return *static_cast<OperationT *>(
+      test.program().instructions[index]->operation.value);
+}
+ConvT &conv(TestPlan &test) { return operation<ConvT>(test, 0); }
+MatmulT &matmul(TestPlan &test) { return operation<MatmulT>(test, 1); }
+CopyT &copy(TestPlan &test) { return operation<CopyT>(test, 2); }
+CollectiveT &reduce(TestPlan &test) { return operation<CollectiveT>(test, 3); }
+LaunchT &launch(TestPlan &test) { return operation<LaunchT>(test, 4); }
+BufferT &buffer(TestPlan &test, size_t index) {
+  return *test.program().buffers[index];
+}
+
+class PlanValidate : public testing::TestWithParam<Case> {};
+
+TEST_P(PlanValidate, Refuses) {
+  TestPlan test = makeFullPlan(3);
+  ASSERT_NO_THROW(test.finish());
+  GetParam().damage(test);
+  try {
+    test.finish();
+    FAIL() << "accepted";
+  } catch (const Error &error) {
+    EXPECT_THAT(error.what(), HasSubstr(GetParam().message));
+    EXPECT_THAT(error.what(), HasSubstr("test.plan: "));
+  }
+}
+
+const Case cases[] = {
+    {"BufferBeyondArena",
+     [](TestPlan &t) { buffer(t, 2).offset = t.variant().arena_bytes; },
+     "program 'main': buffer 2 ends at byte"},
+    {"BufferOffsetOverflows",
+     [](TestPlan &t) { buffer(t, 2).offset = ~uint64_t{63}; },
+     "buffer 2 ends at"},
+    {"BufferMisaligned", [](TestPlan &t) { buffer(t, 2).offset += 4; },
+     "not a multiple of 64"},
+    {"NegativeExtent", [](TestPlan &t) { buffer(t, 2).shape[0] = -2; },
+     "is impossible"},
+    {"ShapeOverflows",
+     [](TestPlan &t) {
+       buffer(t, 2).shape = {int64_t{1} << 40, int64_t{1} << 40};
+     },
+     "is impossible"},
+    {"UnknownElementType",
+     [](TestPlan &t) { buffer(t, 2).dtype = static_cast<DType>(77); },
+     "unknown element type"},
+    {"BufferCutsVariable", [](TestPlan &t) { buffer(t, 2).offset = 1088; },
+     "covers a part of the variable"},
+    {"VariablesOverlap",
+     [](TestPlan &t) { t.variant().variables[1]->offset = 64; }, "overlap"},
+    {"VariableTwice",
+     [](TestPlan &t) { t.variant().variables[1]->name = "conv1.weight"; },
+     "is there twice"},
+    {"ExportChangesElements",
+     [](TestPlan &t) { t.variant().variables[0]->export_shape = {3, 5}; },
+     "another number of elements"},
+    {"ExportNoPermutation",
+     [](TestPlan &t) { t.variant().variables[0]->export_perm = {0, 1, 1, 3}; },
+     "no permutation"},
+    {"InitializerNotFinite",
+     [](TestPlan &t) {
+       t.variant().variables[0]->init->a =
+           std::numeric_limits<float>::quiet_NaN();
+     },
+     "not finite"},
+    {"ShardTooLarge",
+     [](TestPlan &t) { t.variant().variables[1]->shard->count->base = 5; },
+     "rank 0 would hold 6 rows of at most 4"},
+    {"ShardsLeaveGap",
+     [](TestPlan &t) { t.variant().variables[1]->shard->first->per_rank = 4; },
+     "rank 1 starts at row"},
+    {"ShardsEndEarly",
+     [](TestPlan &t) { t.variant().variables[1]->shard->rows = 11; },
+     "the ranks hold 10 rows of 11"},
+    {"InputWithoutBuffer",
+     [](TestPlan &t) { t.program().inputs[0]->buffer = 99; },
+     "input 'images' is buffer 99"},
+    {"OutputTwice",
+     [](TestPlan &t) { t.program().outputs[1]->name = "images"; },
+     "output 'images' is there twice"},
+    {"ConstantNotInteger",
+     [](TestPlan &t) { t.program().constants[0]->buffer = 0; },
+     "is not one i64"},
+    {"NoSuchKernel", [](TestPlan &t) { launch(t).kernel = 1; },
+     "launches kernel 1"},
+    {"TooFewArguments", [](TestPlan &t) { launch(t).arguments.pop_back(); },
+     "takes 2 buffers, the launch gives 1"},
+    {"NoSuchArgument", [](TestPlan &t) { launch(t).arguments[0] = 1000; },
+     "is buffer 1000"},
+    {"NegativeLaunch", [](TestPlan &t) { launch(t).extent = -1; },
+     "out of range"},
+    {"MatmulShape", [](TestPlan &t) { matmul(t).k = 9; },
+     "instruction 1 (layer1.0.conv1): lhs"},
+    {"MatmulHugeExtent",
+     [](TestPlan &t) { matmul(t).m = std::numeric_limits<int64_t>::max(); },
+     "out of range"},
+    {"MatmulTypes", [](TestPlan &t) { buffer(t, 3).dtype = DType_I32; },
+     "no product of"},
+    {"MatmulIntoOperand",
+     [](TestPlan &t) { buffer(t, 3).offset = buffer(t, 2).offset; },
+     "overlaps an operand"},
+    {"ConvKind", [](TestPlan &t) { conv(t).kind = static_cast<ConvKind>(9); },
+     "unknown convolution kind"},
+    {"ConvStrideZero", [](TestPlan &t) { conv(t).stride = 0; }, "out of range"},
+    {"ConvPadding", [](TestPlan &t) { conv(t).padding = 3; },
+     "padding 3 is not less"},
+    {"ConvOutput", [](TestPlan &t) { conv(t).stride = 1; }, "the output"},
+    {"ConvKernelTooLarge",
+     [](TestPlan &t) {
+       conv(t).kernel = 9;
+       conv(t).padding = 0;
+     },
+     "larger than the padded image"},
+    {"CopySizes", [](TestPlan &t) { copy(t).target = 0; }, "copies"},
+    {"CollectiveSizes", [](TestPlan &t) { reduce(t).target = 0; },
+     "the operation needs"},
+    {"GatherSizes",
+     [](TestPlan &t) {
+       reduce(t).kind = CollectiveKind_AllGather;
+       reduce(t).target = 3;
+     },
+     "target"},
+    {"SumOfIntegers32", [](TestPlan &t) { buffer(t, 5).dtype = DType_I32; },
+     "sums over ranks take"},
+    {"WorldSizeZero", [](TestPlan &t) { t.plan.world_size = 0; },
+     "world size of 0"},
+    {"NoVariant", [](TestPlan &t) { t.plan.variants.clear(); }, "no variant"},
+    {"ArenaTooLarge",
+     [](TestPlan &t) { t.variant().arena_bytes = uint64_t{1} << 60; },
+     "is impossible"},
+    {"SettingNegative", [](TestPlan &t) { t.plan.settings->steps = -1; },
+     "setting steps"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Cases, PlanValidate, testing::ValuesIn(cases),
+                         [](const auto &info) {
+                           return std::string(info.param.name);
+                         });
+
+RankIntegerT balanced(int64_t classes, int64_t ranks, bool count) {
+  RankIntegerT formula;
+  formula.threshold = classes % ranks;
+  if (count) {
+    formula.base = classes / ranks;
+    formula.below = 1;
+  } else {
+    formula.per_rank = classes / ranks;
+    formula.per_capped_rank = 1;
+  }
+  return formula;
+}
+
+int64_t evaluate(const RankIntegerT &formula, int64_t rank) {
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(RankInteger::Pack(builder, &formula));
+  return rankInteger(
+      *flatbuffers::GetRoot<RankInteger>(builder.GetBufferPointer()), rank);
+}
+
+// Every class on one rank, counts that differ by one at most.
+TEST(RankInteger, BalancedSplit) {
+  for (int64_t classes : {1, 7, 10, 64, 1000})
+    for (int64_t ranks : {1, 2, 3, 4, 7, 8}) {
+      int64_t next = 0;
+      for (int64_t rank = 0; rank < ranks; ++rank) {
+        EXPECT_EQ(evaluate(balanced(classes, ranks, false), rank), next);
+        int64_t count = evaluate(balanced(classes, ranks, true), rank);
+        EXPECT_TRUE(count == classes / ranks || count == classes / ranks + 1);
+        next += count;
+      }
+      EXPECT_EQ(next, classes);
+    }
+}
+
+TEST(RankInteger, OverflowIsNoValue) {
+  RankIntegerT formula;
+  formula.per_rank = std::numeric_limits<int64_t>::max();
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(RankInteger::Pack(builder, &formula));
+  const auto &packed =
+      *flatbuffers::GetRoot<RankInteger>(builder.GetBufferPointer());
+  EXPECT_FALSE(checkedRankInteger(packed, 2).has_value());
+  EXPECT_TRUE(checkedRankInteger(packed, 1).has_value());
+}
+
+} // namespace
+} // namespace pfc::rt::test
