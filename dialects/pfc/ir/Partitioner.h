@@ -21,9 +21,7 @@ struct Sharding {
   unsigned dimension = 0; ///< of Split
 
   static Sharding replicated() { return {Form::Replicated, 0}; }
-  static Sharding split(unsigned dimension) {
-    return {Form::Split, dimension};
-  }
+  static Sharding split(unsigned dimension) { return {Form::Split, dimension}; }
   static Sharding partial() { return {Form::Partial, 0}; }
   static Sharding owned() { return {Form::Owned, 0}; }
   bool operator==(const Sharding &) const = default;

@@ -13,7 +13,6 @@ using namespace mlir;
 #define GET_ATTRDEF_CLASSES
 #include "dialects/pfc/ir/PfcAttrs.cpp.inc"
 
-
 void pfc::PfcDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST

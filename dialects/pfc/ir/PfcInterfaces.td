@@ -82,11 +82,6 @@ def RowKernelOpInterface : OpInterface<"RowKernelOpInterface"> {
     InterfaceMethod<"Iterations of the outer parallel loop; 1 is serial.",
     "int64_t", "getRowExtent", (ins)>,
     InterfaceMethod<[{
-      Whether row i of operand `operand` is read only in iteration i, so that
-      the kernel that produces it can be merged into this one.
-    }],
-    "bool", "readsOwnRowOnly", (ins "unsigned":$operand)>,
-    InterfaceMethod<[{
       Index of the operand whose buffer result `result` overwrites in place, or
       -1 for a buffer of its own.
     }],

@@ -3,9 +3,9 @@
 #define DIALECTS_PFC_IR_REAL_H
 
 #include "mlir/IR/DialectImplementation.h"
-#include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/Hashing.h"
-#include "llvm/ADT/SmallString.h"
+
+#include <charconv>
 
 namespace pfc {
 
@@ -26,11 +26,11 @@ struct Real {
     return llvm::hash_value(llvm::bit_cast<uint64_t>(real.value));
   }
   friend llvm::raw_ostream &operator<<(llvm::raw_ostream &os, Real real) {
-    llvm::SmallString<24> digits;
-    llvm::APFloat(real.value).toString(digits, /*FormatPrecision=*/0,
-                                       /*FormatMaxPadding=*/3);
-    os << digits;
-    if (digits.find_first_of(".E") == llvm::StringRef::npos)
+    char digits[32];
+    auto end = std::to_chars(digits, digits + sizeof digits, real.value).ptr;
+    llvm::StringRef text(digits, end - digits);
+    os << text;
+    if (text.find_first_of(".e") == llvm::StringRef::npos)
       os << ".0";
     return os;
   }

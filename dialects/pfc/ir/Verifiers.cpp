@@ -108,8 +108,8 @@ static LogicalResult verifyStats(Operation *op, ArrayRef<int64_t> input,
 static LogicalResult verifyPerChannel(Operation *op, ArrayRef<int64_t> input,
                                       Value vector, StringRef what) {
   if (shapeOf(vector) != ArrayRef<int64_t>{input.back()})
-    return op->emitOpError(what) << " must have one element a channel ("
-                                 << input.back() << ")";
+    return op->emitOpError(what)
+           << " must have one element a channel (" << input.back() << ")";
   return success();
 }
 
@@ -189,8 +189,7 @@ LogicalResult LinearOp::verify() {
   return verifyRowProducts(*this, getInput(), getWeight(), getOutput());
 }
 LogicalResult CosineLogitsOp::verify() {
-  return verifyRowProducts(*this, getEmbeddings(), getCenters(),
-                           getCosines());
+  return verifyRowProducts(*this, getEmbeddings(), getCenters(), getCosines());
 }
 
 //===----------------------------------------------------------------------===//
@@ -211,9 +210,8 @@ LogicalResult SampleCentersOp::verify() {
   int64_t needed =
       rate == 1.0
           ? largest
-          : std::min(largest,
-                     std::max(static_cast<int64_t>(rate * largest),
-                              std::min(batch, largest)));
+          : std::min(largest, std::max(static_cast<int64_t>(rate * largest),
+                                       std::min(batch, largest)));
   if (static_cast<int64_t>(getCapacity()) < needed) // (C2)
     return emitOpError("capacity must be at least ") << needed;
   if (shapeOf(getIndices())[0] != shards * static_cast<int64_t>(getCapacity()))

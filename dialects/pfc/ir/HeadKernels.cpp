@@ -1,0 +1,429 @@
+//===- HeadKernels.cpp - Generated code with data-dependent addresses -----===//
+//
+// One row of each op's outer parallel loop, on buffers. Formulas and shapes are
+// those of PfcOps.td.
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/pfc/ir/KernelBuilder.h"
+#include "dialects/pfc/ir/PfcDialect.h"
+#include "dialects/pfc/ir/kernels/SampleLocalCenters.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Parser/Parser.h"
+#include "runtime/base/Philox.h"
+
+#include <cmath>
+#include <string>
+
+using namespace mlir;
+
+namespace pfc {
+
+namespace {
+
+/// Loops, loads and stores at the builder, f32 in between.
+class RowCode {
+public:
+  RowCode(OpBuilder &builder, Location loc)
+      : builder(builder), loc(loc), scalars(builder, loc) {}
+
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  }
+  Value integer(int64_t value) {
+    return arith::ConstantOp::create(builder, loc,
+                                     builder.getI64IntegerAttr(value));
+  }
+  Value toIndex(Value value) {
+    return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                      value);
+  }
+  Value isOwned(Value integerValue) {
+    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
+                                 integerValue, integer(0));
+  }
+  /// Float elements come as f32, and go back converted.
+  Value load(Value buffer, ValueRange at) {
+    Value value = memref::LoadOp::create(builder, loc, buffer, at);
+    return isa<FloatType>(value.getType()) ? scalars.toF32(value) : value;
+  }
+  void store(Value value, Value buffer, ValueRange at) {
+    Type element = cast<MemRefType>(buffer.getType()).getElementType();
+    if (isa<FloatType>(element))
+      value = scalars.fromF32(value, element);
+    memref::StoreOp::create(builder, loc, value, buffer, at);
+  }
+  void loop(Value from, Value to,
+            llvm::function_ref<void(RowCode &, Value)> body) {
+    scf::ForOp::create(builder, loc, from, to, index(1), ValueRange{},
+                       [&](OpBuilder &b, Location l, Value i, ValueRange) {
+                         RowCode code(b, l);
+                         body(code, i);
+                         scf::YieldOp::create(b, l);
+                       });
+  }
+  /// Σ over from <= i < to of body(i), from `start`.
+  Value sum(Value from, Value to, Value start,
+            llvm::function_ref<Value(RowCode &, Value)> body) {
+    return scf::ForOp::create(
+               builder, loc, from, to, index(1), ValueRange{start},
+               [&](OpBuilder &b, Location l, Value i, ValueRange total) {
+                 RowCode code(b, l);
+                 Value term = body(code, i);
+                 scf::YieldOp::create(b, l, code.scalars.sum(total[0], term));
+               })
+        .getResult(0);
+  }
+  void when(Value condition, llvm::function_ref<void(RowCode &)> yes,
+            llvm::function_ref<void(RowCode &)> no = {}) {
+    auto branch = [](llvm::function_ref<void(RowCode &)> body) {
+      return [body](OpBuilder &b, Location l) {
+        RowCode code(b, l);
+        body(code);
+        scf::YieldOp::create(b, l);
+      };
+    };
+    if (no)
+      scf::IfOp::create(builder, loc, condition, branch(yes), branch(no));
+    else
+      scf::IfOp::create(builder, loc, condition, branch(yes));
+  }
+
+  OpBuilder &builder;
+  Location loc;
+  Scalars scalars;
+};
+
+} // namespace
+
+static int64_t extent(Value value, unsigned dimension) {
+  return cast<ShapedType>(value.getType()).getDimSize(dimension);
+}
+
+//===----------------------------------------------------------------------===//
+// Gather and update of class centers
+//===----------------------------------------------------------------------===//
+
+int64_t GatherRowsOp::getRowExtent() { return extent(getRows(), 0); }
+int GatherRowsOp::getInPlaceOperand(unsigned) { return -1; }
+
+LogicalResult GatherRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
+                                     ValueRange results, Value row) {
+  RowCode code(builder, getLoc());
+  Value table = operands[0], indices = operands[1], rows = results[0];
+  Value columns = code.index(extent(rows, 1)), zero = code.index(0);
+  Value source = code.load(indices, {row});
+  code.when(
+      code.isOwned(source),
+      [&](RowCode &yes) {
+        Value at = yes.toIndex(source);
+        yes.loop(zero, columns, [&](RowCode &c, Value d) {
+          c.store(c.load(table, {at, d}), rows, {row, d});
+        });
+      },
+      [&](RowCode &no) {
+        no.loop(zero, columns, [&](RowCode &c, Value d) {
+          c.store(c.scalars.constant(0.0), rows, {row, d});
+        });
+      });
+  return success();
+}
+
+int64_t UpdateRowsOp::getRowExtent() {
+  return getRowUpdate() == RowUpdate::All ? extent(getTable(), 0)
+                                          : extent(getRowsGrad(), 0);
+}
+int UpdateRowsOp::getInPlaceOperand(unsigned result) { return result; }
+
+/// The slot of `row` among the ascending indices, −1 standing for unused at the
+/// end: the first slot whose index is not below it.
+static Value lowerBound(RowCode &code, Value indices, Value row) {
+  OpBuilder &b = code.builder;
+  Location loc = code.loc;
+  int64_t slots = extent(indices, 0);
+  auto loop = scf::WhileOp::create(
+      b, loc, TypeRange{b.getIndexType(), b.getIndexType()},
+      ValueRange{code.index(0), code.index(slots)},
+      [](OpBuilder &nested, Location l, ValueRange range) {
+        Value open = arith::CmpIOp::create(nested, l, arith::CmpIPredicate::ult,
+                                           range[0], range[1]);
+        scf::ConditionOp::create(nested, l, open, range);
+      },
+      [&](OpBuilder &nested, Location l, ValueRange range) {
+        RowCode c(nested, l);
+        Value middle = arith::DivUIOp::create(
+            nested, l, arith::AddIOp::create(nested, l, range[0], range[1]),
+            c.index(2));
+        // Unsigned, −1 is larger than every row.
+        Value before =
+            arith::CmpIOp::create(nested, l, arith::CmpIPredicate::ult,
+                                  c.load(indices, {middle}), row);
+        Value right = arith::AddIOp::create(nested, l, middle, c.index(1));
+        scf::YieldOp::create(
+            nested, l,
+            ValueRange{c.scalars.select(before, right, range[0]),
+                       c.scalars.select(before, range[1], middle)});
+      });
+  return loop.getResult(0);
+}
+
+LogicalResult UpdateRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
+                                     ValueRange results, Value row) {
+  RowCode code(builder, getLoc());
+  Value indices = operands[2], gradient = operands[3];
+  Value table = results[0], momentum = results[1];
+  Value lr = code.load(operands[4], {code.index(0)});
+  double mu = getMu().convertToDouble();
+  double decay = getWeightDecay().convertToDouble();
+
+  auto updateRow = [&](RowCode &c, Value at,
+                       llvm::function_ref<Value(RowCode &, Value)> gradientAt) {
+    c.loop(c.index(0), c.index(extent(table, 1)), [&](RowCode &e, Value d) {
+      Scalars &s = e.scalars;
+      Value w = e.load(table, {at, d});
+      Value g = s.add(gradientAt(e, d), s.mul(w, s.constant(decay)));
+      Value v = s.add(s.mul(e.load(momentum, {at, d}), s.constant(mu)), g);
+      e.store(v, momentum, {at, d});
+      e.store(s.sub(w, s.mul(lr, v)), table, {at, d});
+    });
+  };
+
+  if (getRowUpdate() == RowUpdate::Sampled) {
+    Value target = code.load(indices, {row});
+    code.when(code.isOwned(target), [&](RowCode &c) {
+      updateRow(c, c.toIndex(target), [&](RowCode &e, Value d) {
+        return e.load(gradient, {row, d});
+      });
+    });
+    return success();
+  }
+
+  // Every row in use: with its slot's gradient, or with none.
+  Value row64 =
+      arith::IndexCastOp::create(builder, getLoc(), builder.getI64Type(), row);
+  Value inUse =
+      arith::CmpIOp::create(builder, getLoc(), arith::CmpIPredicate::slt, row64,
+                            code.load(operands[5], {code.index(0)}));
+  code.when(inUse, [&](RowCode &c) {
+    Value slot = lowerBound(c, indices, row64);
+    Value last = c.index(extent(indices, 0) - 1);
+    Value safe = arith::MinUIOp::create(c.builder, c.loc, slot, last);
+    Value sampled =
+        arith::CmpIOp::create(c.builder, c.loc, arith::CmpIPredicate::eq,
+                              c.load(indices, {safe}), row64);
+    updateRow(c, row, [&](RowCode &e, Value d) {
+      return e.scalars.select(sampled, e.load(gradient, {safe, d}),
+                              e.scalars.constant(0.0));
+    });
+  });
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Margin and softmax
+//===----------------------------------------------------------------------===//
+
+/// sin θ of c = cos θ.
+static Value sine(Scalars &s, Value c) {
+  Value one = s.constant(1.0);
+  return s.sqrt(s.max(s.mul(s.sub(one, c), s.add(one, c)), s.constant(0.0)));
+}
+
+/// ψ(c) = cos(m1·θ + m2) − m3. For m1 = 1 by the addition theorem.
+static Value marginOf(Scalars &s, MarginAttr margin, Value c) {
+  double m1 = margin.getM1(), m2 = margin.getM2(), m3 = margin.getM3();
+  Value value = c;
+  if (m1 == 1.0 && m2 != 0.0) {
+    value = s.sub(s.mul(c, s.constant(std::cos(m2))),
+                  s.mul(sine(s, c), s.constant(std::sin(m2))));
+  } else if (m1 != 1.0) {
+    Value theta = math::AcosOp::create(s.builder, s.loc, c);
+    value = math::CosOp::create(
+        s.builder, s.loc, s.add(s.mul(theta, s.constant(m1)), s.constant(m2)));
+  }
+  return s.sub(value, s.constant(m3));
+}
+
+/// ψ'(c) = m1·sin(m1·θ + m2)/max(sin θ, 1e-6), or 1.
+static Value marginSlope(Scalars &s, MarginAttr margin, Value c) {
+  double m1 = margin.getM1(), m2 = margin.getM2();
+  if (margin.getGradient() == MarginGradient::StraightThrough ||
+      margin.isAdditiveCosine())
+    return s.constant(1.0);
+  Value sinTheta = s.max(sine(s, c), s.constant(1e-6));
+  if (m1 == 1.0) // sin(θ + m2) = sin θ·cos m2 + cos θ·sin m2
+    return s.add(s.constant(std::cos(m2)),
+                 s.div(s.mul(c, s.constant(std::sin(m2))), sinTheta));
+  Value theta = math::AcosOp::create(s.builder, s.loc, c);
+  Value angle = s.add(s.mul(theta, s.constant(m1)), s.constant(m2));
+  Value numerator =
+      s.mul(s.constant(m1), math::SinOp::create(s.builder, s.loc, angle));
+  return s.div(numerator, sinTheta);
+}
+
+int64_t MarginExpOp::getRowExtent() { return extent(getCosines(), 0); }
+int MarginExpOp::getInPlaceOperand(unsigned result) {
+  bool sameType = getExps().getType() == getCosines().getType();
+  return result == 0 && sameType ? 0 : -1;
+}
+
+LogicalResult MarginExpOp::buildRow(OpBuilder &builder, ValueRange operands,
+                                    ValueRange results, Value row) {
+  RowCode code(builder, getLoc());
+  Scalars &s = code.scalars;
+  Value cosines = operands[0], columns = operands[1], count = operands[2];
+  Value exps = results[0], stats = results[1], targets = results[2];
+  MarginAttr margin = getMargin();
+  double scale = margin.getScale(), filter = margin.getFilter();
+  double shift = getShift().convertToDouble();
+  Value zero = s.constant(0.0);
+  Value used = code.toIndex(code.load(count, {code.index(0)}));
+  Value column = code.load(columns, {row});
+  Value owned = code.isOwned(column);
+  // Without a target here the first loop covers every used column.
+  Value target = s.select(owned, code.toIndex(column), used);
+  Value safe = s.select(owned, target, code.index(0));
+  Value cosine = s.max(s.constant(-1.0),
+                       s.min(s.constant(1.0), code.load(cosines, {row, safe})));
+  cosine = s.select(owned, cosine, zero);
+
+  auto exponential = [&](Scalars &e, Value logit) {
+    return e.exp(e.sub(logit, e.constant(shift)));
+  };
+  auto term = [&](RowCode &c, Value j) -> Value {
+    Value cos = c.load(cosines, {row, j});
+    Value value =
+        exponential(c.scalars, c.scalars.mul(cos, c.scalars.constant(scale)));
+    if (filter <= 0.0) {
+      c.store(value, exps, {row, j});
+      return value;
+    }
+    Value filtered = c.scalars.greater(cos, c.scalars.constant(filter));
+    c.store(c.scalars.select(filtered, c.scalars.constant(0.0), value), exps,
+            {row, j});
+    return c.scalars.select(filtered, c.scalars.constant(std::exp(-shift)),
+                            value);
+  };
+  Value beyond =
+      arith::AddIOp::create(builder, getLoc(), target, code.index(1));
+  Value total = code.sum(code.index(0), target, zero, term);
+  total = code.sum(beyond, used, total, term);
+  code.when(owned, [&](RowCode &c) {
+    c.store(c.scalars.constant(0.0), exps, {row, target});
+  });
+  code.loop(used, code.index(extent(exps, 1)), [&](RowCode &c, Value j) {
+    c.store(c.scalars.constant(0.0), exps, {row, j});
+  });
+
+  Value logit = s.mul(marginOf(s, margin, cosine), s.constant(scale));
+  Value own = s.select(owned, exponential(s, logit), zero);
+  code.store(s.add(total, own), stats, {row, code.index(0)});
+  code.store(s.select(owned, logit, zero), stats, {row, code.index(1)});
+  code.store(cosine, targets, {row});
+  return success();
+}
+
+int64_t MarginPatchOp::getRowExtent() { return extent(getExps(), 0); }
+int MarginPatchOp::getInPlaceOperand(unsigned result) {
+  return result == 0 ? 0 : -1;
+}
+
+LogicalResult MarginPatchOp::buildRow(OpBuilder &builder, ValueRange operands,
+                                      ValueRange results, Value row) {
+  RowCode code(builder, getLoc());
+  Scalars &s = code.scalars;
+  Value stats = operands[1], targets = operands[2], columns = operands[3];
+  Value exps = results[0], factors = results[1];
+  double scale = getMargin().getScale();
+  double shift = getShift().convertToDouble();
+  Value z = code.load(stats, {row, code.index(0)});
+  code.store(s.div(s.constant(scale / getBatch()), z), factors, {row});
+  Value column = code.load(columns, {row});
+  code.when(code.isOwned(column), [&](RowCode &c) {
+    Scalars &e = c.scalars;
+    Value logit = c.load(stats, {row, c.index(1)});
+    Value own = e.exp(e.sub(logit, e.constant(shift)));
+    Value slope = marginSlope(e, getMargin(), c.load(targets, {row}));
+    // g·Z = (exp(t − shift) − Z)·ψ'
+    c.store(e.mul(e.sub(own, z), slope), exps, {row, c.toIndex(column)});
+  });
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Sampling
+//===----------------------------------------------------------------------===//
+
+int64_t SampleLocalCentersOp::getRowExtent() { return 1; }
+int SampleLocalCentersOp::getInPlaceOperand(unsigned) { return -1; }
+
+/// The kernel's text with its sizes filled in.
+static std::string instantiate(int64_t rows, int64_t slots, double rate) {
+  std::string text = kSampleLocalCentersText;
+  auto fill = [&](StringRef word, const std::string &value) {
+    std::string key = ("{" + word + "}").str();
+    for (size_t at = text.find(key); at != std::string::npos;
+         at = text.find(key, at + value.size()))
+      text.replace(at, key.size(), value);
+  };
+  std::string rateText;
+  llvm::raw_string_ostream(rateText) << Real(rate);
+  fill("B", std::to_string(rows));
+  fill("S", std::to_string(slots));
+  fill("RATE", rateText);
+  fill("ALL", rate == 1.0 ? "true" : "false");
+  fill("NOT_ALL", rate == 1.0 ? "false" : "true");
+  return text;
+}
+
+/// func @philox_sample_centers(block, step, rank) -> four keys.
+static void buildKeyFunction(OpBuilder &builder, Location loc, uint64_t seed,
+                             StringRef name) {
+  Type i32 = builder.getI32Type();
+  auto type = builder.getFunctionType({i32, i32, i32}, {i32, i32, i32, i32});
+  auto function = func::FuncOp::create(builder, loc, name, type);
+  function.setPrivate();
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(function.addEntryBlock());
+  auto purpose = static_cast<int32_t>(rt::RandomPurpose::SampleCenters);
+  Value purposeWord = arith::ConstantOp::create(
+      builder, loc, builder.getI32IntegerAttr(purpose));
+  SmallVector<Value> counter(function.getArguments());
+  counter.push_back(purposeWord);
+  func::ReturnOp::create(builder, loc,
+                         buildPhilox(builder, loc, seed, counter));
+}
+
+LogicalResult SampleLocalCentersOp::buildRow(OpBuilder &builder,
+                                             ValueRange operands,
+                                             ValueRange results, Value) {
+  constexpr StringLiteral keys = "philox_sample_centers";
+  double rate = getSampleRate().convertToDouble();
+  std::string text =
+      instantiate(extent(getLabels(), 0), extent(getIndices(), 0), rate);
+  auto kernels = builder.getBlock()->getParentOp()->getParentOfType<ModuleOp>();
+  if (!kernels.lookupSymbol(keys)) {
+    OpBuilder top = OpBuilder::atBlockBegin(kernels.getBody());
+    buildKeyFunction(top, getLoc(), getSeed(), keys);
+  }
+  // The text calls the key function, so it is parsed beside a declaration.
+  text += "\nfunc.func private @philox_sample_centers(i32, i32, i32) -> "
+          "(i32, i32, i32, i32)\n";
+  ParserConfig config(getContext());
+  OwningOpRef<ModuleOp> parsed = parseSourceString<ModuleOp>(text, config);
+  if (!parsed)
+    return emitOpError("kernel text does not parse");
+  auto source = parsed->lookupSymbol<func::FuncOp>("sample_local_centers");
+  IRMapping mapping;
+  SmallVector<Value> buffers(operands);
+  llvm::append_range(buffers, results);
+  mapping.map(source.getArguments(), buffers);
+  for (Operation &op : source.getBody().front().without_terminator())
+    builder.clone(op, mapping);
+  return success();
+}
+
+} // namespace pfc

@@ -1,0 +1,565 @@
+//===- KernelBodies.cpp - The ops' generated code -------------------------===//
+//
+// Each body follows its op's formula in PfcOps.td. Reductions over a batch are
+// two-level: sums for each image (a parallel loop over images), then over the
+// images, in their order.
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/pfc/ir/KernelBuilder.h"
+#include "dialects/pfc/ir/PfcDialect.h"
+#include "runtime/base/Philox.h"
+
+using namespace mlir;
+
+namespace pfc {
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+static ArrayRef<int64_t> shapeOf(Value value) {
+  return typeOf(value).getShape();
+}
+static int64_t channelsOf(Value value) { return shapeOf(value).back(); }
+
+/// Elements of one image and channel.
+static int64_t areaOf(Value value) {
+  int64_t area = 1;
+  for (int64_t extent : shapeOf(value).drop_front().drop_back())
+    area *= extent;
+  return area;
+}
+
+static RankedTensorType vectorType(OpBuilder &builder, int64_t n) {
+  return RankedTensorType::get({n}, builder.getF32Type());
+}
+
+/// 1/√(variance + eps).
+static Value reciprocalRoot(Scalars &s, Value variance, double eps) {
+  return s.div(s.constant(1.0), s.sqrt(s.add(variance, s.constant(eps))));
+}
+
+/// Generated code needs statistics of the whole local batch.
+static LogicalResult requireOneGroup(Operation *op, Value stats) {
+  if (shapeOf(stats)[0] == 1)
+    return success();
+  return op->emitOpError("still has ")
+         << shapeOf(stats)[0]
+         << " groups: code is generated for one rank, after pfc-partition";
+}
+
+//===----------------------------------------------------------------------===//
+// Element-wise
+//===----------------------------------------------------------------------===//
+
+LogicalResult ScalePixelsOp::buildKernelBody(OpBuilder &builder,
+                                             SmallVectorImpl<Value> &results) {
+  auto bytes = RankedTensorType::get(shapeOf(getInput()), builder.getI8Type());
+  Value input = tensor::BitcastOp::create(builder, getLoc(), bytes, getInput());
+  results = buildPointwise(
+      builder, getLoc(), {typeOf(getOutput())}, {{input}},
+      [&](Scalars &s, ValueRange x) -> SmallVector<Value> {
+        Value pixel = arith::UIToFPOp::create(s.builder, s.loc,
+                                              s.builder.getF32Type(), x[0]);
+        return {s.sub(s.mul(pixel, s.constant(1.0 / 127.5)), s.constant(1.0))};
+      });
+  return success();
+}
+
+LogicalResult AddOp::buildKernelBody(OpBuilder &builder,
+                                     SmallVectorImpl<Value> &results) {
+  results = buildPointwise(builder, getLoc(), {typeOf(getResult())},
+                           {{getLhs()}, {getRhs()}},
+                           [](Scalars &s, ValueRange x) -> SmallVector<Value> {
+                             return {s.add(x[0], x[1])};
+                           });
+  return success();
+}
+
+LogicalResult CastOp::buildKernelBody(OpBuilder &builder,
+                                      SmallVectorImpl<Value> &results) {
+  results = buildPointwise(
+      builder, getLoc(), {typeOf(getOutput())}, {{getInput()}},
+      [](Scalars &, ValueRange x) -> SmallVector<Value> { return {x[0]}; });
+  return success();
+}
+
+LogicalResult AddBiasOp::buildKernelBody(OpBuilder &builder,
+                                         SmallVectorImpl<Value> &results) {
+  results = buildPointwise(builder, getLoc(), {typeOf(getOutput())},
+                           {{getInput()}, {getBias(), Access::Channel}},
+                           [](Scalars &s, ValueRange x) -> SmallVector<Value> {
+                             return {s.add(x[0], x[1])};
+                           });
+  return success();
+}
+
+LogicalResult ScaleRowsOp::buildKernelBody(OpBuilder &builder,
+                                           SmallVectorImpl<Value> &results) {
+  results = buildPointwise(builder, getLoc(), {typeOf(getOutput())},
+                           {{getInput()}, {getFactors(), Access::Row}},
+                           [](Scalars &s, ValueRange x) -> SmallVector<Value> {
+                             return {s.mul(x[0], x[1])};
+                           });
+  return success();
+}
+
+LogicalResult DropoutOp::buildKernelBody(OpBuilder &builder,
+                                         SmallVectorImpl<Value> &results) {
+  SmallVector<Input> inputs{{getInput()}, {getStep(), Access::Scalar}};
+  if (getRowOffset())
+    inputs.push_back({getRowOffset(), Access::Scalar});
+  int64_t columns = channelsOf(getInput());
+  double rate = getRate().convertToDouble();
+  results = buildPointwise(
+      builder, getLoc(), {typeOf(getOutput())}, inputs,
+      [&](Scalars &s, ValueRange x) -> SmallVector<Value> {
+        OpBuilder &b = s.builder;
+        Location loc = s.loc;
+        Type i64 = b.getI64Type(), i32 = b.getI32Type();
+        auto integer = [&](int64_t v) -> Value {
+          return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(v));
+        };
+        auto index = [&](int64_t d) -> Value {
+          return arith::IndexCastOp::create(b, loc, i64,
+                                            linalg::IndexOp::create(b, loc, d));
+        };
+        Value row = index(0);
+        if (x.size() == 3)
+          row = arith::AddIOp::create(b, loc, row, x[2]);
+        Value element = arith::AddIOp::create(
+            b, loc, arith::MulIOp::create(b, loc, row, integer(columns)),
+            index(1));
+        Value block = arith::ShRUIOp::create(b, loc, element, integer(2));
+        Value lane = arith::AndIOp::create(b, loc, element, integer(3));
+        auto low = [&](Value v) -> Value {
+          return arith::TruncIOp::create(b, loc, i32, v);
+        };
+        auto purpose = static_cast<int64_t>(rt::RandomPurpose::Dropout);
+        SmallVector<Value, 4> words =
+            buildPhilox(b, loc, getSeed(),
+                        {low(block), low(x[1]), low(integer(getLayer())),
+                         low(integer(purpose))});
+        Value word = words[0];
+        for (int64_t i = 1; i < 4; ++i)
+          word =
+              s.select(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                             lane, integer(i)),
+                       words[i], word);
+        Value shifted = arith::ShRUIOp::create(
+            b, loc, word,
+            arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(8)));
+        Value unit =
+            s.mul(arith::UIToFPOp::create(b, loc, b.getF32Type(), shifted),
+                  s.constant(0x1p-24));
+        Value drop = s.greater(s.constant(rate), unit);
+        return {s.select(drop, s.constant(0.0),
+                         s.mul(x[0], s.constant(1.0 / (1.0 - rate))))};
+      });
+  return success();
+}
+
+LogicalResult PReluOp::buildKernelBody(OpBuilder &builder,
+                                       SmallVectorImpl<Value> &results) {
+  results = buildPointwise(builder, getLoc(), {typeOf(getOutput())},
+                           {{getInput()}, {getSlope(), Access::Channel}},
+                           [](Scalars &s, ValueRange x) -> SmallVector<Value> {
+                             return {s.select(s.greater(x[0], s.constant(0.0)),
+                                              x[0], s.mul(x[1], x[0]))};
+                           });
+  return success();
+}
+
+LogicalResult PReluGradOp::buildKernelBody(OpBuilder &builder,
+                                           SmallVectorImpl<Value> &results) {
+  results = buildPointwise(
+      builder, getLoc(), {typeOf(getInputGrad())},
+      {{getOutputGrad()}, {getInput()}, {getSlope(), Access::Channel}},
+      [](Scalars &s, ValueRange x) -> SmallVector<Value> {
+        return {s.select(s.greater(x[1], s.constant(0.0)), x[0],
+                         s.mul(x[2], x[0]))};
+      });
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Sums over the batch
+//===----------------------------------------------------------------------===//
+
+/// Σ over all but the channels, of body: [C].
+static Value channelSum(OpBuilder &builder, Location loc, Value like,
+                        ArrayRef<Input> inputs, PointwiseBody body) {
+  Value images =
+      buildImageSums(builder, loc, shapeOf(like), inputs, body).front();
+  return buildColumnSums(builder, loc, shapeOf(like)[0], channelsOf(like),
+                         /*keepRow=*/false, {{images}},
+                         [](Scalars &, ValueRange x) -> SmallVector<Value> {
+                           return {x[0]};
+                         })
+      .front();
+}
+
+LogicalResult ChannelSumOp::buildKernelBody(OpBuilder &builder,
+                                            SmallVectorImpl<Value> &results) {
+  results.push_back(channelSum(
+      builder, getLoc(), getInput(), {{getInput()}},
+      [](Scalars &, ValueRange x) -> SmallVector<Value> { return {x[0]}; }));
+  return success();
+}
+
+LogicalResult
+PReluSlopeGradOp::buildKernelBody(OpBuilder &builder,
+                                  SmallVectorImpl<Value> &results) {
+  results.push_back(channelSum(
+      builder, getLoc(), getInput(), {{getOutputGrad()}, {getInput()}},
+      [](Scalars &s, ValueRange x) -> SmallVector<Value> {
+        Value zero = s.constant(0.0);
+        return {s.select(s.greater(x[1], zero), zero, s.mul(x[0], x[1]))};
+      }));
+  return success();
+}
+
+LogicalResult SumGroupsOp::buildKernelBody(OpBuilder &builder,
+                                           SmallVectorImpl<Value> &results) {
+  double scale = getScale().convertToDouble();
+  results = buildColumnSums(
+      builder, getLoc(), shapeOf(getInput())[0], channelsOf(getInput()),
+      /*keepRow=*/false, {{getInput()}},
+      [&](Scalars &s, ValueRange x) -> SmallVector<Value> {
+        return {s.mul(x[0], s.constant(scale))};
+      });
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Batch norm
+//===----------------------------------------------------------------------===//
+
+LogicalResult BatchStatsOp::buildKernelBody(OpBuilder &builder,
+                                            SmallVectorImpl<Value> &results) {
+  if (failed(requireOneGroup(*this, getMean())))
+    return failure();
+  Location loc = getLoc();
+  Value x = getInput();
+  int64_t images = shapeOf(x)[0], channels = channelsOf(x), area = areaOf(x);
+  auto perImage =
+      RankedTensorType::get({images, channels}, builder.getF32Type());
+
+  // Each image's mean, then its sum of squared deviations from that mean: the
+  // image is in the cache for the second pass.
+  Value sums =
+      buildImageSums(
+          builder, loc, shapeOf(x), {{x}},
+          [](Scalars &, ValueRange v) -> SmallVector<Value> { return {v[0]}; })
+          .front();
+  Value imageMean =
+      buildPointwise(builder, loc, {perImage}, {{sums}},
+                     [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                       return {s.mul(v[0], s.constant(1.0 / area))};
+                     })
+          .front();
+  Value imageSquares =
+      buildImageSums(builder, loc, shapeOf(x),
+                     {{x}, {imageMean, Access::Image}},
+                     [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                       Value d = s.sub(v[0], v[1]);
+                       return {s.mul(d, d)};
+                     })
+          .front();
+  // Then merge the images: the variance within them and that of their means.
+  Value mean =
+      buildColumnSums(builder, loc, images, channels, /*keepRow=*/true,
+                      {{imageMean}},
+                      [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                        return {s.mul(v[0], s.constant(1.0 / images))};
+                      })
+          .front();
+  Value variance =
+      buildColumnSums(builder, loc, images, channels, /*keepRow=*/true,
+                      {{imageSquares}, {imageMean}, {mean, Access::Stat}},
+                      [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                        Value d = s.sub(v[1], v[2]);
+                        Value within = s.mul(v[0], s.constant(1.0 / area));
+                        return {s.mul(s.add(within, s.mul(d, d)),
+                                      s.constant(1.0 / images))};
+                      })
+          .front();
+  results.append({mean, variance});
+  return success();
+}
+
+LogicalResult MergeStatsOp::buildKernelBody(OpBuilder &builder,
+                                            SmallVectorImpl<Value> &results) {
+  Location loc = getLoc();
+  int64_t groups = shapeOf(getMean())[0], channels = channelsOf(getMean());
+  double share = 1.0 / groups;
+  Value mean =
+      buildColumnSums(builder, loc, groups, channels, /*keepRow=*/true,
+                      {{getMean()}},
+                      [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                        return {s.mul(v[0], s.constant(share))};
+                      })
+          .front();
+  Value variance =
+      buildColumnSums(builder, loc, groups, channels, /*keepRow=*/true,
+                      {{getVariance()}, {getMean()}, {mean, Access::Stat}},
+                      [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                        Value d = s.sub(v[1], v[2]);
+                        return {
+                            s.mul(s.add(v[0], s.mul(d, d)), s.constant(share))};
+                      })
+          .front();
+  results.append({mean, variance});
+  return success();
+}
+
+LogicalResult BatchNormOp::buildKernelBody(OpBuilder &builder,
+                                           SmallVectorImpl<Value> &results) {
+  if (failed(requireOneGroup(*this, getMean())))
+    return failure();
+  double eps = getEps().convertToDouble();
+  Value factor =
+      buildPointwise(builder, getLoc(),
+                     {vectorType(builder, channelsOf(getInput()))},
+                     {{getVariance(), Access::Stat}, {getGamma()}},
+                     [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                       return {s.mul(v[1], reciprocalRoot(s, v[0], eps))};
+                     })
+          .front();
+  results =
+      buildPointwise(builder, getLoc(), {typeOf(getOutput())},
+                     {{getInput()},
+                      {getMean(), Access::Stat},
+                      {factor, Access::Channel},
+                      {getBeta(), Access::Channel}},
+                     [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                       return {s.add(s.mul(s.sub(v[0], v[1]), v[2]), v[3])};
+                     });
+  return success();
+}
+
+LogicalResult
+BatchNormGradStatsOp::buildKernelBody(OpBuilder &builder,
+                                      SmallVectorImpl<Value> &results) {
+  if (failed(requireOneGroup(*this, getMean())))
+    return failure();
+  Location loc = getLoc();
+  Value x = getInput();
+  int64_t images = shapeOf(x)[0], channels = channelsOf(x);
+  double eps = getEps().convertToDouble();
+  SmallVector<Value> sums =
+      buildImageSums(builder, loc, shapeOf(x),
+                     {{getOutputGrad()}, {x}, {getMean(), Access::Stat}},
+                     [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                       return {v[0], s.mul(v[0], s.sub(v[1], v[2]))};
+                     });
+  Value betaGrad =
+      buildColumnSums(
+          builder, loc, images, channels, /*keepRow=*/true, {{sums[0]}},
+          [](Scalars &, ValueRange v) -> SmallVector<Value> { return {v[0]}; })
+          .front();
+  Value gammaGrad =
+      buildColumnSums(builder, loc, images, channels, /*keepRow=*/true,
+                      {{sums[1]}, {getVariance(), Access::Stat}},
+                      [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                        return {s.mul(v[0], reciprocalRoot(s, v[1], eps))};
+                      })
+          .front();
+  results.append({gammaGrad, betaGrad});
+  return success();
+}
+
+LogicalResult
+BatchNormGradOp::buildKernelBody(OpBuilder &builder,
+                                 SmallVectorImpl<Value> &results) {
+  if (failed(requireOneGroup(*this, getMean())))
+    return failure();
+  Location loc = getLoc();
+  double eps = getEps().convertToDouble();
+  double share = 1.0 / static_cast<double>(getCount());
+  RankedTensorType vector = vectorType(builder, channelsOf(getInput()));
+  // dx = a·(dy − b − (x − mean)·c) with per-channel a, b, c.
+  SmallVector<Value> factors = buildPointwise(
+      builder, loc, {vector, vector, vector},
+      {{getVariance(), Access::Stat},
+       {getGamma()},
+       {getGammaGrad(), Access::Stat},
+       {getBetaGrad(), Access::Stat}},
+      [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+        Value root = reciprocalRoot(s, v[0], eps);
+        return {s.mul(v[1], root), s.mul(v[3], s.constant(share)),
+                s.mul(s.mul(v[2], root), s.constant(share))};
+      });
+  if (!getTraining()) {
+    results =
+        buildPointwise(builder, loc, {typeOf(getInputGrad())},
+                       {{getOutputGrad()}, {factors[0], Access::Channel}},
+                       [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                         return {s.mul(v[0], v[1])};
+                       });
+    return success();
+  }
+  results = buildPointwise(builder, loc, {typeOf(getInputGrad())},
+                           {{getOutputGrad()},
+                            {getInput()},
+                            {getMean(), Access::Stat},
+                            {factors[0], Access::Channel},
+                            {factors[1], Access::Channel},
+                            {factors[2], Access::Channel}},
+                           [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                             Value centred = s.sub(v[0], v[4]);
+                             Value slope = s.mul(s.sub(v[1], v[2]), v[5]);
+                             return {s.mul(v[3], s.sub(centred, slope))};
+                           });
+  return success();
+}
+
+LogicalResult
+MovingAverageOp::buildKernelBody(OpBuilder &builder,
+                                 SmallVectorImpl<Value> &results) {
+  double momentum = getMomentum().convertToDouble();
+  double scale = getScale().convertToDouble();
+  results = buildPointwise(
+      builder, getLoc(), {typeOf(getResult())}, {{getAverage()}, {getValue()}},
+      [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+        return {s.add(s.mul(v[0], s.constant(1.0 - momentum)),
+                      s.mul(v[1], s.constant(momentum * scale)))};
+      });
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Rows of unit length, the loss
+//===----------------------------------------------------------------------===//
+
+static Value reciprocalLength(Scalars &s, Value sumOfSquares) {
+  return s.div(s.constant(1.0), s.max(s.sqrt(sumOfSquares), s.constant(1e-12)));
+}
+
+LogicalResult NormalizeOp::buildKernelBody(OpBuilder &builder,
+                                           SmallVectorImpl<Value> &results) {
+  Location loc = getLoc();
+  Value x = getInput();
+  Value squares =
+      buildRowSums(builder, loc, shapeOf(x), {{x}},
+                   [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                     return {s.mul(v[0], v[0])};
+                   })
+          .front();
+  Value inverse =
+      buildPointwise(builder, loc, {vectorType(builder, shapeOf(x)[0])},
+                     {{squares}},
+                     [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                       return {reciprocalLength(s, v[0])};
+                     })
+          .front();
+  results = buildPointwise(builder, loc, {typeOf(getOutput())},
+                           {{x}, {inverse, Access::Row}},
+                           [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                             return {s.mul(v[0], v[1])};
+                           });
+  return success();
+}
+
+LogicalResult
+NormalizeGradOp::buildKernelBody(OpBuilder &builder,
+                                 SmallVectorImpl<Value> &results) {
+  Location loc = getLoc();
+  Value x = getInput(), dy = getOutputGrad();
+  SmallVector<Value> sums =
+      buildRowSums(builder, loc, shapeOf(x), {{x}, {dy}},
+                   [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                     return {s.mul(v[0], v[0]), s.mul(v[0], v[1])};
+                   });
+  RankedTensorType rows = vectorType(builder, shapeOf(x)[0]);
+  // dx = dy·inverse − x·slope, slope = (x·dy)·inverse³.
+  SmallVector<Value> factors =
+      buildPointwise(builder, loc, {rows, rows}, {{sums[0]}, {sums[1]}},
+                     [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                       Value inverse = reciprocalLength(s, v[0]);
+                       Value slope =
+                           s.mul(s.mul(v[1], inverse), s.mul(inverse, inverse));
+                       return {inverse, slope};
+                     });
+  results = buildPointwise(
+      builder, loc, {typeOf(getInputGrad())},
+      {{dy}, {x}, {factors[0], Access::Row}, {factors[1], Access::Row}},
+      [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+        return {s.sub(s.mul(v[0], v[2]), s.mul(v[1], v[3]))};
+      });
+  return success();
+}
+
+LogicalResult SoftmaxLossOp::buildKernelBody(OpBuilder &builder,
+                                             SmallVectorImpl<Value> &results) {
+  int64_t rows = shapeOf(getStats())[0];
+  double shift = getShift().convertToDouble();
+  results.push_back(buildTotal(
+      builder, getLoc(), rows,
+      {{getStats(), Access::Pair0}, {getStats(), Access::Pair1}},
+      [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+        Value row = s.sub(s.add(s.log(v[0]), s.constant(shift)), v[1]);
+        return {s.mul(row, s.constant(1.0 / rows))};
+      }));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Optimizer
+//===----------------------------------------------------------------------===//
+
+LogicalResult SumSquaresOp::buildKernelBody(OpBuilder &builder,
+                                            SmallVectorImpl<Value> &results) {
+  Location loc = getLoc();
+  auto square = [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+    return {s.mul(v[0], v[0])};
+  };
+  int64_t rows = shapeOf(getInput())[0];
+  if (typeOf(getInput()).getRank() == 1) {
+    results.push_back(
+        buildTotal(builder, loc, rows, {{getInput(), Access::Row}}, square));
+    return success();
+  }
+  Value sums =
+      buildRowSums(builder, loc, shapeOf(getInput()), {{getInput()}}, square)
+          .front();
+  results.push_back(buildTotal(
+      builder, loc, rows, {{sums, Access::Row}},
+      [](Scalars &, ValueRange v) -> SmallVector<Value> { return {v[0]}; }));
+  return success();
+}
+
+LogicalResult ClipFactorOp::buildKernelBody(OpBuilder &builder,
+                                            SmallVectorImpl<Value> &results) {
+  double limit = getLimit().convertToDouble();
+  results = buildPointwise(
+      builder, getLoc(), {typeOf(getFactor()), typeOf(getNorm())},
+      {{getSumSquares()}}, [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+        Value norm = s.sqrt(v[0]);
+        Value factor = s.div(s.constant(limit), s.add(norm, s.constant(1e-6)));
+        return {s.min(s.constant(1.0), factor), norm};
+      });
+  return success();
+}
+
+LogicalResult SgdOp::buildKernelBody(OpBuilder &builder,
+                                     SmallVectorImpl<Value> &results) {
+  double mu = getMu().convertToDouble();
+  double decay = getWeightDecay().convertToDouble();
+  SmallVector<Input> inputs{{getParameter()},
+                            {getMomentum()},
+                            {getGradient()},
+                            {getLr(), Access::Scalar}};
+  if (getClip())
+    inputs.push_back({getClip(), Access::Scalar});
+  results = buildPointwise(
+      builder, getLoc(), {typeOf(getNewParameter()), typeOf(getNewMomentum())},
+      inputs, [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+        Value gradient = v.size() == 5 ? s.mul(v[2], v[4]) : v[2];
+        gradient = s.add(gradient, s.mul(v[0], s.constant(decay)));
+        Value momentum = s.add(s.mul(v[1], s.constant(mu)), gradient);
+        return {s.sub(v[0], s.mul(v[3], momentum)), momentum};
+      });
+  return success();
+}
+
+} // namespace pfc

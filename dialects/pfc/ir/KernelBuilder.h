@@ -1,0 +1,146 @@
+//===- KernelBuilder.h - Short ways to write kernel bodies ------*- C++ -*-===//
+//
+// Kernel bodies are linalg.generic ops on tensors. Scalars enter a body as f32
+// whatever the tensors' element type is, and leave it converted back: sums and
+// arithmetic are always fp32.
+//
+//===----------------------------------------------------------------------===//
+#ifndef DIALECTS_PFC_IR_KERNELBUILDER_H
+#define DIALECTS_PFC_IR_KERNELBUILDER_H
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Builders.h"
+
+namespace pfc {
+
+/// f32 arithmetic with the rewrites we allow: contraction to fma everywhere;
+/// `sum` may also be reordered, so that a reduction vectorises.
+class Scalars {
+public:
+  Scalars(mlir::OpBuilder &builder, mlir::Location loc)
+      : builder(builder), loc(loc) {}
+
+  mlir::Value constant(double value) {
+    return mlir::arith::ConstantOp::create(
+        builder, loc, builder.getF32FloatAttr(static_cast<float>(value)));
+  }
+  mlir::Value add(mlir::Value a, mlir::Value b) {
+    return mlir::arith::AddFOp::create(builder, loc, a, b, contract());
+  }
+  mlir::Value sub(mlir::Value a, mlir::Value b) {
+    return mlir::arith::SubFOp::create(builder, loc, a, b, contract());
+  }
+  mlir::Value mul(mlir::Value a, mlir::Value b) {
+    return mlir::arith::MulFOp::create(builder, loc, a, b, contract());
+  }
+  mlir::Value div(mlir::Value a, mlir::Value b) {
+    return mlir::arith::DivFOp::create(builder, loc, a, b);
+  }
+  /// One more term of a reduction.
+  mlir::Value sum(mlir::Value total, mlir::Value term) {
+    return mlir::arith::AddFOp::create(builder, loc, total, term,
+                                       mlir::arith::FastMathFlags::contract |
+                                           mlir::arith::FastMathFlags::reassoc);
+  }
+  mlir::Value max(mlir::Value a, mlir::Value b) {
+    return mlir::arith::MaximumFOp::create(builder, loc, a, b);
+  }
+  mlir::Value min(mlir::Value a, mlir::Value b) {
+    return mlir::arith::MinimumFOp::create(builder, loc, a, b);
+  }
+  mlir::Value exp(mlir::Value a) {
+    return mlir::math::ExpOp::create(builder, loc, a);
+  }
+  mlir::Value log(mlir::Value a) {
+    return mlir::math::LogOp::create(builder, loc, a);
+  }
+  mlir::Value sqrt(mlir::Value a) {
+    return mlir::math::SqrtOp::create(builder, loc, a);
+  }
+  mlir::Value greater(mlir::Value a, mlir::Value b) {
+    return mlir::arith::CmpFOp::create(builder, loc,
+                                       mlir::arith::CmpFPredicate::OGT, a, b);
+  }
+  mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value b) {
+    return mlir::arith::SelectOp::create(builder, loc, condition, a, b);
+  }
+  /// `value` as f32 / as `type`, to nearest even.
+  mlir::Value toF32(mlir::Value value);
+  mlir::Value fromF32(mlir::Value value, mlir::Type type);
+
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+
+private:
+  static mlir::arith::FastMathFlags contract() {
+    return mlir::arith::FastMathFlags::contract;
+  }
+};
+
+/// How a tensor is indexed by a body's iteration space.
+enum class Access {
+  Full,    ///< all dimensions, in order
+  Row,     ///< dimension 0
+  Channel, ///< the last dimension
+  Stat,    ///< [0, last]: statistics [1,C]
+  Image,   ///< [first, last]: a value for each image and channel, [N,C]
+  Scalar,  ///< [0]: a tensor of one
+  Pair0,   ///< [0, 0] … of stats [B,2]: (dimension 0, 0)
+  Pair1,   ///< (dimension 0, 1)
+};
+
+struct Input {
+  mlir::Value tensor;
+  Access access = Access::Full;
+};
+
+using PointwiseBody = llvm::function_ref<llvm::SmallVector<mlir::Value>(
+    Scalars &, mlir::ValueRange)>;
+
+/// One generic over the shape of `resultTypes` (all alike): results[i] at every
+/// element = body(inputs).
+llvm::SmallVector<mlir::Value>
+buildPointwise(mlir::OpBuilder &builder, mlir::Location loc,
+               llvm::ArrayRef<mlir::RankedTensorType> resultTypes,
+               llvm::ArrayRef<Input> inputs, PointwiseBody body);
+
+/// Sums over the middle dimensions of `shape` = [N,…,C] of the body's values:
+/// f32 tensors [N,C].
+llvm::SmallVector<mlir::Value> buildImageSums(mlir::OpBuilder &builder,
+                                              mlir::Location loc,
+                                              llvm::ArrayRef<int64_t> shape,
+                                              llvm::ArrayRef<Input> inputs,
+                                              PointwiseBody body);
+
+/// Sums over all but dimension 0 of `shape`: f32 tensors [shape[0]].
+llvm::SmallVector<mlir::Value> buildRowSums(mlir::OpBuilder &builder,
+                                            mlir::Location loc,
+                                            llvm::ArrayRef<int64_t> shape,
+                                            llvm::ArrayRef<Input> inputs,
+                                            PointwiseBody body);
+
+/// Sums over dimension 0 of tensors [N,C]: f32 tensors [C], or [1,C] with
+/// `keepRow`. Access `Full` is [N,C], `Channel` [C], `Stat` [1,C].
+llvm::SmallVector<mlir::Value> buildColumnSums(mlir::OpBuilder &builder,
+                                               mlir::Location loc, int64_t rows,
+                                               int64_t channels, bool keepRow,
+                                               llvm::ArrayRef<Input> inputs,
+                                               PointwiseBody body);
+
+/// Sum over i < rows of the body: an f32 tensor of one. Accesses `Row`,
+/// `Pair0` and `Pair1` see i.
+mlir::Value buildTotal(mlir::OpBuilder &builder, mlir::Location loc,
+                       int64_t rows, llvm::ArrayRef<Input> inputs,
+                       PointwiseBody body);
+
+/// The ten rounds of Philox4x32 (runtime/base/Philox.h) on i32 counter words.
+llvm::SmallVector<mlir::Value, 4> buildPhilox(mlir::OpBuilder &builder,
+                                              mlir::Location loc, uint64_t seed,
+                                              mlir::ValueRange counter);
+
+} // namespace pfc
+
+#endif // DIALECTS_PFC_IR_KERNELBUILDER_H
