@@ -1,0 +1,102 @@
+#include "dialects/plan/ir/PlanDialect.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace pfc::plan;
+
+#include "dialects/plan/ir/PlanDialect.cpp.inc"
+#include "dialects/plan/ir/PlanEnums.cpp.inc"
+#include "dialects/plan/ir/PlanInterfaces.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/plan/ir/PlanAttrs.cpp.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/plan/ir/PlanOps.cpp.inc"
+
+void PlanDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/plan/ir/PlanAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/plan/ir/PlanOps.cpp.inc"
+      >();
+}
+
+LogicalResult PlanDialect::verifyOperationAttribute(Operation *op,
+                                                    NamedAttribute attribute) {
+  StringRef name = attribute.getName();
+  if (name == arenaBytesAttrName) {
+    auto bytes = dyn_cast<IntegerAttr>(attribute.getValue());
+    if (!isa<ModuleOp>(op) || !bytes || !bytes.getType().isInteger(64) ||
+        bytes.getInt() < 0)
+      return op->emitError() << "'" << name << "' is a module's i64 >= 0";
+  } else if (name == kernelIrAttrName) {
+    if (!isa<ModuleOp>(op) || !isa<StringAttr>(attribute.getValue()))
+      return op->emitError() << "'" << name << "' is a module's string";
+  } else if (name == descriptionAttrName) {
+    if (!isa<StringAttr>(attribute.getValue()))
+      return op->emitError() << "'" << name << "' is a string";
+  } else {
+    return op->emitError() << "unknown attribute '" << name << "'";
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Helpers
+//===----------------------------------------------------------------------===//
+
+int64_t pfc::plan::worldSize(ModuleOp module) {
+  for (auto grid : module.getOps<shard::GridOp>())
+    return ShapedType::getNumElements(grid.getShape());
+  return 1;
+}
+
+int64_t pfc::plan::byteSize(MemRefType type) {
+  return type.getNumElements() * (type.getElementTypeBitWidth() / 8);
+}
+
+Value pfc::plan::viewedBuffer(Value buffer) {
+  while (auto view = buffer.getDefiningOp<ViewOp>())
+    buffer = view.getSource();
+  return buffer;
+}
+
+//===----------------------------------------------------------------------===//
+// Building and printing
+//===----------------------------------------------------------------------===//
+
+void ProgramOp::build(OpBuilder &builder, OperationState &state, StringRef name,
+                      int64_t batch) {
+  state.addAttribute(SymbolTable::getSymbolAttrName(),
+                     builder.getStringAttr(name));
+  state.addAttribute(getBatchAttrName(state.name),
+                     builder.getI64IntegerAttr(batch));
+  state.addRegion()->emplaceBlock();
+}
+
+void InputOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
+  setName(getBuffer(), getName());
+}
+
+void StateOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
+  setName(getBuffer(), getVariable());
+}
+
+//===----------------------------------------------------------------------===//
+// What instructions write
+//===----------------------------------------------------------------------===//
+
+bool LaunchOp::writesOperand(unsigned operand) {
+  return llvm::is_contained(getWrites(), operand);
+}
+bool MatmulOp::writesOperand(unsigned operand) { return operand == 2; }
+bool ConvOp::writesOperand(unsigned operand) { return operand == 2; }
+bool CopyOp::writesOperand(unsigned operand) { return operand == 1; }
+bool CollectiveOp::writesOperand(unsigned operand) { return operand == 1; }

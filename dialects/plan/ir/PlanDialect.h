@@ -1,0 +1,47 @@
+//===- PlanDialect.h - What a rank executes ---------------------*- C++ -*-===//
+#ifndef DIALECTS_PLAN_IR_PLANDIALECT_H
+#define DIALECTS_PLAN_IR_PLANDIALECT_H
+
+#include "dialects/pfc/ir/PfcDialect.h"
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/SymbolTable.h"
+
+#include "dialects/plan/ir/PlanDialect.h.inc"
+#include "dialects/plan/ir/PlanEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/plan/ir/PlanAttrs.h.inc"
+
+#include "dialects/plan/ir/PlanInterfaces.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/plan/ir/PlanOps.h.inc"
+
+namespace pfc::plan {
+
+/// First bytes of buffers are multiples of this (a cache line, an AVX-512
+/// register).
+constexpr int64_t bufferAlignment = 64;
+
+/// Module attributes.
+constexpr llvm::StringLiteral arenaBytesAttrName = "plan.arena_bytes";
+constexpr llvm::StringLiteral kernelIrAttrName = "plan.kernel_ir";
+/// Function attribute of a kernel: what was fused.
+constexpr llvm::StringLiteral descriptionAttrName = "plan.description";
+/// The module of kernels.
+constexpr llvm::StringLiteral kernelsModuleName = "kernels";
+
+/// Ranks of the job: the size of the module's shard.grid, 1 without one.
+int64_t worldSize(mlir::ModuleOp module);
+
+/// Bytes of a buffer.
+int64_t byteSize(mlir::MemRefType type);
+
+/// The buffer that `buffer` is a view of, itself if it is none.
+mlir::Value viewedBuffer(mlir::Value buffer);
+
+} // namespace pfc::plan
+
+#endif // DIALECTS_PLAN_IR_PLANDIALECT_H

@@ -1,0 +1,397 @@
+//===- PlanOps.td - The ops of the plan dialect ------------*- tablegen -*-===//
+//
+//   Module        variable program kernel
+//   Buffers       input output state rank_constant alloc view
+//   Instructions  launch matmul conv copy collective
+//
+// Each op is one table of runtime/plan/plan.fbs; alloc and view only place
+// Buffer entries. Every op states its constraints (C1) …, who makes it and
+// after which pass it is gone.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PLAN_OPS
+#define PLAN_OPS
+
+include "dialects/pfc/ir/PfcEnums.td"
+include "dialects/plan/ir/PlanAttrs.td"
+include "dialects/plan/ir/PlanDialect.td"
+include "dialects/plan/ir/PlanInterfaces.td"
+include "mlir/IR/OpAsmInterface.td"
+include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+// The element types a plan file knows. Bytes are ui8 in the pfc dialect and i8
+// where LLVM wants signless integers; both are the file's U8.
+class Plan_BufferOf<list<Type> elements>
+    : ConfinedType<StaticShapeMemRefOf<elements>, [
+        CPred<"::llvm::cast<::mlir::MemRefType>($_self).getLayout().isIdentity()">,
+        CPred<"::llvm::cast<::mlir::MemRefType>($_self).getNumElements() > 0">],
+        "contiguous, non-empty, " # StaticShapeMemRefOf<elements>.summary,
+        "::mlir::MemRefType">;
+def Plan_Buffer : Plan_BufferOf<[F32, BF16, F16, I64, I32, UI8, I8]>;
+def Plan_Real : Plan_BufferOf<[F32, BF16]>;
+def Plan_Scalar : Plan_BufferOf<[I64]>;
+
+class Plan_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Plan_Dialect, mnemonic, traits>;
+
+class Plan_ModuleOp<string mnemonic, list<Trait> traits = []>
+    : Plan_Op<mnemonic,
+              !listconcat([Symbol, HasParent<"::mlir::ModuleOp">], traits)>;
+
+class Plan_StepOp<string mnemonic, list<Trait> traits = []>
+    : Plan_Op<mnemonic, !listconcat([HasParent<"ProgramOp">], traits)>;
+
+class Plan_InstructionOp<string mnemonic, list<Trait> traits = []>
+    : Plan_StepOp<mnemonic, !listconcat(
+        [DeclareOpInterfaceMethods<InstructionOpInterface>], traits)>;
+
+// An op whose result is printed under the name the host or the state gives it.
+def Named : DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>;
+// An op that names a symbol, which has to be there and to fit.
+def UsesSymbol : DeclareOpInterfaceMethods<SymbolUserOpInterface>;
+
+//===----------------------------------------------------------------------===//
+// Module
+//===----------------------------------------------------------------------===//
+
+def Plan_VariableOp : Plan_ModuleOp<"variable"> {
+  let summary = "Persistent state: one row of the plan's parameter table";
+  let description = [{
+    The symbol is the field's state-dict name. `type` is what one rank holds.
+    Without `rows` the state is replicated, with the same bits on every rank.
+    With it, dimension 0 of a table of `rows` rows is split over the R ranks,
+    balanced: with rows = q·R + m, rank r holds q + (r < m) rows from row
+    q·r + min(r, m) on.
+
+    `exported` state has an entry in the field's state dict, which stores it as
+    `state_dict` says. `at` is its first byte in the arena.
+
+    (C1) A split table has dimension 0 of ⌈rows/R⌉, and rows ≥ R.
+
+    Example:
+    ```mlir
+    plan.variable @"conv1.weight" parameter init <normal, 0.0, 0.1> at 0
+        {exported, state_dict = #pfc.export<view = [64, 3, 3, 3] perm = [0, 3, 1, 2] shape = [64, 3, 3, 3]>}
+        : memref<64x3x3x3xf32>
+    plan.variable @head.weight parameter init <normal, 0.0, 0.01> rows 1000
+        {exported} : memref<500x512xf32>
+    ```
+    Made by: convert-pfc-to-plan. Gone after: the plan file.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name,
+                       TypeAttrOf<Plan_Buffer>:$type,
+                       Pfc_RoleAttr:$role, Pfc_InitAttr:$init,
+                       OptionalAttr<Pfc_ExportAttr>:$state_dict,
+                       UnitAttr:$exported,
+                       OptionalAttr<I64Attr>:$rows,
+                       OptionalAttr<I64Attr>:$offset);
+  let assemblyFormat = [{
+    $sym_name $role `init` $init (`rows` $rows^)? (`at` $offset^)? attr-dict
+    `:` $type
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// What one rank holds.
+    ::mlir::MemRefType getBufferType() {
+      return ::llvm::cast<::mlir::MemRefType>(getType());
+    }
+  }];
+}
+
+def Plan_ProgramOp : Plan_ModuleOp<"program", [
+    IsolatedFromAbove, SingleBlock, NoTerminator, NoRegionArguments]> {
+  let summary = "A straight list of instructions that every rank executes";
+  let description = [{
+    `batch` is the number of images in one execution on a rank.
+
+    (C1) The body holds only ops of this dialect. (C2) Two inputs, and two
+    outputs, have different names.
+
+    Example:
+    ```mlir
+    plan.program @embed batch 4 {
+      %images = plan.input "images" : memref<4x8x8x3xi8>
+      …
+    }
+    ```
+    Made by: convert-pfc-to-plan. Gone after: the plan file.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$batch);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $sym_name `batch` $batch attr-dict-with-keyword $body
+  }];
+  let skipDefaultBuilders = 1;
+  let builders = [
+    OpBuilder<(ins "::llvm::StringRef":$name, "int64_t":$batch)>
+  ];
+  let hasRegionVerifier = 1;
+}
+
+def Plan_KernelOp : Plan_ModuleOp<"kernel"> {
+  let summary = "A generated kernel of the module's `plan.kernel_ir`";
+  let description = [{
+    Called as `void name(void *const *buffers, int64_t begin, int64_t end)`: the
+    buffers' addresses, and the iterations of the outer parallel loop to do.
+    `description` says, for people, what was fused.
+
+    Example: `plan.kernel @bn_prelu arguments 5 description "batch_norm, prelu"`
+
+    (C1) A kernel takes at least one buffer.
+    Made by: codegen-llvm. Gone after: the plan file.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$arguments,
+                       StrAttr:$description);
+  let assemblyFormat = [{
+    $sym_name `arguments` $arguments `description` $description attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Buffers
+//===----------------------------------------------------------------------===//
+
+def Plan_InputOp : Plan_StepOp<"input", [Named]> {
+  let summary = "A buffer the host writes before the program runs";
+  let description = [{
+    Live from the start of the program to its last use.
+
+    Example: `%labels = plan.input "labels" : memref<64xi64>`
+
+    Made by: convert-pfc-to-plan. Gone after: the plan file.
+  }];
+  let arguments = (ins StrAttr:$name, OptionalAttr<I64Attr>:$offset);
+  let results = (outs Plan_Buffer:$buffer);
+  let assemblyFormat = "$name (`at` $offset^)? attr-dict `:` type($buffer)";
+}
+
+def Plan_OutputOp : Plan_StepOp<"output"> {
+  let summary = "Names a buffer the host reads after the program";
+  let description = [{
+    Keeps the buffer live to the end of the program, wherever the op stands.
+
+    Example: `plan.output "loss", %loss : memref<1xf32>`
+
+    Made by: convert-pfc-to-plan. Gone after: the plan file.
+  }];
+  let arguments = (ins StrAttr:$name, Plan_Buffer:$buffer);
+  let assemblyFormat = "$name `,` $buffer attr-dict `:` type($buffer)";
+}
+
+def Plan_StateOp : Plan_StepOp<"state", [Pure, UsesSymbol, Named]> {
+  let summary = "The buffer of a variable";
+  let description = [{
+    What a program writes there the next program reads.
+
+    (C1) The type is the variable's.
+    Example: `%w = plan.state @"conv1.weight" : memref<64x3x3x3xf32>`
+
+    Made by: convert-pfc-to-plan. Gone after: the plan file.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$variable);
+  let results = (outs Plan_Buffer:$buffer);
+  let assemblyFormat = "$variable attr-dict `:` type($buffer)";
+}
+
+def Plan_RankConstantOp : Plan_StepOp<"rank_constant", [Pure]> {
+  let summary = "A buffer with an integer that depends on the rank";
+  let description = [{
+    value(rank) = base + per_rank·rank + (rank < threshold ? below : 0)
+                + per_capped_rank·min(rank, threshold)
+
+    Written once, when the plan is loaded, so it has its bytes to itself for
+    the whole program.
+
+    (C1) One element. (C2) No instruction writes it.
+    Example: the first of 10 classes on rank r of 4 (q = 2, m = 2):
+    ```mlir
+    %first = plan.rank_constant base 0 per_rank 2 threshold 2 below 0 per_capped_rank 1 : memref<1xi64>
+    ```
+    Made by: convert-pfc-to-plan. Gone after: the plan file.
+  }];
+  let arguments = (ins I64Attr:$base, I64Attr:$per_rank, I64Attr:$threshold,
+                       I64Attr:$below, I64Attr:$per_capped_rank,
+                       OptionalAttr<I64Attr>:$offset);
+  let results = (outs Plan_Scalar:$buffer);
+  let assemblyFormat = [{
+    `base` $base `per_rank` $per_rank `threshold` $threshold `below` $below
+    `per_capped_rank` $per_capped_rank (`at` $offset^)? attr-dict `:`
+    type($buffer)
+  }];
+  let hasVerifier = 1;
+}
+
+def Plan_AllocOp : Plan_StepOp<"alloc"> {
+  let summary = "A buffer of the program's own";
+  let description = [{
+    Live from its first use to its last, through views; its bytes are undefined
+    before. `at` is its first byte in the arena.
+
+    Example: `%y = plan.alloc at 4096 : memref<64x56x56x64xf32>`
+
+    Made by: convert-pfc-to-plan. Gone after: the plan file.
+  }];
+  let arguments = (ins OptionalAttr<I64Attr>:$offset);
+  let results = (outs Res<Plan_Buffer, "", [MemAlloc]>:$buffer);
+  let assemblyFormat = "(`at` $offset^)? attr-dict `:` type($buffer)";
+}
+
+def Plan_ViewOp : Plan_StepOp<"view", [Pure]> {
+  let summary = "The same bytes under another type";
+  let description = [{
+    No instruction: the file has a second buffer at the same offset.
+
+    (C1) Source and view have the same number of elements, of the same width.
+    Example: `%v = plan.view %b : memref<8x7x7x512xf32> to memref<8x25088xf32>`
+
+    Made by: convert-pfc-to-plan. Gone after: the plan file.
+  }];
+  let arguments = (ins Plan_Buffer:$source);
+  let results = (outs Plan_Buffer:$buffer);
+  let assemblyFormat = [{
+    $source attr-dict `:` type($source) `to` type($buffer)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Instructions
+//===----------------------------------------------------------------------===//
+
+def Plan_LaunchOp : Plan_InstructionOp<"launch", [UsesSymbol]> {
+  let summary = "Runs a generated kernel";
+  let description = [{
+    `extent` is the number of iterations of the kernel's outer parallel loop (1:
+    serial), `writes` the indices of the arguments it writes.
+
+    (C1) The kernel is a function `@kernels::@k` of the arguments, in order and
+    type, and of `begin, end : index`; after codegen-llvm, a `plan.kernel @k`
+    of so many arguments. (C2) `writes` is ascending and in range. (C3) extent
+    ≥ 1, at least one argument.
+
+    Example:
+    ```mlir
+    plan.launch @kernels::@prelu(%x, %slope, %y) extent 64 writes [2]
+        : memref<64x512xf32>, memref<512xf32>, memref<64x512xf32>
+    ```
+    Made by: convert-pfc-to-plan. Gone after: the plan file.
+  }];
+  let arguments = (ins SymbolRefAttr:$kernel, Variadic<Plan_Buffer>:$arguments,
+                       I64Attr:$extent, DenseI64ArrayAttr:$writes,
+                       OptionalAttr<Plan_CostAttr>:$cost);
+  let assemblyFormat = [{
+    $kernel `(` $arguments `)` `extent` $extent `writes` $writes attr-dict `:`
+    type($arguments)
+  }];
+  let hasVerifier = 1;
+}
+
+def Plan_MatmulOp : Plan_InstructionOp<"matmul"> {
+  let summary = "out = op(lhs)·op(rhs), sums in fp32";
+  let description = [{
+    Shapes: lhs [m,k] ([k,m] with `transpose_lhs`), rhs [k,n] ([n,k] with
+    `transpose_rhs`), out [m,n].
+
+    (C1) Shapes as above. (C2) f32 in and out, or bf16 in and bf16 or f32 out.
+    (C3) `out` is no operand.
+
+    Example:
+    ```mlir
+    plan.matmul %x, %w, %y {transpose_rhs}
+        : memref<64x512xf32>, memref<100x512xf32>, memref<64x100xf32>
+    ```
+    Made by: convert-pfc-to-plan. Gone after: the plan file.
+  }];
+  let arguments = (ins Plan_Real:$lhs, Plan_Real:$rhs, Plan_Real:$out,
+                       UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs,
+                       OptionalAttr<Plan_CostAttr>:$cost);
+  let assemblyFormat = [{
+    $lhs `,` $rhs `,` $out attr-dict `:` type($lhs) `,` type($rhs) `,`
+    type($out)
+  }];
+  let hasVerifier = 1;
+}
+
+def Plan_ConvOp : Plan_InstructionOp<"conv"> {
+  let summary = "A convolution or one of its two gradients, sums in fp32";
+  let description = [{
+    NHWC activations [B,H,W,C], OHWI weights [O,K,K,C], outputs [B,H',W',O] with
+    H' = (H + 2·padding − K)/stride + 1; square stride and zero padding.
+
+        forward           result = output        from input, weights
+        backward_data     result = d(input)      from d(output), weights
+        backward_weights  result = d(weights)    from input, d(output)
+
+    (C1) Shapes as above. (C2) Element types as for `plan.matmul`. (C3)
+    `result` is no operand. (C4) 0 ≤ padding < K, stride ≥ 1.
+
+    Example:
+    ```mlir
+    plan.conv forward %x, %w, %y stride 2 padding 1
+        : memref<8x56x56x64xf32>, memref<128x3x3x64xf32>, memref<8x28x28x128xf32>
+    ```
+    Made by: convert-pfc-to-plan. Gone after: the plan file.
+  }];
+  let arguments = (ins Plan_ConvKindAttr:$kind, Plan_Real:$lhs, Plan_Real:$rhs,
+                       Plan_Real:$result, I64Attr:$stride, I64Attr:$padding,
+                       OptionalAttr<Plan_CostAttr>:$cost);
+  let assemblyFormat = [{
+    $kind $lhs `,` $rhs `,` $result `stride` $stride `padding` $padding
+    attr-dict `:` type($lhs) `,` type($rhs) `,` type($result)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The operand that is (the gradient of) the input, weights, output.
+    ::mlir::MemRefType getInputType();
+    ::mlir::MemRefType getWeightsType();
+    ::mlir::MemRefType getOutputType();
+  }];
+}
+
+def Plan_CopyOp : Plan_InstructionOp<"copy"> {
+  let summary = "Copies a buffer's bytes";
+  let description = [{
+    (C1) Both have the same number of bytes.
+    Example: `plan.copy %new, %w : memref<512xf32>, memref<512xf32>`
+
+    Made by: convert-pfc-to-plan. Gone after: the plan file.
+  }];
+  let arguments = (ins Plan_Buffer:$source, Plan_Buffer:$target,
+                       OptionalAttr<Plan_CostAttr>:$cost);
+  let assemblyFormat = [{
+    $source `,` $target attr-dict `:` type($source) `,` type($target)
+  }];
+  let hasVerifier = 1;
+}
+
+def Plan_CollectiveOp : Plan_InstructionOp<"collective"> {
+  let summary = "An exchange between all ranks";
+  let description = [{
+        all_reduce_sum      target = Σ over ranks of source; may be source
+        all_gather          target = the ranks' sources, in rank order
+        reduce_scatter_sum  target = this rank's 1/R slice of Σ source
+
+    Every rank executes the same collectives in the same order.
+
+    (C1) The element types agree; sums are of f32, bf16 or i64. (C2) With n
+    elements of source on R ranks, target has n, n·R, n/R. (C3) Only
+    all_reduce_sum works in place.
+
+    Example:
+    ```mlir
+    plan.collective all_gather %x, %all : memref<8x512xf32>, memref<16x512xf32>
+    ```
+    Made by: convert-pfc-to-plan. Gone after: the plan file.
+  }];
+  let arguments = (ins Plan_CollectiveKindAttr:$kind, Plan_Buffer:$source,
+                       Plan_Buffer:$target, OptionalAttr<Plan_CostAttr>:$cost);
+  let assemblyFormat = [{
+    $kind $source `,` $target attr-dict `:` type($source) `,` type($target)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // PLAN_OPS

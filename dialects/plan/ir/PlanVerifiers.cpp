@@ -1,0 +1,232 @@
+//===- PlanVerifiers.cpp - Constraints of the plan dialect ----------------===//
+//
+// Constraint numbers (C1) … are those of the op descriptions in PlanOps.td.
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/plan/ir/PlanDialect.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace pfc::plan;
+
+//===----------------------------------------------------------------------===//
+// Module
+//===----------------------------------------------------------------------===//
+
+LogicalResult VariableOp::verify() {
+  if (!getRows())
+    return success();
+  int64_t rows = *getRows();
+  int64_t ranks = worldSize(cast<ModuleOp>((*this)->getParentOp()));
+  if (rows < ranks)
+    return emitOpError("splits ") << rows << " rows over " << ranks << " ranks";
+  int64_t capacity = llvm::divideCeil(rows, ranks);
+  MemRefType type = getBufferType();
+  if (type.getRank() < 1 || type.getDimSize(0) != capacity) // (C1)
+    return emitOpError("of ") << rows << " rows on " << ranks << " ranks holds "
+                              << capacity << ", not " << type << ", on a rank";
+  return success();
+}
+
+LogicalResult ProgramOp::verifyRegions() {
+  llvm::StringSet<> inputs, outputs;
+  for (Operation &op : getBody().front()) {
+    if (!isa<PlanDialect>(op.getDialect())) // (C1)
+      return op.emitOpError("is no part of a program");
+    if (auto input = dyn_cast<InputOp>(op);
+        input && !inputs.insert(input.getName()).second) // (C2)
+      return op.emitOpError("'") << input.getName() << "' is there twice";
+    if (auto output = dyn_cast<OutputOp>(op);
+        output && !outputs.insert(output.getName()).second)
+      return op.emitOpError("'") << output.getName() << "' is there twice";
+  }
+  return success();
+}
+
+LogicalResult KernelOp::verify() {
+  if (getArguments() < 1) // (C1)
+    return emitOpError("takes no buffer");
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Buffers
+//===----------------------------------------------------------------------===//
+
+LogicalResult StateOp::verifySymbolUses(SymbolTableCollection &tables) {
+  auto variable =
+      tables.lookupNearestSymbolFrom<VariableOp>(*this, getVariableAttr());
+  if (!variable)
+    return emitOpError("there is no variable ") << getVariableAttr();
+  if (variable.getType() != getBuffer().getType()) // (C1)
+    return emitOpError("is ")
+           << getBuffer().getType() << " but variable " << getVariableAttr()
+           << " is " << variable.getType();
+  return success();
+}
+
+LogicalResult RankConstantOp::verify() {
+  if (getBuffer().getType().getNumElements() != 1) // (C1)
+    return emitOpError("is one integer, not ") << getBuffer().getType();
+  return success();
+}
+
+LogicalResult ViewOp::verify() {
+  MemRefType source = getSource().getType(), view = getBuffer().getType();
+  if (source.getNumElements() != view.getNumElements() ||
+      source.getElementTypeBitWidth() != view.getElementTypeBitWidth()) // (C1)
+    return emitOpError("of ")
+           << source << " can't be " << view << ": other elements";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Launch
+//===----------------------------------------------------------------------===//
+
+LogicalResult LaunchOp::verify() {
+  int64_t count = getArguments().size();
+  int64_t last = -1;
+  for (int64_t index : getWrites()) { // (C2)
+    if (index <= last || index >= count)
+      return emitOpError("writes ") << index << ": the indices of its " << count
+                                    << " arguments, ascending, are wanted";
+    last = index;
+  }
+  if (count < 1 || static_cast<int64_t>(getExtent()) < 1) // (C3)
+    return emitOpError("needs an argument and an extent of at least 1");
+  return success();
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
+  Operation *kernel = tables.lookupNearestSymbolFrom(*this, getKernelAttr());
+  if (auto built = dyn_cast_or_null<KernelOp>(kernel)) {
+    if (built.getArguments() != getArguments().size()) // (C1)
+      return emitOpError("gives ")
+             << getArguments().size() << " buffers, kernel " << getKernelAttr()
+             << " takes " << built.getArguments();
+    return success();
+  }
+  auto function = dyn_cast_or_null<func::FuncOp>(kernel);
+  if (!function)
+    return emitOpError("there is no kernel ") << getKernelAttr();
+  SmallVector<Type> expected(getArguments().getTypes());
+  expected.append(2, IndexType::get(getContext()));
+  if (function.getArgumentTypes() != ArrayRef<Type>(expected) ||
+      function.getNumResults() != 0)
+    return emitOpError("kernel ")
+           << getKernelAttr() << " is " << function.getFunctionType()
+           << "; the arguments and begin, end : index are wanted";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyProduct(Operation *op, Value lhs, Value rhs,
+                                   Value result) {
+  auto element = [](Value value) {
+    return cast<MemRefType>(value.getType()).getElementType();
+  };
+  bool fits = element(lhs) == element(rhs) &&
+              (element(lhs).isBF16() || element(result).isF32());
+  if (!fits)
+    return op->emitOpError("can't multiply ")
+           << element(lhs) << " by " << element(rhs) << " into "
+           << element(result);
+  Value base = viewedBuffer(result);
+  if (base == viewedBuffer(lhs) || base == viewedBuffer(rhs))
+    return op->emitOpError("can't write into its operand");
+  return success();
+}
+
+LogicalResult MatmulOp::verify() {
+  MemRefType lhs = getLhs().getType(), rhs = getRhs().getType(),
+             out = getOut().getType();
+  if (lhs.getRank() != 2 || rhs.getRank() != 2 || out.getRank() != 2)
+    return emitOpError("multiplies matrices");
+  bool tl = getTransposeLhs(), tr = getTransposeRhs();
+  if (lhs.getDimSize(!tl) != rhs.getDimSize(tr) ||
+      lhs.getDimSize(tl) != out.getDimSize(0) ||
+      rhs.getDimSize(!tr) != out.getDimSize(1)) // (C1)
+    return emitOpError("can't multiply ")
+           << lhs << (tl ? " transposed" : "") << " by " << rhs
+           << (tr ? " transposed" : "") << " into " << out;
+  return verifyProduct(*this, getLhs(), getRhs(), getOut()); // (C2), (C3)
+}
+
+MemRefType ConvOp::getInputType() {
+  return getKind() == ConvKind::BackwardData ? getResult().getType()
+                                             : getLhs().getType();
+}
+MemRefType ConvOp::getWeightsType() {
+  return getKind() == ConvKind::BackwardWeights ? getResult().getType()
+                                                : getRhs().getType();
+}
+MemRefType ConvOp::getOutputType() {
+  return getKind() == ConvKind::Forward        ? getResult().getType()
+         : getKind() == ConvKind::BackwardData ? getLhs().getType()
+                                               : getRhs().getType();
+}
+
+LogicalResult ConvOp::verify() {
+  ArrayRef<int64_t> input = getInputType().getShape(),
+                    weights = getWeightsType().getShape(),
+                    output = getOutputType().getShape();
+  if (input.size() != 4 || weights.size() != 4 || output.size() != 4)
+    return emitOpError("takes NHWC activations and OHWI weights");
+  int64_t kernel = weights[1], stride = getStride(), padding = getPadding();
+  if (padding < 0 || padding >= kernel || stride < 1) // (C4)
+    return emitOpError("with a kernel of ")
+           << kernel << " has stride " << stride << ", padding " << padding;
+  auto extent = [&](int64_t in) {
+    return (in + 2 * padding - kernel) / stride + 1;
+  };
+  int64_t height = extent(input[1]), width = extent(input[2]);
+  if (weights[2] != kernel || weights[3] != input[3] ||
+      output != ArrayRef<int64_t>({input[0], height, width, weights[0]}))
+    return emitOpError("of ") // (C1)
+           << getInputType() << " with " << getWeightsType() << " gives "
+           << input[0] << "x" << height << "x" << width << "x" << weights[0]
+           << ", not " << getOutputType();
+  return verifyProduct(*this, getLhs(), getRhs(), getResult()); // (C2), (C3)
+}
+
+//===----------------------------------------------------------------------===//
+// Copies and collectives
+//===----------------------------------------------------------------------===//
+
+LogicalResult CopyOp::verify() {
+  if (byteSize(getSource().getType()) !=
+      byteSize(getTarget().getType())) // (C1)
+    return emitOpError("of ")
+           << getSource().getType() << " into " << getTarget().getType()
+           << ": other numbers of bytes";
+  return success();
+}
+
+LogicalResult CollectiveOp::verify() {
+  MemRefType source = getSource().getType(), target = getTarget().getType();
+  Type element = source.getElementType();
+  bool gathers = getKind() == CollectiveKind::AllGather;
+  if (element != target.getElementType() ||
+      !(gathers || element.isF32() || element.isBF16() ||
+        element.isInteger(64))) // (C1)
+    return emitOpError("exchanges ")
+           << source << " into " << target
+           << ": one type is wanted, of f32, bf16 or i64 for sums";
+  int64_t ranks = worldSize((*this)->getParentOfType<ModuleOp>());
+  int64_t from = source.getNumElements(), to = target.getNumElements();
+  bool reduces = getKind() == CollectiveKind::AllReduceSum;
+  bool fits = reduces   ? from == to
+              : gathers ? from * ranks == to
+                        : from == to * ranks;
+  if (!fits) // (C2)
+    return emitOpError("of ")
+           << source << " into " << target << " on " << ranks << " ranks";
+  if (!reduces && viewedBuffer(getSource()) == viewedBuffer(getTarget()))
+    return emitOpError("can't work in place"); // (C3)
+  return success();
+}
