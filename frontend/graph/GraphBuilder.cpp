@@ -33,7 +33,7 @@ private:
   OpBuilder builder;
 
   Location at(StringRef path) const { return loaded.locations.of(path); }
-  void setAttributes(ModuleOp module);
+  void attachSpec(ModuleOp module);
   func::FuncOp addFunction(StringRef name, ArrayRef<Input> inputs);
   Input images() const;
   Value buildEmbeddings(Block &block, const LayerMode &mode);
@@ -43,30 +43,12 @@ private:
 
 } // namespace
 
-void GraphBuilder::setAttributes(ModuleOp module) {
+/// The plan carries the spec it came from.
+void GraphBuilder::attachSpec(ModuleOp module) {
   std::string text;
   llvm::raw_string_ostream os(text);
   writeSpec(spec, os);
   module->setAttr("pfc.spec", builder.getStringAttr(text));
-  static constexpr StringRef precisions[] = {"fp32", "bf16", "auto"};
-  module->setAttr(
-      "pfc.precision",
-      builder.getStringAttr(precisions[unsigned(spec.train.precision)]));
-  const OptimizerSpec &optimizer = spec.train.optimizer;
-  auto rows = spec.head.rowUpdate == RowUpdateSpec::Sampled ? RowUpdate::Sampled
-                                                            : RowUpdate::All;
-  auto number = [&](StringRef name, double value) {
-    return builder.getNamedAttr(name, builder.getF64FloatAttr(value));
-  };
-  module->setAttr(
-      "pfc.optimizer",
-      builder.getDictionaryAttr(
-          {builder.getNamedAttr("type", builder.getStringAttr("sgd")),
-           number("momentum", optimizer.momentum),
-           number("weight_decay", optimizer.weightDecay),
-           number("clip_grad_norm", spec.train.clipGradNorm),
-           builder.getNamedAttr(
-               "row_update", RowUpdateAttr::get(builder.getContext(), rows))}));
 }
 
 func::FuncOp GraphBuilder::addFunction(StringRef name, ArrayRef<Input> inputs) {
@@ -141,7 +123,7 @@ void GraphBuilder::buildEmbed() {
 
 OwningOpRef<ModuleOp> GraphBuilder::build() {
   OwningOpRef<ModuleOp> module = ModuleOp::create(at(""));
-  setAttributes(*module);
+  attachSpec(*module);
   builder.setInsertionPointToEnd(module->getBody());
   shard::GridOp::create(builder, at("cluster.world_size"), "ranks",
                         ArrayRef<int64_t>{spec.cluster.worldSize});

@@ -1,14 +1,13 @@
 //===- GraphBuilder.h - A spec becomes a module -----------------*- C++ -*-===//
 //
-//   module attributes {pfc.spec, pfc.precision, pfc.optimizer} {
+//   module attributes {pfc.spec = "the resolved spec"} {
 //     shard.grid @ranks(shape = R)
 //     func.func @train_step(images, labels, lr, step)   forward, loss
 //     func.func @embed(images)                          images to embeddings
 //   }
 //
 // Shapes are the whole job's: the batch is batch_per_rank · world_size, W has
-// all classes. pfc-differentiate and pfc-insert-optimizer add the rest of the
-// step; the attributes tell them what the spec asks for.
+// all classes. The passes add the rest of the step.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_FRONTEND_GRAPH_GRAPHBUILDER_H

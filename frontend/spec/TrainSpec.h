@@ -23,7 +23,7 @@ namespace pfc {
 enum class MarginType : uint8_t { ArcFace, CosFace, Combined };
 enum class MarginGradientSpec : uint8_t { Exact, StraightThrough };
 enum class RowUpdateSpec : uint8_t { Sampled, All };
-enum class Precision : uint8_t { FP32, BF16, Auto };
+enum class PrecisionSpec : uint8_t { FP32, BF16, Auto };
 enum class OptimizerType : uint8_t { SGD };
 enum class ScheduleType : uint8_t { Polynomial };
 enum class DeviceType : uint8_t { CPU, CUDA };
@@ -77,7 +77,7 @@ struct StepsSpec {
   int64_t batchPerRank = 0;      ///< images; required
   std::optional<int64_t> steps;  ///< exactly one of steps and epochs
   std::optional<int64_t> epochs; ///< pfc-run knows the data set's size
-  Precision precision = Precision::Auto;
+  PrecisionSpec precision = PrecisionSpec::Auto;
   int64_t seed = 1;
   bool syncBatchNorm = false;
   double clipGradNorm = 5; ///< L2 norm of the backbone's gradient; 0: off
