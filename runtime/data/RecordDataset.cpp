@@ -44,10 +44,25 @@ RecordDataset::RecordDataset(const std::string &path) : reader(path) {
 void RecordDataset::useIndex(const std::string &path) {
   std::vector<RecordEntry> entries = readIndex(path);
   require(!entries.empty(), "{}: the index is empty", path);
-  if (entries[0].key == 0 && isHeaderAt(entries[0].offset))
-    take(std::span(entries).subspan(1, endOfImages(entries) - 1));
-  else
+  if (entries[0].key != 0)
+    return take(entries);
+  std::vector<uint8_t> scratch;
+  try {
+    RecordPayload zero =
+        parsePayload(reader.read(entries[0].offset, scratch).bytes);
+    if (zero.isIdentityHeader())
+      take(std::span(entries).subspan(1, endOfImages(entries, zero) - 1));
+    else
+      take(entries);
+  } catch (const BadRecord &bad) {
+    // A file that was cut short lacks key 0: ask every record what it is.
+    broken.push_back(fmt::format("{}: record at offset {}, key 0: {}",
+                                 reader.path(), entries[0].offset, bad.what()));
+    std::erase_if(entries, [&](const RecordEntry &entry) {
+      return entry.key == 0 || isHeaderAt(entry.offset);
+    });
     take(entries);
+  }
 }
 
 /// Whether a readable identity header lies at `offset`.
@@ -62,11 +77,8 @@ bool RecordDataset::isHeaderAt(uint64_t offset) const {
 
 /// The position of the first identity header after the images. Key 0 states
 /// its key as float32, which above 2^24 is rounded: look around it.
-size_t
-RecordDataset::endOfImages(const std::vector<RecordEntry> &entries) const {
-  std::vector<uint8_t> scratch;
-  RecordPayload zero =
-      parsePayload(reader.read(entries[0].offset, scratch).bytes);
+size_t RecordDataset::endOfImages(const std::vector<RecordEntry> &entries,
+                                  const RecordPayload &zero) const {
   require(zero.label >= 1.0f && zero.label < 0x1p53f,
           "{}: key 0 says that its identity headers start at key {}",
           reader.path(), zero.label);

@@ -57,7 +57,8 @@ private:
   }
   void useIndex(const std::string &path);
   bool isHeaderAt(uint64_t offset) const;
-  size_t endOfImages(const std::vector<RecordEntry> &entries) const;
+  size_t endOfImages(const std::vector<RecordEntry> &entries,
+                     const RecordPayload &zero) const;
   void take(std::span<const RecordEntry> images);
 
   RecordReader reader;

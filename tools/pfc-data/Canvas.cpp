@@ -35,11 +35,17 @@ void Canvas::put(int row, int column, const Image &image, Colour frame) {
         out[c] = in[channels == 3 ? c : 0];
     }
   usedRows = std::max(usedRows, row + 1);
+  usedColumns = std::max(usedColumns, column + 1);
 }
 
 void Canvas::save(const std::string &path) const {
-  ImageShape shape{usedRows * cellHeight, width, 3};
-  auto used = std::span(pixels).first(shape.bytes());
+  ImageShape shape{usedRows * cellHeight, usedColumns * cellWidth, 3};
+  std::vector<uint8_t> used;
+  used.reserve(shape.bytes());
+  for (int y = 0; y < shape.height; ++y) {
+    const uint8_t *row = &pixels[size_t(y) * width * 3];
+    used.insert(used.end(), row, row + size_t(shape.width) * 3);
+  }
   std::vector<uint8_t> png = encodePng(used, shape);
   std::ofstream out(path, std::ios::binary);
   out.write(reinterpret_cast<const char *>(png.data()),

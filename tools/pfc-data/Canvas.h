@@ -20,7 +20,7 @@ public:
   void put(int row, int column, const rt::data::Image &image,
            Colour frame = background);
 
-  /// Writes the rows that have a tile as a PNG.
+  /// Writes the part that has tiles as a PNG.
   void save(const std::string &path) const;
 
 private:
@@ -31,7 +31,8 @@ private:
   void fill(int top, int left, int bottom, int right, Colour colour);
 
   int cellHeight, cellWidth; ///< tile and margin
-  int width, usedRows = 0;
+  int width;                 ///< of the whole canvas
+  int usedRows = 0, usedColumns = 0;
   std::vector<uint8_t> pixels;
 };
 

@@ -87,6 +87,20 @@ TEST(RecordDataset, ScanStepsOverDamage) {
                         folder / "train.rec", second));
 }
 
+TEST(RecordDataset, AFileCutShortKeepsItsImages) {
+  ScratchFolder folder;
+  writeMarkedSet(folder.path(), 2, 3);
+  uint64_t zero = readIndex(folder / "train.idx")[0].offset;
+  std::filesystem::resize_file(folder / "train.rec", zero + 8);
+  auto set = openDataset(folder.path());
+  EXPECT_EQ(set->size(), 6); // no identity header among them
+  ASSERT_EQ(set->damage().size(), 1u);
+  EXPECT_EQ(set->damage()[0],
+            fmt::format("{}: record at offset {}, key 0: truncated: 32 bytes "
+                        "announced, 0 left in the file",
+                        folder / "train.rec", zero));
+}
+
 TEST(RecordDataset, Im2recIndexStartsWithAnImage) {
   ScratchFolder folder;
   Bytes record;
