@@ -1,0 +1,137 @@
+//===- Costs.cpp - FLOPs and bytes of one execution of each op ------------===//
+//
+// A multiply-add is two operations; exp, sqrt and division count as one each.
+// Taps of a convolution that fall into the padding count like the others, as
+// in the field's FLOP figures. Bytes are those of the algorithm: each operand
+// read once, each result written once, whatever a cache does.
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/pfc/ir/PfcDialect.h"
+
+using namespace mlir;
+
+namespace pfc {
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+static uint64_t elementsOf(Value value) {
+  return typeOf(value).getNumElements();
+}
+
+static uint64_t bytesOf(Value value) {
+  return elementsOf(value) *
+         llvm::divideCeil(typeOf(value).getElementTypeBitWidth(), 8);
+}
+
+/// All operands read, all results written, `flops` operations.
+static OpCost costOf(Operation *op, uint64_t flops) {
+  OpCost cost;
+  cost.flops = flops;
+  for (Value operand : op->getOperands())
+    cost.bytesRead += bytesOf(operand);
+  for (Value result : op->getResults())
+    cost.bytesWritten += bytesOf(result);
+  return cost;
+}
+
+OpCost pointwiseCost(Operation *op, uint64_t flopsPerElement) {
+  uint64_t elements = 0;
+  for (Value result : op->getResults())
+    elements = std::max(elements, elementsOf(result));
+  for (Value operand : op->getOperands())
+    elements = std::max(elements, elementsOf(operand));
+  return costOf(op, elements * flopsPerElement);
+}
+
+/// 2·(elements of the output)·(taps of the filter a channel of it has).
+static uint64_t convolutionFlops(Value output, Value filter) {
+  return 2 * elementsOf(output) *
+         (elementsOf(filter) / typeOf(filter).getDimSize(0));
+}
+
+OpCost Conv2dOp::getCost() {
+  return costOf(*this, convolutionFlops(getOutput(), getFilter()));
+}
+OpCost Conv2dInputGradOp::getCost() {
+  return costOf(*this, convolutionFlops(getOutputGrad(), getFilter()));
+}
+OpCost Conv2dFilterGradOp::getCost() {
+  return costOf(*this, convolutionFlops(getOutputGrad(), getFilterGrad()));
+}
+
+/// Σx, then Σ(x − mean)².
+OpCost BatchStatsOp::getCost() { return pointwiseCost(*this, 4); }
+
+/// Σdy, Σdy·(x − mean); the scale is applied once a channel.
+OpCost BatchNormGradStatsOp::getCost() { return pointwiseCost(*this, 4); }
+
+OpCost PReluSlopeGradOp::getCost() { return pointwiseCost(*this, 2); }
+
+OpCost ChannelSumOp::getCost() { return pointwiseCost(*this, 1); }
+
+/// 2·M·N·K.
+static OpCost productCost(Operation *op, Value result, uint64_t contracted) {
+  return costOf(op, 2 * elementsOf(result) * contracted);
+}
+
+OpCost MatmulOp::getCost() {
+  return productCost(*this, getResult(),
+                     typeOf(getLhs()).getDimSize(getTransposeLhs() ? 0 : 1));
+}
+OpCost LinearOp::getCost() {
+  return productCost(*this, getOutput(), typeOf(getInput()).getDimSize(1));
+}
+OpCost CosineLogitsOp::getCost() {
+  return productCost(*this, getCosines(),
+                     typeOf(getEmbeddings()).getDimSize(1));
+}
+
+/// Only the rows it gathers are read, not the table.
+OpCost GatherRowsOp::getCost() {
+  OpCost cost;
+  cost.bytesRead = bytesOf(getRows()) + bytesOf(getIndices());
+  cost.bytesWritten = bytesOf(getRows());
+  return cost;
+}
+
+/// Σx², then the division.
+OpCost NormalizeOp::getCost() { return pointwiseCost(*this, 3); }
+
+/// Σx², Σx·dy, then dy − x·factor, scaled.
+OpCost NormalizeGradOp::getCost() { return pointwiseCost(*this, 7); }
+
+/// log, two sums a row.
+OpCost SoftmaxLossOp::getCost() {
+  return costOf(*this, 3 * typeOf(getStats()).getDimSize(0));
+}
+
+/// The product; scale, exp and sum of each logit.
+OpCost MarginSoftmaxOp::getCost() {
+  uint64_t size = typeOf(getEmbeddings()).getDimSize(1);
+  return costOf(*this, elementsOf(getExps()) * (2 * size + 3));
+}
+
+/// Two products; the row factors on both [B,D] sides.
+OpCost MarginSoftmaxGradOp::getCost() {
+  uint64_t size = typeOf(getEmbeddings()).getDimSize(1);
+  return costOf(*this, elementsOf(getExps()) * 4 * size +
+                           2 * elementsOf(getEmbeddings()));
+}
+
+OpCost SumSquaresOp::getCost() { return pointwiseCost(*this, 2); }
+
+/// Three multiply-adds an element of a touched row. `sampled` touches the
+/// rows of the indices, `all` every row.
+OpCost UpdateRowsOp::getCost() {
+  bool all = getRowUpdate() == RowUpdate::All;
+  uint64_t touched = bytesOf(all ? getTable() : getRowsGrad());
+  OpCost cost;
+  cost.flops = 6 * elementsOf(all ? getTable() : getRowsGrad());
+  cost.bytesRead = 2 * touched + bytesOf(getRowsGrad()) + bytesOf(getIndices());
+  cost.bytesWritten = 2 * touched;
+  return cost;
+}
+
+} // namespace pfc

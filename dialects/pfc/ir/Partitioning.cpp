@@ -1,0 +1,399 @@
+//===- Partitioning.cpp - What one rank does of each op -------------------===//
+//
+// Forms (Partitioner.h) and the rules, with f the form of an op's data:
+//
+//   element-wise, statistics applied   f -> f; per-channel operands whole
+//   sums over the batch                Split(0) -> Partial
+//   product over a split extent        Split × Split -> Partial
+//   indices, counts of sampled rows    Split(0), row numbers local to the shard
+//   columns                            Owned
+//   parameters                         whole, so that partial gradients meet
+//                                      their all_reduce at pfc.sgd
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/pfc/ir/PfcDialect.h"
+
+using namespace mlir;
+
+namespace pfc {
+
+static const Sharding replicated = Sharding::replicated();
+static const Sharding partial = Sharding::partial();
+static const Sharding owned = Sharding::owned();
+static const Sharding splitRows = Sharding::split(0);
+static const Sharding splitColumns = Sharding::split(1);
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+/// Builds `op` on one rank: operand i in form `operands[i]`, result i left in
+/// form `results[i]`.
+static LogicalResult localize(Partitioner &partitioner, Operation *op,
+                              ArrayRef<Sharding> operands,
+                              ArrayRef<Sharding> results) {
+  IRMapping mapping;
+  for (auto [operand, wanted] : llvm::zip_equal(op->getOperands(), operands)) {
+    Value local = partitioner.get(operand, wanted);
+    if (!local)
+      return failure();
+    mapping.map(operand, local);
+  }
+  Operation *local = partitioner.builder().clone(*op, mapping);
+  for (auto [logical, result, sharding] :
+       llvm::zip_equal(op->getResults(), local->getResults(), results)) {
+    RankedTensorType type = partitioner.localType(logical, sharding);
+    if (!type)
+      return failure();
+    result.setType(type);
+    partitioner.set(logical, result, sharding);
+  }
+  return success();
+}
+
+/// Sums over the batch: of a whole batch whole, of a split one partial.
+static Sharding batchSum(Sharding batch) {
+  return batch.isSplit() ? partial : batch;
+}
+
+/// The form an op that isn't linear can take `value` in: sums come whole.
+static Sharding usable(Partitioner &partitioner, Value value) {
+  Sharding sharding = partitioner.shardingOf(value);
+  return sharding == partial ? replicated : sharding;
+}
+
+//===----------------------------------------------------------------------===//
+// State
+//===----------------------------------------------------------------------===//
+
+LogicalResult VariableOp::partition(Partitioner &partitioner) {
+  auto local = cast<VariableOp>(partitioner.builder().clone(**this));
+  if (!getSharded()) {
+    partitioner.set(getValue(), local.getValue(), replicated);
+    return success();
+  }
+  // Not localType: the last row of a shard may be padding.
+  RankedTensorType type = typeOf(getValue());
+  SmallVector<int64_t> shape(type.getShape());
+  shape[0] = llvm::divideCeil(shape[0], partitioner.worldSize());
+  local.getValue().setType(RankedTensorType::get(shape, type.getElementType()));
+  partitioner.set(getValue(), local.getValue(), splitRows);
+  return success();
+}
+
+LogicalResult AssignOp::partition(Partitioner &partitioner) {
+  return localize(partitioner, *this, {usable(partitioner, getValue())}, {});
+}
+
+/// A split value, such as the embeddings of the rank's images, stays split.
+LogicalResult OutputOp::partition(Partitioner &partitioner) {
+  return localize(partitioner, *this, {usable(partitioner, getValue())}, {});
+}
+
+//===----------------------------------------------------------------------===//
+// Network
+//===----------------------------------------------------------------------===//
+
+LogicalResult ScalePixelsOp::partition(Partitioner &partitioner) {
+  Sharding form = partitioner.shardingOf(getInput());
+  return localize(partitioner, *this, {form}, {form});
+}
+
+LogicalResult Conv2dOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getInput());
+  return localize(partitioner, *this, {form, replicated}, {form});
+}
+
+LogicalResult Conv2dInputGradOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getOutputGrad());
+  return localize(partitioner, *this, {form, replicated}, {form});
+}
+
+LogicalResult Conv2dFilterGradOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getInput());
+  return localize(partitioner, *this, {form, form}, {batchSum(form)});
+}
+
+LogicalResult BatchStatsOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getInput());
+  int64_t groups = typeOf(getMean()).getDimSize(0);
+  if (form.isSplit() && groups != partitioner.worldSize())
+    return emitOpError("has ")
+           << groups << " groups, but a batch split over "
+           << partitioner.worldSize()
+           << " ranks needs one group for each; merge_stats makes them one";
+  return localize(partitioner, *this, {form}, {form, form});
+}
+
+LogicalResult MergeStatsOp::partition(Partitioner &partitioner) {
+  return localize(partitioner, *this, {replicated, replicated},
+                  {replicated, replicated});
+}
+
+LogicalResult BatchNormOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getInput());
+  Sharding stats = usable(partitioner, getMean());
+  return localize(partitioner, *this,
+                  {form, stats, stats, replicated, replicated}, {form});
+}
+
+LogicalResult BatchNormGradStatsOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getInput());
+  Sharding stats = usable(partitioner, getMean());
+  Sharding sums = stats.isReplicated() ? batchSum(form) : stats;
+  return localize(partitioner, *this, {form, form, stats, stats}, {sums, sums});
+}
+
+LogicalResult BatchNormGradOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getInput());
+  Sharding stats = usable(partitioner, getMean());
+  return localize(partitioner, *this,
+                  {form, form, stats, stats, replicated, stats, stats}, {form});
+}
+
+LogicalResult PReluOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getInput());
+  return localize(partitioner, *this, {form, replicated}, {form});
+}
+
+LogicalResult PReluGradOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getInput());
+  return localize(partitioner, *this, {form, form, replicated}, {form});
+}
+
+LogicalResult PReluSlopeGradOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getInput());
+  return localize(partitioner, *this, {form, form}, {batchSum(form)});
+}
+
+LogicalResult AddOp::partition(Partitioner &partitioner) {
+  Sharding lhs = partitioner.shardingOf(getLhs());
+  Sharding rhs = partitioner.shardingOf(getRhs());
+  // Linear: two partial sums may be added before they are reduced.
+  Sharding form = lhs == rhs ? lhs : usable(partitioner, getLhs());
+  return localize(partitioner, *this, {form, form}, {form});
+}
+
+LogicalResult ReshapeOp::partition(Partitioner &partitioner) {
+  Sharding form = partitioner.shardingOf(getInput());
+  return localize(partitioner, *this, {form}, {form});
+}
+
+LogicalResult AddBiasOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getInput());
+  return localize(partitioner, *this, {form, replicated}, {form});
+}
+
+LogicalResult ChannelSumOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getInput());
+  return localize(partitioner, *this, {form}, {batchSum(form)});
+}
+
+LogicalResult SumGroupsOp::partition(Partitioner &partitioner) {
+  // Groups of synchronised statistics are partial sums that batch_norm_grad
+  // needs whole anyway: the same all_reduce serves both.
+  Sharding form = usable(partitioner, getInput());
+  return localize(partitioner, *this, {form}, {batchSum(form)});
+}
+
+LogicalResult DropoutOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getInput());
+  Value input = partitioner.get(getInput(), form);
+  Value step = partitioner.get(getStep(), replicated);
+  if (!input || !step)
+    return failure();
+  Value offset;
+  if (form.isSplit())
+    offset = partitioner.shardFirst(typeOf(getInput()).getDimSize(0));
+  Value output = DropoutOp::create(partitioner.builder(), getLoc(), input, step,
+                                   offset, getRate(), getSeed(), getLayer());
+  partitioner.set(getOutput(), output, form);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A matrix product result[m,n] = Σ_k lhs·rhs, and which dimension of each
+/// operand is which extent.
+struct Product {
+  Value lhs, rhs, result;
+  bool transposeLhs, transposeRhs;
+
+  unsigned lhsOuter() const { return transposeLhs ? 1 : 0; }
+  unsigned rhsOuter() const { return transposeRhs ? 0 : 1; }
+  unsigned lhsInner() const { return 1 - lhsOuter(); }
+  unsigned rhsInner() const { return 1 - rhsOuter(); }
+};
+
+struct ProductForms {
+  Sharding lhs, rhs, result;
+};
+} // namespace
+
+/// Operands stay as they are where the product can be taken so.
+static ProductForms productForms(Partitioner &partitioner,
+                                 const Product &product) {
+  Sharding lhs = usable(partitioner, product.lhs);
+  Sharding rhs = usable(partitioner, product.rhs);
+  if (lhs.isSplit(product.lhsInner()))
+    return {lhs, Sharding::split(product.rhsInner()), partial};
+  if (rhs.isSplit(product.rhsOuter()))
+    return {replicated, rhs, splitColumns};
+  if (lhs.isSplit(product.lhsOuter()))
+    return {lhs, replicated, splitRows};
+  return {replicated, replicated, replicated};
+}
+
+static LogicalResult partitionProduct(Partitioner &partitioner,
+                                      const Product &product, Location loc) {
+  ProductForms forms = productForms(partitioner, product);
+  Value lhs = partitioner.get(product.lhs, forms.lhs);
+  Value rhs = partitioner.get(product.rhs, forms.rhs);
+  RankedTensorType type = partitioner.localType(product.result, forms.result);
+  if (!lhs || !rhs || !type)
+    return failure();
+  Value result = MatmulOp::create(partitioner.builder(), loc, type, lhs, rhs,
+                                  product.transposeLhs, product.transposeRhs);
+  partitioner.set(product.result, result, forms.result);
+  return success();
+}
+
+LogicalResult MatmulOp::partition(Partitioner &partitioner) {
+  return partitionProduct(
+      partitioner,
+      {getLhs(), getRhs(), getResult(), getTransposeLhs(), getTransposeRhs()},
+      getLoc());
+}
+
+LogicalResult LinearOp::partition(Partitioner &partitioner) {
+  return partitionProduct(partitioner,
+                          {getInput(), getWeight(), getOutput(), false, true},
+                          getLoc());
+}
+
+LogicalResult CosineLogitsOp::partition(Partitioner &partitioner) {
+  // Every rank scores all rows against its own class centers.
+  return localize(partitioner, *this, {replicated, splitRows}, {splitColumns});
+}
+
+//===----------------------------------------------------------------------===//
+// Head
+//===----------------------------------------------------------------------===//
+
+LogicalResult SampleCentersOp::partition(Partitioner &partitioner) {
+  Value labels = partitioner.get(getLabels(), replicated);
+  Value step = partitioner.get(getStep(), replicated);
+  RankedTensorType indices = partitioner.localType(getIndices(), splitRows);
+  RankedTensorType used = partitioner.localType(getCounts(), splitRows);
+  if (!labels || !step || !indices || !used)
+    return failure();
+  int64_t classes = getClasses();
+  Value first = partitioner.shardFirst(classes);
+  Value count = partitioner.shardCount(classes);
+  auto local = SampleLocalCentersOp::create(
+      partitioner.builder(), getLoc(), indices, used, getColumns().getType(),
+      labels, step, first, count, partitioner.rank(),
+      llvm::divideCeil(classes, partitioner.worldSize()), getSampleRate(),
+      getSeed());
+  partitioner.set(getIndices(), local.getIndices(), splitRows);
+  partitioner.set(getCounts(), local.getUsed(), splitRows);
+  partitioner.set(getColumns(), local.getColumns(), owned);
+  return success();
+}
+
+LogicalResult GatherRowsOp::partition(Partitioner &partitioner) {
+  return localize(partitioner, *this, {splitRows, splitRows}, {splitRows});
+}
+
+LogicalResult NormalizeOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getInput());
+  return localize(partitioner, *this, {form}, {form});
+}
+
+LogicalResult NormalizeGradOp::partition(Partitioner &partitioner) {
+  // The sum over ranks of an embedding's gradient is wanted where the
+  // embedding is: a reduce_scatter, not an all_reduce.
+  Sharding form = usable(partitioner, getInput());
+  return localize(partitioner, *this, {form, form}, {form});
+}
+
+LogicalResult MarginOp::partition(Partitioner &partitioner) {
+  return localize(partitioner, *this, {splitColumns, owned}, {splitColumns});
+}
+
+LogicalResult MarginGradOp::partition(Partitioner &partitioner) {
+  return localize(partitioner, *this, {splitColumns, splitColumns, owned},
+                  {splitColumns});
+}
+
+LogicalResult SoftmaxCrossEntropyOp::partition(Partitioner &partitioner) {
+  Value logits = partitioner.get(getLogits(), splitColumns);
+  Value columns = partitioner.get(getColumns(), owned);
+  Value used = partitioner.get(getCounts(), splitRows);
+  if (!logits || !columns || !used)
+    return failure();
+  OpBuilder &builder = partitioner.builder();
+  Value part = SoftmaxStatsOp::create(builder, getLoc(), getStats().getType(),
+                                      logits, columns, used, getShift());
+  partitioner.set(getStats(), part, partial);
+  Value stats = partitioner.get(getStats(), replicated);
+  if (!stats)
+    return failure();
+  Value loss = SoftmaxLossOp::create(builder, getLoc(), getLoss().getType(),
+                                     stats, getShift());
+  partitioner.set(getLoss(), loss, replicated);
+  return success();
+}
+
+LogicalResult SoftmaxCrossEntropyGradOp::partition(Partitioner &partitioner) {
+  return localize(partitioner, *this,
+                  {splitColumns, owned, splitRows, replicated}, {splitColumns});
+}
+
+//===----------------------------------------------------------------------===//
+// Optimizer
+//===----------------------------------------------------------------------===//
+
+LogicalResult MovingAverageOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getAverage());
+  return localize(partitioner, *this, {form, form}, {form});
+}
+
+LogicalResult SumSquaresOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getInput());
+  return localize(partitioner, *this, {form}, {batchSum(form)});
+}
+
+LogicalResult ClipFactorOp::partition(Partitioner &partitioner) {
+  return localize(partitioner, *this, {replicated}, {replicated, replicated});
+}
+
+LogicalResult SgdOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getParameter());
+  SmallVector<Sharding> operands{form, form, form, replicated};
+  if (getClip())
+    operands.push_back(replicated);
+  return localize(partitioner, *this, operands, {form, form});
+}
+
+LogicalResult UpdateRowsOp::partition(Partitioner &partitioner) {
+  Value table = partitioner.get(getTable(), splitRows);
+  Value momentum = partitioner.get(getMomentum(), splitRows);
+  Value indices = partitioner.get(getIndices(), splitRows);
+  Value rows = partitioner.get(getRowsGrad(), splitRows);
+  Value lr = partitioner.get(getLr(), replicated);
+  if (!table || !momentum || !indices || !rows || !lr)
+    return failure();
+  Value count = partitioner.shardCount(typeOf(getTable()).getDimSize(0));
+  auto local = UpdateRowsOp::create(partitioner.builder(), getLoc(), table,
+                                    momentum, indices, rows, lr, count,
+                                    getRowUpdate(), getMu(), getWeightDecay());
+  partitioner.set(getNewTable(), local.getNewTable(), splitRows);
+  partitioner.set(getNewMomentum(), local.getNewMomentum(), splitRows);
+  return success();
+}
+
+} // namespace pfc

@@ -1,4 +1,0 @@
-#include "dialects/pfc/ir/PfcDialect.h"
-using namespace mlir;
-namespace pfc {
-}

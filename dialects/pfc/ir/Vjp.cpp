@@ -1,0 +1,167 @@
+//===- Vjp.cpp - Vector-Jacobian products of the ops ----------------------===//
+//
+// y = f(x): given dy = ∂loss/∂y, each op builds dx = ∂loss/∂x. The formulas are
+// those of the gradient ops in PfcOps.td. Gradients nobody needs are built all
+// the same and erased as dead by pfc-differentiate.
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/pfc/ir/PfcDialect.h"
+
+using namespace mlir;
+
+namespace pfc {
+
+using Gradients = MutableArrayRef<Value>;
+
+/// `layer1.0.conv1` -> `layer1.0.conv1.grad`, at the same place of the spec.
+static Location gradientLoc(Operation *op) {
+  if (auto name = dyn_cast<NameLoc>(op->getLoc()))
+    return NameLoc::get(
+        StringAttr::get(op->getContext(), name.getName().getValue() + ".grad"),
+        name.getChildLoc());
+  return op->getLoc();
+}
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+/// Gradients of a per-channel parameter are fp32 whatever the activation is.
+static RankedTensorType floats(OpBuilder &builder, ArrayRef<int64_t> shape) {
+  return RankedTensorType::get(shape, builder.getF32Type());
+}
+
+//===----------------------------------------------------------------------===//
+// Network
+//===----------------------------------------------------------------------===//
+
+LogicalResult Conv2dOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                 Gradients gradients) {
+  Location loc = gradientLoc(*this);
+  gradients[0] =
+      Conv2dInputGradOp::create(builder, loc, getInput().getType(), dy[0],
+                                getFilter(), getStride(), getPadding());
+  gradients[1] =
+      Conv2dFilterGradOp::create(builder, loc, getFilter().getType(),
+                                 getInput(), dy[0], getStride(), getPadding());
+  return success();
+}
+
+LogicalResult BatchNormOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                    Gradients gradients) {
+  Location loc = gradientLoc(*this);
+  // Without `training` the statistics are constants; with it their gradient
+  // is part of dx.
+  auto sums = BatchNormGradStatsOp::create(
+      builder, loc, getMean().getType(), getMean().getType(), dy[0], getInput(),
+      getMean(), getVariance(), getEps());
+  int64_t groups = typeOf(getMean()).getDimSize(0);
+  int64_t channels = typeOf(getMean()).getDimSize(1);
+  int64_t count = typeOf(getInput()).getNumElements() / channels / groups;
+  gradients[0] = BatchNormGradOp::create(
+      builder, loc, getInput().getType(), dy[0], getInput(), getMean(),
+      getVariance(), getGamma(), sums.getGammaGrad(), sums.getBetaGrad(),
+      getEps(), count, getTraining());
+  auto sumGroups = [&](Value perGroup) {
+    return SumGroupsOp::create(builder, loc, floats(builder, {channels}),
+                               perGroup, APFloat(1.0));
+  };
+  gradients[3] = sumGroups(sums.getGammaGrad());
+  gradients[4] = sumGroups(sums.getBetaGrad());
+  return success();
+}
+
+LogicalResult PReluOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                Gradients gradients) {
+  Location loc = gradientLoc(*this);
+  gradients[0] =
+      PReluGradOp::create(builder, loc, dy[0], getInput(), getSlope());
+  gradients[1] = PReluSlopeGradOp::create(builder, loc, getSlope().getType(),
+                                          dy[0], getInput());
+  return success();
+}
+
+LogicalResult AddOp::buildVjp(OpBuilder &, ValueRange dy, Gradients gradients) {
+  gradients[0] = gradients[1] = dy[0];
+  return success();
+}
+
+LogicalResult ReshapeOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                  Gradients gradients) {
+  gradients[0] = ReshapeOp::create(builder, gradientLoc(*this),
+                                   getInput().getType(), dy[0]);
+  return success();
+}
+
+LogicalResult LinearOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                 Gradients gradients) {
+  Location loc = gradientLoc(*this);
+  gradients[0] =
+      MatmulOp::create(builder, loc, getInput().getType(), dy[0], getWeight());
+  gradients[1] = MatmulOp::create(builder, loc, getWeight().getType(), dy[0],
+                                  getInput(), /*transpose_lhs=*/true);
+  return success();
+}
+
+LogicalResult AddBiasOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                  Gradients gradients) {
+  gradients[0] = dy[0];
+  gradients[1] = ChannelSumOp::create(builder, gradientLoc(*this),
+                                      getBias().getType(), dy[0]);
+  return success();
+}
+
+LogicalResult DropoutOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                  Gradients gradients) {
+  // The same elements are kept: the mask is a function of their position.
+  gradients[0] =
+      DropoutOp::create(builder, gradientLoc(*this), dy[0], getStep(),
+                        getRowOffset(), getRate(), getSeed(), getLayer());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Head
+//===----------------------------------------------------------------------===//
+
+LogicalResult GatherRowsOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                     Gradients gradients) {
+  gradients[0] = ScatterRowsOp::create(
+      builder, gradientLoc(*this), getTable().getType(), dy[0], getIndices());
+  return success();
+}
+
+LogicalResult NormalizeOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                    Gradients gradients) {
+  gradients[0] =
+      NormalizeGradOp::create(builder, gradientLoc(*this), dy[0], getInput());
+  return success();
+}
+
+LogicalResult CosineLogitsOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                       Gradients gradients) {
+  Location loc = gradientLoc(*this);
+  gradients[0] = MatmulOp::create(builder, loc, getEmbeddings().getType(),
+                                  dy[0], getCenters());
+  gradients[1] = MatmulOp::create(builder, loc, getCenters().getType(), dy[0],
+                                  getEmbeddings(), /*transpose_lhs=*/true);
+  return success();
+}
+
+LogicalResult MarginOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                 Gradients gradients) {
+  gradients[0] = MarginGradOp::create(builder, gradientLoc(*this), dy[0],
+                                      getCosines(), getColumns(), getMargin());
+  return success();
+}
+
+LogicalResult SoftmaxCrossEntropyOp::buildVjp(OpBuilder &builder, ValueRange,
+                                              Gradients gradients) {
+  // The root: the loss has gradient 1, its statistics none.
+  gradients[0] = SoftmaxCrossEntropyGradOp::create(
+      builder, gradientLoc(*this), getLogits(), getColumns(), getCounts(),
+      getStats(), getShift(), typeOf(getLogits()).getDimSize(0));
+  return success();
+}
+
+} // namespace pfc
