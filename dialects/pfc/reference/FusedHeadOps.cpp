@@ -1,0 +1,118 @@
+//===- FusedHeadOps.cpp - The head from its un-normalised exponentials ----===//
+//
+// E [B,S] un-normalised exponentials, stats [B,2] = (Z, target logit), targets
+// [B] cosines of each row's own class, columns [B] (−1: not on this rank).
+// Each entry is written from the formula in PfcOps.td, not from the unfused
+// ops, so that the two check each other.
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/pfc/reference/Margin.h"
+#include "dialects/pfc/reference/Registry.h"
+
+namespace pfc::reference {
+
+/// E, stats and targets from cosines [B,S] of which `count` columns are used.
+static void exponentials(const Tensor &cosines, const Tensor &columns,
+                         int64_t count, MarginAttr margin, double shift,
+                         Tensor &exps, Tensor &stats, Tensor &targets) {
+  double s = margin.getScale();
+  int64_t width = cosines.width();
+  for (int64_t i = 0; i < cosines.rows(); ++i) {
+    int64_t column = columns.integers[i];
+    for (int64_t j = 0; j < std::min(count, width); ++j) {
+      double c = cosines.reals[i * width + j];
+      if (j == column)
+        continue;
+      if (isFiltered(margin, c)) {
+        stats.reals[2 * i] += std::exp(-shift);
+        continue;
+      }
+      exps.reals[i * width + j] = std::exp(s * c - shift);
+      stats.reals[2 * i] += exps.reals[i * width + j];
+    }
+    if (column < 0)
+      continue;
+    targets.reals[i] = clampCosine(cosines.reals[i * width + column]);
+    double logit = s * psi(margin, targets.reals[i]);
+    stats.reals[2 * i] += std::exp(logit - shift);
+    stats.reals[2 * i + 1] = logit;
+  }
+}
+
+/// E' and a: the target's element, and the factors of the rows.
+static void patch(const Tensor &exps, const Tensor &stats,
+                  const Tensor &targets, const Tensor &columns,
+                  MarginAttr margin, double shift, double batch,
+                  Tensor &patched, Tensor &factors) {
+  patched.reals = exps.reals;
+  for (int64_t i = 0; i < exps.rows(); ++i) {
+    double z = stats.reals[2 * i], t = stats.reals[2 * i + 1];
+    factors.reals[i] = margin.getScale() / (batch * z);
+    if (columns.integers[i] < 0)
+      continue;
+    double g = (std::exp(t - shift) / z - 1.0) *
+               psiDerivative(margin, targets.reals[i]);
+    patched.reals[i * exps.width() + columns.integers[i]] = g * z;
+  }
+}
+
+static void marginSoftmax(MarginSoftmaxOp op, Call &call) {
+  const Tensor &x = call[op.getEmbeddings()], &w = call[op.getCenters()];
+  Tensor cosines;
+  cosines.shape = {x.rows(), w.rows()};
+  for (int64_t i = 0; i < x.rows(); ++i)
+    for (int64_t j = 0; j < w.rows(); ++j) {
+      double sum = 0.0;
+      for (int64_t d = 0; d < x.width(); ++d)
+        sum += x.reals[i * x.width() + d] * w.reals[j * w.width() + d];
+      cosines.reals.push_back(sum);
+    }
+  exponentials(cosines, call[op.getColumns()], call.integer(op.getCount(), 0),
+               op.getMargin(), op.getShift().convertToDouble(),
+               call.result(op.getExps()), call.result(op.getStats()),
+               call.result(op.getTargets()));
+}
+
+static void marginExp(MarginExpOp op, Call &call) {
+  exponentials(call[op.getCosines()], call[op.getColumns()],
+               call.integer(op.getCount(), 0), op.getMargin(),
+               op.getShift().convertToDouble(), call.result(op.getExps()),
+               call.result(op.getStats()), call.result(op.getTargets()));
+}
+
+static void marginPatch(MarginPatchOp op, Call &call) {
+  patch(call[op.getExps()], call[op.getStats()], call[op.getTargets()],
+        call[op.getColumns()], op.getMargin(), op.getShift().convertToDouble(),
+        op.getBatch(), call.result(op.getPatched()),
+        call.result(op.getFactors()));
+}
+
+static void marginSoftmaxGrad(MarginSoftmaxGradOp op, Call &call) {
+  const Tensor &x = call[op.getEmbeddings()], &w = call[op.getCenters()],
+               &exps = call[op.getExps()];
+  Tensor &dx = call.result(op.getEmbeddingsGrad());
+  Tensor &dw = call.result(op.getCentersGrad());
+  Tensor patched = exps, factors = Tensor::ofReals({x.rows()}, {});
+  factors.reals.resize(x.rows());
+  patch(exps, call[op.getStats()], call[op.getTargets()], call[op.getColumns()],
+        op.getMargin(), op.getShift().convertToDouble(), op.getBatch(), patched,
+        factors);
+  int64_t width = x.width();
+  for (int64_t i = 0; i < x.rows(); ++i)
+    for (int64_t j = 0; j < w.rows(); ++j) {
+      double g = factors.reals[i] * patched.reals[i * w.rows() + j];
+      for (int64_t d = 0; d < width; ++d) {
+        dx.reals[i * width + d] += g * w.reals[j * width + d];
+        dw.reals[j * width + d] += g * x.reals[i * width + d];
+      }
+    }
+}
+
+void addFusedHeadOps(Registry &registry) {
+  registry.add(marginSoftmax);
+  registry.add(marginSoftmaxGrad);
+  registry.add(marginExp);
+  registry.add(marginPatch);
+}
+
+} // namespace pfc::reference

@@ -1,0 +1,151 @@
+//===- HeadOps.cpp - Normalisation, margin, softmax cross entropy ---------===//
+#include "dialects/pfc/reference/Margin.h"
+#include "dialects/pfc/reference/Registry.h"
+
+namespace pfc::reference {
+
+//===----------------------------------------------------------------------===//
+// Rows of unit length: x [M,D]
+//===----------------------------------------------------------------------===//
+
+/// max(‖row‖₂, 1e-12)
+static double lengthOf(const Tensor &x, int64_t row) {
+  double sum = 0.0;
+  for (int64_t d = row * x.width(); d < (row + 1) * x.width(); ++d)
+    sum += x.reals[d] * x.reals[d];
+  return std::max(std::sqrt(sum), 1e-12);
+}
+
+static void normalize(NormalizeOp op, Call &call) {
+  const Tensor &x = call[op.getInput()];
+  Tensor &y = call.result(op.getOutput());
+  for (int64_t i = 0; i < x.rows(); ++i) {
+    double length = lengthOf(x, i);
+    for (int64_t d = i * x.width(); d < (i + 1) * x.width(); ++d)
+      y.reals[d] = x.reals[d] / length;
+  }
+}
+
+static void normalizeGrad(NormalizeGradOp op, Call &call) {
+  const Tensor &dy = call[op.getOutputGrad()], &x = call[op.getInput()];
+  Tensor &dx = call.result(op.getInputGrad());
+  for (int64_t i = 0; i < x.rows(); ++i) {
+    double length = lengthOf(x, i), dot = 0.0;
+    for (int64_t d = i * x.width(); d < (i + 1) * x.width(); ++d)
+      dot += x.reals[d] / length * dy.reals[d];
+    for (int64_t d = i * x.width(); d < (i + 1) * x.width(); ++d)
+      dx.reals[d] = (dy.reals[d] - x.reals[d] / length * dot) / length;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Margin: cosines, logits [B,S]; columns [B]
+//===----------------------------------------------------------------------===//
+
+static void margin(MarginOp op, Call &call) {
+  const Tensor &cosines = call[op.getCosines()],
+               &columns = call[op.getColumns()];
+  Tensor &logits = call.result(op.getLogits());
+  MarginAttr margin = op.getMargin();
+  for (int64_t i = 0; i < cosines.size(); ++i) {
+    double c = cosines.reals[i];
+    if (i % cosines.width() == columns.integers[i / cosines.width()])
+      c = psi(margin, c);
+    else if (isFiltered(margin, c))
+      c = 0.0;
+    logits.reals[i] = margin.getScale() * c;
+  }
+}
+
+static void marginGrad(MarginGradOp op, Call &call) {
+  const Tensor &dz = call[op.getLogitsGrad()], &cosines = call[op.getCosines()],
+               &columns = call[op.getColumns()];
+  Tensor &dcos = call.result(op.getCosinesGrad());
+  MarginAttr margin = op.getMargin();
+  for (int64_t i = 0; i < cosines.size(); ++i) {
+    double c = cosines.reals[i], slope = 1.0;
+    if (i % cosines.width() == columns.integers[i / cosines.width()])
+      slope = psiDerivative(margin, c);
+    else if (isFiltered(margin, c))
+      slope = 0.0;
+    dcos.reals[i] = margin.getScale() * dz.reals[i] * slope;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Softmax cross entropy: logits [B, R·S], R shards of S slots
+//===----------------------------------------------------------------------===//
+
+/// Whether a column of the logits is among its shard's first counts[r] slots.
+static bool isUsed(const Tensor &counts, int64_t columns, int64_t column) {
+  int64_t slots = columns / counts.size();
+  return column % slots < counts.integers[column / slots];
+}
+
+/// stats[i] = (Σ over used j of exp(z[i,j] − shift), target logit or 0).
+static void softmaxSums(const Tensor &logits, const Tensor &columns,
+                        const Tensor &counts, double shift, Tensor &stats) {
+  for (int64_t i = 0; i < logits.rows(); ++i) {
+    const double *row = &logits.reals[i * logits.width()];
+    for (int64_t j = 0; j < logits.width(); ++j)
+      if (isUsed(counts, logits.width(), j))
+        stats.reals[2 * i] += std::exp(row[j] - shift);
+    if (columns.integers[i] >= 0)
+      stats.reals[2 * i + 1] = row[columns.integers[i]];
+  }
+}
+
+/// Σ_i (log Z_i + shift − t_i) / B
+static double meanLoss(const Tensor &stats, double shift) {
+  double sum = 0.0;
+  for (int64_t i = 0; i < stats.rows(); ++i)
+    sum += std::log(stats.reals[2 * i]) + shift - stats.reals[2 * i + 1];
+  return sum / stats.rows();
+}
+
+static void softmaxCrossEntropy(SoftmaxCrossEntropyOp op, Call &call) {
+  Tensor &stats = call.result(op.getStats());
+  double shift = op.getShift().convertToDouble();
+  softmaxSums(call[op.getLogits()], call[op.getColumns()], call[op.getCounts()],
+              shift, stats);
+  call.result(op.getLoss()).reals[0] = meanLoss(stats, shift);
+}
+
+static void softmaxStats(SoftmaxStatsOp op, Call &call) {
+  softmaxSums(call[op.getLogits()], call[op.getColumns()], call[op.getCount()],
+              op.getShift().convertToDouble(), call.result(op.getStats()));
+}
+
+static void softmaxLoss(SoftmaxLossOp op, Call &call) {
+  call.result(op.getLoss()).reals[0] =
+      meanLoss(call[op.getStats()], op.getShift().convertToDouble());
+}
+
+static void softmaxCrossEntropyGrad(SoftmaxCrossEntropyGradOp op, Call &call) {
+  const Tensor &logits = call[op.getLogits()], &columns = call[op.getColumns()],
+               &counts = call[op.getCounts()], &stats = call[op.getStats()];
+  Tensor &dz = call.result(op.getLogitsGrad());
+  double shift = op.getShift().convertToDouble(), batch = op.getBatch();
+  int64_t width = logits.width();
+  for (int64_t i = 0; i < logits.rows(); ++i)
+    for (int64_t j = 0; j < width; ++j)
+      if (isUsed(counts, width, j))
+        dz.reals[i * width + j] =
+            (std::exp(logits.reals[i * width + j] - shift) /
+                 stats.reals[2 * i] -
+             (j == columns.integers[i] ? 1.0 : 0.0)) /
+            batch;
+}
+
+void addHeadOps(Registry &registry) {
+  registry.add(normalize);
+  registry.add(normalizeGrad);
+  registry.add(margin);
+  registry.add(marginGrad);
+  registry.add(softmaxCrossEntropy);
+  registry.add(softmaxStats);
+  registry.add(softmaxLoss);
+  registry.add(softmaxCrossEntropyGrad);
+}
+
+} // namespace pfc::reference

@@ -1,0 +1,88 @@
+//===- OptimizerOps.cpp - Running statistics, clipping, SGD ---------------===//
+#include "dialects/pfc/ir/PfcDialect.h"
+#include "dialects/pfc/reference/Registry.h"
+#include <cmath>
+#include <set>
+
+namespace pfc::reference {
+
+static void movingAverage(MovingAverageOp op, Call &call) {
+  const Tensor &average = call[op.getAverage()], &value = call[op.getValue()];
+  Tensor &result = call.result(op.getResult());
+  double momentum = op.getMomentum().convertToDouble();
+  double scale = op.getScale().convertToDouble();
+  for (int64_t i = 0; i < result.size(); ++i)
+    result.reals[i] =
+        (1.0 - momentum) * average.reals[i] + momentum * scale * value.reals[i];
+}
+
+static void sumSquares(SumSquaresOp op, Call &call) {
+  double sum = 0.0;
+  for (double x : call[op.getInput()].reals)
+    sum += x * x;
+  call.result(op.getOutput()).reals[0] = sum;
+}
+
+static void clipFactor(ClipFactorOp op, Call &call) {
+  double norm = std::sqrt(call.real(op.getSumSquares(), 0.0));
+  double limit = op.getLimit().convertToDouble();
+  call.result(op.getNorm()).reals[0] = norm;
+  call.result(op.getFactor()).reals[0] = std::min(1.0, limit / (norm + 1e-6));
+}
+
+static void sgd(SgdOp op, Call &call) {
+  const Tensor &p = call[op.getParameter()], &v = call[op.getMomentum()],
+               &g = call[op.getGradient()];
+  Tensor &newP = call.result(op.getNewParameter());
+  Tensor &newV = call.result(op.getNewMomentum());
+  double lr = call.real(op.getLr(), 0.0), clip = call.real(op.getClip(), 1.0);
+  double mu = op.getMu().convertToDouble();
+  double decay = op.getWeightDecay().convertToDouble();
+  for (int64_t i = 0; i < p.size(); ++i) {
+    newV.reals[i] = mu * v.reals[i] + (clip * g.reals[i] + decay * p.reals[i]);
+    newP.reals[i] = p.reals[i] - lr * newV.reals[i];
+  }
+}
+
+static void updateRows(UpdateRowsOp op, Call &call) {
+  const Tensor &indices = call[op.getIndices()],
+               &gradients = call[op.getRowsGrad()];
+  Tensor &w = call.result(op.getNewTable());
+  Tensor &v = call.result(op.getNewMomentum());
+  w.reals = call[op.getTable()].reals;
+  v.reals = call[op.getMomentum()].reals;
+  int64_t width = w.width(), used = call.integer(op.getCount(), w.rows());
+  double lr = call.real(op.getLr(), 0.0), mu = op.getMu().convertToDouble();
+  double decay = op.getWeightDecay().convertToDouble();
+  // One row; no gradient is a gradient of zero.
+  auto update = [&](int64_t row, const double *gradient) {
+    for (int64_t d = 0; d < width; ++d) {
+      double &wd = w.reals[row * width + d], &vd = v.reals[row * width + d];
+      vd = mu * vd + ((gradient ? gradient[d] : 0.0) + decay * wd);
+      wd -= lr * vd;
+    }
+  };
+  std::set<int64_t> touched;
+  for (int64_t j = 0; j < indices.size(); ++j) {
+    int64_t row = indices.integers[j];
+    if (row < 0)
+      continue;
+    if (row >= used || !touched.insert(row).second)
+      return call.fail("an index is beyond the table or occurs twice");
+    update(row, &gradients.reals[j * width]);
+  }
+  if (op.getRowUpdate() == RowUpdate::All)
+    for (int64_t row = 0; row < used; ++row)
+      if (!touched.count(row))
+        update(row, nullptr);
+}
+
+void addOptimizerOps(Registry &registry) {
+  registry.add(movingAverage);
+  registry.add(sumSquares);
+  registry.add(clipFactor);
+  registry.add(sgd);
+  registry.add(updateRows);
+}
+
+} // namespace pfc::reference

@@ -1,0 +1,113 @@
+//===- ProductOps.cpp - Convolutions and matrix products ------------------===//
+#include "dialects/pfc/ir/PfcDialect.h"
+#include "dialects/pfc/reference/Registry.h"
+
+namespace pfc::reference {
+
+//===----------------------------------------------------------------------===//
+// Convolution: x [B,H,W,C], w [O,K,K,C], y [B,I,J,O]
+//===----------------------------------------------------------------------===//
+
+/// Calls f(row of x, row of w, element of y), offsets of C, C and one elements,
+/// for each product of the convolution:
+///   y[b,i,j,o] += x[b, i·stride + u − padding, j·stride + v − padding, :]
+///                 · w[o,u,v,:]
+template <typename Body>
+static void forEachTap(const Tensor &x, const Tensor &w, const Tensor &y,
+                       int64_t stride, int64_t padding, Body f) {
+  int64_t height = x.shape[1], width = x.shape[2], channels = x.shape[3];
+  int64_t kernelH = w.shape[1], kernelW = w.shape[2];
+  int64_t element = 0;
+  for (int64_t b = 0; b < y.shape[0]; ++b)
+    for (int64_t i = 0; i < y.shape[1]; ++i)
+      for (int64_t j = 0; j < y.shape[2]; ++j)
+        for (int64_t o = 0; o < y.shape[3]; ++o, ++element)
+          for (int64_t u = 0; u < kernelH; ++u)
+            for (int64_t v = 0; v < kernelW; ++v) {
+              int64_t h = i * stride + u - padding;
+              int64_t k = j * stride + v - padding;
+              if (h < 0 || h >= height || k < 0 || k >= width)
+                continue;
+              f(((b * height + h) * width + k) * channels,
+                ((o * kernelH + u) * kernelW + v) * channels, element);
+            }
+}
+
+static void conv2d(Conv2dOp op, Call &call) {
+  const Tensor &x = call[op.getInput()], &w = call[op.getFilter()];
+  Tensor &y = call.result(op.getOutput());
+  forEachTap(x, w, y, op.getStride(), op.getPadding(),
+             [&](int64_t xRow, int64_t wRow, int64_t element) {
+               double sum = 0.0;
+               for (int64_t c = 0; c < x.channels(); ++c)
+                 sum += x.reals[xRow + c] * w.reals[wRow + c];
+               y.reals[element] += sum;
+             });
+}
+
+static void conv2dInputGrad(Conv2dInputGradOp op, Call &call) {
+  const Tensor &dy = call[op.getOutputGrad()], &w = call[op.getFilter()];
+  Tensor &dx = call.result(op.getInputGrad());
+  forEachTap(dx, w, dy, op.getStride(), op.getPadding(),
+             [&](int64_t xRow, int64_t wRow, int64_t element) {
+               double d = dy.reals[element];
+               for (int64_t c = 0; c < dx.channels(); ++c)
+                 dx.reals[xRow + c] += d * w.reals[wRow + c];
+             });
+}
+
+static void conv2dFilterGrad(Conv2dFilterGradOp op, Call &call) {
+  const Tensor &x = call[op.getInput()], &dy = call[op.getOutputGrad()];
+  Tensor &dw = call.result(op.getFilterGrad());
+  forEachTap(x, dw, dy, op.getStride(), op.getPadding(),
+             [&](int64_t xRow, int64_t wRow, int64_t element) {
+               double d = dy.reals[element];
+               for (int64_t c = 0; c < x.channels(); ++c)
+                 dw.reals[wRow + c] += d * x.reals[xRow + c];
+             });
+}
+
+//===----------------------------------------------------------------------===//
+// Matrix products
+//===----------------------------------------------------------------------===//
+
+/// result = op(lhs)·op(rhs), row-major.
+static void multiply(const Tensor &lhs, bool transposeLhs, const Tensor &rhs,
+                     bool transposeRhs, Tensor &result) {
+  int64_t m = result.shape[0], n = result.shape[1];
+  int64_t k = lhs.shape[transposeLhs ? 0 : 1];
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; ++j) {
+      double sum = 0.0;
+      for (int64_t p = 0; p < k; ++p)
+        sum += lhs.reals[transposeLhs ? p * m + i : i * k + p] *
+               rhs.reals[transposeRhs ? j * k + p : p * n + j];
+      result.reals[i * n + j] = sum;
+    }
+}
+
+static void matmul(MatmulOp op, Call &call) {
+  multiply(call[op.getLhs()], op.getTransposeLhs(), call[op.getRhs()],
+           op.getTransposeRhs(), call.result(op.getResult()));
+}
+
+static void linear(LinearOp op, Call &call) {
+  multiply(call[op.getInput()], false, call[op.getWeight()], true,
+           call.result(op.getOutput()));
+}
+
+static void cosineLogits(CosineLogitsOp op, Call &call) {
+  multiply(call[op.getEmbeddings()], false, call[op.getCenters()], true,
+           call.result(op.getCosines()));
+}
+
+void addProductOps(Registry &registry) {
+  registry.add(conv2d);
+  registry.add(conv2dInputGrad);
+  registry.add(conv2dFilterGrad);
+  registry.add(matmul);
+  registry.add(linear);
+  registry.add(cosineLogits);
+}
+
+} // namespace pfc::reference
