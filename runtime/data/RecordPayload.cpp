@@ -18,9 +18,13 @@ struct RawHeader {
 };
 static_assert(sizeof(RawHeader) == headerBytes);
 
-void append(std::vector<uint8_t> &record, const void *bytes, size_t size) {
-  const auto *first = static_cast<const uint8_t *>(bytes);
-  record.insert(record.end(), first, first + size);
+/// Sets `record` to a header and what follows it.
+void assemble(std::vector<uint8_t> &record, const RawHeader &raw,
+              const void *rest, size_t size) {
+  record.resize(headerBytes + size);
+  std::memcpy(record.data(), &raw, headerBytes);
+  if (size > 0)
+    std::memcpy(record.data() + headerBytes, rest, size);
 }
 
 } // namespace
@@ -60,18 +64,14 @@ int64_t integerLabel(const RecordPayload &payload) {
 void formatImageRecord(std::vector<uint8_t> &record, float label, uint64_t id,
                        std::span<const uint8_t> image) {
   RawHeader raw{0, label, id, 0};
-  record.clear();
-  append(record, &raw, headerBytes);
-  append(record, image.data(), image.size());
+  assemble(record, raw, image.data(), image.size());
 }
 
 void formatHeaderRecord(std::vector<uint8_t> &record, float first, float last,
                         uint64_t id, uint64_t id2) {
   RawHeader raw{2, 0.0f, id, id2};
   float labels[2] = {first, last};
-  record.clear();
-  append(record, &raw, headerBytes);
-  append(record, labels, sizeof labels);
+  assemble(record, raw, labels, sizeof labels);
 }
 
 } // namespace pfc::rt::data

@@ -38,8 +38,9 @@ TEST(Designs, SplitDoesNotDependOnTheScript) {
   for (const Design &design : knownDesigns(Han))
     split[design.name] = design.split;
   for (const Design &design : knownDesigns(Hangul))
-    if (split.count(design.name))
+    if (split.count(design.name)) {
       EXPECT_EQ(split[design.name], design.split) << design.name;
+    }
 }
 
 TEST(Designs, UnknownNameIsRefused) {
