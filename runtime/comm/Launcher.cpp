@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace pfc::rt {
@@ -45,8 +46,17 @@ launchCommand(int ranks, const std::vector<std::string> &arguments) {
   return command;
 }
 
+/// The ranks' output goes through mpirun, so they can't see the terminal.
+static void passTerminal() {
+  winsize size{};
+  if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
+      size.ws_col > 0)
+    setenv("PFC_TERMINAL_COLUMNS", std::to_string(size.ws_col).c_str(), 0);
+}
+
 void launchRanks(int ranks, const std::vector<std::string> &arguments) {
   std::vector<std::string> command = launchCommand(ranks, arguments);
+  passTerminal();
   std::vector<char *> pointers;
   for (std::string &word : command)
     pointers.push_back(word.data());

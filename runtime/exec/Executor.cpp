@@ -6,6 +6,7 @@
 #include "runtime/plan/RankInteger.h"
 #include "runtime/plan/Shape.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace pfc::rt {
@@ -204,10 +205,29 @@ Executor::Impl::bound(const std::string &program, const char *kind,
   return found->second;
 }
 
+/// Programs without collectives run on any number of ranks.
+static bool needsWorld(const plan::fb::Program &program) {
+  for (const plan::fb::Instruction *instruction : *program.instructions())
+    if (instruction->operation_type() == plan::fb::Operation_Collective)
+      return true;
+  return false;
+}
+
 Executor::Executor(const plan::fb::Plan &plan, const plan::fb::Variant &variant,
-                   Device &device, Communicator &communicator)
+                   Device &device, Communicator &communicator,
+                   const std::vector<std::string> &onlyPrograms)
     : impl(new Impl{plan, variant, device, communicator, nullptr, {}, {}}) {
-  require(plan.world_size() == communicator.worldSize(),
+  std::vector<const plan::fb::Program *> chosen;
+  bool anyWorldSize = !onlyPrograms.empty();
+  for (const plan::fb::Program *program : *variant.programs()) {
+    if (!onlyPrograms.empty() &&
+        std::find(onlyPrograms.begin(), onlyPrograms.end(),
+                  program->name()->str()) == onlyPrograms.end())
+      continue;
+    chosen.push_back(program);
+    anyWorldSize &= !needsWorld(*program);
+  }
+  require(anyWorldSize || plan.world_size() == communicator.worldSize(),
           "the plan was compiled for {} rank(s), this job has {}: compile the "
           "spec with cluster.world_size = {}, or start {} rank(s)",
           plan.world_size(), communicator.worldSize(), communicator.worldSize(),
@@ -216,7 +236,7 @@ Executor::Executor(const plan::fb::Plan &plan, const plan::fb::Variant &variant,
   device.loadKernels(variant);
   for (const plan::fb::Variable *variable : *variant.variables())
     impl->variables[variable->name()->str()] = variable;
-  for (const plan::fb::Program *program : *variant.programs())
+  for (const plan::fb::Program *program : chosen)
     impl->prepare(*program);
 }
 
@@ -263,6 +283,15 @@ std::vector<float> Executor::output(const std::string &program,
   for (size_t i = 0; i < values.size(); ++i)
     values[i] = toFloat(bytes.data() + i * byteWidth(view.dtype), view.dtype);
   return values;
+}
+
+bool Executor::hasProgram(const std::string &program) const {
+  return impl->programs.count(program) != 0;
+}
+
+bool Executor::hasOutput(const std::string &program,
+                         const std::string &name) const {
+  return impl->program(program).outputs.count(name) != 0;
 }
 
 std::vector<int64_t> Executor::shapeOf(const std::string &program,

@@ -26,9 +26,12 @@ const plan::fb::Variant &chooseVariant(const plan::fb::Plan &plan,
 class Executor {
 public:
   /// Allocates the arena, builds the kernels and prepares every instruction.
-  /// `plan` (validated) must outlive the executor.
+  /// `plan` (validated) must outlive the executor. With `onlyPrograms` the
+  /// others are left out, and the job may have any number of ranks if no
+  /// instruction of those needs another rank.
   Executor(const plan::fb::Plan &plan, const plan::fb::Variant &variant,
-           Device &device, Communicator &communicator);
+           Device &device, Communicator &communicator,
+           const std::vector<std::string> &onlyPrograms = {});
   ~Executor();
 
   /// Fills every variable from its initializer: a function of (seed, name,
@@ -46,6 +49,9 @@ public:
   /// Copies the output `name` of `program` to the host, as floats.
   std::vector<float> output(const std::string &program,
                             const std::string &name) const;
+
+  bool hasProgram(const std::string &program) const;
+  bool hasOutput(const std::string &program, const std::string &name) const;
 
   /// Shape of an input or output of `program`.
   std::vector<int64_t> shapeOf(const std::string &program,

@@ -1,0 +1,69 @@
+#include "runtime/train/Job.h"
+
+#include "runtime/base/Error.h"
+#include "runtime/device/Processors.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+namespace pfc::rt {
+namespace {
+
+int threadsFor(const Communicator &communicator, int wanted) {
+  if (wanted > 0)
+    return wanted;
+  return std::max(1, availableProcessors() / communicator.localRanks());
+}
+
+std::string deviceName(const plan::fb::Plan &plan, const JobOptions &options) {
+  return options.device.empty() ? plan.device()->str() : options.device;
+}
+
+/// Ranks on unlike machines must still run one variant: their products and
+/// messages have to agree.
+const plan::fb::Variant &sameVariant(const plan::fb::Variant &variant,
+                                     Communicator &communicator) {
+  char precision[16] = {};
+  std::string own = variant.precision()->str();
+  std::strncpy(precision, own.c_str(), sizeof precision - 1);
+  communicator.broadcast(precision, sizeof precision, 0);
+  require(own.compare(0, sizeof precision - 1, precision) == 0,
+          "rank 0 runs the plan's {} variant, this machine {}: give "
+          "--precision so that all ranks run the same",
+          precision, own);
+  return variant;
+}
+
+} // namespace
+
+Job::Job(const PlanFile &file, Communicator &communicator,
+         const JobOptions &options)
+    : plan(file.plan()), settings(*plan.settings()), communicator(communicator),
+      threads(threadsFor(communicator, options.threads)),
+      device(openDevice(deviceName(plan, options), {threads})),
+      variant(sameVariant(chooseVariant(plan, *device, options.precision),
+                          communicator)),
+      executor(plan, variant, *device, communicator, options.only) {}
+
+void runOnRank(const std::string &tool, Communicator &communicator,
+               const std::function<void()> &body) {
+  if (communicator.worldSize() == 1)
+    return body();
+  std::string why;
+  try {
+    return body();
+  } catch (const std::bad_alloc &) {
+    why = "out of memory";
+  } catch (const std::exception &error) {
+    why = error.what();
+  }
+  // What is wrong with all ranks is wrong with rank 0, which then says it once.
+  if (communicator.rank() != 0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  communicator.abort(
+      fmt::format("{}: error: rank {}: {}", tool, communicator.rank(), why));
+}
+
+} // namespace pfc::rt

@@ -1,0 +1,45 @@
+//===- Job.h - A plan, opened to be executed on this rank -------*- C++ -*-===//
+#ifndef PFC_RUNTIME_TRAIN_JOB_H
+#define PFC_RUNTIME_TRAIN_JOB_H
+
+#include "runtime/exec/Executor.h"
+#include "runtime/plan/PlanFile.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace pfc::rt {
+
+struct JobOptions {
+  std::string device;             ///< empty: the plan's
+  std::string precision = "auto"; ///< or a variant's: "fp32", "bf16"
+  int threads = 0;                ///< 0: this machine's processors / its ranks
+  std::vector<std::string> only;  ///< programs to prepare; empty: all
+};
+
+/// Members are destroyed in the order that each needs: last made, first gone.
+struct Job {
+  Job(const PlanFile &file, Communicator &communicator,
+      const JobOptions &options);
+
+  const plan::fb::Plan &plan;
+  const plan::fb::Settings &settings;
+  Communicator &communicator;
+  int threads;
+  std::unique_ptr<Device> device;
+  const plan::fb::Variant &variant;
+  Executor executor;
+
+  bool isRoot() const { return communicator.rank() == 0; }
+};
+
+/// Runs `body` on this rank. An exception ends the whole job, on every rank,
+/// with one line that names the tool and the rank; a job of one rethrows it.
+void runOnRank(const std::string &tool, Communicator &communicator,
+               const std::function<void()> &body);
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_TRAIN_JOB_H

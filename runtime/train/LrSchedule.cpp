@@ -1,0 +1,45 @@
+#include "runtime/train/LrSchedule.h"
+
+#include "runtime/base/Error.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace pfc::rt {
+
+double LrSchedule::at(int64_t step) const {
+  if (step >= total)
+    return 0;
+  if (step < warmup)
+    return peak * static_cast<double>(step + 1) / static_cast<double>(warmup);
+  double done =
+      static_cast<double>(step - warmup) / static_cast<double>(total - warmup);
+  return peak * std::pow(1 - done, power);
+}
+
+/// Epochs in steps, rounded to the nearest; at most what 64 bits hold.
+static int64_t epochSteps(double epochs, int64_t stepsPerEpoch) {
+  double steps = std::round(epochs * static_cast<double>(stepsPerEpoch));
+  require(steps < 9e18, "{} epochs of {} steps are too many", epochs,
+          stepsPerEpoch);
+  return static_cast<int64_t>(steps);
+}
+
+int64_t totalSteps(const plan::fb::Settings &settings, int64_t stepsPerEpoch,
+                   int64_t override) {
+  if (override > 0)
+    return override;
+  if (settings.steps() > 0)
+    return settings.steps();
+  return std::max<int64_t>(epochSteps(settings.epochs(), stepsPerEpoch), 1);
+}
+
+LrSchedule makeSchedule(const plan::fb::Settings &settings,
+                        int64_t stepsPerEpoch, int64_t total) {
+  int64_t warmup = settings.warmup_steps() > 0
+                       ? settings.warmup_steps()
+                       : epochSteps(settings.warmup_epochs(), stepsPerEpoch);
+  return {settings.learning_rate(), settings.schedule_power(), warmup, total};
+}
+
+} // namespace pfc::rt

@@ -1,0 +1,54 @@
+//===- ModelFolder.h - What a training run leaves ---------------*- C++ -*-===//
+//
+//   OUT/train.plan                the plan, to run the network again
+//   OUT/backbone.safetensors      weights, the field's state-dict names
+//   OUT/class_centers-RRRRR-of-WWWWW.safetensors
+//                                 rank R's rows of W; metadata: first_class,
+//                                 classes (on the rank), total_classes
+//   OUT/metrics.jsonl, OUT/curves.svg
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_TRAIN_MODELFOLDER_H
+#define PFC_RUNTIME_TRAIN_MODELFOLDER_H
+
+#include "runtime/exec/Executor.h"
+
+#include <cstdint>
+#include <string>
+
+namespace pfc::rt {
+
+class ModelFolder {
+public:
+  explicit ModelFolder(std::string path) : path(std::move(path)) {}
+
+  /// Makes the folder and copies the plan into it.
+  void create(const std::string &planPath) const;
+
+  std::string plan() const { return path + "/train.plan"; }
+  std::string backbone() const { return path + "/backbone.safetensors"; }
+  std::string classCenters(int rank, int worldSize) const;
+  std::string metrics() const { return path + "/metrics.jsonl"; }
+  std::string curves() const { return path + "/curves.svg"; }
+
+  /// Writes what rank `communicator.rank()` has to: the backbone on rank 0,
+  /// and each rank's class centers. `steps` were trained.
+  void save(const plan::fb::Variant &variant, const Executor &executor,
+            const Communicator &communicator, int64_t steps) const;
+
+  /// Reads the backbone into the executor's variables.
+  void loadBackbone(const plan::fb::Variant &variant, Executor &executor) const;
+
+private:
+  void saveBackbone(const plan::fb::Variant &variant, const Executor &executor,
+                    int64_t steps) const;
+  void saveClassCenters(const plan::fb::Variant &variant,
+                        const Executor &executor,
+                        const Communicator &communicator, int64_t steps) const;
+
+  std::string path;
+};
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_TRAIN_MODELFOLDER_H

@@ -1,0 +1,41 @@
+//===- Reporter.h - Console, metrics.jsonl and curves of a run --*- C++ -*-===//
+#ifndef PFC_RUNTIME_TRAIN_REPORTER_H
+#define PFC_RUNTIME_TRAIN_REPORTER_H
+
+#include "runtime/train/Job.h"
+#include "runtime/train/ModelFolder.h"
+#include "runtime/train/progress/ConsoleProgress.h"
+#include "runtime/train/progress/CurvePlot.h"
+#include "runtime/train/progress/JsonLog.h"
+
+#include <string>
+#include <vector>
+
+namespace pfc::rt {
+
+/// Tells a person and other programs how a run goes. Only rank 0 has one.
+class Reporter {
+public:
+  Reporter(const Job &job, const ModelFolder &folder, int64_t totalSteps,
+           const std::string &dataSummary);
+
+  void step(const StepMetrics &metrics);
+  void verification(int64_t step,
+                    const std::vector<VerificationResult> &results);
+  void message(const std::string &text) { console.message(text); }
+
+  /// Ends the console's line, writes the curves; then the summary line, from
+  /// the first set of the last verification.
+  void finish();
+
+private:
+  const ModelFolder &folder;
+  ConsoleProgress console;
+  JsonLog log;
+  CurvePlot plot;
+  std::vector<VerificationResult> last;
+};
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_TRAIN_REPORTER_H

@@ -1,0 +1,185 @@
+#include "runtime/train/TrainLoop.h"
+
+#include "runtime/base/Error.h"
+#include "runtime/device/Processors.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+
+namespace pfc::rt {
+namespace {
+
+constexpr const char *program = "train_step";
+
+std::string trainPath(const Job &job, const std::string &dataDir) {
+  std::filesystem::path path = dataDir;
+  if (job.settings.train_data() && job.settings.train_data()->size() != 0)
+    path /= job.settings.train_data()->str();
+  return path.lexically_normal().string();
+}
+
+std::vector<std::string> verificationPaths(const Job &job,
+                                           const std::string &dataDir) {
+  std::vector<std::string> paths;
+  if (const auto *names = job.settings.verification())
+    for (const flatbuffers::String *name : *names)
+      paths.push_back(verificationPath(dataDir, name->str()));
+  return paths;
+}
+
+int decodeThreads(const Job &job) {
+  if (job.settings.data_threads() > 0)
+    return static_cast<int>(job.settings.data_threads());
+  return std::max(1, availableProcessors() / job.communicator.localRanks());
+}
+
+data::BatchShape batchShape(const plan::fb::Settings &settings) {
+  return {static_cast<int>(settings.batch_per_rank()),
+          static_cast<int>(settings.input_height()),
+          static_cast<int>(settings.input_width()),
+          static_cast<int>(settings.input_channels())};
+}
+
+/// What the train program must look like for this loop to drive it.
+void checkProgram(const Job &job) {
+  require(job.executor.hasProgram(program), "the plan has no program '{}'",
+          program);
+  const plan::fb::Settings &s = job.settings;
+  std::vector<int64_t> images{s.batch_per_rank(), s.input_height(),
+                              s.input_width(), s.input_channels()};
+  require(job.executor.shapeOf(program, "images") == images,
+          "the plan's input 'images' is not [{}], as its settings say",
+          fmt::join(images, ", "));
+}
+
+/// A set with other identities than the plan's classes is a mistake; one with
+/// fewer is only a waste of memory.
+void checkClasses(const data::Dataset &dataset, const std::string &path,
+                  int64_t classes) {
+  require(
+      dataset.classes() <= classes,
+      "{}: {} identities, but the plan was compiled for {} classes: compile "
+      "it with head.classes = {}",
+      path, dataset.classes(), classes, dataset.classes());
+}
+
+std::string describeData(const data::Dataset &dataset, const std::string &path,
+                         int64_t stepsPerEpoch) {
+  std::string identities;
+  if (dataset.classes() >= 0)
+    identities = fmt::format(" of {} identities", dataset.classes());
+  return fmt::format("{}: {} images{}, {} steps an epoch", path, dataset.size(),
+                     identities, stepsPerEpoch);
+}
+
+} // namespace
+
+TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
+    : job(job), folder(options.outDir),
+      dataset(data::openDataset(trainPath(job, options.dataDir))),
+      loader(makeLoader()),
+      total(totalSteps(job.settings, loader->stepsPerEpoch(), options.steps)),
+      schedule(makeSchedule(job.settings, loader->stepsPerEpoch(), total)),
+      verifier(job, verificationPaths(job, options.dataDir),
+               job.settings.flip_test()) {
+  checkProgram(job);
+  std::string path = trainPath(job, options.dataDir);
+  checkClasses(*dataset, path, job.settings.classes());
+  if (job.isRoot()) {
+    folder.create(options.planPath);
+    reporter = std::make_unique<Reporter>(
+        job, folder, total,
+        describeData(*dataset, path, loader->stepsPerEpoch()));
+  }
+  job.communicator.barrier(); // the folder is there
+}
+
+std::unique_ptr<data::BatchLoader> TrainLoop::makeLoader() {
+  data::LoaderOptions options;
+  options.shape = batchShape(job.settings);
+  options.rank = job.communicator.rank();
+  options.worldSize = job.communicator.worldSize();
+  options.seed = job.settings.seed();
+  options.shuffle = job.settings.shuffle();
+  options.flip = job.settings.flip();
+  options.threads = decodeThreads(job);
+  options.maxBadRecords = job.settings.max_bad_records();
+  options.classes = job.settings.classes();
+  options.onBadRecord = [this](const std::string &message) {
+    if (reporter)
+      reporter->message("warning: " + message);
+    else
+      fmt::print(stderr, "warning: rank {}: {}\n", job.communicator.rank(),
+                 message);
+  };
+  return std::make_unique<data::BatchLoader>(dataset, std::move(options));
+}
+
+void TrainLoop::run() {
+  job.executor.initializeState(job.settings.seed());
+  int64_t every = job.settings.verify_every();
+  for (int64_t t = 0; t < total; ++t) {
+    step(t);
+    if (every > 0 && (t + 1) % every == 0 && t + 1 < total)
+      verify(t + 1);
+  }
+  verify(total);
+  folder.save(job.variant, job.executor, job.communicator, total);
+  job.communicator.barrier(); // the other ranks' files are there
+  if (reporter)
+    reporter->finish();
+}
+
+void TrainLoop::step(int64_t t) {
+  auto begin = std::chrono::steady_clock::now();
+  uploadBatch(loader->next());
+  double rate = schedule.at(t);
+  float lr = static_cast<float>(rate);
+  job.executor.setInput(program, "lr", &lr, sizeof lr);
+  job.executor.setInput(program, "step", &t, sizeof t);
+  job.executor.run(program);
+  double loss = job.executor.output(program, "loss").at(0);
+  std::chrono::duration<double> seconds =
+      std::chrono::steady_clock::now() - begin;
+  checkFinite("loss", loss, t, rate);
+  if (job.executor.hasOutput(program, "grad_norm"))
+    checkFinite("gradient's norm",
+                job.executor.output(program, "grad_norm").at(0), t, rate);
+  if (reporter)
+    reporter->step(
+        {t + 1, loss, rate,
+         job.settings.batch_per_rank() * job.communicator.worldSize(),
+         seconds.count()});
+}
+
+void TrainLoop::uploadBatch(const data::Batch &batch) {
+  for (size_t row = 0; row < batch.labels.size(); ++row)
+    require(
+        batch.labels[row] >= 0 && batch.labels[row] < job.settings.classes(),
+        "{}: label {} is outside [0, {})", dataset->where(batch.samples[row]),
+        batch.labels[row], job.settings.classes());
+  job.executor.setInput(program, "images", batch.images.data(),
+                        batch.images.size());
+  job.executor.setInput(program, "labels", batch.labels.data(),
+                        batch.labels.size() * sizeof(int64_t));
+}
+
+void TrainLoop::checkFinite(const char *what, double value, int64_t t,
+                            double lr) const {
+  require(std::isfinite(value),
+          "the {} is {} at step {} of {} (learning rate {:.6g}): training has "
+          "diverged; try a lower train.optimizer.lr, a longer "
+          "train.schedule.warmup_steps, or train.clip_grad_norm",
+          what, value, t + 1, total, lr);
+}
+
+void TrainLoop::verify(int64_t stepsDone) {
+  std::vector<VerificationResult> results = verifier.verify();
+  if (reporter)
+    reporter->verification(stepsDone, results);
+}
+
+} // namespace pfc::rt

@@ -1,0 +1,55 @@
+//===- TrainLoop.h - Trains a plan on a data set ----------------*- C++ -*-===//
+//
+// One step t, the same on every rank:
+//   batch of step t -> inputs "images", "labels", "lr" [1], "step" [1]
+//   run "train_step" -> outputs "loss" [1], and "grad_norm" [1] if it clips
+// Every settings.verify_every steps and at the end the network is verified;
+// at the end the weights are written (ModelFolder).
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_TRAIN_TRAINLOOP_H
+#define PFC_RUNTIME_TRAIN_TRAINLOOP_H
+
+#include "runtime/data/BatchLoader.h"
+#include "runtime/train/Job.h"
+#include "runtime/train/LrSchedule.h"
+#include "runtime/train/Reporter.h"
+#include "runtime/train/Verifier.h"
+
+#include <memory>
+#include <string>
+
+namespace pfc::rt {
+
+struct TrainOptions {
+  std::string planPath, dataDir, outDir;
+  int64_t steps = 0; ///< instead of the plan's; 0: the plan's
+};
+
+class TrainLoop {
+public:
+  TrainLoop(Job &job, const TrainOptions &options);
+
+  /// Trains, verifies, and writes the results. Collective.
+  void run();
+
+private:
+  std::unique_ptr<data::BatchLoader> makeLoader();
+  void step(int64_t t);
+  void uploadBatch(const data::Batch &batch);
+  void checkFinite(const char *what, double value, int64_t t, double lr) const;
+  void verify(int64_t stepsDone);
+
+  Job &job;
+  ModelFolder folder;
+  std::shared_ptr<const data::Dataset> dataset;
+  std::unique_ptr<data::BatchLoader> loader;
+  int64_t total;
+  LrSchedule schedule;
+  Verifier verifier;
+  std::unique_ptr<Reporter> reporter; // rank 0's
+};
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_TRAIN_TRAINLOOP_H

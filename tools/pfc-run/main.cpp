@@ -1,0 +1,71 @@
+//===- main.cpp - pfc-run: train a plan -------------------------*- C++ -*-===//
+//
+//   pfc-run PLAN --data DIR --out DIR [--steps N] [--device cpu]
+//           [--precision auto|fp32|bf16] [--threads N]
+//
+// Executes a compiled plan on this rank. A plan for several ranks starts them
+// itself, unless mpirun or srun did.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/base/Error.h"
+#include "runtime/comm/Launcher.h"
+#include "runtime/train/Job.h"
+#include "runtime/train/TrainLoop.h"
+
+#include <CLI/CLI.hpp>
+
+using namespace pfc::rt;
+
+namespace {
+
+struct Arguments {
+  TrainOptions train;
+  JobOptions job;
+};
+
+void declare(CLI::App &app, Arguments &arguments) {
+  app.add_option("plan", arguments.train.planPath,
+                 "the plan, made by 'pfcc compile'")
+      ->required();
+  app.add_option("--data", arguments.train.dataDir,
+                 "folder that the spec's data.* names are relative to")
+      ->required();
+  app.add_option("--out", arguments.train.outDir, "folder for the results")
+      ->required();
+  app.add_option("--steps", arguments.train.steps,
+                 "train this many steps, not the plan's; the schedule follows")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--device", arguments.job.device,
+                 "what executes the plan (default: the plan's)");
+  app.add_option("--precision", arguments.job.precision,
+                 "fp32, bf16, or auto: the first the machine is good at")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
+  app.add_option("--threads", arguments.job.threads,
+                 "compute threads of a rank (default: processors / ranks)")
+      ->check(CLI::Range(1, 4096));
+}
+
+int body(int argc, char **argv) {
+  CLI::App app("Trains a compiled plan.", "pfc-run");
+  Arguments arguments;
+  declare(app, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error);
+  }
+  PlanFile plan = PlanFile::open(arguments.train.planPath);
+  if (plan.plan().world_size() > 1 && !startedByLauncher())
+    launchRanks(static_cast<int>(plan.plan().world_size()),
+                {argv + 1, argv + argc});
+  std::unique_ptr<Communicator> communicator = openCommunicator();
+  runOnRank("pfc-run", *communicator, [&] {
+    Job job(plan, *communicator, arguments.job);
+    TrainLoop(job, arguments.train).run();
+  });
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char **argv) { return runTool("pfc-run", body, argc, argv); }
