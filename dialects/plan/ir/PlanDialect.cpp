@@ -2,6 +2,8 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -66,6 +68,20 @@ Value pfc::plan::viewedBuffer(Value buffer) {
   while (auto view = buffer.getDefiningOp<ViewOp>())
     buffer = view.getSource();
   return buffer;
+}
+
+std::string pfc::plan::locationName(Location loc) {
+  if (auto name = dyn_cast<NameLoc>(loc))
+    return name.getName().str();
+  llvm::SetVector<StringRef> names; // of ops that were fused
+  if (isa<FusedLoc>(loc))
+    loc->walk([&](Location part) {
+      auto name = dyn_cast<NameLoc>(part);
+      if (name)
+        names.insert(name.getName());
+      return name ? WalkResult::skip() : WalkResult::advance();
+    });
+  return llvm::join(names, ", ");
 }
 
 //===----------------------------------------------------------------------===//

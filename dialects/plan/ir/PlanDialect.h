@@ -42,6 +42,9 @@ int64_t byteSize(mlir::MemRefType type);
 /// The buffer that `buffer` is a view of, itself if it is none.
 mlir::Value viewedBuffer(mlir::Value buffer);
 
+/// The name of the layer or step at a location; empty without a NameLoc.
+std::string locationName(mlir::Location loc);
+
 } // namespace pfc::plan
 
 #endif // DIALECTS_PLAN_IR_PLANDIALECT_H

@@ -107,7 +107,7 @@ def Plan_ProgramOp : Plan_ModuleOp<"program", [
     `batch` is the number of images in one execution on a rank.
 
     (C1) The body holds only ops of this dialect. (C2) Two inputs, and two
-    outputs, have different names.
+    outputs, have different names. (C3) No instruction writes a rank constant.
 
     Example:
     ```mlir
@@ -202,10 +202,10 @@ def Plan_RankConstantOp : Plan_StepOp<"rank_constant", [Pure]> {
     value(rank) = base + per_rank·rank + (rank < threshold ? below : 0)
                 + per_capped_rank·min(rank, threshold)
 
-    Written once, when the plan is loaded, so it has its bytes to itself for
-    the whole program.
+    The runtime writes it before each run of the program, and it has its bytes to
+    itself for the whole of it.
 
-    (C1) One element. (C2) No instruction writes it.
+    (C1) One element.
     Example: the first of 10 classes on rank r of 4 (q = 2, m = 2):
     ```mlir
     %first = plan.rank_constant base 0 per_rank 2 threshold 2 below 0 per_capped_rank 1 : memref<1xi64>
@@ -268,8 +268,8 @@ def Plan_LaunchOp : Plan_InstructionOp<"launch", [UsesSymbol]> {
     serial), `writes` the indices of the arguments it writes.
 
     (C1) The kernel is a function `@kernels::@k` of the arguments, in order and
-    type, and of `begin, end : index`; after codegen-llvm, a `plan.kernel @k`
-    of so many arguments. (C2) `writes` is ascending and in range. (C3) extent
+    type, and of `begin, end : index`; after codegen-llvm, `plan.kernel @k` of
+    so many arguments. (C2) `writes` is ascending and in range. (C3) extent
     ≥ 1, at least one argument.
 
     Example:

@@ -29,6 +29,14 @@ LogicalResult VariableOp::verify() {
   return success();
 }
 
+static LogicalResult verifyWrites(InstructionOpInterface instruction) {
+  for (OpOperand &operand : instruction->getOpOperands())
+    if (instruction.writesOperand(operand.getOperandNumber()) &&
+        viewedBuffer(operand.get()).getDefiningOp<RankConstantOp>())
+      return instruction->emitOpError("writes a rank constant");
+  return success();
+}
+
 LogicalResult ProgramOp::verifyRegions() {
   llvm::StringSet<> inputs, outputs;
   for (Operation &op : getBody().front()) {
@@ -40,6 +48,9 @@ LogicalResult ProgramOp::verifyRegions() {
     if (auto output = dyn_cast<OutputOp>(op);
         output && !outputs.insert(output.getName()).second)
       return op.emitOpError("'") << output.getName() << "' is there twice";
+    if (auto instruction = dyn_cast<InstructionOpInterface>(op);
+        instruction && failed(verifyWrites(instruction))) // (C3)
+      return failure();
   }
   return success();
 }
@@ -101,6 +112,9 @@ LogicalResult LaunchOp::verify() {
 
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
   Operation *kernel = tables.lookupNearestSymbolFrom(*this, getKernelAttr());
+  if (!kernel) // after codegen-llvm
+    kernel = tables.lookupNearestSymbolFrom<KernelOp>(
+        *this, getKernelAttr().getLeafReference());
   if (auto built = dyn_cast_or_null<KernelOp>(kernel)) {
     if (built.getArguments() != getArguments().size()) // (C1)
       return emitOpError("gives ")

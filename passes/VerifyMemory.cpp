@@ -1,0 +1,315 @@
+//===- VerifyMemory.cpp - Proves that no two live buffers overlap ---------===//
+//
+// Shares no code with plan-assign-memory or its lifetimes. Replays each program
+// on a map of the arena that says whose bytes each byte is:
+//
+//   - variables and rank constants hold their bytes throughout;
+//   - an input takes its bytes before the first instruction;
+//   - the first instruction to write a buffer takes its bytes, from whomever;
+//   - every later use, and every output at the end, must find the buffer in
+//     possession of all its bytes.
+//
+// A buffer that lost bytes between two uses overlapped a live one; a buffer
+// used before anyone wrote it is an error as well.
+//
+//===----------------------------------------------------------------------===//
+#include "passes/Passes.h"
+
+#include "dialects/plan/ir/PlanDialect.h"
+#include "mlir/IR/AsmState.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <map>
+
+namespace pfc {
+#define GEN_PASS_DEF_VERIFYMEMORYPASS
+#include "passes/Passes.h.inc"
+} // namespace pfc
+
+using namespace mlir;
+using namespace pfc;
+
+namespace {
+
+/// Bytes [begin, end) of the arena and the op they belong to: variable, input,
+/// rank_constant or alloc.
+struct Region {
+  int64_t begin = 0, end = 0;
+  Operation *owner = nullptr;
+};
+
+/// "buffer %3 'layer1.0.conv1' (bytes 64..128)", for messages.
+std::string describe(const Region &region) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (auto variable = dyn_cast<plan::VariableOp>(region.owner)) {
+    os << "variable " << variable.getSymNameAttr();
+  } else {
+    AsmState state(region.owner->getParentOfType<ModuleOp>());
+    os << "buffer ";
+    region.owner->getResult(0).printAsOperand(os, state);
+    std::string name = plan::locationName(region.owner->getLoc());
+    if (!name.empty())
+      os << " '" << name << "'";
+  }
+  os << " (bytes " << region.begin << ".." << region.end << ")";
+  return text;
+}
+
+/// The region of an op that owns bytes; an error where it has none it may have.
+FailureOr<Region> regionOf(Operation *owner, MemRefType type,
+                           std::optional<int64_t> offset, int64_t arenaBytes) {
+  if (!offset)
+    return owner->emitOpError("has no offset: plan-assign-memory is missing");
+  int64_t bytes = plan::byteSize(type);
+  if (*offset < 0 || *offset % plan::bufferAlignment != 0)
+    return owner->emitOpError("starts at byte ")
+           << *offset << ", not a multiple of " << plan::bufferAlignment;
+  if (bytes > arenaBytes || *offset > arenaBytes - bytes)
+    return owner->emitOpError("of ")
+           << bytes << " bytes at byte " << *offset
+           << " ends beyond the arena of " << arenaBytes << " bytes";
+  return Region{*offset, *offset + bytes, owner};
+}
+
+FailureOr<Region> regionOf(Operation *owner, int64_t arenaBytes) {
+  return llvm::TypeSwitch<Operation *, FailureOr<Region>>(owner)
+      .Case([&](plan::VariableOp op) {
+        return regionOf(op, op.getBufferType(), op.getOffset(), arenaBytes);
+      })
+      .Case<plan::InputOp, plan::RankConstantOp, plan::AllocOp>([&](auto op) {
+        return regionOf(op, op.getBuffer().getType(), op.getOffset(),
+                        arenaBytes);
+      });
+}
+
+/// Who holds the bytes of the arena: disjoint regions by their begin.
+class Possession {
+public:
+  /// Some region that overlaps `region`, or null.
+  const Region *find(const Region &region) const {
+    auto after = held.lower_bound(region.end);
+    if (after == held.begin())
+      return nullptr;
+    const Region &last = std::prev(after)->second;
+    return last.end > region.begin ? &last : nullptr;
+  }
+  bool holds(const Region &region) const {
+    auto it = held.find(region.begin);
+    return it != held.end() && it->second.owner == region.owner;
+  }
+  void add(const Region &region) { held[region.begin] = region; }
+  void remove(const Region &region) { held.erase(region.begin); }
+
+private:
+  std::map<int64_t, Region> held;
+};
+
+/// Regions of the state, by name.
+using Variables = llvm::StringMap<Region>;
+
+/// Replays one program.
+class Replay {
+public:
+  Replay(plan::ProgramOp program, const Variables &variables,
+         const Possession &state, int64_t arenaBytes)
+      : program(program), variables(variables), possession(state),
+        arenaBytes(arenaBytes) {
+    for (const auto &variable : variables)
+      regions[variable.second.owner] = variable.second;
+  }
+
+  LogicalResult run();
+
+private:
+  /// What took a buffer's bytes while it had them.
+  struct Loss {
+    Region by;
+    Operation *at;
+  };
+
+  plan::ProgramOp program;
+  const Variables &variables;
+  Possession possession;
+  int64_t arenaBytes;
+  llvm::DenseMap<Operation *, Region> regions;
+  llvm::DenseSet<Operation *> permanent; ///< rank constants
+  llvm::DenseSet<Operation *> written;
+  llvm::DenseMap<Operation *, Loss> losses;
+
+  LogicalResult begin();
+  LogicalResult take(const Region &region, Operation *at);
+  LogicalResult requireHeld(const Region &region, Operation *user);
+  LogicalResult execute(plan::InstructionOpInterface instruction);
+  LogicalResult verifyOperands(plan::InstructionOpInterface op);
+  Operation *ownerOf(Value buffer);
+};
+
+} // namespace
+
+/// `region` gets its bytes at `at`, unless they are someone's for good.
+LogicalResult Replay::take(const Region &region, Operation *at) {
+  while (const Region *held = possession.find(region)) {
+    Region loser = *held;
+    if (isa<plan::VariableOp>(loser.owner) || permanent.contains(loser.owner)) {
+      InFlightDiagnostic error = region.owner->emitError()
+                                 << describe(region) << " overlaps "
+                                 << describe(loser);
+      error.attachNote(loser.owner->getLoc()) << "which is live throughout";
+      return error;
+    }
+    losses.try_emplace(loser.owner, Loss{region, at});
+    possession.remove(loser);
+  }
+  possession.add(region);
+  return success();
+}
+
+/// `region` still has its bytes when `user` wants them.
+LogicalResult Replay::requireHeld(const Region &region, Operation *user) {
+  if (possession.holds(region))
+    return success();
+  const Loss &loss = losses.at(region.owner);
+  InFlightDiagnostic error = user->emitError()
+                             << describe(region) << " is live here, but "
+                             << describe(loss.by) << " overlaps it";
+  error.attachNote(loss.at->getLoc())
+      << "and was written here, while the first was live";
+  return error;
+}
+
+/// The op in whose region a buffer lies; for state, the variable.
+Operation *Replay::ownerOf(Value buffer) {
+  Operation *owner = plan::viewedBuffer(buffer).getDefiningOp();
+  auto state = dyn_cast<plan::StateOp>(owner);
+  return state ? variables.lookup(state.getVariable()).owner : owner;
+}
+
+/// Rank constants and inputs are there before the first instruction.
+LogicalResult Replay::begin() {
+  for (Operation &op : program.getBody().front()) {
+    if (!isa<plan::InputOp, plan::RankConstantOp, plan::AllocOp>(op))
+      continue;
+    FailureOr<Region> region = regionOf(&op, arenaBytes);
+    if (failed(region))
+      return failure();
+    regions[&op] = *region;
+  }
+  for (auto constant : program.getOps<plan::RankConstantOp>()) {
+    if (failed(take(regions[constant], constant)))
+      return failure();
+    permanent.insert(constant);
+    written.insert(constant);
+  }
+  for (auto input : program.getOps<plan::InputOp>()) {
+    if (failed(take(regions[input], input)))
+      return failure();
+    written.insert(input);
+  }
+  return success();
+}
+
+/// An instruction's operands have no common byte, or are the same buffer; a
+/// kernel may assume that nothing else is where it writes.
+LogicalResult Replay::verifyOperands(plan::InstructionOpInterface op) {
+  auto regionAt = [&](unsigned index) {
+    return regions[ownerOf(op->getOperand(index))];
+  };
+  for (unsigned i = 0, count = op->getNumOperands(); i < count; ++i)
+    for (unsigned j = i + 1; j < count; ++j) {
+      Region a = regionAt(i), b = regionAt(j);
+      if (a.owner != b.owner && a.begin < b.end && b.begin < a.end)
+        return op->emitError() << describe(a) << " and " << describe(b)
+                               << " overlap, and both are live here";
+      bool writes = op.writesOperand(i) || op.writesOperand(j);
+      if (a.owner == b.owner && writes && isa<plan::LaunchOp>(op))
+        return op->emitError()
+               << "a kernel gets " << describe(a) << " twice, and writes it";
+    }
+  return success();
+}
+
+LogicalResult Replay::execute(plan::InstructionOpInterface instruction) {
+  SmallVector<Region> firstWrites;
+  for (OpOperand &operand : instruction->getOpOperands()) {
+    Operation *owner = ownerOf(operand.get());
+    if (isa<plan::VariableOp>(owner))
+      continue; // nothing takes its bytes
+    const Region &region = regions[owner];
+    if (written.contains(owner)) {
+      if (failed(requireHeld(region, instruction)))
+        return failure();
+    } else if (instruction.writesOperand(operand.getOperandNumber())) {
+      firstWrites.push_back(region);
+    } else {
+      return instruction->emitError()
+             << describe(region) << " is read before anything wrote it";
+    }
+  }
+  if (failed(verifyOperands(instruction)))
+    return failure();
+  for (const Region &region : firstWrites) {
+    if (failed(take(region, instruction)))
+      return failure();
+    written.insert(region.owner);
+  }
+  return success();
+}
+
+LogicalResult Replay::run() {
+  if (failed(begin()))
+    return failure();
+  for (auto instruction : program.getOps<plan::InstructionOpInterface>())
+    if (failed(execute(instruction)))
+      return failure();
+  for (auto output : program.getOps<plan::OutputOp>()) {
+    Operation *owner = ownerOf(output.getBuffer());
+    if (isa<plan::VariableOp>(owner))
+      continue;
+    const Region &region = regions[owner];
+    if (!written.contains(owner))
+      return output.emitError()
+             << describe(region) << " is read before anything wrote it";
+    if (failed(requireHeld(region, output)))
+      return failure();
+  }
+  return success();
+}
+
+namespace {
+
+struct VerifyMemoryPass : pfc::impl::VerifyMemoryPassBase<VerifyMemoryPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (failed(verify(getOperation())))
+      signalPassFailure();
+    else
+      markAllAnalysesPreserved();
+  }
+
+  LogicalResult verify(ModuleOp module) {
+    auto bytes = module->getAttrOfType<IntegerAttr>(plan::arenaBytesAttrName);
+    if (!bytes)
+      return module.emitError() << "no " << plan::arenaBytesAttrName
+                                << ": plan-assign-memory is missing";
+    Possession state;
+    Variables variables;
+    for (auto variable : module.getOps<plan::VariableOp>()) {
+      FailureOr<Region> region = regionOf(variable, bytes.getInt());
+      if (failed(region))
+        return failure();
+      if (const Region *other = state.find(*region))
+        return variable.emitError()
+               << describe(*region) << " overlaps " << describe(*other);
+      state.add(*region);
+      variables[variable.getSymName()] = *region;
+    }
+    for (auto program : module.getOps<plan::ProgramOp>())
+      if (failed(Replay(program, variables, state, bytes.getInt()).run()))
+        return failure();
+    return success();
+  }
+};
+
+} // namespace
