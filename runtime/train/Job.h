@@ -13,10 +13,10 @@
 namespace pfc::rt {
 
 struct JobOptions {
-  std::string device;             ///< empty: the plan's
+  std::string device = {};        ///< empty: the plan's
   std::string precision = "auto"; ///< or a variant's: "fp32", "bf16"
   int threads = 0;                ///< 0: this machine's processors / its ranks
-  std::vector<std::string> only;  ///< programs to prepare; empty: all
+  std::vector<std::string> only = {}; ///< programs to prepare; empty: all
 };
 
 /// Members are destroyed in the order that each needs: last made, first gone.

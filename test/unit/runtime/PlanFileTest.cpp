@@ -90,6 +90,13 @@ TEST(PlanFile, FlippedBytes) {
   EXPECT_GT(refused, bytes.size() / 10);
 }
 
+// A plan of format 1, as the first pfcc wrote it. Never rewrite the file.
+TEST(PlanFile, OldPlansKeepLoading) {
+  PlanFile file = PlanFile::open(PFC_TEST_DATA "/plan/v1.plan");
+  EXPECT_EQ(file.plan().format_version(), 1u);
+  EXPECT_EQ(file.plan().world_size(), 3);
+}
+
 TEST(PlanFile, NewerFormat) {
   TestPlan test = makeFullPlan();
   test.plan.format_version = planFormatVersion + 1;
