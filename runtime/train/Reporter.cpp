@@ -1,5 +1,7 @@
 #include "runtime/train/Reporter.h"
 
+#include "runtime/comm/Launcher.h"
+
 #include <cstdlib>
 #include <fmt/format.h>
 #include <iostream>
@@ -9,14 +11,15 @@
 namespace pfc::rt {
 namespace {
 
-/// Under mpirun standard output is a pipe to mpirun, whose own may be a
-/// terminal: whoever started it knows (launchRanks).
+/// mpirun gives its ranks a terminal of its own, whatever its own output is:
+/// whoever started it knows (launchRanks).
 ConsoleOptions optionsFor(const Job &job, int64_t totalSteps) {
   ConsoleOptions options = consoleOptions(STDOUT_FILENO, totalSteps);
-  const char *columns = std::getenv("PFC_TERMINAL_COLUMNS");
-  if (!options.terminal && columns && std::atoi(columns) > 0) {
-    options.terminal = true;
-    options.columns = std::atoi(columns);
+  if (startedByLauncher()) {
+    const char *columns = std::getenv("PFC_TERMINAL_COLUMNS");
+    options.terminal = columns && std::atoi(columns) > 0;
+    if (options.terminal)
+      options.columns = std::atoi(columns);
   }
   if (job.settings.log_every() > 0)
     options.interval = job.settings.log_every();
@@ -54,6 +57,11 @@ Reporter::Reporter(const Job &job, const ModelFolder &folder,
   log.write(describeRun(job, totalSteps));
 }
 
+Reporter::~Reporter() {
+  if (!finished) // an error is about to be printed, on a line of its own
+    console.finish();
+}
+
 void Reporter::step(const StepMetrics &metrics) {
   console.step(metrics);
   log.step(metrics);
@@ -71,6 +79,7 @@ void Reporter::verification(int64_t step,
 }
 
 void Reporter::finish() {
+  finished = true;
   console.finish();
   plot.write(folder.curves());
   if (!last.empty())

@@ -18,6 +18,7 @@ class Reporter {
 public:
   Reporter(const Job &job, const ModelFolder &folder, int64_t totalSteps,
            const std::string &dataSummary);
+  ~Reporter();
 
   void step(const StepMetrics &metrics);
   void verification(int64_t step,
@@ -34,6 +35,7 @@ private:
   JsonLog log;
   CurvePlot plot;
   std::vector<VerificationResult> last;
+  bool finished = false;
 };
 
 } // namespace pfc::rt
