@@ -2,8 +2,13 @@
 #include "dialects/pfc/ir/PfcDialect.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "mlir/Transforms/Passes.h"
+#include "passes/Pipelines.h"
 
 int main(int argc, char **argv) {
+  mlir::registerTransformsPasses(); // canonicalize, cse
+  pfc::registerPfcPasses();
+  pfc::registerPipelines();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   registry.insert<pfc::PfcDialect>();

@@ -1,0 +1,170 @@
+//===- MixedPrecision.cpp - pfc-mixed-precision ---------------------------===//
+//
+// One walk in program order gives each value its element type; a second moves
+// casts up to where the value is made.
+//
+//===----------------------------------------------------------------------===//
+#include "passes/Passes.h"
+
+namespace pfc {
+#define GEN_PASS_DEF_MIXEDPRECISIONPASS
+#include "passes/Passes.h.inc"
+} // namespace pfc
+
+using namespace mlir;
+using namespace pfc;
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+static bool isElement(Value value, function_ref<bool(Type)> predicate) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type && predicate(type.getElementType());
+}
+static bool isFp32(Value value) {
+  return isElement(value, [](Type type) { return type.isF32(); });
+}
+static bool isBf16(Value value) {
+  return isElement(value, [](Type type) { return type.isBF16(); });
+}
+
+namespace {
+
+class Lowering {
+public:
+  explicit Lowering(func::FuncOp function)
+      : function(function), builder(function.getContext()) {}
+
+  void run();
+
+private:
+  func::FuncOp function;
+  OpBuilder builder;
+  DenseMap<Value, Value> casts; ///< fp32 value to its bf16 copy
+  SmallVector<CastOp> created;
+
+  RankedTensorType bf16(Value value) {
+    return typeOf(value).clone(builder.getBF16Type());
+  }
+  void makeBf16(Value result) { result.setType(bf16(result)); }
+  void lowerOperand(OpOperand &operand);
+  void lowerOp(Operation *op);
+  void follow(Operation *op);
+  void raiseOperands(Operation *op);
+  bool moveUp(CastOp cast);
+};
+
+} // namespace
+
+/// Sums in fp32 over bf16 operands.
+static bool isProduct(Operation *op) {
+  return isa<Conv2dOp, Conv2dInputGradOp, Conv2dFilterGradOp, MatmulOp,
+             CosineLogitsOp>(op);
+}
+
+/// Products whose results are activations and their gradients; the others' are
+/// gradients of parameters, features or cosines.
+static bool makesActivation(Operation *op) {
+  return isa<Conv2dOp, Conv2dInputGradOp, ScalePixelsOp>(op);
+}
+
+/// Ops that only move elements: a result's cast may as well be their input's.
+static bool movesElements(Operation *op) {
+  return isa<ReshapeOp, DropoutOp, shard::AllGatherOp>(op);
+}
+
+/// Makes a use of an fp32 value one of its bf16 copy; the copy is made once.
+void Lowering::lowerOperand(OpOperand &operand) {
+  Value value = operand.get();
+  if (!isFp32(value))
+    return;
+  Value &copy = casts[value];
+  if (!copy) {
+    builder.setInsertionPoint(operand.getOwner());
+    auto cast = CastOp::create(builder, value.getLoc(), bf16(value), value);
+    created.push_back(cast);
+    copy = cast.getOutput();
+  }
+  operand.set(copy);
+}
+
+/// An op on a bf16 activation takes the operands and makes the results that
+/// have its shape in bf16. Statistics and per-channel parameters don't.
+void Lowering::follow(Operation *op) {
+  auto lowered = llvm::find_if(op->getOperands(), isBf16);
+  if (lowered == op->getOperands().end())
+    return;
+  ArrayRef<int64_t> shape = typeOf(*lowered).getShape();
+  for (OpOperand &operand : op->getOpOperands())
+    if (typeOf(operand.get()).getShape() == shape)
+      lowerOperand(operand);
+  for (Value result : op->getResults())
+    if (isFp32(result) &&
+        (typeOf(result).getShape() == shape || movesElements(op)))
+      makeBf16(result);
+}
+
+/// State and what the host reads stay fp32.
+void Lowering::raiseOperands(Operation *op) {
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isBf16(operand.get()))
+      continue;
+    builder.setInsertionPoint(op);
+    operand.set(CastOp::create(
+        builder, operand.get().getLoc(),
+        typeOf(operand.get()).clone(builder.getF32Type()), operand.get()));
+  }
+}
+
+void Lowering::lowerOp(Operation *op) {
+  if (isa<AssignOp, OutputOp>(op))
+    return raiseOperands(op);
+  if (isProduct(op)) {
+    for (OpOperand &operand : op->getOpOperands())
+      lowerOperand(operand);
+  } else {
+    follow(op);
+  }
+  if (makesActivation(op))
+    makeBf16(op->getResult(0));
+}
+
+/// cast(f(x)) -> f(cast(x)) where nothing else reads f(x), and f is a product
+/// or moves elements.
+bool Lowering::moveUp(CastOp cast) {
+  Operation *producer = cast.getInput().getDefiningOp();
+  if (!producer || !cast.getInput().hasOneUse())
+    return false;
+  if (movesElements(producer))
+    lowerOperand(producer->getOpOperand(0));
+  else if (!isa<MatmulOp>(producer))
+    return false;
+  makeBf16(producer->getResult(0));
+  cast.getOutput().replaceAllUsesWith(producer->getResult(0));
+  cast.erase();
+  return true;
+}
+
+void Lowering::run() {
+  for (Operation &op : llvm::make_early_inc_range(function.getOps()))
+    lowerOp(&op);
+  // Copies made before this point may be erased below: start afresh.
+  casts.clear();
+  while (!created.empty())
+    moveUp(created.pop_back_val());
+}
+
+namespace {
+struct MixedPrecisionPass
+    : public pfc::impl::MixedPrecisionPassBase<MixedPrecisionPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (precision == Precision::Fp32)
+      return;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      Lowering(function).run();
+  }
+};
+} // namespace

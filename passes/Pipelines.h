@@ -1,0 +1,45 @@
+//===- Pipelines.h - The stages of a compilation ----------------*- C++ -*-===//
+#ifndef PASSES_PIPELINES_H
+#define PASSES_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+#include "passes/Passes.h"
+
+namespace pfc {
+
+/// What a spec decides about the passes.
+struct CompileOptions {
+  Precision precision = Precision::Fp32;
+  InsertOptimizerPassOptions optimizer;
+
+  /// As the module's `pfc.optimizer` says, which frontend/graph writes. The
+  /// precision is the caller's choice: a spec may leave it to the run.
+  static llvm::FailureOr<CompileOptions> of(mlir::ModuleOp module,
+                                            Precision precision);
+};
+
+/// The module between two groups of passes. One table drives `pfcc --emit`,
+/// `--dump-ir` and the documentation.
+struct Stage {
+  llvm::StringRef name;
+  llvm::StringRef description;
+  /// Adds the passes from the stage before to this one.
+  void (*build)(mlir::OpPassManager &manager, const CompileOptions &options);
+};
+
+/// In order; the first is what frontend/graph makes.
+llvm::ArrayRef<Stage> compileStages();
+
+/// Null if there is none of that name.
+const Stage *findStage(llvm::StringRef name);
+
+/// Adds the passes of all stages from the first up to `last`.
+void buildPipeline(mlir::OpPassManager &manager, const CompileOptions &options,
+                   const Stage &last);
+
+/// Registers `pfc-compile`, all stages, with the options of its passes.
+void registerPipelines();
+
+} // namespace pfc
+
+#endif // PASSES_PIPELINES_H
