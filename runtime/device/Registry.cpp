@@ -5,8 +5,18 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 
 namespace pfc::rt {
+
+/// An OpenMP team waits for its members by spinning, by default for about a
+/// millisecond. Decoding threads and other ranks want those processors: where
+/// they are short, spinning made a step up to ten times slower. libgomp reads
+/// this when it is loaded, with the plug-in.
+static void shortenSpinning() {
+  if (!std::getenv("OMP_WAIT_POLICY"))
+    setenv("GOMP_SPINCOUNT", "5000", /*overwrite=*/0);
+}
 
 std::unique_ptr<Device> openDevice(const std::string &name,
                                    const DeviceOptions &options) {
@@ -16,6 +26,7 @@ std::unique_ptr<Device> openDevice(const std::string &name,
                  return std::isalnum(c) || c == '_';
                });
   require(plain, "'{}' is no device: this build knows \"cpu\"", name);
+  shortenSpinning();
   auto library = DynamicLibrary::open("libpfc_device_" + name + ".so");
   auto *create = library.function<CreateDeviceFunction>("pfc_create_device");
   return std::unique_ptr<Device>(create(&options));
