@@ -2,12 +2,16 @@
 //
 //   pfc-interpret a.mlir --print
 //   pfc-opt a.mlir --pfc-partition | pfc-interpret a.mlir --against -
+//   pfc-opt a.mlir --pfc-differentiate | pfc-interpret - --check-gradients
 //
 // Interprets a function in float64 (dialects/pfc/reference). With --against,
 // both functions run on the same random inputs and state, and all outputs and
-// assigned variables of the first must come out of the second.
+// assigned variables of the first must come out of the second, and gradients
+// that both have must agree. With --check-gradients, each pfc.gradient is
+// compared with finite differences of the output "loss".
 //
 //===----------------------------------------------------------------------===//
+#include "dialects/pfc/reference/CheckGradients.h"
 #include "dialects/pfc/reference/Compare.h"
 #include "dialects/pfc/reference/Interpreter.h"
 #include "dialects/pfc/reference/RandomInputs.h"
@@ -43,7 +47,7 @@ static cl::opt<int64_t> steps("steps", cl::desc("Steps to run"), cl::init(1),
 static cl::opt<double>
     tolerance("tolerance",
               cl::desc("Largest difference, relative to a tensor's largest "
-                       "element"),
+                       "element (default 1e-9; 1e-6 of gradients)"),
               cl::init(1e-9), cl::cat(category));
 static cl::opt<int64_t>
     classes("classes",
@@ -58,8 +62,18 @@ static cl::opt<bool> roundNarrow("round",
 static cl::opt<bool>
     initialState("initial-state",
                  cl::desc("Begin at the initial values, without the noise that "
-                          "--against adds to constants"),
+                          "comparisons add to constants"),
                  cl::cat(category));
+
+static cl::opt<bool>
+    gradients("check-gradients",
+              cl::desc("Compare each pfc.gradient with finite differences"),
+              cl::cat(category));
+
+static bool fail(const std::string &message) {
+  llvm::errs() << "pfc-interpret: " << message << '\n';
+  return false;
+}
 
 //===----------------------------------------------------------------------===//
 // One file's run
@@ -70,7 +84,7 @@ struct Subject {
   OwningOpRef<ModuleOp> module;
   func::FuncOp function;
   State state;
-  TensorMap outputs;
+  RunResult result;
 
   LogicalResult load(const std::string &file, MLIRContext &context);
   LogicalResult step(const TensorMap &inputs);
@@ -86,7 +100,7 @@ LogicalResult Subject::load(const std::string &file, MLIRContext &context) {
   function = module->lookupSymbol<func::FuncOp>(functionName);
   if (!function)
     return module->emitError("has no function @") << functionName;
-  bool perturb = !against.empty() && !initialState;
+  bool perturb = (gradients || !against.empty()) && !initialState;
   FailureOr<State> initial = State::initial(function, {seed, perturb});
   if (failed(initial))
     return failure();
@@ -95,11 +109,11 @@ LogicalResult Subject::load(const std::string &file, MLIRContext &context) {
 }
 
 LogicalResult Subject::step(const TensorMap &inputs) {
-  FailureOr<TensorMap> results =
+  FailureOr<RunResult> results =
       runFunction(function, inputs, state, {roundNarrow});
   if (failed(results))
     return failure();
-  outputs = std::move(*results);
+  result = std::move(*results);
   return success();
 }
 
@@ -132,14 +146,17 @@ public:
       : a(a), b(b), assignedA(a.assigned()), assignedB(b.assigned()) {}
 
   bool compareStep(int64_t step) {
-    return compareOutputs(step) && compareVariables(step);
+    return compareOutputs(step) && compareGradients(step) &&
+           compareVariables(step);
   }
   void report();
 
 private:
   bool compareOutputs(int64_t step);
+  bool compareGradients(int64_t step);
   bool compareVariables(int64_t step);
-  bool differs(int64_t step, StringRef name, const Difference &difference);
+  bool differs(int64_t step, const std::string &name,
+               const Difference &difference);
 
   Subject &a, &b;
   llvm::StringSet<> assignedA, assignedB;
@@ -147,27 +164,32 @@ private:
 };
 } // namespace
 
-static bool fail(const std::string &message) {
-  llvm::errs() << "pfc-interpret: " << message << '\n';
-  return false;
-}
-
-bool Comparison::differs(int64_t step, StringRef name,
+bool Comparison::differs(int64_t step, const std::string &name,
                          const Difference &difference) {
   largest = std::max(largest, difference.relative);
   if (difference.relative <= tolerance)
     return false;
-  fail(fmt::format("step {}: {} differs: {}", step, name.str(),
+  fail(fmt::format("step {}: {} differs: {}", step, name,
                    difference.description));
   return true;
 }
 
 bool Comparison::compareOutputs(int64_t step) {
-  for (const auto &[name, tensor] : a.outputs) {
-    auto other = b.outputs.find(name);
-    if (other == b.outputs.end())
+  for (const auto &[name, tensor] : a.result.outputs) {
+    auto other = b.result.outputs.find(name);
+    if (other == b.result.outputs.end())
       return fail(fmt::format("{} has no output {}", against, name));
     if (differs(step, name, compare(tensor, other->second)))
+      return false;
+  }
+  return true;
+}
+
+bool Comparison::compareGradients(int64_t step) {
+  for (const auto &[name, tensor] : a.result.gradients) {
+    auto other = b.result.gradients.find(name);
+    if (other != b.result.gradients.end() &&
+        differs(step, "gradient of " + name, compare(tensor, other->second)))
       return false;
   }
   return true;
@@ -191,10 +213,10 @@ bool Comparison::compareVariables(int64_t step) {
 void Comparison::report() {
   std::vector<std::string> extra;
   std::string names;
-  for (const auto &[name, tensor] : a.outputs)
+  for (const auto &[name, tensor] : a.result.outputs)
     names += name + ", ";
-  for (const auto &[name, tensor] : b.outputs)
-    if (!a.outputs.count(name))
+  for (const auto &[name, tensor] : b.result.outputs)
+    if (!a.result.outputs.count(name))
       extra.push_back(name);
   size_t extraVariables = 0;
   for (const auto &entry : assignedB)
@@ -219,9 +241,35 @@ static bool runOne(Subject &subject) {
             subject.step(randomInputs(subject.function, labels, seed, step))))
       return false;
     if (printOutputs)
-      print(subject.outputs);
+      print(subject.result.outputs);
   }
   return true;
+}
+
+static bool runGradientCheck(Subject &subject) {
+  int64_t labels =
+      classes > 0 ? classes : classesOf(subject.function).value_or(10);
+  double limit = tolerance.getNumOccurrences() ? double(tolerance) : 1e-6;
+  auto checks = checkGradients(subject.function,
+                               randomInputs(subject.function, labels, seed, 0),
+                               subject.state, /*directions=*/2, seed);
+  if (failed(checks))
+    return false;
+  double largest = 0.0;
+  bool agree = !checks->empty() || fail("there is no pfc.gradient to check");
+  for (const GradientCheck &check : *checks) {
+    largest = std::max(largest, check.relative);
+    if (!(check.relative <= limit))
+      agree = fail(fmt::format(
+          "gradient of {} differs: {:.12g} along a random direction, finite "
+          "differences say {:.12g}",
+          check.parameter, check.computed, check.differences));
+  }
+  if (agree)
+    llvm::outs() << fmt::format(
+        "gradients agree: {} parameters (max rel. diff {:.2g})\n",
+        checks->size(), largest);
+  return agree;
 }
 
 static bool runBoth(Subject &a, Subject &b) {
@@ -235,7 +283,7 @@ static bool runBoth(Subject &a, Subject &b) {
     if (failed(a.step(inputs)) || failed(b.step(inputs)))
       return false;
     if (printOutputs)
-      print(b.outputs);
+      print(b.result.outputs);
     if (!comparison.compareStep(step))
       return false;
   }
@@ -256,6 +304,8 @@ int main(int argc, char **argv) {
   Subject a, b;
   if (failed(a.load(input, context)))
     return 1;
+  if (gradients)
+    return runGradientCheck(a) ? 0 : 1;
   if (against.empty())
     return runOne(a) ? 0 : 1;
   if (failed(b.load(against, context)))

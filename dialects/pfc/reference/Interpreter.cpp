@@ -43,7 +43,7 @@ public:
         ranks(ranksOf(function)) {}
 
   LogicalResult bindInputs(const TensorMap &inputs);
-  FailureOr<TensorMap> execute();
+  FailureOr<RunResult> execute();
 
 private:
   LogicalResult bindInput(BlockArgument argument, StringRef name,
@@ -52,7 +52,8 @@ private:
   LogicalResult evaluate(Operation &op);
   void readVariable(VariableOp op);
   LogicalResult assign(AssignOp op);
-  LogicalResult output(StringRef name, Value value, Location loc);
+  LogicalResult record(TensorMap &results, StringRef name, Value value,
+                       Location loc);
   LogicalResult writeState();
   void trackRankDependence(Operation &op);
   void roundResults(Operation &op);
@@ -67,7 +68,7 @@ private:
   llvm::DenseMap<Value, int64_t> remainingUses;
   /// Values that may differ between ranks.
   llvm::DenseSet<Value> rankDependent;
-  TensorMap outputs;
+  RunResult recorded;
   std::map<std::string, std::vector<Tensor>> assigned;
 };
 
@@ -114,12 +115,14 @@ LogicalResult Run::bindInputs(const TensorMap &inputs) {
   return success();
 }
 
-LogicalResult Run::output(StringRef name, Value value, Location loc) {
+/// Keeps a value as one logical tensor.
+LogicalResult Run::record(TensorMap &results, StringRef name, Value value,
+                          Location loc) {
   const std::vector<Tensor> &locals = values[value];
   Tensor logical =
       rankDependent.contains(value) ? concatenate(locals, 0) : locals[0];
-  if (!outputs.try_emplace(name.str(), std::move(logical)).second)
-    return emitError(loc) << "output '" << name << "' occurs twice";
+  if (!results.try_emplace(name.str(), std::move(logical)).second)
+    return emitError(loc) << "'" << name << "' occurs twice";
   return success();
 }
 
@@ -217,10 +220,15 @@ LogicalResult Run::executeOp(Operation &op) {
   if (auto assignOp = dyn_cast<AssignOp>(op))
     return assign(assignOp);
   if (auto outputOp = dyn_cast<OutputOp>(op))
-    return output(outputOp.getName(), outputOp.getValue(), op.getLoc());
+    return record(recorded.outputs, outputOp.getName(), outputOp.getValue(),
+                  op.getLoc());
+  if (auto gradient = dyn_cast<GradientOp>(op))
+    return record(recorded.gradients, gradient.getName(), gradient.getValue(),
+                  op.getLoc());
   if (isa<func::ReturnOp>(op)) {
     for (OpOperand &operand : op.getOpOperands())
-      if (failed(output("result" + std::to_string(operand.getOperandNumber()),
+      if (failed(record(recorded.outputs,
+                        "result" + std::to_string(operand.getOperandNumber()),
                         operand.get(), op.getLoc())))
         return failure();
     return success();
@@ -240,7 +248,7 @@ void Run::releaseOperands(Operation &op) {
   }
 }
 
-FailureOr<TensorMap> Run::execute() {
+FailureOr<RunResult> Run::execute() {
   if (!function.getBody().hasOneBlock())
     return function.emitError("must be one block");
   for (Value argument : function.getArguments())
@@ -253,10 +261,10 @@ FailureOr<TensorMap> Run::execute() {
   }
   if (failed(writeState()))
     return failure();
-  return std::move(outputs);
+  return std::move(recorded);
 }
 
-FailureOr<TensorMap> pfc::reference::runFunction(func::FuncOp function,
+FailureOr<RunResult> pfc::reference::runFunction(func::FuncOp function,
                                                  const TensorMap &inputs,
                                                  State &state,
                                                  const RunOptions &options) {

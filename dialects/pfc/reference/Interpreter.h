@@ -5,11 +5,12 @@
 // shard.grid at once, which makes collectives plain loops. Either way inputs,
 // outputs and state are logical:
 //
-//   inputs  pfc.input arguments by name. Partitioned, "lr" and "step" go to
-//           every rank, all others are split along dimension 0.
-//   outputs pfc.output values by name, and results as "result0", …. A value
-//           that depends on the rank is concatenated along dimension 0.
-//   state   see State.h
+//   inputs     pfc.input arguments by name. Partitioned, "lr" and "step" go to
+//              every rank, all others are split along dimension 0.
+//   outputs    pfc.output values by name, and results as "result0", …. A value
+//              that depends on the rank is concatenated along dimension 0.
+//   gradients  pfc.gradient values by the parameter's name, likewise.
+//   state      see State.h
 //
 //===----------------------------------------------------------------------===//
 #ifndef DIALECTS_PFC_REFERENCE_INTERPRETER_H
@@ -26,6 +27,10 @@ struct RunOptions {
   bool roundNarrow = false;
 };
 
+struct RunResult {
+  TensorMap outputs, gradients;
+};
+
 /// Ranks that the function runs on: those of the module's grid where the module
 /// is partitioned, else 1. A module is partitioned if it carries
 /// `pfc.partitioned` or has a collective, a rank constant or a local sample.
@@ -36,7 +41,7 @@ int64_t ranksOf(mlir::func::FuncOp function);
 bool isSplitInput(llvm::StringRef name);
 
 /// Runs `function` once. `state` becomes the next step's.
-mlir::FailureOr<TensorMap> runFunction(mlir::func::FuncOp function,
+mlir::FailureOr<RunResult> runFunction(mlir::func::FuncOp function,
                                        const TensorMap &inputs, State &state,
                                        const RunOptions &options = {});
 
