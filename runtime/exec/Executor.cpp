@@ -3,10 +3,12 @@
 #include "runtime/base/Bfloat16.h"
 #include "runtime/base/Error.h"
 #include "runtime/exec/Initializer.h"
+#include "runtime/exec/Profile.h"
 #include "runtime/plan/RankInteger.h"
 #include "runtime/plan/Shape.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 namespace pfc::rt {
@@ -50,6 +52,8 @@ struct PreparedProgram {
   std::vector<std::unique_ptr<Task>> tasks; // one an instruction
   std::map<std::string, BufferView> inputs, outputs;
   std::vector<Constant> constants;
+  Profile profile;
+  bool ran = false;
 };
 
 size_t byteCount(const BufferView &view) {
@@ -85,6 +89,7 @@ struct Executor::Impl {
   Device &device;
   Communicator &communicator;
   std::byte *arena = nullptr;
+  bool profiling = false;
   std::map<std::string, PreparedProgram> programs;
   std::map<std::string, const plan::fb::Variable *> variables;
 
@@ -106,6 +111,7 @@ struct Executor::Impl {
   std::unique_ptr<Task> makeTask(const plan::fb::Program &program,
                                  const plan::fb::Instruction &instruction);
   void prepare(const plan::fb::Program &program);
+  void measure(PreparedProgram &program, uint32_t index);
   PreparedProgram &program(const std::string &name);
   const plan::fb::Variable &variable(const std::string &name) const;
   const BufferView &bound(const std::string &program, const char *kind,
@@ -182,6 +188,17 @@ void Executor::Impl::prepare(const plan::fb::Program &program) {
   }
 }
 
+/// Executes an instruction, to completion, and adds up its time.
+void Executor::Impl::measure(PreparedProgram &program, uint32_t index) {
+  using Clock = std::chrono::steady_clock;
+  program.profile.seconds.resize(program.tasks.size());
+  Clock::time_point begin = Clock::now();
+  program.tasks[index]->execute();
+  device.synchronize();
+  program.profile.seconds[index] +=
+      std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
 PreparedProgram &Executor::Impl::program(const std::string &name) {
   auto found = programs.find(name);
   require(found != programs.end(), "the plan has no program '{}'", name);
@@ -216,7 +233,8 @@ static bool needsWorld(const plan::fb::Program &program) {
 Executor::Executor(const plan::fb::Plan &plan, const plan::fb::Variant &variant,
                    Device &device, Communicator &communicator,
                    const std::vector<std::string> &onlyPrograms)
-    : impl(new Impl{plan, variant, device, communicator, nullptr, {}, {}}) {
+    : impl(new Impl{
+          plan, variant, device, communicator, nullptr, false, {}, {}}) {
   std::vector<const plan::fb::Program *> chosen;
   bool anyWorldSize = !onlyPrograms.empty();
   for (const plan::fb::Program *program : *variant.programs()) {
@@ -263,14 +281,27 @@ void Executor::run(const std::string &name) {
   // Another program may have used the same bytes of the arena.
   for (const Constant &constant : program.constants)
     impl->device.upload(&constant.value, constant.buffer);
+  bool measure = impl->profiling && program.ran;
   for (uint32_t i = 0; i < program.tasks.size(); ++i) {
     try {
-      program.tasks[i]->execute();
+      if (measure)
+        impl->measure(program, i);
+      else
+        program.tasks[i]->execute();
     } catch (const std::exception &error) {
       fail("{}: {}", impl->describe(*program.program, i), error.what());
     }
   }
+  program.profile.runs += measure;
+  program.ran = true;
   impl->device.synchronize();
+}
+
+void Executor::startProfiling() { impl->profiling = true; }
+
+std::string Executor::profile(const std::string &name) const {
+  const PreparedProgram &program = impl->program(name);
+  return profileTable(impl->variant, *program.program, program.profile);
 }
 
 std::vector<float> Executor::output(const std::string &program,

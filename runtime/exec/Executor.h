@@ -46,6 +46,13 @@ public:
   /// its location in the spec, and the rank.
   void run(const std::string &program);
 
+  /// From now on measures every instruction; the first run, which touches new
+  /// memory, does not count.
+  void startProfiling();
+  /// Where the time of `program` went since, for people; empty if it wasn't
+  /// run twice.
+  std::string profile(const std::string &program) const;
+
   /// Copies the output `name` of `program` to the host, as floats.
   std::vector<float> output(const std::string &program,
                             const std::string &name) const;

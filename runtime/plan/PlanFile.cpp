@@ -18,9 +18,8 @@ const plan::fb::Plan &verifyPlan(const std::byte *bytes, size_t size,
   // FlatBuffers' offsets are 32 bits, and its verifier asserts this.
   require(size < FLATBUFFERS_MAX_BUFFER_SIZE,
           "{}: {} bytes is more than a plan can have (2 GiB)", name, size);
-  require(size >= 8, "{}: {} bytes is too short for a plan", name, size);
   const auto *data = reinterpret_cast<const uint8_t *>(bytes);
-  require(plan::fb::PlanBufferHasIdentifier(data),
+  require(size >= 8 && plan::fb::PlanBufferHasIdentifier(data),
           "{}: not a plan (bytes 4..7 are not \"PFC1\"); plans are made by "
           "'pfcc compile SPEC -o PLAN'",
           name);

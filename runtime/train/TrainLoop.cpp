@@ -82,6 +82,7 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
       dataset(data::openDataset(trainPath(job, options.dataDir))),
       loader(makeLoader()),
       total(totalSteps(job.settings, loader->stepsPerEpoch(), options.steps)),
+      profile(options.profile),
       schedule(makeSchedule(job.settings, loader->stepsPerEpoch(), total)),
       verifier(job, verificationPaths(job, options.dataDir),
                job.settings.flip_test()) {
@@ -120,6 +121,8 @@ std::unique_ptr<data::BatchLoader> TrainLoop::makeLoader() {
 
 void TrainLoop::run() {
   job.executor.initializeState(job.settings.seed());
+  if (profile)
+    job.executor.startProfiling();
   int64_t every = job.settings.verify_every();
   for (int64_t t = 0; t < total; ++t) {
     step(t);
@@ -129,8 +132,11 @@ void TrainLoop::run() {
   verify(total);
   folder.save(job.variant, job.executor, job.communicator, total);
   job.communicator.barrier(); // the other ranks' files are there
-  if (reporter)
-    reporter->finish();
+  if (!reporter)
+    return;
+  if (profile)
+    reporter->message(job.executor.profile(program));
+  reporter->finish();
 }
 
 void TrainLoop::step(int64_t t) {

@@ -23,7 +23,8 @@ namespace pfc::rt {
 
 struct TrainOptions {
   std::string planPath, dataDir, outDir;
-  int64_t steps = 0; ///< instead of the plan's; 0: the plan's
+  int64_t steps = 0;    ///< instead of the plan's; 0: the plan's
+  bool profile = false; ///< print where a step's time goes
 };
 
 class TrainLoop {
@@ -45,6 +46,7 @@ private:
   std::shared_ptr<const data::Dataset> dataset;
   std::unique_ptr<data::BatchLoader> loader;
   int64_t total;
+  bool profile;
   LrSchedule schedule;
   Verifier verifier;
   std::unique_ptr<Reporter> reporter; // rank 0's

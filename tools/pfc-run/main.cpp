@@ -35,6 +35,8 @@ void declare(CLI::App &app, Arguments &arguments) {
   app.add_option("--steps", arguments.train.steps,
                  "train this many steps, not the plan's; the schedule follows")
       ->check(CLI::PositiveNumber);
+  app.add_flag("--profile", arguments.train.profile,
+               "print where a step's time goes, by kernel, at the end");
   app.add_option("--device", arguments.job.device,
                  "what executes the plan (default: the plan's)");
   app.add_option("--precision", arguments.job.precision,

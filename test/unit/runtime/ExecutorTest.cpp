@@ -77,6 +77,19 @@ TEST(Executor, RunsEveryOperation) {
     }
 }
 
+TEST(Executor, ProfilesAllButTheFirstRun) {
+  Fixture f;
+  f.executor.startProfiling();
+  f.executor.run("main");
+  EXPECT_EQ(f.executor.profile("main"), "");
+  f.executor.run("main");
+  f.executor.run("main");
+  std::string table = f.executor.profile("main");
+  for (const char *part : {"2 runs", "twice", "conv Forward 2x6x6 4->8 k3 s2",
+                           "matmul 18x4x8 rhs'", "AllReduceSum", "copy"})
+    EXPECT_THAT(table, HasSubstr(part));
+}
+
 TEST(Executor, WrongNamesAndSizes) {
   Fixture f;
   float value = 0;
