@@ -1,0 +1,271 @@
+// RUN: pfc-opt %s --split-input-file --verify-diagnostics
+
+// Buffers
+
+plan.program @p batch 1 {
+  // expected-error@+1 {{op result #0 must be contiguous, non-empty, statically shaped memref}}
+  %x = plan.alloc : memref<4x4xf32, strided<[8, 1]>>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  // expected-error@+1 {{op result #0 must be contiguous, non-empty, statically shaped memref}}
+  %x = plan.alloc : memref<?x4xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  // expected-error@+1 {{op result #0 must be contiguous, non-empty, statically shaped memref}}
+  %x = plan.alloc : memref<0x4xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %x = plan.alloc : memref<4x4xf32>
+  // expected-error@+1 {{of 'memref<4x4xf32>' can't be 'memref<8xf32>': other elements}}
+  %y = plan.view %x : memref<4x4xf32> to memref<8xf32>
+}
+
+// -----
+
+module {
+  // expected-error@+1 {{expects parent op 'plan.program'}}
+  %x = plan.alloc : memref<4x4xf32>
+}
+
+// -----
+
+// Variables: three rows a rank hold five rows of two ranks, not four.
+
+shard.grid @ranks(shape = 2)
+// expected-error@+1 {{of 5 rows on 2 ranks holds 3, not 'memref<4x8xf32>', on a rank}}
+plan.variable @w parameter init <normal, 0.0, 0.1> rows 5 : memref<4x8xf32>
+
+// -----
+
+shard.grid @ranks(shape = 4)
+// expected-error@+1 {{splits 3 rows over 4 ranks}}
+plan.variable @w parameter init <normal, 0.0, 0.1> rows 3 : memref<1x8xf32>
+
+// -----
+
+plan.program @p batch 1 {
+  // expected-error@+1 {{there is no variable @w}}
+  %w = plan.state @w : memref<4xf32>
+}
+
+// -----
+
+plan.variable @w parameter init <normal, 0.0, 0.1> : memref<8xf32>
+plan.program @p batch 1 {
+  // expected-error@+1 {{is 'memref<4xf32>' but variable @w is 'memref<8xf32>'}}
+  %w = plan.state @w : memref<4xf32>
+}
+
+// -----
+
+// Programs
+
+plan.program @p batch 1 {
+  // expected-error@+1 {{op is no part of a program}}
+  %c = arith.constant 1 : i64
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.input "images" : memref<4xf32>
+  // expected-error@+1 {{'images' is there twice}}
+  %b = plan.input "images" : memref<4xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.input "images" : memref<4xf32>
+  plan.output "loss", %a : memref<4xf32>
+  // expected-error@+1 {{'loss' is there twice}}
+  plan.output "loss", %a : memref<4xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %c = plan.rank_constant base 1 per_rank 0 threshold 0 below 0 per_capped_rank 0 : memref<1xi64>
+  %a = plan.input "a" : memref<1xi64>
+  // expected-error@+1 {{writes a rank constant}}
+  plan.copy %a, %c : memref<1xi64>, memref<1xi64>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  // expected-error@+1 {{is one integer, not 'memref<2xi64>'}}
+  %c = plan.rank_constant base 1 per_rank 0 threshold 0 below 0 per_capped_rank 0 : memref<2xi64>
+}
+
+// -----
+
+// Launches
+
+plan.program @p batch 1 {
+  %a = plan.input "a" : memref<4xf32>
+  // expected-error@+1 {{there is no kernel @kernels::@k}}
+  plan.launch @kernels::@k(%a) extent 1 writes [0] : memref<4xf32>
+}
+
+// -----
+
+module @kernels {
+  func.func private @k(memref<4xf32>, index)
+}
+plan.program @p batch 1 {
+  %a = plan.input "a" : memref<4xf32>
+  // expected-error@+1 {{kernel @kernels::@k is '(memref<4xf32>, index) -> ()'; the arguments and begin, end : index are wanted}}
+  plan.launch @kernels::@k(%a) extent 1 writes [0] : memref<4xf32>
+}
+
+// -----
+
+plan.kernel @k arguments 2 description ""
+plan.program @p batch 1 {
+  %a = plan.input "a" : memref<4xf32>
+  // expected-error@+1 {{gives 1 buffers, kernel @k takes 2}}
+  plan.launch @k(%a) extent 1 writes [0] : memref<4xf32>
+}
+
+// -----
+
+plan.kernel @k arguments 1 description ""
+plan.program @p batch 1 {
+  %a = plan.input "a" : memref<4xf32>
+  // expected-error@+1 {{writes 1: the indices of its 1 arguments, ascending, are wanted}}
+  plan.launch @k(%a) extent 1 writes [1] : memref<4xf32>
+}
+
+// -----
+
+plan.kernel @k arguments 1 description ""
+plan.program @p batch 1 {
+  %a = plan.input "a" : memref<4xf32>
+  // expected-error@+1 {{needs an argument and an extent of at least 1}}
+  plan.launch @k(%a) extent 0 writes [0] : memref<4xf32>
+}
+
+// -----
+
+// Products
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4x3xf32>
+  %b = plan.alloc : memref<4x5xf32>
+  %c = plan.alloc : memref<4x5xf32>
+  // expected-error@+1 {{can't multiply 'memref<4x3xf32>' by 'memref<4x5xf32>' into 'memref<4x5xf32>'}}
+  plan.matmul %a, %b, %c : memref<4x3xf32>, memref<4x5xf32>, memref<4x5xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4x4xbf16>
+  %b = plan.alloc : memref<4x4xf32>
+  // expected-error@+1 {{can't multiply 'bf16' by 'f32' into 'f32'}}
+  plan.matmul %a, %b, %b : memref<4x4xbf16>, memref<4x4xf32>, memref<4x4xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4x4xf32>
+  %b = plan.view %a : memref<4x4xf32> to memref<4x4xf32>
+  // expected-error@+1 {{can't write into its operand}}
+  plan.matmul %a, %a, %b : memref<4x4xf32>, memref<4x4xf32>, memref<4x4xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %x = plan.alloc : memref<2x6x6x2xf32>
+  %w = plan.alloc : memref<4x3x3x2xf32>
+  %y = plan.alloc : memref<2x6x6x4xf32>
+  // expected-error@+1 {{of 'memref<2x6x6x2xf32>' with 'memref<4x3x3x2xf32>' gives 2x3x3x4, not 'memref<2x6x6x4xf32>'}}
+  plan.conv forward %x, %w, %y stride 2 padding 1
+      : memref<2x6x6x2xf32>, memref<4x3x3x2xf32>, memref<2x6x6x4xf32>
+}
+
+// -----
+
+// The order of operands depends on the kind.
+plan.program @p batch 1 {
+  %x = plan.alloc : memref<2x6x6x2xf32>
+  %w = plan.alloc : memref<4x3x3x2xf32>
+  %y = plan.alloc : memref<2x6x6x4xf32>
+  plan.conv backward_data %y, %w, %x stride 1 padding 1
+      : memref<2x6x6x4xf32>, memref<4x3x3x2xf32>, memref<2x6x6x2xf32>
+  // expected-error@+1 {{'plan.conv' op of}}
+  plan.conv backward_weights %y, %x, %w stride 1 padding 1
+      : memref<2x6x6x4xf32>, memref<2x6x6x2xf32>, memref<4x3x3x2xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %x = plan.alloc : memref<2x6x6x2xf32>
+  %w = plan.alloc : memref<4x1x1x2xf32>
+  %y = plan.alloc : memref<2x6x6x4xf32>
+  // expected-error@+1 {{with a kernel of 1 has stride 1, padding 1}}
+  plan.conv forward %x, %w, %y stride 1 padding 1
+      : memref<2x6x6x2xf32>, memref<4x1x1x2xf32>, memref<2x6x6x4xf32>
+}
+
+// -----
+
+// Copies and collectives
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  %b = plan.alloc : memref<4xbf16>
+  // expected-error@+1 {{other numbers of bytes}}
+  plan.copy %a, %b : memref<4xf32>, memref<4xbf16>
+}
+
+// -----
+
+shard.grid @ranks(shape = 2)
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  %b = plan.alloc : memref<4xf32>
+  // expected-error@+1 {{of 'memref<4xf32>' into 'memref<4xf32>' on 2 ranks}}
+  plan.collective all_gather %a, %b : memref<4xf32>, memref<4xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xi8>
+  // expected-error@+1 {{one type is wanted, of f32, bf16 or i64 for sums}}
+  plan.collective all_reduce_sum %a, %a : memref<4xi8>, memref<4xi8>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  // expected-error@+1 {{can't work in place}}
+  plan.collective all_gather %a, %a : memref<4xf32>, memref<4xf32>
+}
+
+// -----
+
+// Attributes
+
+// expected-error@+1 {{unknown attribute 'plan.arena'}}
+module attributes {plan.arena = 1 : i64} {}
+
+// -----
+
+// expected-error@+1 {{'plan.arena_bytes' is a module's i64 >= 0}}
+module attributes {plan.arena_bytes = -64 : i64} {}

@@ -1,0 +1,115 @@
+// The arena of small programs, with arithmetic a reader can check: a memref of
+// 16·k floats has 64·k bytes.
+// RUN: pfc-opt %s --split-input-file --plan-assign-memory --plan-verify-memory | FileCheck %s
+
+// State comes first: 100 bytes are rounded up to 128. Then a chain x → a → b →
+// c → y: while one of them is written only its source is live, so they take
+// turns on two places of 64 bytes.
+// CHECK:      module attributes {plan.arena_bytes = 320 : i64}
+// CHECK:      plan.variable @w parameter init <constant, 0.0, 0.0> at 0 : memref<25xf32>
+// CHECK:      plan.variable @m optimizer_state init <constant, 0.0, 0.0> at 128 : memref<16xf32>
+// CHECK:      %x = plan.input "x" at 192
+// CHECK-NEXT: %[[A:.*]] = plan.alloc at 256
+// CHECK-NEXT: %[[B:.*]] = plan.alloc at 192
+// CHECK-NEXT: %[[C:.*]] = plan.alloc at 256
+// CHECK-NEXT: %[[Y:.*]] = plan.alloc at 192
+module {
+  plan.variable @w parameter init <constant, 0.0, 0.0> : memref<25xf32>
+  plan.variable @m optimizer_state init <constant, 0.0, 0.0> : memref<16xf32>
+  plan.program @chain batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %a = plan.alloc : memref<16xf32>
+    %b = plan.alloc : memref<16xf32>
+    %c = plan.alloc : memref<16xf32>
+    %y = plan.alloc : memref<16xf32>
+    plan.copy %x, %a : memref<16xf32>, memref<16xf32>
+    plan.copy %a, %b : memref<16xf32>, memref<16xf32>
+    plan.copy %b, %c : memref<16xf32>, memref<16xf32>
+    plan.copy %c, %y : memref<16xf32>, memref<16xf32>
+    plan.output "y", %y : memref<16xf32>
+  }
+}
+
+// -----
+
+// A use of a view keeps what it views live: %v reads %a after %b was written,
+// so %b can't have %a's bytes. %c, behind both, can.
+// CHECK:      module attributes {plan.arena_bytes = 192 : i64}
+// CHECK:      %x = plan.input "x" at 0
+// CHECK-NEXT: %[[A:.*]] = plan.alloc at 64
+// CHECK-NEXT: plan.view
+// CHECK-NEXT: %[[B:.*]] = plan.alloc at 128
+// CHECK-NEXT: %[[C:.*]] = plan.alloc at 0
+module {
+  plan.program @views batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %a = plan.alloc : memref<16xf32>
+    %v = plan.view %a : memref<16xf32> to memref<4x4xf32>
+    %b = plan.alloc : memref<16xf32>
+    %c = plan.alloc : memref<4x4xf32>
+    plan.copy %x, %a : memref<16xf32>, memref<16xf32>
+    plan.copy %x, %b : memref<16xf32>, memref<16xf32>
+    plan.copy %v, %c : memref<4x4xf32>, memref<4x4xf32>
+    plan.output "b", %b : memref<16xf32>
+    plan.output "c", %c : memref<4x4xf32>
+  }
+}
+
+// -----
+
+// An output is live to the end wherever it stands, a rank constant throughout.
+// Nothing of the four shares bytes.
+// CHECK:      module attributes {plan.arena_bytes = 256 : i64}
+// CHECK:      plan.input "x" at 0
+// CHECK-NEXT: plan.rank_constant {{.*}} at 64
+// CHECK-NEXT: plan.alloc at 128
+// CHECK-NEXT: plan.output "early"
+// CHECK-NEXT: plan.alloc at 192
+module {
+  plan.program @early batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %c = plan.rank_constant base 3 per_rank 0 threshold 0 below 0 per_capped_rank 0 : memref<1xi64>
+    %a = plan.alloc : memref<16xf32>
+    plan.output "early", %a : memref<16xf32>
+    %b = plan.alloc : memref<16xf32>
+    plan.copy %x, %a : memref<16xf32>, memref<16xf32>
+    plan.copy %x, %b : memref<16xf32>, memref<16xf32>
+  }
+}
+
+// -----
+
+// Largest first; each into the smallest hole that fits. %big (256 bytes) and
+// %wide (192) are live together, at 0 and 256; behind %wide's end %big's place
+// is taken again: %small goes there too, in the hole that %next leaves.
+// A second program shares the same bytes. An alloc without a use is gone.
+// CHECK:      module attributes {plan.arena_bytes = 448 : i64}
+// CHECK:      %[[X:.*]] = plan.input "x" at 256
+// CHECK-NEXT: %[[BIG:.*]] = plan.alloc at 0 : memref<64xf32>
+// CHECK-NEXT: %[[WIDE:.*]] = plan.alloc at 256 : memref<48xf32>
+// CHECK-NEXT: %[[NEXT:.*]] = plan.alloc at 0 : memref<32xf32>
+// CHECK-NEXT: %[[SMALL:.*]] = plan.alloc at 128 : memref<16xf32>
+// CHECK-NEXT: plan.launch
+// CHECK:      plan.program @other
+// CHECK-NEXT: plan.input "x" at 0
+module {
+  plan.kernel @k2 arguments 2 description ""
+  plan.program @best batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %big = plan.alloc : memref<64xf32>
+    %wide = plan.alloc : memref<48xf32>
+    %next = plan.alloc : memref<32xf32>
+    %small = plan.alloc : memref<16xf32>
+    %unused = plan.alloc : memref<1024xf32>
+    plan.launch @k2(%x, %big) extent 1 writes [1] : memref<16xf32>, memref<64xf32>
+    plan.launch @k2(%big, %wide) extent 1 writes [1] : memref<64xf32>, memref<48xf32>
+    plan.launch @k2(%wide, %next) extent 1 writes [1] : memref<48xf32>, memref<32xf32>
+    plan.launch @k2(%wide, %small) extent 1 writes [1] : memref<48xf32>, memref<16xf32>
+    plan.output "next", %next : memref<32xf32>
+    plan.output "small", %small : memref<16xf32>
+  }
+  plan.program @other batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    plan.output "x", %x : memref<16xf32>
+  }
+}

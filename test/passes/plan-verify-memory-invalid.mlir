@@ -1,0 +1,167 @@
+// Hand-written placements that are wrong, each in one way.
+// RUN: pfc-opt %s --split-input-file --verify-diagnostics --plan-verify-memory
+
+// %b is written over %a, which is read afterwards: both are live at the second
+// copy. That %a's bytes 0..64 and %b's 0..64 are the same is the planner's
+// error.
+module attributes {plan.arena_bytes = 256 : i64} {
+  plan.program @p batch 1 {
+    %x = plan.input "x" at 128 : memref<16xf32>
+    %a = plan.alloc at 0 : memref<16xf32>
+    %b = plan.alloc at 0 : memref<16xf32>
+    %c = plan.alloc at 192 : memref<16xf32>
+    plan.copy %x, %a : memref<16xf32>, memref<16xf32>
+    // expected-note@+1 {{and was written here, while the first was live}}
+    plan.copy %x, %b : memref<16xf32>, memref<16xf32>
+    // expected-error@+1 {{buffer %0 (bytes 0..64) is live here, but buffer %1 (bytes 0..64) overlaps it}}
+    plan.copy %a, %c : memref<16xf32>, memref<16xf32>
+  }
+}
+
+// -----
+
+// A part is enough, and a view's use is a use; locations name the layers.
+module attributes {plan.arena_bytes = 384 : i64} {
+  plan.program @p batch 1 {
+    %x = plan.input "x" at 192 : memref<32xf32>
+    %a = plan.alloc at 0 : memref<32xf32> loc("conv1")
+    %v = plan.view %a : memref<32xf32> to memref<4x8xf32>
+    %b = plan.alloc at 64 : memref<32xf32> loc("bn1")
+    plan.copy %x, %a : memref<32xf32>, memref<32xf32>
+    // expected-note@+1 {{and was written here}}
+    plan.copy %x, %b : memref<32xf32>, memref<32xf32>
+    // expected-error@+1 {{buffer %0 'conv1' (bytes 0..128) is live here, but buffer %2 'bn1' (bytes 64..192) overlaps it}}
+    plan.output "a", %v : memref<4x8xf32>
+  }
+}
+
+// -----
+
+// Source and target of one instruction.
+module attributes {plan.arena_bytes = 128 : i64} {
+  plan.program @p batch 1 {
+    %x = plan.input "x" at 0 : memref<32xf32>
+    %a = plan.alloc at 0 : memref<16xf32>
+    %b = plan.view %x : memref<32xf32> to memref<32xf32>
+    // expected-error@+1 {{buffer %x (bytes 0..128) and buffer %0 (bytes 0..64) overlap, and both are live here}}
+    plan.launch @k(%b, %a) extent 1 writes [1] : memref<32xf32>, memref<16xf32>
+  }
+  plan.kernel @k arguments 2 description ""
+}
+
+// -----
+
+// An input is written before anything runs, so nothing else may be there
+// before its last use.
+module attributes {plan.arena_bytes = 192 : i64} {
+  plan.program @p batch 1 {
+    %x = plan.input "x" at 0 : memref<16xf32>
+    %y = plan.input "y" at 64 : memref<16xf32>
+    %a = plan.alloc at 64 : memref<16xf32>
+    // expected-note@+1 {{and was written here}}
+    plan.copy %x, %a : memref<16xf32>, memref<16xf32>
+    // expected-error@+1 {{buffer %y (bytes 64..128) is live here, but buffer %0 (bytes 64..128) overlaps it}}
+    plan.copy %y, %x : memref<16xf32>, memref<16xf32>
+  }
+}
+
+// -----
+
+// State is live throughout, even where no program reads it.
+module attributes {plan.arena_bytes = 128 : i64} {
+  // expected-note@+1 {{which is live throughout}}
+  plan.variable @w parameter init <constant, 0.0, 0.0> at 64 : memref<16xf32>
+  plan.program @p batch 1 {
+    %x = plan.input "x" at 0 : memref<16xf32>
+    // expected-error@+1 {{buffer %0 (bytes 64..128) overlaps variable "w" (bytes 64..128)}}
+    %a = plan.alloc at 64 : memref<16xf32>
+    plan.copy %x, %a : memref<16xf32>, memref<16xf32>
+  }
+}
+
+// -----
+
+module attributes {plan.arena_bytes = 192 : i64} {
+  plan.variable @v parameter init <constant, 0.0, 0.0> at 0 : memref<32xf32>
+  // expected-error@+1 {{variable "w" (bytes 64..128) overlaps variable "v" (bytes 0..128)}}
+  plan.variable @w parameter init <constant, 0.0, 0.0> at 64 : memref<16xf32>
+}
+
+// -----
+
+module attributes {plan.arena_bytes = 192 : i64} {
+  plan.program @p batch 1 {
+    // expected-note@+1 {{which is live throughout}}
+    %c = plan.rank_constant base 3 per_rank 0 threshold 0 below 0 per_capped_rank 0 at 64 : memref<1xi64>
+    // expected-error@+1 {{buffer %x (bytes 0..128) overlaps buffer %0 (bytes 64..72)}}
+    %x = plan.input "x" at 0 : memref<32xf32>
+  }
+}
+
+// -----
+
+module attributes {plan.arena_bytes = 100 : i64} {
+  plan.program @p batch 1 {
+    // expected-error@+1 {{of 64 bytes at byte 64 ends beyond the arena of 100 bytes}}
+    %a = plan.alloc at 64 : memref<16xf32>
+  }
+}
+
+// -----
+
+module attributes {plan.arena_bytes = 128 : i64} {
+  plan.program @p batch 1 {
+    // expected-error@+1 {{starts at byte 8, not a multiple of 64}}
+    %a = plan.alloc at 8 : memref<16xf32>
+  }
+}
+
+// -----
+
+module attributes {plan.arena_bytes = 128 : i64} {
+  plan.program @p batch 1 {
+    // expected-error@+1 {{has no offset: plan-assign-memory is missing}}
+    %a = plan.alloc : memref<16xf32>
+  }
+}
+
+// -----
+
+// expected-error@+1 {{no plan.arena_bytes: plan-assign-memory is missing}}
+module {
+}
+
+// -----
+
+module attributes {plan.arena_bytes = 128 : i64} {
+  plan.program @p batch 1 {
+    %a = plan.alloc at 0 : memref<16xf32>
+    %b = plan.alloc at 64 : memref<16xf32>
+    // expected-error@+1 {{buffer %0 (bytes 0..64) is read before anything wrote it}}
+    plan.copy %a, %b : memref<16xf32>, memref<16xf32>
+  }
+}
+
+// -----
+
+module attributes {plan.arena_bytes = 64 : i64} {
+  plan.program @p batch 1 {
+    %a = plan.alloc at 0 : memref<16xf32>
+    // expected-error@+1 {{buffer %0 (bytes 0..64) is read before anything wrote it}}
+    plan.output "a", %a : memref<16xf32>
+  }
+}
+
+// -----
+
+// Generated code assumes that nothing else is where it writes.
+module attributes {plan.arena_bytes = 64 : i64} {
+  plan.variable @w parameter init <constant, 0.0, 0.0> at 0 : memref<16xf32>
+  plan.kernel @k arguments 2 description ""
+  plan.program @p batch 1 {
+    %w = plan.state @w : memref<16xf32>
+    %again = plan.state @w : memref<16xf32>
+    // expected-error@+1 {{a kernel gets variable "w" (bytes 0..64) twice, and writes it}}
+    plan.launch @k(%w, %again) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+  }
+}
