@@ -47,7 +47,7 @@ static cl::opt<int64_t> steps("steps", cl::desc("Steps to run"), cl::init(1),
 static cl::opt<double>
     tolerance("tolerance",
               cl::desc("Largest difference, relative to a tensor's largest "
-                       "element (default 1e-9; 1e-6 of gradients)"),
+                       "element (default 1e-9; 1e-5 of gradients)"),
               cl::init(1e-9), cl::cat(category));
 static cl::opt<int64_t>
     classes("classes",
@@ -249,7 +249,7 @@ static bool runOne(Subject &subject) {
 static bool runGradientCheck(Subject &subject) {
   int64_t labels =
       classes > 0 ? classes : classesOf(subject.function).value_or(10);
-  double limit = tolerance.getNumOccurrences() ? double(tolerance) : 1e-6;
+  double limit = tolerance.getNumOccurrences() ? double(tolerance) : 1e-5;
   auto checks = checkGradients(subject.function,
                                randomInputs(subject.function, labels, seed, 0),
                                subject.state, /*directions=*/2, seed);
