@@ -1,0 +1,343 @@
+#include "dialects/plan/translate/PlanToFlatBuffer.h"
+
+#include "runtime/plan/PlanFile.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/SHA256.h"
+
+using namespace mlir;
+using namespace pfc::plan;
+
+//===----------------------------------------------------------------------===//
+// Types and variables
+//===----------------------------------------------------------------------===//
+
+/// Plan_Buffer (PlanOps.td) allows these element types and no other.
+static fb::DType dtypeOf(MemRefType type) {
+  Type element = type.getElementType();
+  if (element.isF32())
+    return fb::DType_F32;
+  if (element.isBF16())
+    return fb::DType_BF16;
+  if (element.isF16())
+    return fb::DType_F16;
+  if (element.isInteger(64))
+    return fb::DType_I64;
+  return element.isInteger(32) ? fb::DType_I32 : fb::DType_U8;
+}
+
+/// Rows of a table of `rows`, balanced over `ranks` (plan.fbs, RankInteger).
+static std::unique_ptr<fb::RowShardT> shardOf(int64_t rows, int64_t ranks) {
+  auto shard = std::make_unique<fb::RowShardT>();
+  shard->rows = rows;
+  shard->first = std::make_unique<fb::RankIntegerT>();
+  shard->first->per_rank = rows / ranks;
+  shard->first->threshold = rows % ranks;
+  shard->first->per_capped_rank = 1;
+  shard->count = std::make_unique<fb::RankIntegerT>();
+  shard->count->base = rows / ranks;
+  shard->count->threshold = rows % ranks;
+  shard->count->below = 1;
+  return shard;
+}
+
+static std::unique_ptr<fb::VariableT> translate(VariableOp op, int64_t ranks) {
+  auto variable = std::make_unique<fb::VariableT>();
+  variable->name = op.getSymName().str();
+  variable->dtype = dtypeOf(op.getBufferType());
+  variable->shape = op.getBufferType().getShape().vec();
+  variable->role = static_cast<fb::Role>(op.getRole());
+  variable->init = std::make_unique<fb::InitT>();
+  variable->init->kind = static_cast<fb::InitKind>(op.getInit().getKind());
+  variable->init->a = static_cast<float>(op.getInit().getA().value);
+  variable->init->b = static_cast<float>(op.getInit().getB().value);
+  if (op.getRows())
+    variable->shard = shardOf(*op.getRows(), ranks);
+  variable->offset = *op.getOffset();
+  if (auto stateDict = op.getStateDict()) {
+    variable->export_view = stateDict->getView().vec();
+    variable->export_perm = stateDict->getPerm().vec();
+    variable->export_shape = stateDict->getShape().vec();
+  }
+  variable->exported = op.getExported();
+  return variable;
+}
+
+//===----------------------------------------------------------------------===//
+// Programs
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Translates one program. Each value becomes the next buffer.
+class ProgramTranslator {
+public:
+  ProgramTranslator(ProgramOp program, const llvm::StringMap<uint32_t> &kernels,
+                    SymbolTable &symbols)
+      : program(program), kernels(kernels), symbols(symbols) {}
+
+  std::unique_ptr<fb::ProgramT> translate();
+
+private:
+  ProgramOp program;
+  const llvm::StringMap<uint32_t> &kernels;
+  SymbolTable &symbols;
+  std::unique_ptr<fb::ProgramT> result = std::make_unique<fb::ProgramT>();
+  llvm::DenseMap<Value, uint32_t> indices;
+
+  uint32_t indexOf(Value value) const { return indices.at(value); }
+  void addBuffer(Value value, const std::string &name, uint64_t offset);
+  void visit(Operation &op);
+  void visit(RankConstantOp op);
+  void visit(InstructionOpInterface op);
+
+  fb::OperationUnion operation(LaunchOp op);
+  fb::OperationUnion operation(MatmulOp op);
+  fb::OperationUnion operation(ConvOp op);
+  fb::OperationUnion operation(CopyOp op);
+  fb::OperationUnion operation(CollectiveOp op);
+};
+
+} // namespace
+
+static std::unique_ptr<fb::BindingT> bind(StringRef name, uint32_t buffer) {
+  auto binding = std::make_unique<fb::BindingT>();
+  binding->name = name.str();
+  binding->buffer = buffer;
+  return binding;
+}
+
+template <typename Table>
+static fb::OperationUnion makeUnion(Table table) {
+  fb::OperationUnion operation;
+  operation.Set(std::move(table));
+  return operation;
+}
+
+void ProgramTranslator::addBuffer(Value value, const std::string &name,
+                                  uint64_t offset) {
+  auto type = cast<MemRefType>(value.getType());
+  auto buffer = std::make_unique<fb::BufferT>();
+  buffer->name = name;
+  buffer->dtype = dtypeOf(type);
+  buffer->shape = type.getShape().vec();
+  buffer->offset = offset;
+  indices[value] = result->buffers.size();
+  result->buffers.push_back(std::move(buffer));
+}
+
+void ProgramTranslator::visit(RankConstantOp op) {
+  addBuffer(op.getBuffer(), locationName(op.getLoc()), *op.getOffset());
+  auto constant = std::make_unique<fb::RankConstantT>();
+  constant->buffer = indexOf(op.getBuffer());
+  constant->value = std::make_unique<fb::RankIntegerT>();
+  constant->value->base = op.getBase();
+  constant->value->per_rank = op.getPerRank();
+  constant->value->threshold = op.getThreshold();
+  constant->value->below = op.getBelow();
+  constant->value->per_capped_rank = op.getPerCappedRank();
+  result->constants.push_back(std::move(constant));
+}
+
+void ProgramTranslator::visit(InstructionOpInterface op) {
+  auto instruction = std::make_unique<fb::InstructionT>();
+  instruction->operation =
+      llvm::TypeSwitch<Operation *, fb::OperationUnion>(op)
+          .Case<LaunchOp, MatmulOp, ConvOp, CopyOp, CollectiveOp>(
+              [&](auto known) { return operation(known); });
+  instruction->location = locationName(op.getLoc());
+  if (CostAttr cost = op.getPredictedCost()) {
+    instruction->cost = std::make_unique<fb::CostT>();
+    instruction->cost->flops = cost.getFlops();
+    instruction->cost->bytes_read = cost.getRead();
+    instruction->cost->bytes_written = cost.getWritten();
+    instruction->cost->bytes_sent = cost.getSent();
+  }
+  result->instructions.push_back(std::move(instruction));
+}
+
+void ProgramTranslator::visit(Operation &op) {
+  llvm::TypeSwitch<Operation *>(&op)
+      .Case([&](InputOp input) {
+        addBuffer(input.getBuffer(), input.getName().str(), *input.getOffset());
+        result->inputs.push_back(
+            bind(input.getName(), indexOf(input.getBuffer())));
+      })
+      .Case([&](OutputOp output) {
+        result->outputs.push_back(
+            bind(output.getName(), indexOf(output.getBuffer())));
+      })
+      .Case([&](StateOp state) {
+        auto variable = symbols.lookup<VariableOp>(state.getVariable());
+        addBuffer(state.getBuffer(), state.getVariable().str(),
+                  *variable.getOffset());
+      })
+      .Case([&](AllocOp alloc) {
+        addBuffer(alloc.getBuffer(), locationName(alloc.getLoc()),
+                  *alloc.getOffset());
+      })
+      .Case([&](ViewOp view) {
+        addBuffer(view.getBuffer(), locationName(view.getLoc()),
+                  result->buffers[indexOf(view.getSource())]->offset);
+      })
+      .Case<RankConstantOp, InstructionOpInterface>(
+          [&](auto known) { visit(known); });
+}
+
+std::unique_ptr<fb::ProgramT> ProgramTranslator::translate() {
+  result->name = program.getSymName().str();
+  result->batch = program.getBatch();
+  for (Operation &op : program.getBody().front())
+    visit(op);
+  return std::move(result);
+}
+
+//===----------------------------------------------------------------------===//
+// Instructions
+//===----------------------------------------------------------------------===//
+
+fb::OperationUnion ProgramTranslator::operation(LaunchOp op) {
+  fb::LaunchT launch;
+  launch.kernel = kernels.lookup(op.getKernel().getLeafReference());
+  for (Value argument : op.getArguments())
+    launch.arguments.push_back(indexOf(argument));
+  launch.extent = op.getExtent();
+  return makeUnion(std::move(launch));
+}
+
+fb::OperationUnion ProgramTranslator::operation(MatmulOp op) {
+  fb::MatmulT matmul;
+  matmul.lhs = indexOf(op.getLhs());
+  matmul.rhs = indexOf(op.getRhs());
+  matmul.out = indexOf(op.getOut());
+  matmul.m = op.getOut().getType().getDimSize(0);
+  matmul.n = op.getOut().getType().getDimSize(1);
+  matmul.k = op.getLhs().getType().getDimSize(!op.getTransposeLhs());
+  matmul.transpose_lhs = op.getTransposeLhs();
+  matmul.transpose_rhs = op.getTransposeRhs();
+  return makeUnion(std::move(matmul));
+}
+
+fb::OperationUnion ProgramTranslator::operation(ConvOp op) {
+  ArrayRef<int64_t> input = op.getInputType().getShape();
+  ArrayRef<int64_t> weights = op.getWeightsType().getShape();
+  fb::ConvT conv;
+  conv.kind = static_cast<fb::ConvKind>(op.getKind());
+  conv.lhs = indexOf(op.getLhs());
+  conv.rhs = indexOf(op.getRhs());
+  conv.result = indexOf(op.getResult());
+  conv.batch = input[0];
+  conv.in_height = input[1];
+  conv.in_width = input[2];
+  conv.in_channels = input[3];
+  conv.out_channels = weights[0];
+  conv.kernel = weights[1];
+  conv.stride = op.getStride();
+  conv.padding = op.getPadding();
+  return makeUnion(std::move(conv));
+}
+
+fb::OperationUnion ProgramTranslator::operation(CopyOp op) {
+  fb::CopyT copy;
+  copy.source = indexOf(op.getSource());
+  copy.target = indexOf(op.getTarget());
+  return makeUnion(std::move(copy));
+}
+
+fb::OperationUnion ProgramTranslator::operation(CollectiveOp op) {
+  fb::CollectiveT collective;
+  collective.kind = static_cast<fb::CollectiveKind>(op.getKind());
+  collective.source = indexOf(op.getSource());
+  collective.target = indexOf(op.getTarget());
+  return makeUnion(std::move(collective));
+}
+
+//===----------------------------------------------------------------------===//
+// Variants and the whole
+//===----------------------------------------------------------------------===//
+
+/// Whether the passes that a plan file needs have run.
+static LogicalResult requireCompiled(ModuleOp module) {
+  if (!module->hasAttr(arenaBytesAttrName))
+    return module.emitError("a plan file needs plan-assign-memory");
+  if (!module->hasAttr(kernelIrAttrName))
+    return module.emitError("a plan file needs codegen-llvm");
+  auto result = module.walk([](Operation *op) {
+    auto check = [](auto op) {
+      return op.getOffset() ? WalkResult::advance()
+                            : (op.emitOpError("has no offset: a plan file "
+                                              "needs plan-assign-memory"),
+                               WalkResult::interrupt());
+    };
+    return llvm::TypeSwitch<Operation *, WalkResult>(op)
+        .Case<VariableOp, InputOp, RankConstantOp, AllocOp>(check)
+        .Default(WalkResult::advance());
+  });
+  return failure(result.wasInterrupted());
+}
+
+static FailureOr<std::unique_ptr<fb::VariantT>>
+translate(const PlanVariant &source) {
+  ModuleOp module = source.module;
+  if (failed(requireCompiled(module)))
+    return failure();
+  auto variant = std::make_unique<fb::VariantT>();
+  variant->precision = source.precision;
+  variant->requires_ = source.requiredFeature;
+  variant->arena_bytes =
+      module->getAttrOfType<IntegerAttr>(arenaBytesAttrName).getInt();
+  variant->kernel_ir =
+      module->getAttrOfType<StringAttr>(kernelIrAttrName).str();
+  for (auto variable : module.getOps<VariableOp>())
+    variant->variables.push_back(translate(variable, worldSize(module)));
+  llvm::StringMap<uint32_t> kernels;
+  for (auto op : module.getOps<KernelOp>()) {
+    kernels[op.getSymName()] = variant->kernels.size();
+    auto kernel = std::make_unique<fb::KernelT>();
+    kernel->name = op.getSymName().str();
+    kernel->arguments = op.getArguments();
+    kernel->description = op.getDescription().str();
+    variant->kernels.push_back(std::move(kernel));
+  }
+  SymbolTable symbols(module);
+  for (auto program : module.getOps<ProgramOp>())
+    variant->programs.push_back(
+        ProgramTranslator(program, kernels, symbols).translate());
+  return variant;
+}
+
+/// SHA-256, in hex.
+static std::string hashOf(StringRef text) {
+  auto digest = llvm::SHA256::hash(
+      ArrayRef(reinterpret_cast<const uint8_t *>(text.data()), text.size()));
+  return llvm::toHex(digest, /*LowerCase=*/true);
+}
+
+FailureOr<std::string>
+pfc::plan::translateToFlatBuffer(ArrayRef<PlanVariant> variants,
+                                 const PlanHeader &header) {
+  ModuleOp first = variants.front().module;
+  fb::PlanT plan;
+  plan.format_version = rt::planFormatVersion;
+  plan.compiler_version = header.compilerVersion;
+  plan.name = header.name;
+  plan.spec_text = header.specText;
+  plan.spec_hash = hashOf(header.specText);
+  plan.world_size = worldSize(first);
+  plan.device = "cpu";
+  plan.settings = std::make_unique<fb::SettingsT>(header.settings);
+  for (const PlanVariant &source : variants) {
+    auto variant = translate(source);
+    if (failed(variant))
+      return failure();
+    plan.variants.push_back(std::move(*variant));
+  }
+  flatbuffers::FlatBufferBuilder builder;
+  fb::FinishPlanBuffer(builder, fb::Plan::Pack(builder, &plan));
+  flatbuffers::Verifier verifier(builder.GetBufferPointer(), builder.GetSize());
+  if (!fb::VerifyPlanBuffer(verifier))
+    return first.emitError("its plan is no valid FlatBuffer: it is too large "
+                           "for the file format");
+  return std::string(reinterpret_cast<const char *>(builder.GetBufferPointer()),
+                     builder.GetSize());
+}
