@@ -220,4 +220,109 @@ def TileHeadPass : Pass<"pfc-tile-head", "::mlir::ModuleOp"> {
 // plan passes
 //===----------------------------------------------------------------------===//
 
+def ConvertPfcToLinalgPass
+    : Pass<"convert-pfc-to-linalg", "::mlir::ModuleOp"> {
+  let summary = "Expands ops into kernel bodies and fuses element-wise ones";
+  let description = [{
+    Every op with KernelBodyOpInterface becomes `linalg.generic` ops on tensors,
+    in fp32 arithmetic. An element-wise producer used once moves into the
+    generic that reads it when both run over the same iteration space, so that
+    no element is computed twice; `pfc.source` on a generic names what it does.
+
+    Precondition: one rank's shapes (pfc-verify-partitioned). Postcondition: no
+    op with a kernel body is left; products, convolutions, collectives and ops
+    with data-dependent addresses are as they were.
+
+    Example (test/passes/convert-pfc-to-linalg.mlir): batch norm followed by
+    PReLU is one generic, `pfc.source = "batch_norm, prelu"`.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def ConvertPfcToPlanPass : Pass<"convert-pfc-to-plan", "::mlir::ModuleOp"> {
+  let summary = "Values become buffers, functions become programs";
+  let description = [{
+    Each function becomes a `plan.program`: products, convolutions and
+    collectives become instructions; runs of generics with the same outer
+    parallel loop become one kernel in the module @kernels (see
+    passes/codegen/Outline.h), each gather, scatter and sampling op one of its
+    own. A new value of a variable is written over the old one when its producer
+    is the old one's last reader, element by element; otherwise it is copied at
+    the end. Equal kernels are one.
+
+    Precondition: convert-pfc-to-linalg ran. Postcondition: the module holds
+    plan ops, the module @kernels and the shard.grid.
+
+    Example: test/passes/convert-pfc-to-plan.mlir.
+  }];
+  let statistics = [
+    Statistic<"numKernels", "num-kernels", "Distinct kernels outlined">,
+  ];
+  let dependentDialects = [
+    "::pfc::plan::PlanDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::func::FuncDialect"];
+}
+
+def AssignMemoryPass : Pass<"plan-assign-memory", "::mlir::ModuleOp"> {
+  let summary = "Gives every buffer its bytes of the arena";
+  let description = [{
+    State comes first, one variable behind the other. The buffers of a program
+    follow, and share bytes where their lifetimes (passes/analysis/Lifetimes.h)
+    don't overlap: largest first, each in the smallest hole that fits. Programs
+    share the bytes behind the state, as only one runs at a time. An alloc
+    without a use is erased.
+
+    Precondition: convert-pfc-to-plan ran. Postcondition: each variable, input,
+    rank_constant and alloc has an offset, a multiple of 64; the module has
+    `plan.arena_bytes`. See plan-verify-memory.
+
+    Example (test/passes/plan-assign-memory.mlir): of three buffers in a row,
+    each read by what writes the next, the first and the third share bytes.
+  }];
+  let statistics = [
+    Statistic<"arenaBytes", "arena-bytes", "Bytes of the arena">,
+    Statistic<"stateBytes", "state-bytes", "Bytes of persistent state">,
+    Statistic<"workingBytes", "working-bytes",
+              "Bytes placed behind the state, summed over programs">,
+    Statistic<"peakBytes", "peak-bytes",
+              "Bytes live at once, the least possible, summed over programs">,
+  ];
+  let dependentDialects = ["::pfc::plan::PlanDialect"];
+}
+
+def VerifyMemoryPass : Pass<"plan-verify-memory", "::mlir::ModuleOp"> {
+  let summary = "Proves that no two live buffers overlap";
+  let description = [{
+    Independent of plan-assign-memory's code: replays each program on a map of
+    the arena that says whose bytes each byte is. Every use of a buffer but the
+    first finds it in possession of all its bytes; nothing takes bytes of state
+    or of a rank constant; all lies within the arena, aligned; nothing is read
+    before it was written; a kernel that writes an argument has it once. Always
+    in the pipeline. It changes nothing.
+
+    Example (test/passes/plan-verify-memory-invalid.mlir): "buffer %0 (bytes
+    64..128) is live here, but buffer %1 (bytes 64..128) overlaps it".
+  }];
+}
+
+def CodegenLLVMPass : Pass<"codegen-llvm", "::mlir::ModuleOp"> {
+  let summary = "Lowers the kernels to LLVM IR text";
+  let description = [{
+    The module @kernels becomes the attribute `plan.kernel_ir`, and a
+    `plan.kernel` stays for each kernel. Entry points have the plan's kernel
+    ABI: `void name(void *const *buffers, int64_t begin, int64_t end)`. A
+    kernel's buffers are distinct, which its pointers say (`noalias`), so that
+    the target's vectoriser needs no checks.
+
+    Precondition: convert-pfc-to-plan ran.
+
+    Example: test/passes/codegen-llvm.mlir.
+  }];
+  let dependentDialects = ["::pfc::plan::PlanDialect"];
+}
+
 #endif // PFC_PASSES

@@ -1,6 +1,7 @@
 //===- Pipelines.cpp - The ordered index of the passes --------------------===//
 #include "passes/Pipelines.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace pfc;
@@ -32,12 +33,36 @@ static void buildFused(OpPassManager &manager, const CompileOptions &) {
   manager.addPass(createVerifyPartitionedPass());
 }
 
+static void buildKernels(OpPassManager &manager, const CompileOptions &) {
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createConvertPfcToLinalgPass());
+}
+
+static void buildPlan(OpPassManager &manager, const CompileOptions &) {
+  manager.addPass(createConvertPfcToPlanPass());
+}
+
+static void buildAllocated(OpPassManager &manager, const CompileOptions &) {
+  manager.addPass(createAssignMemoryPass());
+  manager.addPass(createVerifyMemoryPass());
+}
+
+static void buildLLVM(OpPassManager &manager, const CompileOptions &) {
+  manager.addPass(createCodegenLLVMPass());
+}
+
 static constexpr Stage stages[] = {
     {"graph", "the forward step on the whole job's shapes", buildGraph},
     {"train", "with gradients and parameter updates", buildTrain},
     {"partitioned", "one rank's shapes, with collectives", buildPartitioned},
     {"precision", "with the element types of the computation", buildPrecision},
     {"fused", "the head as three products around exponentials", buildFused},
+    {"kernels", "generated code as linalg, element-wise ops fused",
+     buildKernels},
+    {"plan", "buffers, instructions and outlined kernels", buildPlan},
+    {"allocated", "every buffer at its place in the arena", buildAllocated},
+    {"llvm", "kernels as LLVM IR", buildLLVM},
 };
 
 ArrayRef<Stage> pfc::compileStages() { return stages; }
@@ -61,30 +86,8 @@ void pfc::buildPipeline(OpPassManager &manager, const CompileOptions &options,
 // Options
 //===----------------------------------------------------------------------===//
 
-FailureOr<CompileOptions> CompileOptions::of(ModuleOp module,
-                                             Precision precision) {
-  CompileOptions options;
-  options.precision = precision;
-  auto attributes = module->getAttrOfType<DictionaryAttr>("pfc.optimizer");
-  if (!attributes)
-    return options;
-  auto type = attributes.getAs<StringAttr>("type");
-  if (!type || type.getValue() != "sgd")
-    return module.emitError("pfc.optimizer must be of type \"sgd\"");
-  auto read = [&](StringRef name, double &value) {
-    if (auto attribute = attributes.getAs<FloatAttr>(name))
-      value = attribute.getValueAsDouble();
-  };
-  read("momentum", options.optimizer.momentum);
-  read("weight_decay", options.optimizer.weightDecay);
-  read("clip_grad_norm", options.optimizer.clipGradNorm);
-  if (auto rows = attributes.getAs<RowUpdateAttr>("row_update"))
-    options.optimizer.rowUpdate = rows.getValue();
-  return options;
-}
-
 namespace {
-/// The same options on the command line of pfc-opt.
+/// CompileOptions on the command line of pfc-opt.
 struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
   Option<Precision> precision{
       *this, "precision", llvm::cl::desc("Element type of the computation"),

@@ -11,11 +11,6 @@ namespace pfc {
 struct CompileOptions {
   Precision precision = Precision::Fp32;
   InsertOptimizerPassOptions optimizer;
-
-  /// As the module's `pfc.optimizer` says, which frontend/graph writes. The
-  /// precision is the caller's choice: a spec may leave it to the run.
-  static llvm::FailureOr<CompileOptions> of(mlir::ModuleOp module,
-                                            Precision precision);
 };
 
 /// The module between two groups of passes. One table drives `pfcc --emit`,

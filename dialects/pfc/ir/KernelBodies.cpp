@@ -351,7 +351,8 @@ BatchNormGradStatsOp::buildKernelBody(OpBuilder &builder,
                      {{getOutputGrad()}, {x}, {getMean(), Access::Stat}},
                      [](Scalars &s, ValueRange v) -> SmallVector<Value> {
                        return {v[0], s.mul(v[0], s.sub(v[1], v[2]))};
-                     });
+                     },
+                     /*sums=*/2);
   Value betaGrad =
       buildColumnSums(
           builder, loc, images, channels, /*keepRow=*/true, {{sums[0]}},
@@ -465,11 +466,12 @@ NormalizeGradOp::buildKernelBody(OpBuilder &builder,
                                  SmallVectorImpl<Value> &results) {
   Location loc = getLoc();
   Value x = getInput(), dy = getOutputGrad();
-  SmallVector<Value> sums =
-      buildRowSums(builder, loc, shapeOf(x), {{x}, {dy}},
-                   [](Scalars &s, ValueRange v) -> SmallVector<Value> {
-                     return {s.mul(v[0], v[0]), s.mul(v[0], v[1])};
-                   });
+  SmallVector<Value> sums = buildRowSums(
+      builder, loc, shapeOf(x), {{x}, {dy}},
+      [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+        return {s.mul(v[0], v[0]), s.mul(v[0], v[1])};
+      },
+      /*sums=*/2);
   RankedTensorType rows = vectorType(builder, shapeOf(x)[0]);
   // dx = dy·inverse − x·slope, slope = (x·dy)·inverse³.
   SmallVector<Value> factors =

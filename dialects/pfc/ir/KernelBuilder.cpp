@@ -127,11 +127,10 @@ SmallVector<Value> buildPointwise(OpBuilder &builder, Location loc,
 }
 
 /// Sums over the dimensions of `shape` that are not in `kept`.
-static SmallVector<Value> buildDenseSums(OpBuilder &builder, Location loc,
-                                         ArrayRef<int64_t> shape,
-                                         ArrayRef<unsigned> kept,
-                                         ArrayRef<Input> inputs,
-                                         PointwiseBody body) {
+static SmallVector<Value>
+buildDenseSums(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape,
+               ArrayRef<unsigned> kept, ArrayRef<Input> inputs,
+               PointwiseBody body, unsigned sums = 1) {
   unsigned rank = shape.size();
   SmallVector<utils::IteratorType> iterators(rank,
                                              utils::IteratorType::reduction);
@@ -143,22 +142,7 @@ static SmallVector<Value> buildDenseSums(OpBuilder &builder, Location loc,
     keptShape.push_back(shape[d]);
   }
   auto type = RankedTensorType::get(keptShape, builder.getF32Type());
-  // One result for each value the body yields: ask it once, detached.
-  unsigned results = 0;
-  {
-    Block probe;
-    OpBuilder nested = OpBuilder::atBlockBegin(&probe);
-    Scalars scalars(nested, loc);
-    SmallVector<Value> values;
-    for (const Input &input : inputs) {
-      Type element =
-          cast<RankedTensorType>(input.tensor.getType()).getElementType();
-      values.push_back(probe.addArgument(
-          isa<FloatType>(element) ? Type(builder.getF32Type()) : element, loc));
-    }
-    results = body(scalars, values).size();
-  }
-  SmallVector<RankedTensorType> types(results, type);
+  SmallVector<RankedTensorType> types(sums, type);
   return buildGeneric(builder, loc, denseSpace(rank), iterators, inputs, types,
                       AffineMap::get(rank, 0, exprs, builder.getContext()),
                       /*accumulate=*/true, body);
@@ -166,15 +150,16 @@ static SmallVector<Value> buildDenseSums(OpBuilder &builder, Location loc,
 
 SmallVector<Value> buildImageSums(OpBuilder &builder, Location loc,
                                   ArrayRef<int64_t> shape,
-                                  ArrayRef<Input> inputs, PointwiseBody body) {
+                                  ArrayRef<Input> inputs, PointwiseBody body,
+                                  unsigned sums) {
   unsigned rank = shape.size();
-  return buildDenseSums(builder, loc, shape, {0, rank - 1}, inputs, body);
+  return buildDenseSums(builder, loc, shape, {0, rank - 1}, inputs, body, sums);
 }
 
 SmallVector<Value> buildRowSums(OpBuilder &builder, Location loc,
                                 ArrayRef<int64_t> shape, ArrayRef<Input> inputs,
-                                PointwiseBody body) {
-  return buildDenseSums(builder, loc, shape, {0}, inputs, body);
+                                PointwiseBody body, unsigned sums) {
+  return buildDenseSums(builder, loc, shape, {0}, inputs, body, sums);
 }
 
 SmallVector<Value> buildColumnSums(OpBuilder &builder, Location loc,

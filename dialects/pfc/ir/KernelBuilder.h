@@ -107,20 +107,18 @@ buildPointwise(mlir::OpBuilder &builder, mlir::Location loc,
                llvm::ArrayRef<mlir::RankedTensorType> resultTypes,
                llvm::ArrayRef<Input> inputs, PointwiseBody body);
 
-/// Sums over the middle dimensions of `shape` = [N,…,C] of the body's values:
-/// f32 tensors [N,C].
-llvm::SmallVector<mlir::Value> buildImageSums(mlir::OpBuilder &builder,
-                                              mlir::Location loc,
-                                              llvm::ArrayRef<int64_t> shape,
-                                              llvm::ArrayRef<Input> inputs,
-                                              PointwiseBody body);
+/// Sums over the middle dimensions of `shape` = [N,…,C] of the body's `sums`
+/// values: f32 tensors [N,C].
+llvm::SmallVector<mlir::Value>
+buildImageSums(mlir::OpBuilder &builder, mlir::Location loc,
+               llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<Input> inputs,
+               PointwiseBody body, unsigned sums = 1);
 
 /// Sums over all but dimension 0 of `shape`: f32 tensors [shape[0]].
-llvm::SmallVector<mlir::Value> buildRowSums(mlir::OpBuilder &builder,
-                                            mlir::Location loc,
-                                            llvm::ArrayRef<int64_t> shape,
-                                            llvm::ArrayRef<Input> inputs,
-                                            PointwiseBody body);
+llvm::SmallVector<mlir::Value>
+buildRowSums(mlir::OpBuilder &builder, mlir::Location loc,
+             llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<Input> inputs,
+             PointwiseBody body, unsigned sums = 1);
 
 /// Sums over dimension 0 of tensors [N,C]: f32 tensors [C], or [1,C] with
 /// `keepRow`. Access `Full` is [N,C], `Channel` [C], `Stat` [1,C].

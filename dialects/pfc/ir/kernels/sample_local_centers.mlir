@@ -118,13 +118,13 @@ func.func @sample_local_centers(
   %p64 = arith.index_cast %p : index to i64
   %difference = arith.subi %quota, %p64 : i64
   %others = arith.maxsi %difference, %zero64 : i64
-  %all = arith.constant {ALL} : i1
+  %all = arith.constant {ALL}
 
   // The threshold key, and how many ties at it are taken.
   %group_end0 = arith.addi %classes, %c3 : index
   %groups = arith.divui %group_end0, %c4 : index
   %wanted = arith.cmpi sgt, %others, %zero64 : i64
-  %not_all = arith.constant {NOT_ALL} : i1
+  %not_all = arith.constant {NOT_ALL}
   %select = arith.andi %wanted, %not_all : i1
   %threshold, %ties = scf.if %select -> (i32, i64) {
     %t:3 = scf.for %level = %c0 to %c3 step %c1

@@ -1,0 +1,326 @@
+//===- ConvertPfcToPlan.cpp - Values to buffers and instructions ----------===//
+//
+// Walks each function once, in order. A product, convolution or collective
+// becomes an instruction; runs of generated code become kernels (KernelBuilder
+// of passes/codegen/Outline.h); every tensor gets a buffer the first time an
+// instruction needs one. A new value of a variable is written where the old
+// one is when nobody reads the old one any more.
+//
+//===----------------------------------------------------------------------===//
+#include "passes/Passes.h"
+#include "passes/codegen/Outline.h"
+
+#include "dialects/plan/ir/PlanDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace pfc {
+#define GEN_PASS_DEF_CONVERTPFCTOPLANPASS
+#include "passes/Passes.h.inc"
+} // namespace pfc
+
+using namespace mlir;
+
+namespace pfc {
+namespace {
+
+/// Turns one function into one program.
+class ProgramConverter {
+public:
+  ProgramConverter(func::FuncOp function, plan::ProgramOp program,
+                   Outliner &outliner)
+      : function(function), program(program), outliner(outliner),
+        builder(OpBuilder::atBlockEnd(&program.getBody().front())),
+        buffers(builder, program) {}
+
+  LogicalResult convert();
+
+private:
+  LogicalResult convertArguments();
+  LogicalResult convertOp(Operation *op);
+  LogicalResult convertRowKernel(RowKernelOpInterface op);
+  void convertMatmul(MatmulOp op);
+  void convertConv(Operation *op, plan::ConvKind kind, Value lhs, Value rhs,
+                   Value result, int64_t stride, int64_t padding);
+  void convertCollective(Operation *op, plan::CollectiveKind kind, Value source,
+                         Value target);
+  void planInPlaceUpdates();
+  void finishAssignments();
+
+  /// Ends the run of generated code before an instruction.
+  LogicalResult flush() { return group ? group->flush() : success(); }
+
+  func::FuncOp function;
+  plan::ProgramOp program;
+  Outliner &outliner;
+  OpBuilder builder;
+  BufferTable buffers;
+  std::optional<KernelGroup> group;
+};
+
+plan::CostAttr costOf(Operation *op, int64_t sent = 0) {
+  OpCost cost;
+  if (auto costed = dyn_cast<CostOpInterface>(op))
+    cost = costed.getCost();
+  return plan::CostAttr::get(op->getContext(), cost.flops, cost.bytesRead,
+                             cost.bytesWritten, sent);
+}
+
+LogicalResult ProgramConverter::convertArguments() {
+  for (BlockArgument argument : function.getArguments()) {
+    auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                      "pfc.input");
+    if (!name)
+      return function.emitOpError("argument ")
+             << argument.getArgNumber() << " has no pfc.input name";
+    if (argument.use_empty())
+      continue;
+    auto input = plan::InputOp::create(builder, argument.getLoc(),
+                                       bufferTypeOf(argument.getType()), name,
+                                       IntegerAttr());
+    buffers.bind(argument, input.getBuffer());
+  }
+  return success();
+}
+
+/// A variable's new value may overwrite the old one in place when its producer
+/// is the last to read the old one, and reads it element by element.
+void ProgramConverter::planInPlaceUpdates() {
+  llvm::StringMap<SmallVector<VariableOp>> variables;
+  function.walk([&](VariableOp op) { variables[op.getName()].push_back(op); });
+  llvm::DenseMap<Operation *, unsigned> order;
+  unsigned next = 0;
+  function.walk([&](Operation *op) { order[op] = next++; });
+
+  llvm::DenseSet<Value> taken;
+  function.walk([&](AssignOp assign) {
+    Value value = assign.getValue();
+    Operation *producer = value.getDefiningOp();
+    if (!producer || isa<VariableOp>(producer) ||
+        !isa<linalg::GenericOp, RowKernelOpInterface>(producer))
+      return;
+    for (VariableOp variable : variables[assign.getName()])
+      for (OpOperand &use : variable->getUses()) {
+        Operation *reader = use.getOwner();
+        bool sameElement = reader == producer && updatesElementwise(use, value);
+        if (!sameElement && order[reader] >= order[producer])
+          return;
+      }
+    if (taken.insert(value).second)
+      buffers.writeInPlace(value, assign.getName());
+  });
+}
+
+void ProgramConverter::finishAssignments() {
+  function.walk([&](AssignOp assign) {
+    Value state = buffers.state(assign.getName(), assign.getLoc(),
+                                assign.getValue().getType());
+    Value value = buffers.get(assign.getValue());
+    if (value != state)
+      plan::CopyOp::create(builder, assign.getLoc(), value, state,
+                           costOf(assign));
+  });
+}
+
+void ProgramConverter::convertMatmul(MatmulOp op) {
+  plan::MatmulOp::create(builder, op.getLoc(), buffers.get(op.getLhs()),
+                         buffers.get(op.getRhs()), buffers.get(op.getResult()),
+                         op.getTransposeLhs(), op.getTransposeRhs(),
+                         costOf(op));
+}
+
+void ProgramConverter::convertConv(Operation *op, plan::ConvKind kind,
+                                   Value lhs, Value rhs, Value result,
+                                   int64_t stride, int64_t padding) {
+  plan::ConvOp::create(builder, op->getLoc(), kind, buffers.get(lhs),
+                       buffers.get(rhs), buffers.get(result), stride, padding,
+                       costOf(op));
+}
+
+void ProgramConverter::convertCollective(Operation *op,
+                                         plan::CollectiveKind kind,
+                                         Value source, Value target) {
+  Value from = buffers.get(source);
+  // A sum of a value nobody else reads needs no second buffer.
+  if (kind == plan::CollectiveKind::AllReduceSum && source.hasOneUse() &&
+      source.getType() == target.getType() && buffers.isTemporary(from))
+    buffers.bind(target, from);
+  Value to = buffers.get(target);
+  int64_t bytes = plan::byteSize(cast<MemRefType>(from.getType()));
+  plan::CollectiveOp::create(
+      builder, op->getLoc(), kind, from, to,
+      plan::CostAttr::get(op->getContext(), 0, 0, 0, bytes));
+}
+
+LogicalResult ProgramConverter::convertRowKernel(RowKernelOpInterface op) {
+  if (failed(flush()))
+    return failure();
+  return outliner.outlineRows(op, buffers, builder);
+}
+
+LogicalResult ProgramConverter::convertOp(Operation *op) {
+  if (isa<linalg::GenericOp>(op)) {
+    if (!group)
+      group.emplace(outliner, buffers, builder);
+    return group->add(cast<linalg::GenericOp>(op));
+  }
+  if (isa<linalg::FillOp, tensor::EmptyOp, arith::ConstantOp, AssignOp,
+          func::ReturnOp>(op))
+    return success(); // part of a kernel, or done at the end
+  if (auto bitcast = dyn_cast<tensor::BitcastOp>(op)) {
+    buffers.alias(bitcast.getResult(), bitcast.getSource());
+    return success();
+  }
+  if (auto rows = dyn_cast<RowKernelOpInterface>(op))
+    return convertRowKernel(rows);
+  if (auto variable = dyn_cast<VariableOp>(op)) {
+    buffers.bind(variable.getValue(),
+                 buffers.state(variable.getName(), op->getLoc(),
+                               variable.getValue().getType()));
+    return success();
+  }
+  if (auto constant = dyn_cast<RankConstantOp>(op)) {
+    auto buffer = plan::RankConstantOp::create(
+        builder, op->getLoc(), bufferTypeOf(constant.getValue().getType()),
+        constant.getBase(), constant.getPerRank(), constant.getThreshold(),
+        constant.getBelow(), constant.getPerCappedRank(), IntegerAttr());
+    buffers.bind(constant.getValue(), buffer.getBuffer());
+    return success();
+  }
+
+  // Everything else is an instruction of its own.
+  if (failed(flush()))
+    return failure();
+  return TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](MatmulOp matmul) {
+        convertMatmul(matmul);
+        return success();
+      })
+      .Case([&](Conv2dOp conv) {
+        convertConv(op, plan::ConvKind::Forward, conv.getInput(),
+                    conv.getFilter(), conv.getOutput(), conv.getStride(),
+                    conv.getPadding());
+        return success();
+      })
+      .Case([&](Conv2dInputGradOp conv) {
+        convertConv(op, plan::ConvKind::BackwardData, conv.getOutputGrad(),
+                    conv.getFilter(), conv.getInputGrad(), conv.getStride(),
+                    conv.getPadding());
+        return success();
+      })
+      .Case([&](Conv2dFilterGradOp conv) {
+        convertConv(op, plan::ConvKind::BackwardWeights, conv.getInput(),
+                    conv.getOutputGrad(), conv.getFilterGrad(),
+                    conv.getStride(), conv.getPadding());
+        return success();
+      })
+      .Case([&](shard::AllReduceOp collective) {
+        convertCollective(op, plan::CollectiveKind::AllReduceSum,
+                          collective.getInput(), collective.getResult());
+        return success();
+      })
+      .Case([&](shard::AllGatherOp collective) {
+        convertCollective(op, plan::CollectiveKind::AllGather,
+                          collective.getInput(), collective.getResult());
+        return success();
+      })
+      .Case([&](shard::ReduceScatterOp collective) {
+        convertCollective(op, plan::CollectiveKind::ReduceScatterSum,
+                          collective.getInput(), collective.getResult());
+        return success();
+      })
+      .Case([&](ReshapeOp reshape) {
+        auto view = plan::ViewOp::create(
+            builder, op->getLoc(), bufferTypeOf(reshape.getOutput().getType()),
+            buffers.get(reshape.getInput()));
+        buffers.bind(reshape.getOutput(), view.getBuffer());
+        return success();
+      })
+      .Case([&](OutputOp output) {
+        plan::OutputOp::create(builder, op->getLoc(), output.getNameAttr(),
+                               buffers.get(output.getValue()));
+        return success();
+      })
+      .Default([](Operation *other) {
+        return other->emitOpError("has no instruction and no kernel body: a "
+                                  "pass that should have removed it did not");
+      });
+}
+
+LogicalResult ProgramConverter::convert() {
+  if (failed(convertArguments()))
+    return failure();
+  planInPlaceUpdates();
+  for (Operation &op : function.getBody().front())
+    if (failed(convertOp(&op)))
+      return failure();
+  if (failed(flush()))
+    return failure();
+  finishAssignments();
+  return success();
+}
+
+/// plan.variable for every variable of the module, once a name.
+LogicalResult declareVariables(ModuleOp module, OpBuilder &builder) {
+  llvm::StringMap<VariableOp> declared;
+  auto result = module.walk([&](VariableOp op) {
+    auto [it, fresh] = declared.try_emplace(op.getName(), op);
+    if (!fresh) {
+      if (it->second.getValue().getType() == op.getValue().getType())
+        return WalkResult::advance();
+      op.emitOpError("reads \"")
+          << op.getName() << "\" as " << op.getValue().getType()
+          << ", elsewhere it is " << it->second.getValue().getType();
+      return WalkResult::interrupt();
+    }
+    plan::VariableOp::create(
+        builder, op.getLoc(), op.getNameAttr(),
+        TypeAttr::get(bufferTypeOf(op.getValue().getType())), op.getRoleAttr(),
+        op.getInitAttr(), op.getStateDictAttr(),
+        op.getRole() == Role::OptimizerState ? UnitAttr()
+                                             : builder.getUnitAttr(),
+        op.getSharded() ? op.getRowsAttr() : IntegerAttr(), IntegerAttr());
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+struct ConvertPfcToPlanPass
+    : impl::ConvertPfcToPlanPassBase<ConvertPfcToPlanPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    if (failed(declareVariables(module, builder)))
+      return signalPassFailure();
+    auto kernels = ModuleOp::create(builder, module.getLoc(),
+                                    StringRef(plan::kernelsModuleName));
+    Outliner outliner(kernels);
+    SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
+    for (func::FuncOp function : functions) {
+      int64_t batch = 1;
+      for (BlockArgument argument : function.getArguments())
+        if (function.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                  "pfc.input") == "images")
+          batch = cast<RankedTensorType>(argument.getType()).getDimSize(0);
+      builder.setInsertionPointToEnd(module.getBody());
+      StringAttr name = function.getSymNameAttr();
+      function.setSymName((name.getValue() + ".pfc").str());
+      auto program = plan::ProgramOp::create(builder, function.getLoc(),
+                                             name.getValue(), batch);
+      if (failed(ProgramConverter(function, program, outliner).convert()))
+        return signalPassFailure();
+      function.erase();
+    }
+    numKernels += outliner.kernelCount();
+  }
+};
+
+} // namespace
+} // namespace pfc

@@ -1,0 +1,506 @@
+#include "passes/codegen/Outline.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+
+namespace pfc {
+
+/// Below so many iterations a parallel loop costs more than it saves.
+static constexpr int64_t kSerialVolume = 8192;
+/// Values inside a kernel up to this size live on its stack.
+static constexpr int64_t kLocalBytes = 32 << 10;
+/// Longer runs would make kernels slow to compile.
+static constexpr size_t kLongestRun = 24;
+
+MemRefType bufferTypeOf(Type tensorType) {
+  auto tensor = cast<RankedTensorType>(tensorType);
+  Type element = tensor.getElementType();
+  if (element.isInteger(8))
+    element = IntegerType::get(element.getContext(), 8);
+  return MemRefType::get(tensor.getShape(), element);
+}
+
+bool updatesElementwise(OpOperand &use, Value value) {
+  Operation *op = use.getOwner();
+  unsigned result = cast<OpResult>(value).getResultNumber();
+  if (auto rows = dyn_cast<RowKernelOpInterface>(op))
+    return rows.getInPlaceOperand(result) ==
+           static_cast<int>(use.getOperandNumber());
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  return generic && generic.getNumParallelLoops() == generic.getNumLoops() &&
+         generic.getMatchingIndexingMap(&use).isIdentity() &&
+         generic.getIndexingMapMatchingResult(cast<OpResult>(value))
+             .isIdentity();
+}
+
+//===----------------------------------------------------------------------===//
+// BufferTable
+//===----------------------------------------------------------------------===//
+
+Value BufferTable::canonical(Value value) {
+  for (auto it = aliases.find(value); it != aliases.end();
+       it = aliases.find(value))
+    value = it->second;
+  return value;
+}
+
+Value BufferTable::find(Value value) {
+  return buffers.lookup(canonical(value));
+}
+
+Value BufferTable::get(Value value) {
+  value = canonical(value);
+  Value &buffer = buffers[value];
+  if (!buffer)
+    buffer = plan::AllocOp::create(
+        builder, value.getLoc(), bufferTypeOf(value.getType()), IntegerAttr());
+  return buffer;
+}
+
+Value BufferTable::state(StringRef name, Location loc, Type tensorType) {
+  Value &buffer = states[name];
+  if (!buffer) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(&program.getBody().front());
+    buffer =
+        plan::StateOp::create(builder, loc, bufferTypeOf(tensorType), name);
+  }
+  return buffer;
+}
+
+void BufferTable::writeInPlace(Value value, StringRef name) {
+  bind(value, state(name, value.getLoc(), value.getType()));
+}
+
+//===----------------------------------------------------------------------===//
+// Outliner
+//===----------------------------------------------------------------------===//
+
+Outliner::Kernel Outliner::begin(OpBuilder &builder, Location loc,
+                                 TypeRange argumentTypes) {
+  SmallVector<Type> types(argumentTypes);
+  types.append(2, builder.getIndexType());
+  builder.setInsertionPointToEnd(kernels.getBody());
+  auto function = func::FuncOp::create(builder, loc, "kernel",
+                                       builder.getFunctionType(types, {}));
+  Block *entry = function.addEntryBlock();
+  builder.setInsertionPointToStart(entry);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value begin = entry->getArgument(types.size() - 2);
+  Value end = entry->getArgument(types.size() - 1);
+  auto loop = scf::ForOp::create(builder, loc, begin, end, one);
+  func::ReturnOp::create(builder, loc);
+  builder.setInsertionPoint(loop.getBody()->getTerminator());
+  return {function, loop.getInductionVar()};
+}
+
+/// "batch_norm, prelu" as part of a symbol.
+static std::string symbolPart(StringRef description) {
+  std::string part;
+  for (char c : description.take_front(48))
+    if (llvm::isAlnum(c) || c == '_')
+      part += c;
+    else if (c == ' ')
+      part += '_';
+  return part;
+}
+
+SymbolRefAttr Outliner::finish(Kernel kernel, StringRef description) {
+  MLIRContext *context = kernels.getContext();
+  std::string text;
+  llvm::raw_string_ostream(text) << kernel.function;
+  auto [it, fresh] = names.try_emplace(text);
+  if (fresh) {
+    it->second = "k" + std::to_string(count++) + "_" + symbolPart(description);
+    kernel.function.setSymName(it->second);
+    kernel.function->setAttr(plan::descriptionAttrName,
+                             StringAttr::get(context, description));
+  } else {
+    kernel.function.erase();
+  }
+  return SymbolRefAttr::get(context, kernels.getSymNameAttr().getValue(),
+                            {FlatSymbolRefAttr::get(context, it->second)});
+}
+
+namespace {
+
+/// The distinct buffers of a kernel, in order of first use.
+class Arguments {
+public:
+  unsigned add(Value buffer, bool write) {
+    unsigned position;
+    auto it = llvm::find(buffers, buffer);
+    position = it - buffers.begin();
+    if (it == buffers.end())
+      buffers.push_back(buffer);
+    if (write)
+      writes.insert(position);
+    return position;
+  }
+  TypeRange types() const { return ValueRange(buffers).getTypes(); }
+
+  /// The launch, with its predicted cost: every buffer read or written once.
+  void launch(OpBuilder &builder, Location loc, SymbolRefAttr kernel,
+              int64_t extent, uint64_t flops) {
+    SmallVector<int64_t> written(writes.begin(), writes.end());
+    llvm::sort(written);
+    int64_t bytesRead = 0, bytesWritten = 0;
+    for (auto [i, buffer] : llvm::enumerate(buffers)) {
+      int64_t bytes = plan::byteSize(cast<MemRefType>(buffer.getType()));
+      (writes.contains(i) ? bytesWritten : bytesRead) += bytes;
+    }
+    plan::LaunchOp::create(builder, loc, kernel, buffers, extent, written,
+                           plan::CostAttr::get(builder.getContext(), flops,
+                                               bytesRead, bytesWritten, 0));
+  }
+
+  SmallVector<Value> buffers;
+  llvm::SmallSetVector<unsigned, 8> writes;
+};
+
+} // namespace
+
+LogicalResult Outliner::outlineRows(RowKernelOpInterface op,
+                                    BufferTable &buffers, OpBuilder &builder) {
+  Location loc = op.getLoc();
+  Arguments arguments;
+  SmallVector<unsigned> operandAt, resultAt;
+  SmallVector<Value> operandBuffers;
+  for (Value operand : op->getOperands())
+    operandBuffers.push_back(buffers.get(operand));
+
+  // A result that overwrites an operand: where the operand is, if this is the
+  // operand's last use; else in a copy.
+  for (OpResult result : op->getResults()) {
+    int position = op.getInPlaceOperand(result.getResultNumber());
+    if (position < 0)
+      continue;
+    Value operand = op->getOperand(position);
+    Value source = operandBuffers[position];
+    Value target = buffers.find(result);
+    if (!target && BufferTable::isTemporary(source) && operand.hasOneUse()) {
+      buffers.bind(result, source);
+      continue;
+    }
+    target = buffers.get(result);
+    if (target != source) {
+      plan::CopyOp::create(builder, loc, source, target, plan::CostAttr());
+      operandBuffers[position] = target;
+    }
+  }
+  for (Value buffer : operandBuffers)
+    operandAt.push_back(arguments.add(buffer, false));
+  for (Value result : op->getResults())
+    resultAt.push_back(arguments.add(buffers.get(result), true));
+
+  SymbolRefAttr symbol;
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    Kernel kernel = begin(builder, loc, arguments.types());
+    auto values = [&](ArrayRef<unsigned> positions) {
+      SmallVector<Value> result;
+      for (unsigned position : positions)
+        result.push_back(kernel.function.getArgument(position));
+      return result;
+    };
+    if (failed(op.buildRow(builder, values(operandAt), values(resultAt),
+                           kernel.row)))
+      return failure();
+    symbol = finish(kernel, op->getName().stripDialect());
+  }
+  uint64_t flops = 0;
+  if (auto costed = dyn_cast<CostOpInterface>(op.getOperation()))
+    flops = costed.getCost().flops;
+  arguments.launch(builder, loc, symbol, op.getRowExtent(), flops);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// KernelGroup
+//===----------------------------------------------------------------------===//
+
+/// Whether operand `map` touches row d0 alone: (d0, …) without d0 elsewhere.
+static bool touchesOwnRow(AffineMap map) {
+  if (map.getNumResults() == 0 ||
+      map.getResult(0) != getAffineDimExpr(0, map.getContext()))
+    return false;
+  return llvm::none_of(map.getResults().drop_front(),
+                       [](AffineExpr expr) { return expr.isFunctionOfDim(0); });
+}
+
+/// The rows of a generic whose iterations of dimension 0 are independent and
+/// touch their own row of what it writes; 0 if they are not.
+static int64_t rowsOf(linalg::GenericOp op) {
+  if (op.getNumLoops() == 0 ||
+      op.getIteratorTypesArray().front() != utils::IteratorType::parallel)
+    return 0;
+  for (OpOperand &operand : op->getOpOperands()) {
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    if (touchesOwnRow(map))
+      continue;
+    if (op.isDpsInit(&operand) || map.isFunctionOfDim(0))
+      return 0;
+  }
+  return op.getStaticLoopRanges().front();
+}
+
+static int64_t volumeOf(linalg::GenericOp op) {
+  int64_t volume = 1;
+  for (int64_t range : op.getStaticLoopRanges())
+    volume *= range;
+  return volume;
+}
+
+SmallVector<KernelGroup::Access> KernelGroup::accessesOf(linalg::GenericOp op) {
+  SmallVector<Access> result;
+  auto add = [&](Value tensor, AffineMap map, bool write) {
+    Value key = buffers.find(tensor);
+    key = key ? plan::viewedBuffer(key) : buffers.canonical(tensor);
+    result.push_back({key, touchesOwnRow(map), write});
+  };
+  for (OpOperand *input : op.getDpsInputOperands())
+    add(input->get(), op.getMatchingIndexingMap(input), false);
+  for (OpResult value : op->getResults())
+    add(value, op.getIndexingMapMatchingResult(value), true);
+  return result;
+}
+
+/// Whether the rows of this run would no longer be independent with `op`.
+bool KernelGroup::conflicts(linalg::GenericOp op) {
+  for (const Access &next : accessesOf(op))
+    for (const Access &previous : accesses)
+      if (next.key == previous.key && (next.write || previous.write) &&
+          !(next.ownRow && previous.ownRow))
+        return true;
+  return false;
+}
+
+void KernelGroup::start(linalg::GenericOp op) {
+  int64_t rows = rowsOf(op);
+  serial = rows == 0 || volumeOf(op) < kSerialVolume;
+  extent = serial ? 1 : rows;
+}
+
+LogicalResult KernelGroup::add(linalg::GenericOp op) {
+  bool joins = !ops.empty() && ops.size() < kLongestRun;
+  if (joins && serial)
+    joins = rowsOf(op) == 0 || volumeOf(op) < kSerialVolume;
+  else if (joins)
+    joins = rowsOf(op) == extent && !conflicts(op);
+  if (!joins) {
+    if (failed(flush()))
+      return failure();
+    start(op);
+  }
+  ops.push_back(op);
+  llvm::append_range(accesses, accessesOf(op));
+  return success();
+}
+
+/// A result that lives inside the kernel: used by this run alone, and small.
+bool KernelGroup::isLocal(Value result) {
+  if (buffers.find(result))
+    return false;
+  for (Operation *user : result.getUsers())
+    if (!llvm::is_contained(ops, user))
+      return false;
+  MemRefType type = bufferTypeOf(result.getType());
+  int64_t rows = serial ? 1 : type.getDimSize(0);
+  return plan::byteSize(type) / rows <= kLocalBytes;
+}
+
+namespace {
+
+/// Emits the generics of a run on buffers, in a kernel's row loop.
+class RowEmitter {
+public:
+  RowEmitter(OpBuilder &builder, bool serial, Value row)
+      : builder(builder), serial(serial), row(row) {}
+
+  /// `buffer` holds the whole tensor.
+  void bindWhole(Value tensor, Value buffer) { whole[tensor] = buffer; }
+  /// `buffer` holds one row of it (all of it in a serial kernel).
+  void bindRow(Value tensor, Value buffer) { local[tensor] = buffer; }
+
+  void emit(linalg::GenericOp op);
+
+private:
+  Value view(Value tensor, AffineMap map, Location loc);
+  AffineMap withoutRows(AffineMap map);
+  Value constant(Value outside);
+
+  OpBuilder &builder;
+  bool serial;
+  Value row;
+  DenseMap<Value, Value> whole, local;
+};
+
+/// Row `row` of a whole buffer, without its dimension 0.
+Value RowEmitter::view(Value tensor, AffineMap map, Location loc) {
+  if (Value buffer = local.lookup(tensor))
+    return buffer;
+  Value buffer = whole.lookup(tensor);
+  if (serial || !touchesOwnRow(map))
+    return buffer;
+  auto type = cast<MemRefType>(buffer.getType());
+  SmallVector<OpFoldResult> offsets(type.getRank(), builder.getIndexAttr(0));
+  SmallVector<OpFoldResult> sizes,
+      strides(type.getRank(), builder.getIndexAttr(1));
+  for (int64_t size : type.getShape())
+    sizes.push_back(builder.getIndexAttr(size));
+  offsets[0] = row;
+  sizes[0] = builder.getIndexAttr(1);
+  auto rowType = memref::SubViewOp::inferRankReducedResultType(
+      type.getShape().drop_front(), type, offsets, sizes, strides);
+  return memref::SubViewOp::create(builder, loc, rowType, buffer, offsets,
+                                   sizes, strides);
+}
+
+/// The map over the remaining dimensions of what `view` gives.
+AffineMap RowEmitter::withoutRows(AffineMap map) {
+  if (serial)
+    return map;
+  MLIRContext *context = map.getContext();
+  SmallVector<AffineExpr> shifted{getAffineConstantExpr(0, context)};
+  for (unsigned d = 1; d < map.getNumDims(); ++d)
+    shifted.push_back(getAffineDimExpr(d - 1, context));
+  SmallVector<AffineExpr> exprs;
+  ArrayRef<AffineExpr> results = map.getResults();
+  if (touchesOwnRow(map))
+    results = results.drop_front();
+  for (AffineExpr expr : results)
+    exprs.push_back(expr.replaceDims(shifted));
+  return AffineMap::get(map.getNumDims() - 1, 0, exprs, context);
+}
+
+/// A scalar constant defined outside the kernel.
+Value RowEmitter::constant(Value outside) {
+  return builder.clone(*outside.getDefiningOp())->getResult(0);
+}
+
+void RowEmitter::emit(linalg::GenericOp op) {
+  Location loc = op.getLoc();
+  SmallVector<Value> inputs, outputs;
+  SmallVector<AffineMap> maps;
+  for (OpOperand *operand : op.getDpsInputOperands()) {
+    AffineMap map = op.getMatchingIndexingMap(operand);
+    inputs.push_back(view(operand->get(), map, loc));
+    maps.push_back(withoutRows(map));
+  }
+  for (OpResult result : op->getResults()) {
+    AffineMap map = op.getIndexingMapMatchingResult(result);
+    Value output = view(result, map, loc);
+    outputs.push_back(output);
+    maps.push_back(withoutRows(map));
+    Value init = op.getDpsInits()[result.getResultNumber()];
+    if (auto fill = init.getDefiningOp<linalg::FillOp>())
+      linalg::FillOp::create(builder, loc, constant(fill.value()), output);
+  }
+  SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
+  if (!serial)
+    iterators.erase(iterators.begin());
+  // Constants used inside come in before the op.
+  IRMapping mapping;
+  Block *source = op.getBody();
+  for (Operation &inner : *source)
+    for (Value operand : inner.getOperands())
+      if (operand.getParentBlock() != source && !mapping.contains(operand))
+        mapping.map(operand, constant(operand));
+  linalg::GenericOp::create(
+      builder, loc, inputs, outputs, maps, iterators,
+      [&](OpBuilder &nested, Location, ValueRange arguments) {
+        mapping.map(source->getArguments(), arguments);
+        for (Operation &inner : *source) {
+          auto index = dyn_cast<linalg::IndexOp>(inner);
+          if (index && !serial) {
+            Value value =
+                index.getDim() == 0
+                    ? row
+                    : linalg::IndexOp::create(nested, loc, index.getDim() - 1)
+                          .getResult();
+            mapping.map(index.getResult(), value);
+            continue;
+          }
+          nested.clone(inner, mapping);
+        }
+      });
+}
+
+/// Floating-point operations of one iteration.
+int64_t flopsOf(linalg::GenericOp op) {
+  return llvm::count_if(op.getBody()->without_terminator(),
+                        [](Operation &inner) {
+                          return inner.getNumResults() == 1 &&
+                                 isa<FloatType>(inner.getResult(0).getType()) &&
+                                 !inner.hasTrait<OpTrait::ConstantLike>();
+                        });
+}
+
+} // namespace
+
+LogicalResult KernelGroup::flush() {
+  if (ops.empty())
+    return success();
+  Arguments arguments;
+  llvm::SmallVector<std::pair<Value, unsigned>> wholeAt;
+  llvm::SetVector<Value> locals;
+  std::string description;
+  uint64_t flops = 0;
+  for (linalg::GenericOp op : ops) {
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      Value tensor = input->get();
+      if (locals.contains(tensor))
+        continue;
+      wholeAt.emplace_back(tensor, arguments.add(buffers.get(tensor), false));
+    }
+    for (OpResult result : op->getResults()) {
+      if (isLocal(result))
+        locals.insert(result);
+      else
+        wholeAt.emplace_back(result, arguments.add(buffers.get(result), true));
+      Value init = op.getDpsInits()[result.getResultNumber()];
+      if (!init.getDefiningOp<linalg::FillOp>() &&
+          !init.getDefiningOp<tensor::EmptyOp>())
+        return op.emitOpError("accumulates onto a value: kernels start their "
+                              "results anew");
+    }
+    if (auto source = op->getAttrOfType<StringAttr>(kernelSourceAttrName))
+      if (!StringRef(description).ends_with(source.getValue()))
+        description += (description.empty() ? "" : ", ") + source.str();
+    flops += volumeOf(op) * flopsOf(op);
+  }
+
+  Location loc = ops.back().getLoc();
+  SymbolRefAttr symbol;
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    Outliner::Kernel kernel = outliner.begin(builder, loc, arguments.types());
+    RowEmitter emitter(builder, serial, kernel.row);
+    for (auto [tensor, position] : wholeAt)
+      emitter.bindWhole(tensor, kernel.function.getArgument(position));
+    OpBuilder entry =
+        OpBuilder::atBlockBegin(&kernel.function.getBody().front());
+    for (Value tensor : locals) {
+      MemRefType type = bufferTypeOf(tensor.getType());
+      if (!serial)
+        type = MemRefType::get(type.getShape().drop_front(),
+                               type.getElementType());
+      emitter.bindRow(tensor, memref::AllocaOp::create(entry, loc, type));
+    }
+    for (linalg::GenericOp op : ops)
+      emitter.emit(op);
+    symbol = outliner.finish(kernel, description);
+  }
+  arguments.launch(builder, loc, symbol, extent, flops);
+  ops.clear();
+  accesses.clear();
+  return success();
+}
+
+} // namespace pfc

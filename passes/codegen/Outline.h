@@ -1,0 +1,143 @@
+//===- Outline.h - Runs of generated code become kernels --------*- C++ -*-===//
+//
+//   BufferTable   which buffer holds a tensor
+//   KernelGroup   a run of linalg.generic ops that one kernel executes
+//   Outliner      the module of kernels; equal kernels are one
+//
+// A kernel is a parallel loop over *rows*, dimension 0 of what it computes:
+//
+//   func.func @k(buffers…, %begin: index, %end: index) {
+//     scf.for %row = %begin to %end { one linalg op on that row; the next … }
+//   }
+//
+// so that a run of ops touches a row while it is in the cache, and a value
+// used only inside the run needs one row of memory. Small or awkward ops make
+// serial kernels, whose loop has one iteration.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PASSES_CODEGEN_OUTLINE_H
+#define PASSES_CODEGEN_OUTLINE_H
+
+#include "dialects/pfc/ir/PfcDialect.h"
+#include "dialects/plan/ir/PlanDialect.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace pfc {
+
+/// Attribute that names the ops a generic does: "batch_norm, prelu".
+constexpr llvm::StringLiteral kernelSourceAttrName = "pfc.source";
+
+/// The buffer of a tensor: the same shape, bytes as i8.
+mlir::MemRefType bufferTypeOf(mlir::Type tensorType);
+
+/// Whether `use`, an operand of the op that defines `value`, is read at exactly
+/// the elements of `value` it contributes to, so that it may be overwritten.
+bool updatesElementwise(mlir::OpOperand &use, mlir::Value value);
+
+/// Which buffer holds a tensor value. A value gets one when an instruction
+/// first needs it.
+class BufferTable {
+public:
+  BufferTable(mlir::OpBuilder &builder, plan::ProgramOp program)
+      : builder(builder), program(program) {}
+
+  /// The buffer of `value`, allocated now if it has none.
+  mlir::Value get(mlir::Value value);
+  /// The buffer of `value`, or null.
+  mlir::Value find(mlir::Value value);
+
+  void bind(mlir::Value value, mlir::Value buffer) {
+    buffers[canonical(value)] = buffer;
+  }
+  /// `value` is `source` under another name.
+  void alias(mlir::Value value, mlir::Value source) { aliases[value] = source; }
+  mlir::Value canonical(mlir::Value value);
+
+  /// The state buffer of a variable.
+  mlir::Value state(llvm::StringRef name, mlir::Location loc,
+                    mlir::Type tensorType);
+  /// `value` is to be written into the state buffer of variable `name`.
+  void writeInPlace(mlir::Value value, llvm::StringRef name);
+
+  /// Whether `buffer` is a plan.alloc, which no variable or input is.
+  static bool isTemporary(mlir::Value buffer) {
+    return buffer.getDefiningOp<plan::AllocOp>() != nullptr;
+  }
+
+private:
+  mlir::OpBuilder &builder;
+  plan::ProgramOp program;
+  llvm::DenseMap<mlir::Value, mlir::Value> buffers;
+  llvm::DenseMap<mlir::Value, mlir::Value> aliases;
+  llvm::StringMap<mlir::Value> states;
+};
+
+/// The kernels of a module.
+class Outliner {
+public:
+  explicit Outliner(mlir::ModuleOp kernels) : kernels(kernels) {}
+
+  /// Makes `op` a kernel of its own and launches it.
+  llvm::LogicalResult outlineRows(RowKernelOpInterface op, BufferTable &buffers,
+                                  mlir::OpBuilder &builder);
+
+  /// An empty kernel over `argumentTypes`; the builder is set into its row
+  /// loop.
+  struct Kernel {
+    mlir::func::FuncOp function;
+    mlir::Value row;
+  };
+  Kernel begin(mlir::OpBuilder &builder, mlir::Location loc,
+               mlir::TypeRange argumentTypes);
+  /// Names the finished kernel, or drops it for an equal one: its symbol.
+  mlir::SymbolRefAttr finish(Kernel kernel, llvm::StringRef description);
+
+  unsigned kernelCount() const { return count; }
+
+private:
+  mlir::ModuleOp kernels;
+  llvm::StringMap<std::string> names; ///< text of a kernel -> its symbol
+  unsigned count = 0;
+};
+
+/// A run of generics in program order that becomes one kernel.
+class KernelGroup {
+public:
+  KernelGroup(Outliner &outliner, BufferTable &buffers,
+              mlir::OpBuilder &builder)
+      : outliner(outliner), buffers(buffers), builder(builder) {}
+
+  /// Takes `op` into the run, ending the run before it where it must.
+  llvm::LogicalResult add(mlir::linalg::GenericOp op);
+  /// Ends the run: builds its kernel and the launch.
+  llvm::LogicalResult flush();
+
+private:
+  struct Access {
+    mlir::Value key; ///< buffer, or the tensor while it has none
+    bool ownRow;     ///< iteration i touches row i alone
+    bool write;
+  };
+
+  llvm::SmallVector<Access> accessesOf(mlir::linalg::GenericOp op);
+  bool conflicts(mlir::linalg::GenericOp op);
+  void start(mlir::linalg::GenericOp op);
+  bool isLocal(mlir::Value result);
+
+  Outliner &outliner;
+  BufferTable &buffers;
+  mlir::OpBuilder &builder;
+  llvm::SmallVector<mlir::linalg::GenericOp> ops;
+  llvm::SmallVector<Access> accesses;
+  bool serial = false;
+  int64_t extent = 1;
+};
+
+} // namespace pfc
+
+#endif // PASSES_CODEGEN_OUTLINE_H
