@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sched.h>
 #include <string>
+#include <unistd.h>
 
 namespace pfc::rt {
 
@@ -28,6 +29,15 @@ int availableProcessors() {
   if (int quota = quotaProcessors(); quota > 0)
     count = std::min(count, quota);
   return std::max(count, 1);
+}
+
+uint64_t availableMemory() {
+  uint64_t bytes = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                   static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  std::ifstream file("/sys/fs/cgroup/memory.max"); // a number, or "max"
+  if (uint64_t limit = 0; file >> limit)
+    bytes = std::min(bytes, limit);
+  return bytes;
 }
 
 } // namespace pfc::rt

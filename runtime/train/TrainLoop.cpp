@@ -2,6 +2,7 @@
 
 #include "runtime/base/Error.h"
 #include "runtime/device/Processors.h"
+#include "runtime/plan/Shape.h"
 
 #include <algorithm>
 #include <chrono>
@@ -55,6 +56,18 @@ void checkProgram(const Job &job) {
           fmt::join(images, ", "));
 }
 
+/// Training touches the whole arena; without this the kernel would end a rank
+/// without a word.
+void checkMemory(const Job &job) {
+  uint64_t needed = job.variant.arena_bytes() *
+                    static_cast<uint64_t>(job.communicator.localRanks());
+  require(needed <= availableMemory(),
+          "the plan needs {} for {} rank(s) on this machine, which has {}: use "
+          "more machines, a smaller train.batch_per_rank, or fewer classes",
+          bytesText(needed), job.communicator.localRanks(),
+          bytesText(availableMemory()));
+}
+
 /// A set with other identities than the plan's classes is a mistake; one with
 /// fewer is only a waste of memory.
 void checkClasses(const data::Dataset &dataset, const std::string &path,
@@ -87,6 +100,7 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
       verifier(job, verificationPaths(job, options.dataDir),
                job.settings.flip_test()) {
   checkProgram(job);
+  checkMemory(job);
   std::string path = trainPath(job, options.dataDir);
   checkClasses(*dataset, path, job.settings.classes());
   if (job.isRoot()) {

@@ -311,6 +311,12 @@ TEST_F(Train, DivergenceIsOneClearError) {
   EXPECT_THAT(failure(test), HasSubstr("the loss is inf at step 2 of 6"));
 }
 
+TEST_F(Train, TooLittleMemoryIsSaidBeforehand) {
+  TestPlan test = makeTrainPlan(1);
+  test.variant().arena_bytes = uint64_t{1} << 42;
+  EXPECT_THAT(failure(test), HasSubstr("the plan needs 4.0 TiB"));
+}
+
 TEST_F(Train, MissingPairsAndTooManyIdentities) {
   TestPlan test = makeTrainPlan(1);
   test.plan.settings->verification = {"nothing"};
