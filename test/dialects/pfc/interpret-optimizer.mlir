@@ -1,0 +1,96 @@
+// Optimizer ops on values worked out by hand; state from step to step.
+// RUN: pfc-interpret %s --print | FileCheck %s
+// RUN: pfc-interpret %s --print --function state --steps 3 \
+// RUN:   | FileCheck %s --check-prefix=STATE
+// RUN: pfc-interpret %s --print --function narrow \
+// RUN:   | FileCheck %s --check-prefix=EXACT
+// RUN: pfc-interpret %s --print --function narrow --round \
+// RUN:   | FileCheck %s --check-prefix=ROUND
+
+func.func @train_step(%lr: tensor<1xf32> {pfc.input = "lr"}) {
+  // v' = 0.9·2 + (3 + 0.5·1) = 5.3, p' = 1 − 0.53.
+  %one = arith.constant dense<1.0> : tensor<1xf32>
+  %two = arith.constant dense<2.0> : tensor<1xf32>
+  %three = arith.constant dense<3.0> : tensor<1xf32>
+  // CHECK-DAG: sgd_p [1]: 0.47
+  // CHECK-DAG: sgd_v [1]: 5.3
+  %p1, %v1 = pfc.sgd %one, %two, %three, %lr {mu = 0.9 : f64, weight_decay = 0.5 : f64} : tensor<1xf32>
+  pfc.output "sgd_p", %p1 : tensor<1xf32>
+  pfc.output "sgd_v", %v1 : tensor<1xf32>
+  // Half the gradient, all of the decay: v' = 1.8 + 1.5 + 0.5.
+  // CHECK-DAG: clipped_p [1]: 0.62
+  // CHECK-DAG: clipped_v [1]: 3.8
+  %half = arith.constant dense<0.5> : tensor<1xf32>
+  %p2, %v2 = pfc.sgd %one, %two, %three, %lr clip %half {mu = 0.9 : f64, weight_decay = 0.5 : f64} : tensor<1xf32>
+  pfc.output "clipped_p", %p2 : tensor<1xf32>
+  pfc.output "clipped_v", %v2 : tensor<1xf32>
+
+  // Rows 1 and 3 have gradients 10 and 20; mu 0.5, decay 0.1.
+  %table = arith.constant dense<[[1.0], [2.0], [3.0], [4.0]]> : tensor<4x1xf32>
+  %momentum = arith.constant dense<[[0.0], [1.0], [0.0], [1.0]]> : tensor<4x1xf32>
+  %indices = arith.constant dense<[1, 3, -1]> : tensor<3xi64>
+  %gradients = arith.constant dense<[[10.0], [20.0], [1000.0]]> : tensor<3x1xf32>
+  // CHECK-DAG: sampled_w [4x1]: 1 0.93 3 1.91
+  // CHECK-DAG: sampled_v [4x1]: 0 10.7 0 20.9
+  %w1, %m1 = pfc.update_rows sampled %table, %momentum, %indices, %gradients, %lr {mu = 0.5 : f64, weight_decay = 0.1 : f64} : tensor<4x1xf32>, tensor<3xi64>, tensor<3x1xf32>
+  pfc.output "sampled_w", %w1 : tensor<4x1xf32>
+  pfc.output "sampled_v", %m1 : tensor<4x1xf32>
+  // The others decay: v' = 0.1·w.
+  // CHECK-DAG: all_w [4x1]: 0.99 0.93 2.97 1.91
+  // CHECK-DAG: all_v [4x1]: 0.1 10.7 0.3 20.9
+  %w2, %m2 = pfc.update_rows all %table, %momentum, %indices, %gradients, %lr {mu = 0.5 : f64, weight_decay = 0.1 : f64} : tensor<4x1xf32>, tensor<3xi64>, tensor<3x1xf32>
+  pfc.output "all_w", %w2 : tensor<4x1xf32>
+  pfc.output "all_v", %m2 : tensor<4x1xf32>
+  // Of two used rows, row 1 has a gradient; row 3 is beyond the count.
+  // CHECK-DAG: counted_w [4x1]: 0.99 0.93 3 4
+  // CHECK-DAG: counted_v [4x1]: 0.1 10.7 0 1
+  %count = arith.constant dense<2> : tensor<1xi64>
+  %first = arith.constant dense<[1, -1, -1]> : tensor<3xi64>
+  %w3, %m3 = pfc.update_rows all %table, %momentum, %first, %gradients, %lr count %count : tensor<1xi64> {mu = 0.5 : f64, weight_decay = 0.1 : f64} : tensor<4x1xf32>, tensor<3xi64>, tensor<3x1xf32>
+  pfc.output "counted_w", %w3 : tensor<4x1xf32>
+  pfc.output "counted_v", %m3 : tensor<4x1xf32>
+
+  // 0.9·1 + 0.1·2·3.
+  // CHECK-DAG: average [1]: 1.5
+  %average = pfc.moving_average %one, %three {momentum = 0.1 : f64, scale = 2.0 : f64} : tensor<1xf32>
+  pfc.output "average", %average : tensor<1xf32>
+
+  // CHECK-DAG: squares [1]: 100
+  %vector = arith.constant dense<[6.0, 8.0]> : tensor<2xf32>
+  %squares = pfc.sum_squares %vector : tensor<2xf32> -> tensor<1xf32>
+  pfc.output "squares", %squares : tensor<1xf32>
+  // 5/(10 + 1e-6).
+  // CHECK-DAG: tight [1]: 0.49999995
+  // CHECK-DAG: norm [1]: 10
+  %tight, %norm = pfc.clip_factor %squares {limit = 5.0 : f64} : tensor<1xf32>
+  pfc.output "tight", %tight : tensor<1xf32>
+  pfc.output "norm", %norm : tensor<1xf32>
+  // CHECK-DAG: loose [1]: 1
+  %loose, %same_norm = pfc.clip_factor %squares {limit = 20.0 : f64} : tensor<1xf32>
+  pfc.output "loose", %loose : tensor<1xf32>
+  return
+}
+
+// A variable reads as it was when the step began, wherever the op stands.
+// STATE:      value [1]: 1
+// STATE-NEXT: value [1]: 2
+// STATE-NEXT: value [1]: 4
+func.func @state() {
+  %before = pfc.variable "x" parameter init<constant, 1.0, 0.0> : tensor<1xf32>
+  %twice = pfc.add %before, %before : tensor<1xf32>
+  pfc.assign "x", %twice : tensor<1xf32>
+  %after = pfc.variable "x" parameter init<constant, 1.0, 0.0> : tensor<1xf32>
+  pfc.output "value", %after : tensor<1xf32>
+  return
+}
+
+// bf16 keeps 7 bits of the fraction. 1 + 2⁻⁸ and 1 + 3·2⁻⁸ lie half way
+// between two numbers and go to the even one.
+// EXACT: bf16 [3]: 1.00390625 1.01171875 3.14159265
+// ROUND: bf16 [3]: 1 1.015625 3.140625
+func.func @narrow() {
+  %x = arith.constant dense<[1.00390625, 1.01171875, 3.14159265358]> : tensor<3xf64>
+  %y = pfc.cast %x : tensor<3xf64> -> tensor<3xbf16>
+  pfc.output "bf16", %y : tensor<3xbf16>
+  return
+}
