@@ -173,15 +173,15 @@ struct FuseMarginSoftmaxPass
     for (SoftmaxStatsOp root : roots) {
       Head head;
       std::string reason = head.match(root);
-      if (reason.empty()) {
-        head.fuse();
-        ++numFused;
+      auto options = remark::RemarkOpts::name("FuseMarginSoftmax")
+                         .category("pfc-fuse-margin-softmax");
+      if (!reason.empty()) {
+        remark::missed(root.getLoc(), options) << remark::reason("{0}", reason);
         continue;
       }
-      remark::missed(root.getLoc(),
-                     remark::RemarkOpts::name("FuseMarginSoftmax")
-                         .category("pfc-fuse-margin-softmax"))
-          << remark::reason("{0}", reason);
+      remark::passed(root.getLoc(), options) << remark::add(
+          "{0}", head.lossGrad ? "forward and gradient" : "forward");
+      head.fuse();
     }
   }
 };

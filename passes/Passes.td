@@ -192,9 +192,6 @@ def FuseMarginSoftmaxPass
 
     Example: test/passes/fuse-margin-softmax.mlir.
   }];
-  let statistics = [
-    Statistic<"numFused", "num-fused", "Heads fused">,
-  ];
   let dependentDialects = ["::pfc::PfcDialect"];
 }
 

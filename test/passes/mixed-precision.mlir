@@ -1,0 +1,45 @@
+// RUN: pfc-opt %S/Inputs/tiny.mlir --pfc-differentiate --pfc-insert-optimizer --pfc-partition -o %t.mlir
+// RUN: pfc-opt %t.mlir --pfc-mixed-precision=precision=bf16 -o %t.bf16.mlir
+// RUN: FileCheck %s --input-file=%t.bf16.mlir
+// Without rounding, casts mean nothing; with it, little.
+// RUN: pfc-interpret %t.mlir --against %t.bf16.mlir --steps 2
+// RUN: pfc-interpret %t.mlir --against %t.bf16.mlir --round --tolerance 5e-2
+// RUN: not pfc-interpret %t.mlir --against %t.bf16.mlir --round --tolerance 1e-5
+//
+// fp32 changes nothing.
+// RUN: pfc-opt %t.mlir --pfc-mixed-precision=precision=fp32 -o %t.fp32.mlir
+// RUN: cmp %t.mlir %t.fp32.mlir
+
+// CHECK-LABEL: func.func @train_step
+// CHECK:       %[[X:.*]] = pfc.scale_pixels {{.*}} -> tensor<2x4x4x1xbf16>
+// CHECK-NEXT:  %[[W:.*]] = pfc.variable "conv1.weight" {{.*}} : tensor<4x3x3x1xf32>
+// CHECK-NEXT:  %[[W16:.*]] = pfc.cast %[[W]] : tensor<4x3x3x1xf32> -> tensor<4x3x3x1xbf16>
+// CHECK-NEXT:  pfc.conv2d %[[X]], %[[W16]] {{.*}} -> tensor<2x4x4x4xbf16>
+// Statistics and per-channel parameters stay.
+// CHECK:       pfc.batch_stats %{{.*}} : tensor<2x4x4x4xbf16> -> tensor<1x4xf32>
+// CHECK:       pfc.batch_norm %{{.*}} : tensor<2x4x4x4xbf16>, tensor<1x4xf32> , tensor<4xf32>
+// CHECK:       pfc.prelu %{{.*}} : tensor<2x4x4x4xbf16>, tensor<4xf32>
+// CHECK:       pfc.add %{{.*}} : tensor<2x4x4x4xbf16>
+// CHECK:       %[[KEPT:.*]] = pfc.dropout %{{.*}} : tensor<2x64xbf16>
+// CHECK:       %[[FC16:.*]] = pfc.cast %{{.*}} : tensor<16x64xf32> -> tensor<16x64xbf16>
+// CHECK-NEXT:  pfc.matmul %[[KEPT]], %[[FC16]] {transpose_rhs} : {{.*}} -> tensor<2x16xf32>
+// CHECK-NEXT:  pfc.add_bias %{{.*}} : tensor<2x16xf32>
+// An embedding is gathered in two bytes.
+// CHECK:       %[[XN:.*]] = pfc.normalize %{{.*}} : tensor<2x16xf32>
+// CHECK:       %[[XN16:.*]] = pfc.cast %[[XN]] : tensor<2x16xf32> -> tensor<2x16xbf16>
+// CHECK-NEXT:  %[[XALL:.*]] = shard.all_gather %[[XN16]] {{.*}} : tensor<2x16xbf16> -> tensor<8x16xbf16>
+// CHECK:       pfc.cosine_logits %[[XALL]], %{{.*}} : tensor<8x16xbf16>, tensor<3x16xbf16> -> tensor<8x3xf32>
+// CHECK-NEXT:  pfc.margin {{.*}} : tensor<8x3xf32>
+// CHECK:       shard.reduce_scatter {{.*}} : tensor<8x16xf32> -> tensor<2x16xf32>
+// The gradient of an activation is made in two bytes; that of a parameter
+// keeps the sum's.
+// CHECK:       pfc.matmul %[[DFC:.*]], %[[FC16]] : {{.*}} -> tensor<2x64xbf16>
+// CHECK-NEXT:  pfc.matmul %[[DFC]], %[[KEPT]] {transpose_lhs} : {{.*}} -> tensor<16x64xf32>
+// CHECK-NEXT:  pfc.dropout %{{.*}} : tensor<2x64xbf16>
+// CHECK-NEXT:  pfc.reshape %{{.*}} : tensor<2x64xbf16> -> tensor<2x4x4x4xbf16>
+// CHECK:       pfc.conv2d_filter_grad %{{.*}} : tensor<2x4x4x4xbf16>, tensor<2x4x4x4xbf16> -> tensor<4x1x1x4xf32>
+// CHECK:       pfc.prelu_slope_grad %{{.*}} : tensor<2x4x4x4xbf16> -> tensor<4xf32>
+// CHECK:       pfc.conv2d_filter_grad %[[X]], %{{.*}} -> tensor<4x3x3x1xf32>
+// CHECK:       pfc.sgd %[[W]], %{{.*}} : tensor<4x3x3x1xf32>
+// CHECK-LABEL: func.func @embed
+// CHECK:       pfc.output "embeddings", %{{.*}} : tensor<2x16xf32>

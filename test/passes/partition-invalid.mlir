@@ -1,0 +1,57 @@
+// RUN: pfc-opt %s --pfc-partition --split-input-file --verify-diagnostics
+
+// expected-error @below {{pfc-partition needs one shard.grid, not 0}}
+module {
+}
+
+// -----
+
+// expected-error @below {{must have one axis, the ranks}}
+shard.grid @ranks(shape = 2x2)
+
+// -----
+
+shard.grid @ranks(shape = 4)
+// expected-error @below {{dimension 0 of size 6 cannot be split over 4 ranks}}
+func.func @train_step(%images: tensor<6x4x4x1xui8> {pfc.input = "images"}) {
+  return
+}
+
+// -----
+
+shard.grid @ranks(shape = 4)
+// expected-error @below {{argument 0 has no pfc.input}}
+func.func @train_step(%images: tensor<8x4x4x1xui8>) {
+  return
+}
+
+// -----
+
+shard.grid @ranks(shape = 4)
+func.func @train_step(%images: tensor<8x4x4x1xui8> {pfc.input = "images"}) {
+  %x = pfc.scale_pixels %images : tensor<8x4x4x1xui8> -> tensor<8x4x4x1xf32>
+  // expected-error @below {{has 2 groups, but a batch split over 4 ranks needs one group for each}}
+  %mean, %var = pfc.batch_stats %x : tensor<8x4x4x1xf32> -> tensor<2x1xf32>
+  return
+}
+
+// -----
+
+shard.grid @ranks(shape = 4)
+func.func @train_step(%lr: tensor<1xf32> {pfc.input = "lr"}) {
+  %x = pfc.variable "x" parameter init <constant, 0.0, 0.0> : tensor<8x4xf32>
+  // expected-error @below {{cannot be partitioned}}
+  %y = pfc.cast %x : tensor<8x4xf32> -> tensor<8x4xbf16>
+  return
+}
+
+// -----
+
+// A table that every rank has cannot be gathered from by shards.
+shard.grid @ranks(shape = 4)
+func.func @train_step(%labels: tensor<8xi64> {pfc.input = "labels"}) {
+  // expected-error @below {{a value that is replicated is wanted split along dimension 0}}
+  %w = pfc.variable "w" parameter init <constant, 0.0, 0.0> : tensor<10x4xf32>
+  %rows = pfc.gather_rows %w, %labels : tensor<10x4xf32>, tensor<8xi64> -> tensor<8x4xf32>
+  return
+}
