@@ -3,8 +3,8 @@
 //   pfc passes    a training step, from what it means to what one rank does
 //   plan passes   what one rank does, from buffers to bytes
 //
-// Pipelines.cpp has the stages they form. Each pass is `passes/Name.cpp`, and
-// test/passes/<flag>.mlir shows what it does to a small module.
+// Pipelines.cpp has the stages they form. Each pass is `passes/Name.cpp`, and its
+// description names the test that shows what it does to a small module.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_PASSES
