@@ -3,7 +3,7 @@
 //   pfc passes    a training step, from what it means to what one rank does
 //   plan passes   what one rank does, from buffers to bytes
 //
-// Pipelines.cpp has the stages they form. Each pass is `passes/Name.cpp`, and its
+// Pipelines.cpp has the stages they form. Each pass is `passes/Name.cpp`; its
 // description names the test that shows what it does to a small module.
 //
 //===----------------------------------------------------------------------===//

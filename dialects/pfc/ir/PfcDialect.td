@@ -12,6 +12,11 @@
 //   PfcEnums.td       margin, roles, initializers
 //   PfcInterfaces.td  how ops take part in passes
 //   PfcOps.td         the ops
+//   Verifiers.cpp     their constraints
+//   Vjp.cpp           their gradients
+//   Partitioning.cpp  what one rank does of each
+//   Costs.cpp         FLOPs and bytes
+//   *Kernel*.cpp      their generated code
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_DIALECT
