@@ -33,6 +33,17 @@ const plan::fb::Plan &verifyPlan(const std::byte *bytes, size_t size,
   return plan;
 }
 
+bool checkPlan(const std::byte *bytes, size_t size, const std::string &name,
+               std::string &message) noexcept {
+  try {
+    verifyPlan(bytes, size, name);
+    return true;
+  } catch (const std::exception &error) {
+    message = error.what();
+    return false;
+  }
+}
+
 PlanFile PlanFile::open(const std::string &path) {
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   require(descriptor >= 0, "{}: cannot open the plan: {}", path,

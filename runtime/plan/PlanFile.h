@@ -24,6 +24,11 @@ constexpr uint32_t planFormatVersion = 1;
 const plan::fb::Plan &verifyPlan(const std::byte *bytes, size_t size,
                                  const std::string &name);
 
+/// verifyPlan for callers without exceptions: false and what is wrong in
+/// `message`.
+bool checkPlan(const std::byte *bytes, size_t size, const std::string &name,
+               std::string &message) noexcept;
+
 /// A plan file that stays mapped, read-only, for the life of this object.
 class PlanFile {
 public:

@@ -1,35 +1,46 @@
 //===- main.cpp - pfcc, the compiler --------------------------------------===//
 //
-//   pfcc compile SPEC [--emit=STAGE] [-o FILE] [--set KEY=VALUE]...
-//   pfcc spec-reference          prints docs/spec.md
+//   pfcc compile SPEC -o PLAN [--set KEY=VALUE]... [--dump-ir=FOLDER]
+//   pfcc compile SPEC --emit=STAGE [-o FILE]    prints a stage on the way
+//   pfcc show PLAN [--full]                     prints a plan
+//   pfcc spec-reference                         prints docs/spec.md
 //
 //===----------------------------------------------------------------------===//
-#include "frontend/graph/GraphBuilder.h"
-#include "frontend/spec/SpecParser.h"
+#include "Compile.h"
+
 #include "frontend/spec/SpecWriter.h"
 #include "mlir/IR/AsmState.h"
-#include "mlir/IR/Diagnostics.h"
-#include "mlir/IR/MLIRContext.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
-#include "mlir/Support/Timing.h"
+#include "runtime/plan/PlanPrint.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/ToolOutputFile.h"
 
 namespace cl = llvm::cl;
 
 static cl::OptionCategory category("pfcc options");
 static cl::opt<std::string> command(cl::Positional, cl::Required,
-                                    cl::desc("<compile|spec-reference>"),
+                                    cl::desc("<compile|show|spec-reference>"),
                                     cl::cat(category));
-static cl::opt<std::string> input(cl::Positional, cl::desc("[SPEC]"),
+static cl::opt<std::string> input(cl::Positional, cl::desc("[SPEC|PLAN]"),
                                   cl::cat(category));
 static cl::opt<std::string> output("o", cl::desc("Output file"),
                                    cl::value_desc("file"), cl::init("-"),
                                    cl::cat(category));
-static cl::opt<std::string> emit("emit", cl::desc("Print a stage: spec, graph"),
-                                 cl::value_desc("stage"), cl::init("spec"),
-                                 cl::cat(category));
+static cl::opt<std::string>
+    emit("emit",
+         cl::desc("Print a stage instead of making a plan: spec (the default "
+                  "without -o), or the module after a group of passes"),
+         cl::value_desc("stage"), cl::cat(category));
+static cl::opt<std::string>
+    dumpIr("dump-ir", cl::desc("Write the module after each stage"),
+           cl::value_desc("folder"), cl::cat(category));
+static cl::opt<bool> full("full",
+                          cl::desc("show: every buffer and instruction"),
+                          cl::cat(category));
 static cl::list<std::string>
     overrides("set", cl::desc("Set a key of the spec: head.sample_rate=0.1"),
               cl::value_desc("key=value"), cl::cat(category));
@@ -43,33 +54,49 @@ static int fail(const llvm::Twine &message) {
   return 1;
 }
 
-/// Compiles `loaded` up to the wanted stage. Errors are diagnostics.
-static int emitStage(const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
-                     llvm::raw_ostream &os) {
+/// Makes what was asked for of a valid spec. Errors are diagnostics.
+static mlir::LogicalResult make(const pfc::LoadedSpec &loaded,
+                                mlir::MLIRContext &context,
+                                const pfc::Stage *stage,
+                                mlir::TimingScope &timing,
+                                llvm::raw_ostream &os) {
+  pfc::CompileRequest request{llvm::sys::path::stem(input).str(), dumpIr,
+                              timing};
+  if (stage)
+    return pfc::emitStage(loaded, context, *stage, request, os);
   if (emit == "spec") {
     pfc::writeSpec(loaded.spec, os);
-    return 0;
+    return mlir::success();
   }
-  mlir::OwningOpRef<mlir::ModuleOp> module = pfc::buildGraph(loaded, context);
-  if (!module)
-    return 1;
-  mlir::OpPrintingFlags flags;
-  flags.printNameLocAsPrefix();
-  module->print(os, flags);
-  return 0;
+  mlir::FailureOr<std::string> plan =
+      pfc::compilePlan(loaded, context, request);
+  if (mlir::succeeded(plan))
+    os << *plan;
+  return plan;
 }
 
 static int compile(llvm::raw_ostream &os) {
-  if (emit != "spec" && emit != "graph")
-    return fail("unknown stage '" + emit + "'; known: spec, graph");
+  if (input.empty())
+    return fail("compile needs a SPEC");
+  if (emit.empty() && output == "-")
+    emit = "spec";
+  const pfc::Stage *stage = pfc::findStage(emit);
+  if (!stage && !emit.empty() && emit != "spec")
+    return fail("unknown stage '" + emit + "'; known: " + pfc::knownStages());
   llvm::SourceMgr sources;
   if (!pfc::addSpecFile(input, sources, llvm::errs()))
     return 1;
-  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  mlir::DialectRegistry registry;
+  mlir::registerAllDialects(registry);
+  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+  mlir::DefaultTimingManager timingManager;
+  mlir::applyDefaultTimingManagerCLOptions(timingManager);
+  mlir::TimingScope timing = timingManager.getRootScope();
   auto run = [&] {
     std::optional<pfc::LoadedSpec> loaded =
         pfc::parseSpec(sources, overrides, context);
-    return loaded ? emitStage(*loaded, context, os) : 1;
+    return mlir::failed(!loaded ? mlir::failure()
+                                : make(*loaded, context, stage, timing, os));
   };
   if (verifyDiagnostics) {
     mlir::SourceMgrDiagnosticVerifierHandler handler(sources, &context);
@@ -80,10 +107,25 @@ static int compile(llvm::raw_ostream &os) {
   return run();
 }
 
+static int show(llvm::raw_ostream &os) {
+  if (input.empty())
+    return fail("show needs a PLAN");
+  std::string text;
+  bool good = pfc::rt::printPlanFile(
+      input, full ? pfc::rt::PlanDetail::Full : pfc::rt::PlanDetail::Summary,
+      text);
+  if (!good)
+    return fail(text);
+  os << text;
+  return 0;
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   mlir::registerAsmPrinterCLOptions();
-  cl::HideUnrelatedOptions(category);
+  mlir::registerPassManagerCLOptions();
+  mlir::registerDefaultTimingManagerCLOptions();
+  cl::HideUnrelatedOptions(category); // --help-hidden has MLIR's
   cl::ParseCommandLineOptions(argc, argv, "pfc: specs to training plans\n");
 
   std::string message;
@@ -93,12 +135,14 @@ int main(int argc, char **argv) {
     return fail(message);
   int status;
   if (command == "compile")
-    status = input.empty() ? fail("compile needs a SPEC") : compile(file->os());
+    status = compile(file->os());
+  else if (command == "show")
+    status = show(file->os());
   else if (command == "spec-reference")
     status = (pfc::writeSpecReference(file->os()), 0);
   else
     return fail("unknown command '" + command +
-                "'; known: compile, spec-reference");
+                "'; known: compile, show, spec-reference");
   if (status == 0)
     file->keep();
   return status;

@@ -1,0 +1,122 @@
+#include "Compile.h"
+#include "SpecMapping.h"
+
+#include "frontend/graph/GraphBuilder.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
+#include "runtime/plan/PlanFile.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+using namespace mlir;
+using namespace pfc;
+
+static void print(ModuleOp module, llvm::raw_ostream &os) {
+  OpPrintingFlags flags;
+  flags.printNameLocAsPrefix();
+  module->print(os, flags);
+  os << '\n';
+}
+
+/// Writes FOLDER/03-partitioned.mlir.
+static LogicalResult dump(ModuleOp module, StringRef folder, size_t number,
+                          const Stage &stage) {
+  std::string message;
+  if (std::error_code code = llvm::sys::fs::create_directories(folder))
+    return emitError(module.getLoc(), "can't make the folder ")
+           << folder << ": " << code.message();
+  llvm::SmallString<128> path(folder);
+  llvm::sys::path::append(
+      path, llvm::formatv("{0:d2}-{1}.mlir", number, stage.name).str());
+  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(path, &message);
+  if (!file)
+    return emitError(module.getLoc(), message);
+  print(module, file->os());
+  file->keep();
+  return success();
+}
+
+/// The module after stage `last`; null after an error.
+static OwningOpRef<ModuleOp> runStages(const LoadedSpec &loaded,
+                                       MLIRContext &context,
+                                       const PrecisionChoice &choice,
+                                       const Stage &last, StringRef dumpTo,
+                                       TimingScope &timing) {
+  CompileOptions options = compileOptions(loaded.spec, choice.precision);
+  OwningOpRef<ModuleOp> module;
+  for (const auto &[number, stage] : llvm::enumerate(compileStages())) {
+    TimingScope scope = timing.nest(stage.name);
+    if (number == 0) {
+      module = buildGraph(loaded, context);
+      if (!module)
+        return nullptr;
+    }
+    PassManager manager(&context);
+    if (failed(applyPassManagerCLOptions(manager)))
+      return nullptr;
+    manager.enableTiming(scope);
+    stage.build(manager, options);
+    if (failed(manager.run(*module)))
+      return nullptr;
+    if (!dumpTo.empty() && failed(dump(*module, dumpTo, number, stage)))
+      return nullptr;
+    if (stage.name == last.name)
+      break;
+  }
+  return module;
+}
+
+std::string pfc::knownStages() {
+  std::string names = "spec";
+  for (const Stage &stage : compileStages())
+    names += ", " + stage.name.str();
+  return names;
+}
+
+LogicalResult pfc::emitStage(const LoadedSpec &loaded, MLIRContext &context,
+                             const Stage &stage, const CompileRequest &request,
+                             llvm::raw_ostream &os) {
+  OwningOpRef<ModuleOp> module =
+      runStages(loaded, context, precisionChoices(loaded.spec).front(), stage,
+                request.dumpTo, request.timing);
+  if (!module)
+    return failure();
+  print(*module, os);
+  return success();
+}
+
+FailureOr<std::string> pfc::compilePlan(const LoadedSpec &loaded,
+                                        MLIRContext &context,
+                                        const CompileRequest &request) {
+  if (loaded.spec.cluster.device != DeviceType::CPU)
+    return emitError(loaded.locations.of("cluster.device"),
+                     "this pfcc makes plans for device = \"cpu\" alone");
+  auto choices = precisionChoices(loaded.spec);
+  SmallVector<OwningOpRef<ModuleOp>> modules;
+  SmallVector<plan::PlanVariant> variants;
+  for (const PrecisionChoice &choice : choices) {
+    llvm::SmallString<128> dumpTo(request.dumpTo);
+    if (!dumpTo.empty() && choices.size() > 1)
+      llvm::sys::path::append(dumpTo, choice.name);
+    TimingScope scope = request.timing.nest(choice.name);
+    OwningOpRef<ModuleOp> module = runStages(
+        loaded, context, choice, compileStages().back(), dumpTo, scope);
+    if (!module)
+      return failure();
+    variants.push_back(
+        {*module, choice.name.str(), choice.requiredFeature.str()});
+    modules.push_back(std::move(module));
+  }
+  TimingScope scope = request.timing.nest("translate");
+  FailureOr<std::string> bytes = plan::translateToFlatBuffer(
+      variants, planHeader(loaded.spec, request.name));
+  std::string message;
+  if (succeeded(bytes) &&
+      !rt::checkPlan(reinterpret_cast<const std::byte *>(bytes->data()),
+                     bytes->size(), request.name, message))
+    return emitError(modules.front()->getLoc(), "the plan is wrong: ")
+           << message;
+  return bytes;
+}

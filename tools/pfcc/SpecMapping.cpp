@@ -1,0 +1,71 @@
+#include "SpecMapping.h"
+
+#include "frontend/spec/SpecWriter.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace pfc;
+
+llvm::SmallVector<PrecisionChoice>
+pfc::precisionChoices(const TrainSpec &spec) {
+  PrecisionChoice fp32{Precision::Fp32, "fp32", ""};
+  switch (spec.train.precision) {
+  case PrecisionSpec::FP32:
+    return {fp32};
+  case PrecisionSpec::BF16:
+    return {{Precision::Bf16, "bf16", ""}};
+  case PrecisionSpec::Auto:
+    return {{Precision::Bf16, "bf16", "amx_bf16"}, fp32};
+  }
+  llvm_unreachable("all precisions are handled");
+}
+
+CompileOptions pfc::compileOptions(const TrainSpec &spec, Precision precision) {
+  CompileOptions options;
+  options.precision = precision;
+  options.optimizer.momentum = spec.train.optimizer.momentum;
+  options.optimizer.weightDecay = spec.train.optimizer.weightDecay;
+  options.optimizer.clipGradNorm = spec.train.clipGradNorm;
+  options.optimizer.rowUpdate = spec.head.rowUpdate == RowUpdateSpec::Sampled
+                                    ? RowUpdate::Sampled
+                                    : RowUpdate::All;
+  return options;
+}
+
+static plan::fb::SettingsT settings(const TrainSpec &spec) {
+  plan::fb::SettingsT settings;
+  settings.backbone = spec.model.backbone;
+  settings.embedding_size = spec.model.embeddingSize;
+  settings.input_height = spec.model.inputSize;
+  settings.input_width = spec.model.inputSize;
+  settings.input_channels = spec.model.inputChannels;
+  settings.classes = spec.head.classes;
+  settings.sample_rate = spec.head.sampleRate;
+  settings.batch_per_rank = spec.train.batchPerRank;
+  settings.steps = spec.train.steps.value_or(0);
+  settings.epochs = static_cast<double>(spec.train.epochs.value_or(0));
+  settings.seed = static_cast<uint64_t>(spec.train.seed);
+  settings.log_every = spec.train.logEvery;
+  settings.learning_rate = spec.train.optimizer.lr;
+  settings.schedule_power = spec.train.schedule.power;
+  settings.warmup_steps = spec.train.schedule.warmupSteps.value_or(0);
+  settings.warmup_epochs = spec.train.schedule.warmupEpochs.value_or(0);
+  settings.train_data = spec.data.train;
+  settings.shuffle = spec.data.shuffle;
+  settings.flip = spec.data.flip;
+  settings.flip_test = spec.data.flipTest.value_or(spec.data.flip);
+  settings.verification = spec.data.verification;
+  settings.verify_every = spec.data.verifyEvery;
+  settings.max_bad_records = spec.data.maxBadRecords;
+  settings.data_threads = spec.data.threads;
+  return settings;
+}
+
+plan::PlanHeader pfc::planHeader(const TrainSpec &spec, llvm::StringRef name) {
+  plan::PlanHeader header;
+  header.name = name.str();
+  header.compilerVersion = PFC_VERSION;
+  llvm::raw_string_ostream os(header.specText);
+  writeSpec(spec, os);
+  header.settings = settings(spec);
+  return header;
+}
