@@ -265,6 +265,17 @@ LogicalResult ProgramConverter::convert() {
   return success();
 }
 
+/// Images in one execution: rows of the argument "images", 1 without it.
+int64_t batchOf(func::FuncOp function) {
+  for (BlockArgument argument : function.getArguments()) {
+    auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                      "pfc.input");
+    if (name && name.getValue() == "images")
+      return cast<RankedTensorType>(argument.getType()).getDimSize(0);
+  }
+  return 1;
+}
+
 /// plan.variable for every variable of the module, once a name.
 LogicalResult declareVariables(ModuleOp module, OpBuilder &builder) {
   llvm::StringMap<VariableOp> declared;
@@ -304,11 +315,7 @@ struct ConvertPfcToPlanPass
     Outliner outliner(kernels);
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
     for (func::FuncOp function : functions) {
-      int64_t batch = 1;
-      for (BlockArgument argument : function.getArguments())
-        if (function.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
-                                                  "pfc.input") == "images")
-          batch = cast<RankedTensorType>(argument.getType()).getDimSize(0);
+      int64_t batch = batchOf(function);
       builder.setInsertionPointToEnd(module.getBody());
       StringAttr name = function.getSymNameAttr();
       function.setSymName((name.getValue() + ".pfc").str());

@@ -1,0 +1,28 @@
+// RUN: pfc-opt %s -split-input-file -convert-pfc-to-plan -verify-diagnostics
+
+// An op that an earlier pass should have lowered.
+func.func @train_step(%x: tensor<4x8xf32> {pfc.input = "images"}) {
+  %w = pfc.variable "w" parameter init<normal, 0.0, 0.1> : tensor<3x8xf32>
+  // expected-error @below {{has no instruction and no kernel body}}
+  %y = pfc.linear %x, %w : tensor<4x8xf32>, tensor<3x8xf32> -> tensor<4x3xf32>
+  return
+}
+
+// -----
+
+// expected-error @below {{argument 0 has no pfc.input name}}
+func.func @train_step(%x: tensor<4x8xf32>) {
+  return
+}
+
+// -----
+
+func.func @train_step() {
+  %a = pfc.variable "w" parameter init<normal, 0.0, 0.1> : tensor<3x8xf32>
+  return
+}
+func.func @embed() {
+  // expected-error @below {{reads "w" as 'tensor<4x8xf32>', elsewhere it is 'tensor<3x8xf32>'}}
+  %a = pfc.variable "w" parameter init<normal, 0.0, 0.1> : tensor<4x8xf32>
+  return
+}

@@ -1,0 +1,77 @@
+// Values become buffers; runs of generics over the same rows become kernels.
+// RUN: pfc-opt %s -convert-pfc-to-linalg -convert-pfc-to-plan | FileCheck %s
+
+module {
+  shard.grid @ranks(shape = 2)
+
+  // Each variable once, as one rank holds it.
+  // CHECK: plan.variable @w parameter init <normal, 0.0, 0.1>
+  // CHECK: plan.variable @w.momentum optimizer_state
+  // CHECK-NOT: plan.variable @w
+
+  // A row's length, its inverse and the scaled row in one kernel: a loop over
+  // the rows it is given, with the two scalars on the stack.
+  // CHECK:      func.func @k0_normalize(%[[X:.*]]: memref<512x64xf32>, %[[Y:.*]]: memref<512x64xf32>, %[[BEGIN:.*]]: index, %[[END:.*]]: index)
+  // CHECK-DAG:    memref.alloca() : memref<f32>
+  // CHECK-DAG:    memref.alloca() : memref<f32>
+  // CHECK:        scf.for %[[ROW:.*]] = %[[BEGIN]] to %[[END]]
+  // CHECK:          memref.subview %[[X]][%[[ROW]], 0] [1, 64]
+  // CHECK:          iterator_types = ["reduction"]
+  // CHECK:          math.sqrt
+  // CHECK:          iterator_types = ["parallel"]
+
+  // The update reads and writes parameter and momentum in place: three buffers
+  // and the scalar, no copy.
+  // CHECK-LABEL: func.func @k1_sgd
+
+  // CHECK-LABEL: plan.program @train_step batch 512
+  // CHECK-DAG:     %[[IN:.*]] = plan.input "images" : memref<512x64xf32>
+  // CHECK-DAG:     %[[LR:.*]] = plan.input "lr" : memref<1xf32>
+  // CHECK-DAG:     %[[W:.*]] = plan.state @w :
+  // CHECK-DAG:     %[[V:.*]] = plan.state @w.momentum :
+  // CHECK:         plan.launch @kernels::@k0_normalize(%[[IN]], %[[N:.*]]) extent 512 writes [1]
+  // CHECK:         plan.matmul %[[N]], %[[W]], %[[OUT:.*]] {
+  // CHECK:         plan.collective all_gather %[[OUT]], %[[ALL:.*]] {
+  // CHECK:         plan.launch @kernels::@k0_normalize(
+  // CHECK:         plan.matmul %{{.*}}, %[[IN]], %[[G:.*]] {{{.*}}transpose_lhs
+  // A partial sum nobody else reads is reduced where it is.
+  // CHECK:         plan.collective all_reduce_sum %[[G]], %[[G]]
+  // CHECK:         plan.launch @kernels::@k1_sgd(%[[W]], %[[V]], %[[G]], %[[LR]]) extent 64 writes [0, 1]
+  // CHECK-NOT:     plan.copy
+  func.func @train_step(%x: tensor<512x64xf32> {pfc.input = "images"},
+                        %lr: tensor<1xf32> {pfc.input = "lr"}) {
+    %w = pfc.variable "w" parameter init<normal, 0.0, 0.1> : tensor<64x64xf32>
+    %v = pfc.variable "w.momentum" optimizer_state init<constant, 0.0, 0.0> : tensor<64x64xf32>
+    %n = pfc.normalize %x : tensor<512x64xf32>
+    %y = pfc.matmul %n, %w {transpose_rhs} : tensor<512x64xf32>, tensor<64x64xf32> -> tensor<512x64xf32>
+    %all = shard.all_gather %y on @ranks grid_axes = [0] gather_axis = 0 : tensor<512x64xf32> -> tensor<1024x64xf32>
+    pfc.output "all", %all : tensor<1024x64xf32>
+    // The same kernel again: not a second one.
+    %m = pfc.normalize %y : tensor<512x64xf32>
+    %g = pfc.matmul %m, %x {transpose_lhs} : tensor<512x64xf32>, tensor<512x64xf32> -> tensor<64x64xf32>
+    %s = shard.all_reduce %g on @ranks grid_axes = [0] : tensor<64x64xf32> -> tensor<64x64xf32>
+    %w1, %v1 = pfc.sgd %w, %v, %s, %lr {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<64x64xf32>
+    pfc.assign "w", %w1 : tensor<64x64xf32>
+    pfc.assign "w.momentum", %v1 : tensor<64x64xf32>
+    return
+  }
+
+  // An old value that is still read afterwards is not overwritten: the new one
+  // is copied at the end.
+  // CHECK-LABEL: plan.program @embed
+  // CHECK:         %[[STATE:.*]] = plan.state @r
+  // CHECK:         %[[NEW:.*]] = plan.alloc
+  // CHECK:         plan.launch {{.*}}moving_average(%[[STATE]], %{{.*}}, %[[NEW]])
+  // CHECK:         plan.launch
+  // CHECK:         plan.copy %[[NEW]], %[[STATE]]
+  func.func @embed(%x: tensor<1024x16xf32> {pfc.input = "images"}) {
+    %r = pfc.variable "r" buffer init<constant, 0.0, 0.0> : tensor<1024x16xf32>
+    %new = pfc.moving_average %r, %x {momentum = 0.1 : f64, scale = 1.0 : f64} : tensor<1024x16xf32>
+    pfc.assign "r", %new : tensor<1024x16xf32>
+    %p = pfc.matmul %new, %new {transpose_rhs} : tensor<1024x16xf32>, tensor<1024x16xf32> -> tensor<1024x1024xf32>
+    pfc.output "p", %p : tensor<1024x1024xf32>
+    %q = pfc.add %r, %new : tensor<1024x16xf32>
+    pfc.output "q", %q : tensor<1024x16xf32>
+    return
+  }
+}
