@@ -21,7 +21,7 @@ module {
   // CHECK:          iterator_types = ["parallel"]
 
   // The update reads and writes parameter and momentum in place: three buffers
-  // and the scalar, no copy.
+  // and the scalar, no copy. It is small, so it is serial.
   // CHECK-LABEL: func.func @k1_sgd
 
   // CHECK-LABEL: plan.program @train_step batch 512
@@ -36,7 +36,7 @@ module {
   // CHECK:         plan.matmul %{{.*}}, %[[IN]], %[[G:.*]] {{{.*}}transpose_lhs
   // A partial sum nobody else reads is reduced where it is.
   // CHECK:         plan.collective all_reduce_sum %[[G]], %[[G]]
-  // CHECK:         plan.launch @kernels::@k1_sgd(%[[W]], %[[V]], %[[G]], %[[LR]]) extent 64 writes [0, 1]
+  // CHECK:         plan.launch @kernels::@k1_sgd(%[[W]], %[[V]], %[[G]], %[[LR]]) extent 1 writes [0, 1]
   // CHECK-NOT:     plan.copy
   func.func @train_step(%x: tensor<512x64xf32> {pfc.input = "images"},
                         %lr: tensor<1xf32> {pfc.input = "lr"}) {
