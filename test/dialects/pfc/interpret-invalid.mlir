@@ -1,0 +1,83 @@
+// What the interpreter refuses, each with its reason.
+// RUN: not pfc-interpret %s --function index 2>&1 | FileCheck %s --check-prefix=INDEX
+// RUN: not pfc-interpret %s --function repeated 2>&1 | FileCheck %s --check-prefix=REPEATED
+// RUN: not pfc-interpret %s --function unread 2>&1 | FileCheck %s --check-prefix=UNREAD
+// RUN: not pfc-interpret %s --function twice 2>&1 | FileCheck %s --check-prefix=TWICE
+// RUN: not pfc-interpret %s --function foreign 2>&1 | FileCheck %s --check-prefix=FOREIGN
+// RUN: not pfc-interpret %s --function axes 2>&1 | FileCheck %s --check-prefix=AXES
+// RUN: not pfc-interpret %s --function maximum 2>&1 | FileCheck %s --check-prefix=MAXIMUM
+// RUN: not pfc-interpret %s --function unnamed 2>&1 | FileCheck %s --check-prefix=UNNAMED
+// RUN: not pfc-interpret %s --function missing 2>&1 | FileCheck %s --check-prefix=MISSING
+// RUN: not pfc-interpret %s --function slots 2>&1 | FileCheck %s --check-prefix=SLOTS
+// RUN: not pfc-interpret %s --function index --check-gradients 2>&1 | FileCheck %s --check-prefix=INDEX
+
+shard.grid @ranks(shape = 2)
+
+// INDEX: [[#@LINE+4]]:{{.*}} an index is beyond the table
+func.func @index() {
+  %table = arith.constant dense<1.0> : tensor<2x1xf32>
+  %indices = arith.constant dense<[1, 2]> : tensor<2xi64>
+  %rows = pfc.gather_rows %table, %indices : tensor<2x1xf32>, tensor<2xi64> -> tensor<2x1xf32>
+  return
+}
+
+// REPEATED: an index is beyond the table or occurs twice
+func.func @repeated(%lr: tensor<1xf32> {pfc.input = "lr"}) {
+  %table = arith.constant dense<1.0> : tensor<2x1xf32>
+  %indices = arith.constant dense<[1, 1]> : tensor<2xi64>
+  %w, %v = pfc.update_rows all %table, %table, %indices, %table, %lr {mu = 0.5 : f64, weight_decay = 0.1 : f64} : tensor<2x1xf32>, tensor<2xi64>, tensor<2x1xf32>
+  return
+}
+
+// UNREAD: no variable 'x' is read here
+func.func @unread() {
+  %x = arith.constant dense<1.0> : tensor<1xf32>
+  pfc.assign "x", %x : tensor<1xf32>
+  return
+}
+
+// TWICE: variable 'x' is assigned twice
+func.func @twice() {
+  %x = pfc.variable "x" parameter init<constant, 1.0, 0.0> : tensor<1xf32>
+  pfc.assign "x", %x : tensor<1xf32>
+  pfc.assign "x", %x : tensor<1xf32>
+  return
+}
+
+// FOREIGN: 'arith.addf' op is not known to the reference interpreter
+func.func @foreign() {
+  %x = arith.constant dense<1.0> : tensor<1xf32>
+  %y = arith.addf %x, %x : tensor<1xf32>
+  return
+}
+
+// AXES: the interpreter needs grid_axes = [0]
+func.func @axes() {
+  %x = arith.constant dense<1.0> : tensor<1xf32>
+  %y = shard.all_reduce %x on @ranks : tensor<1xf32> -> tensor<1xf32>
+  return
+}
+
+// MAXIMUM: the interpreter only knows sums
+func.func @maximum() {
+  %x = arith.constant dense<1.0> : tensor<1xf32>
+  %y = shard.all_reduce %x on @ranks grid_axes = [0] reduction = max : tensor<1xf32> -> tensor<1xf32>
+  return
+}
+
+// UNNAMED: argument 0 has no pfc.input
+func.func @unnamed(%x: tensor<1xf32>) {
+  return
+}
+
+// MISSING: has no function @missing
+
+// Three positives of a shard do not fit into two slots.
+// SLOTS: there are fewer slots than the sample needs
+func.func @slots() {
+  %labels = arith.constant dense<[0, 1, 2]> : tensor<3xi64>
+  %zero = arith.constant dense<0> : tensor<1xi64>
+  %three = arith.constant dense<3> : tensor<1xi64>
+  %indices, %used, %columns = pfc.sample_local_centers %labels, %zero, %zero, %three, %zero {shard_size = 3 : i64, sample_rate = 0.0 : f64, seed = 7 : i64} : tensor<3xi64>, tensor<1xi64> -> tensor<2xi64>
+  return
+}

@@ -1,0 +1,294 @@
+// What the verifiers refuse. A function is named after its op and, where the
+// op's description numbers it, the constraint.
+// RUN: pfc-opt %s --split-input-file --verify-diagnostics
+
+func.func @conv2d_c1(%x: tensor<1x4x4x3xf32>, %w: tensor<2x3x3x4xf32>) {
+  // expected-error @+1 {{filter has 4 input channels but the input has 3}}
+  %y = pfc.conv2d %x, %w {stride = 1 : i64, padding = 1 : i64} : tensor<1x4x4x3xf32>, tensor<2x3x3x4xf32> -> tensor<1x4x4x2xf32>
+  return
+}
+
+// -----
+
+func.func @conv2d_c2(%x: tensor<1x5x4x3xf32>, %w: tensor<2x3x3x3xf32>) {
+  // expected-error @+1 {{output shape must be [1, 3, 2, 2]}}
+  %y = pfc.conv2d %x, %w {stride = 2 : i64, padding = 1 : i64} : tensor<1x5x4x3xf32>, tensor<2x3x3x3xf32> -> tensor<1x2x2x2xf32>
+  return
+}
+
+// -----
+
+func.func @conv2d_stride(%x: tensor<1x4x4x3xf32>, %w: tensor<2x3x3x3xf32>) {
+  // expected-error @+1 {{needs stride >= 1 and padding >= 0}}
+  %y = pfc.conv2d %x, %w {stride = 0 : i64, padding = 1 : i64} : tensor<1x4x4x3xf32>, tensor<2x3x3x3xf32> -> tensor<1x4x4x2xf32>
+  return
+}
+
+// -----
+
+func.func @conv2d_padding(%x: tensor<1x4x4x3xf32>, %w: tensor<2x3x3x3xf32>) {
+  // expected-error @+1 {{needs stride >= 1 and padding >= 0}}
+  %y = pfc.conv2d %x, %w {stride = 1 : i64, padding = -1 : i64} : tensor<1x4x4x3xf32>, tensor<2x3x3x3xf32> -> tensor<1x4x4x2xf32>
+  return
+}
+
+// -----
+
+func.func @conv2d_rank(%x: tensor<4x4x3xf32>, %w: tensor<2x3x3x3xf32>) {
+  // expected-error @+1 {{takes NHWC activations and OHWI filters, all of four dimensions}}
+  %y = pfc.conv2d %x, %w {stride = 1 : i64, padding = 1 : i64} : tensor<4x4x3xf32>, tensor<2x3x3x3xf32> -> tensor<1x4x4x2xf32>
+  return
+}
+
+// -----
+
+func.func @conv2d_input_grad_c2(%dy: tensor<1x4x4x2xf32>, %w: tensor<2x3x3x3xf32>) {
+  // expected-error @+1 {{output shape must be [1, 8, 8, 2]}}
+  %dx = pfc.conv2d_input_grad %dy, %w {stride = 1 : i64, padding = 1 : i64} : tensor<1x4x4x2xf32>, tensor<2x3x3x3xf32> -> tensor<1x8x8x3xf32>
+  return
+}
+
+// -----
+
+func.func @conv2d_filter_grad_c1(%x: tensor<1x4x4x3xf32>, %dy: tensor<1x4x4x2xf32>) {
+  // expected-error @+1 {{filter has 5 input channels but the input has 3}}
+  %dw = pfc.conv2d_filter_grad %x, %dy {stride = 1 : i64, padding = 1 : i64} : tensor<1x4x4x3xf32>, tensor<1x4x4x2xf32> -> tensor<2x3x3x5xf32>
+  return
+}
+
+// -----
+
+func.func @batch_stats_c1(%x: tensor<8x4xf32>) {
+  // expected-error @+1 {{the number of groups (3) must divide the batch (8)}}
+  %mean, %var = pfc.batch_stats %x : tensor<8x4xf32> -> tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @batch_stats_channels(%x: tensor<8x4xf32>) {
+  // expected-error @+1 {{statistics are of 5 channels but the input has 4}}
+  %mean, %var = pfc.batch_stats %x : tensor<8x4xf32> -> tensor<2x5xf32>
+  return
+}
+
+// -----
+
+func.func @batch_stats_rank(%x: tensor<8xf32>) {
+  // expected-error @+1 {{takes an input [B,…,C] and statistics [G,C]}}
+  %mean, %var = pfc.batch_stats %x : tensor<8xf32> -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @merge_stats(%mean: tensor<2x4xf32>) {
+  // expected-error @+1 {{merges statistics [G,C] to [1,C]}}
+  %m, %v = pfc.merge_stats %mean, %mean : tensor<2x4xf32> -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @batch_norm_gamma(%x: tensor<8x4xf32>, %s: tensor<1x4xf32>, %g: tensor<5xf32>) {
+  // expected-error @+1 {{gamma must have one element a channel (4)}}
+  %y = pfc.batch_norm %x, %s, %s, %g, %g {eps = 1.0e-5 : f64} : tensor<8x4xf32>, tensor<1x4xf32>, tensor<5xf32>
+  return
+}
+
+// -----
+
+func.func @batch_norm_groups(%x: tensor<8x4xf32>, %s: tensor<3x4xf32>, %g: tensor<4xf32>) {
+  // expected-error @+1 {{the number of groups (3) must divide the batch (8)}}
+  %y = pfc.batch_norm %x, %s, %s, %g, %g {eps = 1.0e-5 : f64} : tensor<8x4xf32>, tensor<3x4xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @batch_norm_grad_stats_channels(%x: tensor<8x4xf32>, %s: tensor<1x5xf32>) {
+  // expected-error @+1 {{statistics are of 5 channels but the input has 4}}
+  %dg, %db = pfc.batch_norm_grad_stats %x, %x, %s, %s {eps = 1.0e-5 : f64} : tensor<8x4xf32>, tensor<1x5xf32>
+  return
+}
+
+// -----
+
+func.func @batch_norm_grad_count(%x: tensor<8x4xf32>, %s: tensor<1x4xf32>, %g: tensor<4xf32>) {
+  // expected-error @+1 {{count must be the number of elements of a statistic}}
+  %dx = pfc.batch_norm_grad %x, %x, %s, %s, %g, %s, %s {eps = 1.0e-5 : f64, count = 0 : i64} : tensor<8x4xf32>, tensor<1x4xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @prelu_slope(%x: tensor<8x4xf32>, %a: tensor<1xf32>) {
+  // expected-error @+1 {{slope must have one element a channel (4)}}
+  %y = pfc.prelu %x, %a : tensor<8x4xf32>, tensor<1xf32>
+  return
+}
+
+// -----
+
+func.func @reshape_c1(%x: tensor<8x4xf32>) {
+  // expected-error @+1 {{must keep the element type and count}}
+  %y = pfc.reshape %x : tensor<8x4xf32> -> tensor<8x2x3xf32>
+  return
+}
+
+// -----
+
+func.func @reshape_c1_type(%x: tensor<8x4xf32>) {
+  // expected-error @+1 {{must keep the element type and count}}
+  %y = pfc.reshape %x : tensor<8x4xf32> -> tensor<8x2x2xbf16>
+  return
+}
+
+// -----
+
+func.func @reshape_c2(%x: tensor<8x4xf32>) {
+  // expected-error @+1 {{must keep dimension 0, the batch}}
+  %y = pfc.reshape %x : tensor<8x4xf32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_c1(%x: tensor<8x4xf32>, %w: tensor<8x5xf32>) {
+  // expected-error @+1 {{contracts 4 with 8 elements}}
+  %y = pfc.matmul %x, %w : tensor<8x4xf32>, tensor<8x5xf32> -> tensor<8x5xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_c2(%x: tensor<8x4xf32>, %w: tensor<8x5xf32>) {
+  // expected-error @+1 {{result must be [4, 5]}}
+  %y = pfc.matmul %x, %w {transpose_lhs} : tensor<8x4xf32>, tensor<8x5xf32> -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_rank(%x: tensor<8x4x1xf32>, %w: tensor<4x5xf32>) {
+  // expected-error @+1 {{takes matrices}}
+  %y = pfc.matmul %x, %w : tensor<8x4x1xf32>, tensor<4x5xf32> -> tensor<8x5xf32>
+  return
+}
+
+// -----
+
+func.func @linear_shapes(%x: tensor<8x4xf32>, %w: tensor<4x5xf32>) {
+  // expected-error @+1 {{takes [M,K] and [N,K] to [M,N]}}
+  %y = pfc.linear %x, %w : tensor<8x4xf32>, tensor<4x5xf32> -> tensor<8x5xf32>
+  return
+}
+
+// -----
+
+func.func @cosine_logits_shapes(%x: tensor<8x4xf32>, %w: tensor<5x4xf32>) {
+  // expected-error @+1 {{takes [M,K] and [N,K] to [M,N]}}
+  %y = pfc.cosine_logits %x, %w : tensor<8x4xf32>, tensor<5x4xf32> -> tensor<8x4xf32>
+  return
+}
+
+// -----
+
+func.func @sample_centers_c1(%labels: tensor<8xi64>, %step: tensor<1xi64>) {
+  // expected-error @+1 {{cannot split 3 classes over 4 ranks: every rank needs at least one}}
+  %i, %n, %c = pfc.sample_centers %labels, %step {classes = 3 : i64, sample_rate = 1.0 : f64, seed = 7 : i64, capacity = 1 : i64} : tensor<8xi64>, tensor<1xi64> -> tensor<4xi64>, tensor<4xi64>
+  return
+}
+
+// -----
+
+// All of the largest shard's classes.
+func.func @sample_centers_c2_all(%labels: tensor<1xi64>, %step: tensor<1xi64>) {
+  // expected-error @+1 {{capacity must be at least 3}}
+  %i, %n, %c = pfc.sample_centers %labels, %step {classes = 10 : i64, sample_rate = 1.0 : f64, seed = 7 : i64, capacity = 2 : i64} : tensor<1xi64>, tensor<1xi64> -> tensor<8xi64>, tensor<4xi64>
+  return
+}
+
+// -----
+
+// ⌊0.5·25⌋ where the batch has fewer positives.
+func.func @sample_centers_c2_rate(%labels: tensor<4xi64>, %step: tensor<1xi64>) {
+  // expected-error @+1 {{capacity must be at least 12}}
+  %i, %n, %c = pfc.sample_centers %labels, %step {classes = 100 : i64, sample_rate = 0.5 : f64, seed = 7 : i64, capacity = 11 : i64} : tensor<4xi64>, tensor<1xi64> -> tensor<44xi64>, tensor<4xi64>
+  return
+}
+
+// -----
+
+// All positives are kept: the whole batch may be on one rank.
+func.func @sample_centers_c2_batch(%labels: tensor<16xi64>, %step: tensor<1xi64>) {
+  // expected-error @+1 {{capacity must be at least 16}}
+  %i, %n, %c = pfc.sample_centers %labels, %step {classes = 100 : i64, sample_rate = 0.1 : f64, seed = 7 : i64, capacity = 15 : i64} : tensor<16xi64>, tensor<1xi64> -> tensor<60xi64>, tensor<4xi64>
+  return
+}
+
+// -----
+
+func.func @sample_centers_rate(%labels: tensor<8xi64>, %step: tensor<1xi64>) {
+  // expected-error @+1 {{sample rate must be in [0, 1]}}
+  %i, %n, %c = pfc.sample_centers %labels, %step {classes = 10 : i64, sample_rate = 1.5 : f64, seed = 7 : i64, capacity = 3 : i64} : tensor<8xi64>, tensor<1xi64> -> tensor<12xi64>, tensor<4xi64>
+  return
+}
+
+// -----
+
+func.func @sample_centers_slots(%labels: tensor<8xi64>, %step: tensor<1xi64>) {
+  // expected-error @+1 {{indices must have capacity slots for each shard}}
+  %i, %n, %c = pfc.sample_centers %labels, %step {classes = 10 : i64, sample_rate = 1.0 : f64, seed = 7 : i64, capacity = 3 : i64} : tensor<8xi64>, tensor<1xi64> -> tensor<10xi64>, tensor<4xi64>
+  return
+}
+
+// -----
+
+func.func @gather_rows_shapes(%table: tensor<10x4xf32>, %indices: tensor<3xi64>) {
+  // expected-error @+1 {{takes table [C,D] and indices [S] to rows [S,D]}}
+  %rows = pfc.gather_rows %table, %indices : tensor<10x4xf32>, tensor<3xi64> -> tensor<4x4xf32>
+  return
+}
+
+// -----
+
+func.func @softmax_cross_entropy_shards(%z: tensor<8x10xf32>, %c: tensor<8xi64>, %n: tensor<4xi64>) {
+  // expected-error @+1 {{the logits' columns must be equal shards, one a count}}
+  %loss, %stats = pfc.softmax_cross_entropy %z, %c, %n {shift = 0.0 : f64} : tensor<8x10xf32>, tensor<8xi64>, tensor<4xi64> -> tensor<8x2xf32>
+  return
+}
+
+// -----
+
+func.func @softmax_cross_entropy_stats(%z: tensor<8x12xf32>, %c: tensor<8xi64>, %n: tensor<4xi64>) {
+  // expected-error @+1 {{stats must be [B,2]}}
+  %loss, %stats = pfc.softmax_cross_entropy %z, %c, %n {shift = 0.0 : f64} : tensor<8x12xf32>, tensor<8xi64>, tensor<4xi64> -> tensor<8x3xf32>
+  return
+}
+
+// -----
+
+func.func @update_rows_shapes(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %g: tensor<3x5xf32>, %lr: tensor<1xf32>) {
+  // expected-error @+1 {{takes table [C,D], indices [S] and row gradients [S,D]}}
+  %w, %v = pfc.update_rows sampled %t, %t, %i, %g, %lr {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<10x4xf32>, tensor<3xi64>, tensor<3x5xf32>
+  return
+}
+
+// -----
+
+// Logical shapes are known.
+func.func @dynamic(%x: tensor<?x4xf32>) {
+  // expected-error @+1 {{must be statically shaped tensor}}
+  %y = pfc.normalize %x : tensor<?x4xf32>
+  return
+}
+
+// -----
+
+// Statistics, parameters and losses stay in fp32.
+func.func @stats_type(%x: tensor<8x4xbf16>) {
+  // expected-error @+1 {{must be statically shaped tensor of 32-bit float values}}
+  %mean, %var = pfc.batch_stats %x : tensor<8x4xbf16> -> tensor<1x4xbf16>
+  return
+}

@@ -1,0 +1,149 @@
+// Every op: parsed, verified, printed, and the same again from text and bytecode.
+// RUN: pfc-opt %s --verify-roundtrip | FileCheck %s
+// RUN: pfc-opt %s --mlir-print-op-generic | pfc-opt | FileCheck %s
+
+// CHECK-LABEL: func.func @state
+func.func @state(%arg0: tensor<64x3x3x3xf32>, %arg1: tensor<1xf32>) {
+  // CHECK: pfc.variable "conv1.weight" parameter init <normal, 0.0, 0.1> {state_dict = #pfc.export<view = [64, 3, 3, 3] perm = [0, 3, 1, 2] shape = [64, 3, 3, 3]>} : tensor<64x3x3x3xf32>
+  %0 = pfc.variable "conv1.weight" parameter init<normal, 0.0, 0.1> {state_dict = #pfc.export<view = [64, 3, 3, 3] perm = [0, 3, 1, 2] shape = [64, 3, 3, 3]>} : tensor<64x3x3x3xf32>
+  // CHECK: pfc.variable "head.weight" parameter init <uniform, -0.5, 0.5> {rows = 10 : i64, sharded} : tensor<3x16xf32>
+  %1 = pfc.variable "head.weight" parameter init<uniform, -0.5, 0.5> {rows = 10 : i64, sharded} : tensor<3x16xf32>
+  // CHECK: pfc.variable "bn.running_var" buffer init <constant, 1.0, 0.0> : tensor<1x64xf32>
+  %2 = pfc.variable "bn.running_var" buffer init<constant, 1.0, 0.0> : tensor<1x64xf32>
+  // CHECK: pfc.variable "conv1.weight.momentum" optimizer_state init <constant, 0.0, 0.0> : tensor<64x3x3x3xf32>
+  %3 = pfc.variable "conv1.weight.momentum" optimizer_state init<constant, 0.0, 0.0> : tensor<64x3x3x3xf32>
+  // CHECK: pfc.gradient "conv1.weight", %{{[a-z_0-9]+}} : tensor<64x3x3x3xf32>
+  pfc.gradient "conv1.weight", %arg0 : tensor<64x3x3x3xf32>
+  // CHECK: pfc.assign "conv1.weight", %{{[a-z_0-9]+}} : tensor<64x3x3x3xf32>
+  pfc.assign "conv1.weight", %arg0 : tensor<64x3x3x3xf32>
+  // CHECK: pfc.output "loss", %{{[a-z_0-9]+}} : tensor<1xf32>
+  pfc.output "loss", %arg1 : tensor<1xf32>
+  // CHECK: pfc.rank_constant base 0 per_rank 2 threshold 2 below -1 per_capped_rank 1 : tensor<1xi64>
+  %4 = pfc.rank_constant base 0 per_rank 2 threshold 2 below -1 per_capped_rank 1 : tensor<1xi64>
+  return
+}
+
+// CHECK-LABEL: func.func @network
+func.func @network(%arg0: tensor<8x6x6x3xui8>, %arg1: tensor<4x3x3x3xf32>, %arg2: tensor<4xf32>, %arg3: tensor<5x36xf32>, %arg4: tensor<1xi64>) {
+  // CHECK: pfc.scale_pixels %{{[a-z_0-9]+}} : tensor<8x6x6x3xui8> -> tensor<8x6x6x3xf32>
+  %0 = pfc.scale_pixels %arg0 : tensor<8x6x6x3xui8> -> tensor<8x6x6x3xf32>
+  // CHECK: pfc.conv2d %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {padding = 1 : i64, stride = 2 : i64} : tensor<8x6x6x3xf32>, tensor<4x3x3x3xf32> -> tensor<8x3x3x4xf32>
+  %1 = pfc.conv2d %0, %arg1 {padding = 1 : i64, stride = 2 : i64} : tensor<8x6x6x3xf32>, tensor<4x3x3x3xf32> -> tensor<8x3x3x4xf32>
+  // CHECK: pfc.batch_stats %{{[a-z_0-9]+}} : tensor<8x3x3x4xf32> -> tensor<2x4xf32>
+  %mean, %variance = pfc.batch_stats %1 : tensor<8x3x3x4xf32> -> tensor<2x4xf32>
+  // CHECK: pfc.merge_stats %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} : tensor<2x4xf32> -> tensor<1x4xf32>
+  %merged_mean, %merged_variance = pfc.merge_stats %mean, %variance : tensor<2x4xf32> -> tensor<1x4xf32>
+  // CHECK: pfc.batch_norm %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {eps = 1.000000e-05 : f64, training} : tensor<8x3x3x4xf32>{{ ?}}, tensor<2x4xf32>{{ ?}}, tensor<4xf32>
+  %2 = pfc.batch_norm %1, %mean, %variance, %arg2, %arg2 {eps = 1.000000e-05 : f64, training} : tensor<8x3x3x4xf32>, tensor<2x4xf32>, tensor<4xf32>
+  // CHECK: pfc.batch_norm %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {eps = 1.000000e-05 : f64} : tensor<8x3x3x4xf32>{{ ?}}, tensor<1x4xf32>{{ ?}}, tensor<4xf32>
+  %3 = pfc.batch_norm %1, %merged_mean, %merged_variance, %arg2, %arg2 {eps = 1.000000e-05 : f64} : tensor<8x3x3x4xf32>, tensor<1x4xf32>, tensor<4xf32>
+  // CHECK: pfc.prelu %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} : tensor<8x3x3x4xf32>, tensor<4xf32>
+  %4 = pfc.prelu %2, %arg2 : tensor<8x3x3x4xf32>, tensor<4xf32>
+  // CHECK: pfc.add %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} : tensor<8x3x3x4xf32>
+  %5 = pfc.add %3, %4 : tensor<8x3x3x4xf32>
+  // CHECK: pfc.reshape %{{[a-z_0-9]+}} : tensor<8x3x3x4xf32> -> tensor<8x36xf32>
+  %6 = pfc.reshape %5 : tensor<8x3x3x4xf32> -> tensor<8x36xf32>
+  // CHECK: pfc.dropout %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {layer = 3 : i64, rate = 4.000000e-01 : f64, seed = 7 : i64} : tensor<8x36xf32>, tensor<1xi64>
+  %7 = pfc.dropout %6, %arg4 {layer = 3 : i64, rate = 4.000000e-01 : f64, seed = 7 : i64} : tensor<8x36xf32>, tensor<1xi64>
+  // CHECK: pfc.dropout %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, offset %{{[a-z_0-9]+}} : tensor<1xi64> {layer = 3 : i64, rate = 4.000000e-01 : f64, seed = 7 : i64} : tensor<8x36xf32>, tensor<1xi64>
+  %8 = pfc.dropout %7, %arg4, offset %arg4 : tensor<1xi64> {layer = 3 : i64, rate = 4.000000e-01 : f64, seed = 7 : i64} : tensor<8x36xf32>, tensor<1xi64>
+  // CHECK: pfc.linear %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} : tensor<8x36xf32>, tensor<5x36xf32> -> tensor<8x5xf32>
+  %9 = pfc.linear %8, %arg3 : tensor<8x36xf32>, tensor<5x36xf32> -> tensor<8x5xf32>
+  // CHECK: pfc.matmul %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {transpose_rhs} : tensor<8x36xf32>, tensor<5x36xf32> -> tensor<8x5xf32>
+  %10 = pfc.matmul %8, %arg3 {transpose_rhs} : tensor<8x36xf32>, tensor<5x36xf32> -> tensor<8x5xf32>
+  // CHECK: pfc.matmul %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {transpose_lhs} : tensor<8x5xf32>, tensor<8x36xf32> -> tensor<5x36xf32>
+  %11 = pfc.matmul %9, %8 {transpose_lhs} : tensor<8x5xf32>, tensor<8x36xf32> -> tensor<5x36xf32>
+  // CHECK: pfc.add_bias %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} : tensor<8x3x3x4xf32>, tensor<4xf32>
+  %12 = pfc.add_bias %5, %arg2 : tensor<8x3x3x4xf32>, tensor<4xf32>
+  // CHECK: pfc.cast %{{[a-z_0-9]+}} : tensor<8x3x3x4xf32> -> tensor<8x3x3x4xbf16>
+  %13 = pfc.cast %12 : tensor<8x3x3x4xf32> -> tensor<8x3x3x4xbf16>
+  return
+}
+
+// CHECK-LABEL: func.func @network_gradients
+func.func @network_gradients(%arg0: tensor<8x6x6x3xf32>, %arg1: tensor<4x3x3x3xf32>, %arg2: tensor<8x3x3x4xf32>, %arg3: tensor<4xf32>, %arg4: tensor<2x4xf32>) {
+  // CHECK: pfc.conv2d_input_grad %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {padding = 1 : i64, stride = 2 : i64} : tensor<8x3x3x4xf32>, tensor<4x3x3x3xf32> -> tensor<8x6x6x3xf32>
+  %0 = pfc.conv2d_input_grad %arg2, %arg1 {padding = 1 : i64, stride = 2 : i64} : tensor<8x3x3x4xf32>, tensor<4x3x3x3xf32> -> tensor<8x6x6x3xf32>
+  // CHECK: pfc.conv2d_filter_grad %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {padding = 1 : i64, stride = 2 : i64} : tensor<8x6x6x3xf32>, tensor<8x3x3x4xf32> -> tensor<4x3x3x3xf32>
+  %1 = pfc.conv2d_filter_grad %arg0, %arg2 {padding = 1 : i64, stride = 2 : i64} : tensor<8x6x6x3xf32>, tensor<8x3x3x4xf32> -> tensor<4x3x3x3xf32>
+  // CHECK: pfc.batch_norm_grad_stats %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {eps = 1.000000e-05 : f64} : tensor<8x3x3x4xf32>{{ ?}}, tensor<2x4xf32>
+  %gamma_grad, %beta_grad = pfc.batch_norm_grad_stats %arg2, %arg2, %arg4, %arg4 {eps = 1.000000e-05 : f64} : tensor<8x3x3x4xf32>, tensor<2x4xf32>
+  // CHECK: pfc.batch_norm_grad %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {count = 36 : i64, eps = 1.000000e-05 : f64, training} : tensor<8x3x3x4xf32>{{ ?}}, tensor<2x4xf32>{{ ?}}, tensor<4xf32>
+  %2 = pfc.batch_norm_grad %arg2, %arg2, %arg4, %arg4, %arg3, %gamma_grad, %beta_grad {count = 36 : i64, eps = 1.000000e-05 : f64, training} : tensor<8x3x3x4xf32>, tensor<2x4xf32>, tensor<4xf32>
+  // CHECK: pfc.prelu_grad %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} : tensor<8x3x3x4xf32>, tensor<4xf32>
+  %3 = pfc.prelu_grad %arg2, %arg2, %arg3 : tensor<8x3x3x4xf32>, tensor<4xf32>
+  // CHECK: pfc.prelu_slope_grad %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} : tensor<8x3x3x4xf32> -> tensor<4xf32>
+  %4 = pfc.prelu_slope_grad %arg2, %arg2 : tensor<8x3x3x4xf32> -> tensor<4xf32>
+  // CHECK: pfc.channel_sum %{{[a-z_0-9]+}} : tensor<8x3x3x4xf32> -> tensor<4xf32>
+  %5 = pfc.channel_sum %arg2 : tensor<8x3x3x4xf32> -> tensor<4xf32>
+  // CHECK: pfc.sum_groups %{{[a-z_0-9]+}} {scale = 5.000000e-01 : f64} : tensor<2x4xf32> -> tensor<4xf32>
+  %6 = pfc.sum_groups %arg4 {scale = 5.000000e-01 : f64} : tensor<2x4xf32> -> tensor<4xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @head
+func.func @head(%arg0: tensor<8x16xf32>, %arg1: tensor<10x16xf32>, %arg2: tensor<8xi64>, %arg3: tensor<1xi64>) {
+  // CHECK: pfc.sample_centers %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {capacity = 3 : i64, classes = 10 : i64, sample_rate = 1.000000e+00 : f64, seed = 7 : i64} : tensor<8xi64>, tensor<1xi64> -> tensor<12xi64>, tensor<4xi64>
+  %indices, %counts, %columns = pfc.sample_centers %arg2, %arg3 {capacity = 3 : i64, classes = 10 : i64, sample_rate = 1.000000e+00 : f64, seed = 7 : i64} : tensor<8xi64>, tensor<1xi64> -> tensor<12xi64>, tensor<4xi64>
+  // CHECK: pfc.gather_rows %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} : tensor<10x16xf32>, tensor<12xi64> -> tensor<12x16xf32>
+  %0 = pfc.gather_rows %arg1, %indices : tensor<10x16xf32>, tensor<12xi64> -> tensor<12x16xf32>
+  // CHECK: pfc.normalize %{{[a-z_0-9]+}} : tensor<12x16xf32>
+  %1 = pfc.normalize %0 : tensor<12x16xf32>
+  // CHECK: pfc.cosine_logits %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} : tensor<8x16xf32>, tensor<12x16xf32> -> tensor<8x12xf32>
+  %2 = pfc.cosine_logits %arg0, %1 : tensor<8x16xf32>, tensor<12x16xf32> -> tensor<8x12xf32>
+  // CHECK: pfc.margin %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> : tensor<8x12xf32>, tensor<8xi64>
+  %3 = pfc.margin %2, %columns margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> : tensor<8x12xf32>, tensor<8xi64>
+  // CHECK: pfc.margin %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} margin <m1 = 1.35, m2 = 0.0, m3 = 0.25, scale = 30.0, gradient = straight_through, filter = 0.4> : tensor<8x12xf32>, tensor<8xi64>
+  %4 = pfc.margin %2, %columns margin<m1 = 1.35, m2 = 0.0, m3 = 0.25, scale = 30.0, gradient = straight_through, filter = 0.4> : tensor<8x12xf32>, tensor<8xi64>
+  // CHECK: pfc.softmax_cross_entropy %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {shift = 0.000000e+00 : f64} : tensor<8x12xf32>, tensor<8xi64>, tensor<4xi64> -> tensor<8x2xf32>
+  %loss, %stats = pfc.softmax_cross_entropy %3, %columns, %counts {shift = 0.000000e+00 : f64} : tensor<8x12xf32>, tensor<8xi64>, tensor<4xi64> -> tensor<8x2xf32>
+  // CHECK: pfc.softmax_cross_entropy_grad %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {batch = 8 : i64, shift = 0.000000e+00 : f64} : tensor<8x12xf32>, tensor<8xi64>, tensor<4xi64>, tensor<8x2xf32>
+  %5 = pfc.softmax_cross_entropy_grad %3, %columns, %counts, %stats {batch = 8 : i64, shift = 0.000000e+00 : f64} : tensor<8x12xf32>, tensor<8xi64>, tensor<4xi64>, tensor<8x2xf32>
+  // CHECK: pfc.margin_grad %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> : tensor<8x12xf32>, tensor<8xi64>
+  %6 = pfc.margin_grad %5, %2, %columns margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> : tensor<8x12xf32>, tensor<8xi64>
+  // CHECK: pfc.normalize_grad %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} : tensor<12x16xf32>
+  %7 = pfc.normalize_grad %0, %1 : tensor<12x16xf32>
+  // CHECK: pfc.scatter_rows %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} : tensor<12x16xf32>, tensor<12xi64> -> tensor<10x16xf32>
+  %8 = pfc.scatter_rows %7, %indices : tensor<12x16xf32>, tensor<12xi64> -> tensor<10x16xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @local_head
+func.func @local_head(%arg0: tensor<8x16xf32>, %arg1: tensor<3x16xf32>, %arg2: tensor<8xi64>, %arg3: tensor<1xi64>, %arg4: tensor<8x3xf32>) {
+  // CHECK: pfc.sample_local_centers %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {sample_rate = 5.000000e-01 : f64, seed = 7 : i64, shard_size = 3 : i64} : tensor<8xi64>, tensor<1xi64> -> tensor<3xi64>
+  %indices, %used, %columns = pfc.sample_local_centers %arg2, %arg3, %arg3, %arg3, %arg3 {sample_rate = 5.000000e-01 : f64, seed = 7 : i64, shard_size = 3 : i64} : tensor<8xi64>, tensor<1xi64> -> tensor<3xi64>
+  // CHECK: pfc.softmax_stats %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {shift = 0.000000e+00 : f64} : tensor<8x3xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x2xf32>
+  %0 = pfc.softmax_stats %arg4, %columns, %used {shift = 0.000000e+00 : f64} : tensor<8x3xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x2xf32>
+  // CHECK: pfc.softmax_loss %{{[a-z_0-9]+}} {shift = 0.000000e+00 : f64} : tensor<8x2xf32> -> tensor<1xf32>
+  %1 = pfc.softmax_loss %0 {shift = 0.000000e+00 : f64} : tensor<8x2xf32> -> tensor<1xf32>
+  // CHECK: pfc.margin_softmax %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.000000e+00 : f64} : tensor<8x16xf32>, tensor<3x16xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>
+  %exps, %stats, %targets = pfc.margin_softmax %arg0, %arg1, %columns, %used margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.000000e+00 : f64} : tensor<8x16xf32>, tensor<3x16xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>
+  // CHECK: pfc.margin_softmax_grad %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {batch = 8 : i64, shift = 0.000000e+00 : f64} : tensor<8x16xf32>, tensor<3x16xf32>, tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>, tensor<8xi64> -> tensor<8x16xf32>, tensor<3x16xf32>
+  %embeddings_grad, %centers_grad = pfc.margin_softmax_grad %arg0, %arg1, %exps, %stats, %targets, %columns margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {batch = 8 : i64, shift = 0.000000e+00 : f64} : tensor<8x16xf32>, tensor<3x16xf32>, tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>, tensor<8xi64> -> tensor<8x16xf32>, tensor<3x16xf32>
+  // CHECK: pfc.margin_exp %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.000000e+00 : f64} : tensor<8x3xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>
+  %exps_0, %stats_1, %targets_2 = pfc.margin_exp %arg4, %columns, %used margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.000000e+00 : f64} : tensor<8x3xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>
+  // CHECK: pfc.margin_patch %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {batch = 8 : i64, shift = 0.000000e+00 : f64} : tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>, tensor<8xi64> -> tensor<8xf32>
+  %patched, %factors = pfc.margin_patch %exps_0, %stats_1, %targets_2, %columns margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {batch = 8 : i64, shift = 0.000000e+00 : f64} : tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>, tensor<8xi64> -> tensor<8xf32>
+  // CHECK: pfc.scale_rows %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} : tensor<8x16xf32>, tensor<8xf32> -> tensor<8x16xbf16>
+  %2 = pfc.scale_rows %embeddings_grad, %factors : tensor<8x16xf32>, tensor<8xf32> -> tensor<8x16xbf16>
+  return
+}
+
+// CHECK-LABEL: func.func @optimizer
+func.func @optimizer(%arg0: tensor<64xf32>, %arg1: tensor<1xf32>, %arg2: tensor<10x16xf32>, %arg3: tensor<3xi64>, %arg4: tensor<3x16xf32>, %arg5: tensor<1xi64>) {
+  // CHECK: pfc.moving_average %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {momentum = 1.000000e-01 : f64, scale = 1.250000e+00 : f64} : tensor<64xf32>
+  %0 = pfc.moving_average %arg0, %arg0 {momentum = 1.000000e-01 : f64, scale = 1.250000e+00 : f64} : tensor<64xf32>
+  // CHECK: pfc.sum_squares %{{[a-z_0-9]+}} : tensor<64xf32> -> tensor<1xf32>
+  %1 = pfc.sum_squares %arg0 : tensor<64xf32> -> tensor<1xf32>
+  // CHECK: pfc.clip_factor %{{[a-z_0-9]+}} {limit = 5.000000e+00 : f64} : tensor<1xf32>
+  %factor, %norm = pfc.clip_factor %1 {limit = 5.000000e+00 : f64} : tensor<1xf32>
+  // CHECK: pfc.sgd %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<64xf32>
+  %new_parameter, %new_momentum = pfc.sgd %arg0, %arg0, %arg0, %arg1 {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<64xf32>
+  // CHECK: pfc.sgd %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} clip %{{[a-z_0-9]+}} {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<64xf32>
+  %new_parameter_0, %new_momentum_1 = pfc.sgd %arg0, %arg0, %arg0, %arg1 clip %factor {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<64xf32>
+  // CHECK: pfc.update_rows sampled %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<10x16xf32>, tensor<3xi64>, tensor<3x16xf32>
+  %new_table, %new_momentum_2 = pfc.update_rows sampled %arg2, %arg2, %arg3, %arg4, %arg1 {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<10x16xf32>, tensor<3xi64>, tensor<3x16xf32>
+  // CHECK: pfc.update_rows all %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} count %{{[a-z_0-9]+}} : tensor<1xi64> {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<10x16xf32>, tensor<3xi64>, tensor<3x16xf32>
+  %new_table_3, %new_momentum_4 = pfc.update_rows all %arg2, %arg2, %arg3, %arg4, %arg1 count %arg5 : tensor<1xi64> {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<10x16xf32>, tensor<3xi64>, tensor<3x16xf32>
+  return
+}
