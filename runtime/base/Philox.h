@@ -19,9 +19,9 @@ namespace pfc::rt {
 /// no two uses of one seed ever share numbers. Values are part of the plan's
 /// meaning: never renumber.
 enum class RandomPurpose : uint32_t {
-  Initialize = 1,    ///< counter: (column/4, row low, row high), key ^= hash
+  Initialize = 1,    ///< counter: (column/4, row low, row high), key ^= FNV-1a
   SampleCenters = 2, ///< counter: (local class/4, step, rank)
-  Dropout = 3,       ///< counter: (element/4, step, rank << 8 | layer)
+  Dropout = 3,       ///< counter: (global element/4, step, layer)
   Shuffle = 4,       ///< counter: (half index, epoch, round)
   Flip = 5,          ///< counter: (sample low, sample high, epoch)
   Glyphs = 6,        ///< counter: (draw, identity, design)
