@@ -15,6 +15,7 @@
 #include "passes/analysis/Lifetimes.h"
 
 #include "dialects/plan/ir/PlanDialect.h"
+#include "mlir/IR/Remarks.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -101,8 +102,6 @@ struct AssignMemoryPass : pfc::impl::AssignMemoryPassBase<AssignMemoryPass> {
       arena = std::max(arena, state + assign(program, state));
     module->setAttr(plan::arenaBytesAttrName,
                     Builder(&getContext()).getI64IntegerAttr(arena));
-    stateBytes = state;
-    arenaBytes = arena;
   }
 
   /// Places a program's buffers from `begin` on; returns how many bytes.
@@ -118,8 +117,12 @@ struct AssignMemoryPass : pfc::impl::AssignMemoryPassBase<AssignMemoryPass> {
       setOffset(item.lifetime.buffer, begin + item.offset);
       needed = std::max(needed, item.end());
     }
-    workingBytes += needed;
-    peakBytes += peakLiveBytes(lifetimes);
+    remark::analysis(
+        program.getLoc(),
+        remark::RemarkOpts::name("Placed").category("plan-assign-memory"))
+        << remark::metric("Program", program.getSymName())
+        << remark::metric("State", begin) << remark::metric("Placed", needed)
+        << remark::metric("LiveAtOnce", peakLiveBytes(lifetimes));
     return needed;
   }
 };

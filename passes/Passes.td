@@ -275,19 +275,13 @@ def AssignMemoryPass : Pass<"plan-assign-memory", "::mlir::ModuleOp"> {
 
     Precondition: convert-pfc-to-plan ran. Postcondition: each variable, input,
     rank_constant and alloc has an offset, a multiple of 64; the module has
-    `plan.arena_bytes`. See plan-verify-memory.
+    `plan.arena_bytes`. See plan-verify-memory. An analysis remark per program
+    compares what it takes with the bytes that are live at once, the least
+    possible (--remarks-filter=plan-assign-memory).
 
     Example (test/passes/plan-assign-memory.mlir): of three buffers in a row,
     each read by what writes the next, the first and the third share bytes.
   }];
-  let statistics = [
-    Statistic<"arenaBytes", "arena-bytes", "Bytes of the arena">,
-    Statistic<"stateBytes", "state-bytes", "Bytes of persistent state">,
-    Statistic<"workingBytes", "working-bytes",
-              "Bytes placed behind the state, summed over programs">,
-    Statistic<"peakBytes", "peak-bytes",
-              "Bytes live at once, the least possible, summed over programs">,
-  ];
   let dependentDialects = ["::pfc::plan::PlanDialect"];
 }
 

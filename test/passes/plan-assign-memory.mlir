@@ -1,10 +1,12 @@
 // The arena of small programs, with arithmetic a reader can check: a memref of
 // 16·k floats has 64·k bytes.
 // RUN: pfc-opt %s --split-input-file --plan-assign-memory --plan-verify-memory | FileCheck %s
+// RUN: pfc-opt %s --split-input-file --plan-assign-memory --remarks-filter=plan-assign-memory -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // State comes first: 100 bytes are rounded up to 128. Then a chain x → a → b →
 // c → y: while one of them is written only its source is live, so they take
 // turns on two places of 64 bytes.
+// REMARK:     LiveAtOnce=128, Placed=128, Program=chain, State=192
 // CHECK:      module attributes {plan.arena_bytes = 320 : i64}
 // CHECK:      plan.variable @w parameter init <constant, 0.0, 0.0> at 0 : memref<25xf32>
 // CHECK:      plan.variable @m optimizer_state init <constant, 0.0, 0.0> at 128 : memref<16xf32>
@@ -33,7 +35,8 @@ module {
 // -----
 
 // A use of a view keeps what it views live: %v reads %a after %b was written,
-// so %b can't have %a's bytes. %c, behind both, can.
+// so %b can't have %a's bytes. %c takes those of %x, which nobody reads then.
+// REMARK:     LiveAtOnce=192, Placed=192, Program=views, State=0
 // CHECK:      module attributes {plan.arena_bytes = 192 : i64}
 // CHECK:      %x = plan.input "x" at 0
 // CHECK-NEXT: %[[A:.*]] = plan.alloc at 64
@@ -58,7 +61,8 @@ module {
 // -----
 
 // An output is live to the end wherever it stands, a rank constant throughout.
-// Nothing of the four shares bytes.
+// Nothing of the four shares bytes; the constant's eight take up 64.
+// REMARK:     LiveAtOnce=200, Placed=256, Program=early, State=0
 // CHECK:      module attributes {plan.arena_bytes = 256 : i64}
 // CHECK:      plan.input "x" at 0
 // CHECK-NEXT: plan.rank_constant {{.*}} at 64
@@ -80,9 +84,11 @@ module {
 // -----
 
 // Largest first; each into the smallest hole that fits. %big (256 bytes) and
-// %wide (192) are live together, at 0 and 256; behind %wide's end %big's place
-// is taken again: %small goes there too, in the hole that %next leaves.
+// %wide (192) are live together, at 0 and 256. %big is read last by the second
+// launch, so %next and then %small go where it was, below %wide.
 // A second program shares the same bytes. An alloc without a use is gone.
+// REMARK:     LiveAtOnce=448, Placed=448, Program=best, State=0
+// REMARK:     LiveAtOnce=64, Placed=64, Program=other, State=0
 // CHECK:      module attributes {plan.arena_bytes = 448 : i64}
 // CHECK:      %[[X:.*]] = plan.input "x" at 256
 // CHECK-NEXT: %[[BIG:.*]] = plan.alloc at 0 : memref<64xf32>
