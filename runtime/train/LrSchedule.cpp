@@ -27,7 +27,7 @@ static int64_t epochSteps(double epochs, int64_t stepsPerEpoch) {
 
 int64_t totalSteps(const plan::fb::Settings &settings, int64_t stepsPerEpoch,
                    int64_t override) {
-  if (override > 0)
+  if (override >= 0)
     return override;
   if (settings.steps() > 0)
     return settings.steps();

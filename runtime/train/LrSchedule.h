@@ -21,7 +21,7 @@ struct LrSchedule {
   double at(int64_t step) const;
 };
 
-/// How many steps a training has: `override` if positive, else the plan's
+/// How many steps a training has: `override` unless negative, else the plan's
 /// steps, else its epochs of `stepsPerEpoch`.
 int64_t totalSteps(const plan::fb::Settings &settings, int64_t stepsPerEpoch,
                    int64_t override);

@@ -23,7 +23,7 @@ namespace pfc::rt {
 
 struct TrainOptions {
   std::string planPath, dataDir, outDir;
-  int64_t steps = 0;    ///< instead of the plan's; 0: the plan's
+  int64_t steps = -1;   ///< instead of the plan's; negative: the plan's
   bool profile = false; ///< print where a step's time goes
 };
 

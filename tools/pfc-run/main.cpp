@@ -33,8 +33,9 @@ void declare(CLI::App &app, Arguments &arguments) {
   app.add_option("--out", arguments.train.outDir, "folder for the results")
       ->required();
   app.add_option("--steps", arguments.train.steps,
-                 "train this many steps, not the plan's; the schedule follows")
-      ->check(CLI::PositiveNumber);
+                 "train this many steps, not the plan's; the schedule follows; "
+                 "0 verifies and writes the initial network")
+      ->check(CLI::NonNegativeNumber);
   app.add_flag("--profile", arguments.train.profile,
                "print where a step's time goes, by kernel, at the end");
   app.add_option("--device", arguments.job.device,

@@ -427,7 +427,8 @@ TEST(LrSchedule, EpochsBecomeSteps) {
   builder.Finish(Settings::Pack(builder, &settings));
   const auto &packed =
       *flatbuffers::GetRoot<Settings>(builder.GetBufferPointer());
-  EXPECT_EQ(totalSteps(packed, 100, 0), 250);
+  EXPECT_EQ(totalSteps(packed, 100, -1), 250);
+  EXPECT_EQ(totalSteps(packed, 100, 0), 0);
   EXPECT_EQ(totalSteps(packed, 100, 7), 7);
   EXPECT_EQ(makeSchedule(packed, 100, 250).warmup, 10);
 }
