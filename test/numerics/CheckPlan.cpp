@@ -1,0 +1,206 @@
+//===- CheckPlan.cpp - A compiled step against float64 --------------------===//
+#include "test/numerics/CheckPlan.h"
+#include "dialects/pfc/reference/Interpreter.h"
+#include "dialects/pfc/reference/RandomInputs.h"
+#include "dialects/plan/translate/PlanToFlatBuffer.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "runtime/base/Error.h"
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using pfc::rt::fail;
+using pfc::rt::require;
+
+namespace pfc::test {
+
+//===----------------------------------------------------------------------===//
+// Compilation
+//===----------------------------------------------------------------------===//
+
+void runStages(ModuleOp module, const std::string &from, const std::string &to,
+               const CompileOptions &options) {
+  require(findStage(from) && findStage(to), "there is no stage '{}' or '{}'",
+          from, to);
+  PassManager manager(module.getContext());
+  const Stage *first = findStage(from), *last = findStage(to);
+  for (const Stage &stage : compileStages())
+    if (&stage > first && &stage <= last)
+      stage.build(manager, options);
+  require(succeeded(manager.run(module)), "the passes after '{}' failed", from);
+}
+
+std::string compileToPlan(ModuleOp module, const std::string &from,
+                          const CompileOptions &options) {
+  runStages(module, from, compileStages().back().name.str(), options);
+  plan::PlanHeader header;
+  header.name = "check";
+  header.settings.backbone = "none";
+  header.settings.embedding_size = header.settings.classes = 1;
+  header.settings.input_height = header.settings.input_width = 1;
+  header.settings.input_channels = header.settings.batch_per_rank = 1;
+  plan::PlanVariant variant{
+      module, options.precision == Precision::Bf16 ? "bf16" : "fp32", ""};
+  FailureOr<std::string> bytes = plan::translateToFlatBuffer({variant}, header);
+  require(succeeded(bytes), "the module has no plan");
+  return *bytes;
+}
+
+//===----------------------------------------------------------------------===//
+// Comparison
+//===----------------------------------------------------------------------===//
+
+double norm(const Tensor &tensor) {
+  double sum = 0.0;
+  for (double x : tensor.reals)
+    sum += x * x;
+  return std::sqrt(sum);
+}
+
+double relativeError(const Tensor &a, const Tensor &b) {
+  if (a.shape != b.shape || a.isInteger() != b.isInteger())
+    return std::numeric_limits<double>::infinity();
+  if (a.isInteger())
+    return a.integers == b.integers ? 0.0 : 1.0;
+  double sum = 0.0;
+  for (int64_t i = 0; i < a.size(); ++i)
+    sum += (a.reals[i] - b.reals[i]) * (a.reals[i] - b.reals[i]);
+  return sum == 0.0 ? 0.0 : std::sqrt(sum) / norm(b);
+}
+
+const TensorError &worst(const std::vector<TensorError> &errors) {
+  require(!errors.empty(), "nothing was compared");
+  const TensorError *largest = &errors.front();
+  for (const TensorError &error : errors)
+    // Negated, so that a NaN is the worst.
+    if (!(error.relative <= largest->relative) &&
+        !std::isnan(largest->relative))
+      largest = &error;
+  return *largest;
+}
+
+void roundToFloat(TensorMap &tensors) {
+  for (auto &[name, tensor] : tensors)
+    for (double &x : tensor.reals)
+      x = static_cast<float>(x);
+}
+
+namespace {
+
+/// The reference interpreter on all functions of a module, with one state.
+class Oracle {
+public:
+  Oracle(ModuleOp module, const CheckOptions &options);
+
+  /// Runs `function` on the call's inputs.
+  TensorMap run(func::FuncOp function, const TensorMap &inputs);
+  TensorMap inputsOf(func::FuncOp function, int64_t step);
+
+  SmallVector<func::FuncOp> functions;
+  TensorMap state;
+
+private:
+  reference::State stateOf(func::FuncOp function);
+
+  const CheckOptions &options;
+  int64_t classes = 10;
+};
+
+} // namespace
+
+static TensorMap logicalState(const reference::State &state, Location loc) {
+  TensorMap tensors;
+  for (const std::string &name : state.names()) {
+    FailureOr<Tensor> tensor = state.logical(name, loc);
+    require(succeeded(tensor), "the interpreter's state is inconsistent");
+    tensors[name] = std::move(*tensor);
+  }
+  return tensors;
+}
+
+Oracle::Oracle(ModuleOp module, const CheckOptions &options)
+    : functions(module.getOps<func::FuncOp>()), options(options) {
+  require(!functions.empty(), "the module has no function");
+  for (func::FuncOp function : functions) {
+    FailureOr<reference::State> initial =
+        reference::State::initial(function, {options.seed, options.perturb});
+    require(succeeded(initial), "a function has no initial state");
+    state.merge(logicalState(*initial, function.getLoc()));
+    if (std::optional<int64_t> found = reference::classesOf(function))
+      classes = *found;
+  }
+  roundToFloat(state);
+}
+
+reference::State Oracle::stateOf(func::FuncOp function) {
+  reference::State result =
+      *reference::State::initial(function, {options.seed, options.perturb});
+  for (const std::string &name : result.names())
+    result.set(name, state.at(name));
+  return result;
+}
+
+TensorMap Oracle::inputsOf(func::FuncOp function, int64_t step) {
+  TensorMap inputs =
+      reference::randomInputs(function, classes, options.seed, step);
+  roundToFloat(inputs);
+  auto labels = inputs.find("labels");
+  if (labels != inputs.end() && !options.labels.empty())
+    for (int64_t i = 0; i < labels->second.size(); ++i)
+      labels->second.integers[i] = options.labels[i % options.labels.size()];
+  return inputs;
+}
+
+TensorMap Oracle::run(func::FuncOp function, const TensorMap &inputs) {
+  reference::State before = stateOf(function);
+  auto result = reference::runFunction(function, inputs, before);
+  require(succeeded(result), "the interpreter failed");
+  for (auto &[name, tensor] : logicalState(before, function.getLoc()))
+    state[name] = tensor;
+  return std::move(result->outputs);
+}
+
+static void compareAll(const RankTensors &plan, const TensorMap &oracle,
+                       int64_t step, std::vector<TensorError> &errors) {
+  for (const auto &[name, expected] : oracle) {
+    auto found = plan.find(name);
+    require(found != plan.end(), "the plan has no '{}'", name);
+    Tensor mine = logicalTensor(name, found->second, expected.rows());
+    errors.push_back({name, step, norm(mine), norm(expected),
+                      relativeError(mine, expected)});
+  }
+}
+
+std::vector<TensorError> checkPlan(ModuleOp module,
+                                   const CheckOptions &options) {
+  // A graph has no gradients and no updates yet; both sides need them.
+  OwningOpRef<ModuleOp> meaning(module.clone());
+  if (options.from == "graph")
+    runStages(*meaning, "graph", "train", options.compile);
+  Oracle oracle(*meaning, options);
+  TensorMap initial = oracle.state;
+  std::vector<ProgramCall> calls;
+  std::vector<TensorMap> outputs, states;
+  for (int64_t step = 0; step < options.steps; ++step)
+    for (func::FuncOp function : oracle.functions) {
+      calls.push_back(
+          {function.getName().str(), oracle.inputsOf(function, step)});
+      outputs.push_back(oracle.run(function, calls.back().inputs));
+      states.push_back(oracle.state);
+    }
+
+  OwningOpRef<ModuleOp> compiled(module.clone());
+  std::string plan = compileToPlan(*compiled, options.from, options.compile);
+  std::vector<CallResult> results =
+      runPlan(plan, initial, calls, options.threads);
+  std::vector<TensorError> errors;
+  for (size_t i = 0; i < calls.size(); ++i) {
+    auto step = static_cast<int64_t>(i / oracle.functions.size());
+    compareAll(results[i].outputs, outputs[i], step, errors);
+    compareAll(results[i].variables, states[i], step, errors);
+  }
+  return errors;
+}
+
+} // namespace pfc::test
