@@ -10,6 +10,7 @@ config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.build_dir, "test")
 config.substitutions += [
     ("%root", config.source_dir),
+    ("%build", config.build_dir),
     ("%python", config.python),
 ]
 config.environment["PATH"] = os.pathsep.join(

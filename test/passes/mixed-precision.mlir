@@ -17,7 +17,7 @@
 // CHECK-NEXT:  pfc.conv2d %[[X]], %[[W16]] {{.*}} -> tensor<2x4x4x4xbf16>
 // Statistics and per-channel parameters stay.
 // CHECK:       pfc.batch_stats %{{.*}} : tensor<2x4x4x4xbf16> -> tensor<1x4xf32>
-// CHECK:       pfc.batch_norm %{{.*}} : tensor<2x4x4x4xbf16>, tensor<1x4xf32> , tensor<4xf32>
+// CHECK:       pfc.batch_norm %{{.*}} : tensor<2x4x4x4xbf16>, tensor<1x4xf32>, tensor<4xf32>
 // CHECK:       pfc.prelu %{{.*}} : tensor<2x4x4x4xbf16>, tensor<4xf32>
 // CHECK:       pfc.add %{{.*}} : tensor<2x4x4x4xbf16>
 // CHECK:       %[[KEPT:.*]] = pfc.dropout %{{.*}} : tensor<2x64xbf16>

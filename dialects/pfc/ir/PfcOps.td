@@ -28,6 +28,13 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def Pfc_Float : StaticShapeTensorOf<[F32, BF16, F16, F64]>;
 def Pfc_F32 : StaticShapeTensorOf<[F32]>;
 def Pfc_I64 : StaticShapeTensorOf<[I64]>;
+// One f32, whose type need not be written.
+def Pfc_Scalar : Type<
+    CPred<"$_self == ::mlir::RankedTensorType::get({1}, "
+          "::mlir::Float32Type::get($_self.getContext()))">,
+    "tensor of one 32-bit float", "::mlir::RankedTensorType">,
+    BuildableType<"::mlir::RankedTensorType::get({1}, "
+                  "$_builder.getF32Type())">;
 def Pfc_Any : StaticShapeTensorOf<[F32, BF16, F16, F64, I64, UI8, I8]>;
 
 // How an op takes part in the passes.
@@ -81,7 +88,8 @@ def Pfc_AssignOp : Pfc_Op<"assign", [Partitionable]> {
   let description = [{
     Example: `pfc.assign "conv1.weight", %new : tensor<64x3x3x3xf32>`
 
-    (C1) A variable of that name and type is read in the same function.
+    (C1) A variable of that name and type is read in the same function (checked
+    by pfc-verify-partitioned).
     Made by: pfc-insert-optimizer, frontend/graph (running statistics). Gone
     after: convert-pfc-to-plan.
   }];
@@ -153,6 +161,7 @@ def Pfc_ScalePixelsOp : Pfc_KernelOp<"scale_pixels",
   let arguments = (ins StaticShapeTensorOf<[UI8]>:$input);
   let results = (outs Pfc_Float:$output);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+  let hasVerifier = 1;
 }
 
 class Pfc_ConvOp<string mnemonic, list<Trait> traits = []>
@@ -217,7 +226,8 @@ def Pfc_Conv2dFilterGradOp : Pfc_ConvOp<"conv2d_filter_grad"> {
   let hasVerifier = 1;
 }
 
-def Pfc_BatchStatsOp : Pfc_KernelOp<"batch_stats", [Partitionable, Costed]> {
+def Pfc_BatchStatsOp : Pfc_KernelOp<"batch_stats", [Partitionable, Costed,
+    AllTypesMatch<["mean", "variance"]>]> {
   let summary = "Mean and variance of each channel, for each group of rows";
   let description = [{
     The batch is cut into G = `mean.shape[0]` equal groups of consecutive rows;
@@ -239,13 +249,14 @@ def Pfc_BatchStatsOp : Pfc_KernelOp<"batch_stats", [Partitionable, Costed]> {
   let arguments = (ins Pfc_Float:$input);
   let results = (outs Pfc_F32:$mean, Pfc_F32:$variance);
   let assemblyFormat = [{
-    $input attr-dict `:` type($input) `->` type($mean) custom<SameType>(type($variance), ref(type($mean)))
+    $input attr-dict `:` type($input) `->` type($mean)
   }];
   let hasVerifier = 1;
 }
 
 def Pfc_MergeStatsOp : Pfc_KernelOp<"merge_stats",
-                                    [Partitionable, Pointwise]> {
+                                    [Partitionable, Pointwise,
+    AllTypesMatch<["mean", "variance"]>, AllTypesMatch<["merged_mean", "merged_variance"]>]> {
   let summary = "Statistics of equal groups to those of all their elements";
   let description = [{
     mean' = Σ_g mean[g]/G,  var' = Σ_g (var[g] + (mean[g] − mean')²)/G.
@@ -256,13 +267,14 @@ def Pfc_MergeStatsOp : Pfc_KernelOp<"merge_stats",
   let arguments = (ins Pfc_F32:$mean, Pfc_F32:$variance);
   let results = (outs Pfc_F32:$merged_mean, Pfc_F32:$merged_variance);
   let assemblyFormat = [{
-    $mean `,` $variance attr-dict `:` type($mean) custom<SameType>(type($variance), ref(type($mean))) `->` type($merged_mean) custom<SameType>(type($merged_variance), ref(type($merged_mean)))
+    $mean `,` $variance attr-dict `:` type($mean) `->` type($merged_mean)
   }];
   let hasVerifier = 1;
 }
 
 def Pfc_BatchNormOp : Pfc_KernelOp<"batch_norm",
-                                   [Vjp, Partitionable, Pointwise]> {
+                                   [Vjp, Partitionable, Pointwise,
+    AllTypesMatch<["mean", "variance"]>, AllTypesMatch<["gamma", "beta"]>, AllTypesMatch<["input", "output"]>]> {
   let summary = "Applies batch normalisation with given statistics";
   let description = [{
     y = (x − mean[g,c])·rsqrt(var[g,c] + eps)·gamma[c] + beta[c]
@@ -285,13 +297,14 @@ def Pfc_BatchNormOp : Pfc_KernelOp<"batch_norm",
   let results = (outs Pfc_Float:$output);
   let assemblyFormat = [{
     $input `,` $mean `,` $variance `,` $gamma `,` $beta attr-dict `:`
-    type($input) `,` type($mean) custom<SameType>(type($variance), ref(type($mean))) `,` type($gamma) custom<SameType>(type($beta), ref(type($gamma))) custom<SameType>(type($output), ref(type($input)))
+    type($input) `,` type($mean) `,` type($gamma)
   }];
   let hasVerifier = 1;
 }
 
 def Pfc_BatchNormGradStatsOp : Pfc_KernelOp<"batch_norm_grad_stats",
-                                            [Partitionable, Costed]> {
+                                            [Partitionable, Costed,
+    AllTypesMatch<["input", "output_grad"]>, AllTypesMatch<["mean", "variance", "gamma_grad", "beta_grad"]>]> {
   let summary = "Gradients of gamma and beta, for each group of rows";
   let description = [{
     With x̂ = (x − mean)·rsqrt(var + eps):
@@ -305,13 +318,14 @@ def Pfc_BatchNormGradStatsOp : Pfc_KernelOp<"batch_norm_grad_stats",
   let results = (outs Pfc_F32:$gamma_grad, Pfc_F32:$beta_grad);
   let assemblyFormat = [{
     $output_grad `,` $input `,` $mean `,` $variance attr-dict `:`
-    type($input) custom<SameType>(type($output_grad), ref(type($input))) `,` type($mean) custom<SameType>(type($variance), ref(type($mean))) custom<SameType>(type($gamma_grad), ref(type($mean))) custom<SameType>(type($beta_grad), ref(type($mean)))
+    type($input) `,` type($mean)
   }];
   let hasVerifier = 1;
 }
 
 def Pfc_BatchNormGradOp : Pfc_KernelOp<"batch_norm_grad",
-                                       [Partitionable, Pointwise]> {
+                                       [Partitionable, Pointwise,
+    AllTypesMatch<["input", "output_grad", "input_grad"]>, AllTypesMatch<["mean", "variance", "gamma_grad", "beta_grad"]>]> {
   let summary = "Gradient of batch_norm with respect to its input";
   let description = [{
     training:  dx = gamma·rsqrt(var + eps)·(dy − dbeta[g]/n − x̂·dgamma[g]/n)
@@ -328,7 +342,7 @@ def Pfc_BatchNormGradOp : Pfc_KernelOp<"batch_norm_grad",
   let results = (outs Pfc_Float:$input_grad);
   let assemblyFormat = [{
     $output_grad `,` $input `,` $mean `,` $variance `,` $gamma `,` $gamma_grad
-    `,` $beta_grad attr-dict `:` type($input) custom<SameType>(type($output_grad), ref(type($input))) custom<SameType>(type($input_grad), ref(type($input))) `,` type($mean) custom<SameType>(type($variance), ref(type($mean))) custom<SameType>(type($gamma_grad), ref(type($mean))) custom<SameType>(type($beta_grad), ref(type($mean))) `,` type($gamma)
+    `,` $beta_grad attr-dict `:` type($input) `,` type($mean) `,` type($gamma)
   }];
   let hasVerifier = 1;
 }
@@ -361,6 +375,7 @@ def Pfc_PReluGradOp : Pfc_KernelOp<"prelu_grad", [Partitionable, Pointwise,
     $output_grad `,` $input `,` $slope attr-dict `:` type($input) `,`
     type($slope)
   }];
+  let hasVerifier = 1;
 }
 
 def Pfc_PReluSlopeGradOp : Pfc_KernelOp<"prelu_slope_grad",
@@ -375,6 +390,7 @@ def Pfc_PReluSlopeGradOp : Pfc_KernelOp<"prelu_slope_grad",
   let assemblyFormat = [{
     $output_grad `,` $input attr-dict `:` type($input) `->` type($slope_grad)
   }];
+  let hasVerifier = 1;
 }
 
 def Pfc_AddOp : Pfc_KernelOp<"add", [Vjp, Partitionable, Pointwise,
@@ -459,6 +475,7 @@ def Pfc_AddBiasOp : Pfc_KernelOp<"add_bias", [Vjp, Partitionable, Pointwise,
   let assemblyFormat = [{
     $input `,` $bias attr-dict `:` type($input) `,` type($bias)
   }];
+  let hasVerifier = 1;
 }
 
 def Pfc_ChannelSumOp : Pfc_KernelOp<"channel_sum", [Partitionable, Costed]> {
@@ -472,6 +489,7 @@ def Pfc_ChannelSumOp : Pfc_KernelOp<"channel_sum", [Partitionable, Costed]> {
   let arguments = (ins Pfc_Float:$input);
   let results = (outs Pfc_F32:$output);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+  let hasVerifier = 1;
 }
 
 def Pfc_SumGroupsOp : Pfc_KernelOp<"sum_groups", [Partitionable, Pointwise]> {
@@ -486,6 +504,7 @@ def Pfc_SumGroupsOp : Pfc_KernelOp<"sum_groups", [Partitionable, Pointwise]> {
   let arguments = (ins Pfc_F32:$input, F64Attr:$scale);
   let results = (outs Pfc_F32:$output);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+  let hasVerifier = 1;
 }
 
 def Pfc_DropoutOp : Pfc_KernelOp<"dropout", [Vjp, Partitionable, Pointwise,
@@ -508,6 +527,7 @@ def Pfc_DropoutOp : Pfc_KernelOp<"dropout", [Vjp, Partitionable, Pointwise,
   let assemblyFormat = [{
     $input `,` $step (`,` `offset` $row_offset^ `:` type($row_offset))? attr-dict `:` type($input) `,` type($step)
   }];
+  let hasVerifier = 1;
 }
 
 def Pfc_CastOp : Pfc_KernelOp<"cast", [Pointwise]> {
@@ -520,6 +540,7 @@ def Pfc_CastOp : Pfc_KernelOp<"cast", [Pointwise]> {
   let arguments = (ins Pfc_Float:$input);
   let results = (outs Pfc_Float:$output);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -527,7 +548,8 @@ def Pfc_CastOp : Pfc_KernelOp<"cast", [Pointwise]> {
 //===----------------------------------------------------------------------===//
 
 def Pfc_SampleCentersOp : Pfc_Op<"sample_centers", [Pure, Partitionable,
-                                                    Pointwise]> {
+                                                    Pointwise,
+    AllTypesMatch<["labels", "columns"]>]> {
   let summary = "Partial FC sampling: the class centers that take part in a step";
   let description = [{
     The `classes` are split into R = `counts.shape[0]` contiguous shards, as
@@ -563,7 +585,7 @@ def Pfc_SampleCentersOp : Pfc_Op<"sample_centers", [Pure, Partitionable,
   let results = (outs Pfc_I64:$indices, Pfc_I64:$counts, Pfc_I64:$columns);
   let assemblyFormat = [{
     $labels `,` $step attr-dict `:` type($labels) `,` type($step) `->`
-    type($indices) `,` type($counts) custom<SameType>(type($columns), ref(type($labels)))
+    type($indices) `,` type($counts)
   }];
   let hasVerifier = 1;
 }
@@ -600,6 +622,7 @@ def Pfc_ScatterRowsOp : Pfc_Op<"scatter_rows", [Pure]> {
     $rows `,` $indices attr-dict `:` type($rows) `,` type($indices) `->`
     type($table_grad)
   }];
+  let hasVerifier = 1;
 }
 
 def Pfc_NormalizeOp : Pfc_KernelOp<"normalize", [Vjp, Partitionable, Costed,
@@ -613,6 +636,7 @@ def Pfc_NormalizeOp : Pfc_KernelOp<"normalize", [Vjp, Partitionable, Costed,
   let arguments = (ins Pfc_Float:$input);
   let results = (outs Pfc_Float:$output);
   let assemblyFormat = "$input attr-dict `:` type($input)";
+  let hasVerifier = 1;
 }
 
 def Pfc_NormalizeGradOp : Pfc_KernelOp<"normalize_grad",
@@ -625,6 +649,7 @@ def Pfc_NormalizeGradOp : Pfc_KernelOp<"normalize_grad",
   let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input);
   let results = (outs Pfc_Float:$input_grad);
   let assemblyFormat = "$output_grad `,` $input attr-dict `:` type($input)";
+  let hasVerifier = 1;
 }
 
 def Pfc_CosineLogitsOp : Pfc_Op<"cosine_logits", [Pure, Vjp, Partitionable,
@@ -666,6 +691,7 @@ def Pfc_MarginOp : Pfc_Op<"margin", [Pure, Vjp, Partitionable, Pointwise,
     $cosines `,` $columns `margin` $margin attr-dict `:` type($cosines) `,`
     type($columns)
   }];
+  let hasVerifier = 1;
 }
 
 def Pfc_MarginGradOp : Pfc_Op<"margin_grad", [Pure, Partitionable, Pointwise,
@@ -683,6 +709,7 @@ def Pfc_MarginGradOp : Pfc_Op<"margin_grad", [Pure, Partitionable, Pointwise,
     $logits_grad `,` $cosines `,` $columns `margin` $margin attr-dict `:`
     type($cosines) `,` type($columns)
   }];
+  let hasVerifier = 1;
 }
 
 def Pfc_SoftmaxCrossEntropyOp : Pfc_Op<"softmax_cross_entropy",
@@ -707,10 +734,10 @@ def Pfc_SoftmaxCrossEntropyOp : Pfc_Op<"softmax_cross_entropy",
   }];
   let arguments = (ins Pfc_Float:$logits, Pfc_I64:$columns, Pfc_I64:$counts,
                        F64Attr:$shift);
-  let results = (outs Pfc_F32:$loss, Pfc_F32:$stats);
+  let results = (outs Pfc_Scalar:$loss, Pfc_F32:$stats);
   let assemblyFormat = [{
     $logits `,` $columns `,` $counts attr-dict `:` type($logits) `,`
-    type($columns) `,` type($counts) `->` custom<ScalarF32>(type($loss)) type($stats)
+    type($columns) `,` type($counts) `->` type($stats)
   }];
   let hasVerifier = 1;
 }
@@ -730,6 +757,7 @@ def Pfc_SoftmaxCrossEntropyGradOp : Pfc_Op<"softmax_cross_entropy_grad",
     $logits `,` $columns `,` $counts `,` $stats attr-dict `:` type($logits)
     `,` type($columns) `,` type($counts) `,` type($stats)
   }];
+  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -737,7 +765,8 @@ def Pfc_SoftmaxCrossEntropyGradOp : Pfc_Op<"softmax_cross_entropy_grad",
 //===----------------------------------------------------------------------===//
 
 def Pfc_SampleLocalCentersOp : Pfc_Op<"sample_local_centers",
-                                      [Pure, Pointwise, Rows]> {
+                                      [Pure, Pointwise, Rows,
+    AllTypesMatch<["step", "first", "count", "rank", "used"]>, AllTypesMatch<["labels", "columns"]>]> {
   let summary = "sample_centers on one rank's shard";
   let description = [{
     `first` and `count` say which classes the rank owns, `rank` which shard it
@@ -759,8 +788,9 @@ def Pfc_SampleLocalCentersOp : Pfc_Op<"sample_local_centers",
   let results = (outs Pfc_I64:$indices, Pfc_I64:$used, Pfc_I64:$columns);
   let assemblyFormat = [{
     $labels `,` $step `,` $first `,` $count `,` $rank attr-dict `:`
-    type($labels) `,` type($step) custom<SameType>(type($first), ref(type($step))) custom<SameType>(type($count), ref(type($step))) custom<SameType>(type($rank), ref(type($step))) `->` type($indices) custom<SameType>(type($used), ref(type($step))) custom<SameType>(type($columns), ref(type($labels)))
+    type($labels) `,` type($step) `->` type($indices)
   }];
+  let hasVerifier = 1;
 }
 
 def Pfc_SoftmaxStatsOp : Pfc_Op<"softmax_stats", [Pure]> {
@@ -778,6 +808,7 @@ def Pfc_SoftmaxStatsOp : Pfc_Op<"softmax_stats", [Pure]> {
     $logits `,` $columns `,` $count attr-dict `:` type($logits) `,`
     type($columns) `,` type($count) `->` type($stats)
   }];
+  let hasVerifier = 1;
 }
 
 def Pfc_SoftmaxLossOp : Pfc_KernelOp<"softmax_loss", [Costed]> {
@@ -789,6 +820,7 @@ def Pfc_SoftmaxLossOp : Pfc_KernelOp<"softmax_loss", [Costed]> {
   let arguments = (ins Pfc_F32:$stats, F64Attr:$shift);
   let results = (outs Pfc_F32:$loss);
   let assemblyFormat = "$stats attr-dict `:` type($stats) `->` type($loss)";
+  let hasVerifier = 1;
 }
 
 def Pfc_MarginSoftmaxOp : Pfc_Op<"margin_softmax", [Pure, Costed]> {
@@ -816,6 +848,7 @@ def Pfc_MarginSoftmaxOp : Pfc_Op<"margin_softmax", [Pure, Costed]> {
     type($embeddings) `,` type($centers) `,` type($columns) `,` type($count)
     `->` type($exps) `,` type($stats) `,` type($targets)
   }];
+  let hasVerifier = 1;
 }
 
 def Pfc_MarginSoftmaxGradOp : Pfc_Op<"margin_softmax_grad", [Pure, Costed]> {
@@ -841,6 +874,7 @@ def Pfc_MarginSoftmaxGradOp : Pfc_Op<"margin_softmax_grad", [Pure, Costed]> {
     `,` type($stats) `,` type($targets) `,` type($columns) `->`
     type($embeddings_grad) `,` type($centers_grad)
   }];
+  let hasVerifier = 1;
 }
 
 def Pfc_MarginExpOp : Pfc_Op<"margin_exp", [Pure, Pointwise, Rows]> {
@@ -859,9 +893,11 @@ def Pfc_MarginExpOp : Pfc_Op<"margin_exp", [Pure, Pointwise, Rows]> {
     type($columns) `,` type($count) `->` type($exps) `,` type($stats) `,`
     type($targets)
   }];
+  let hasVerifier = 1;
 }
 
-def Pfc_MarginPatchOp : Pfc_Op<"margin_patch", [Pure, Pointwise, Rows]> {
+def Pfc_MarginPatchOp : Pfc_Op<"margin_patch", [Pure, Pointwise, Rows,
+    AllTypesMatch<["exps", "patched"]>]> {
   let summary = "E' of margin_softmax_grad, in place, and the row factors a";
   let description = [{
     Writes B elements of E at most. Shapes: exps [B,S], stats [B,2], targets,
@@ -875,8 +911,9 @@ def Pfc_MarginPatchOp : Pfc_Op<"margin_patch", [Pure, Pointwise, Rows]> {
   let assemblyFormat = [{
     $exps `,` $stats `,` $targets `,` $columns `margin` $margin attr-dict `:`
     type($exps) `,` type($stats) `,` type($targets) `,` type($columns) `->`
-    type($factors) custom<SameType>(type($patched), ref(type($exps)))
+    type($factors)
   }];
+  let hasVerifier = 1;
 }
 
 def Pfc_ScaleRowsOp : Pfc_KernelOp<"scale_rows", [Pointwise]> {
@@ -891,6 +928,7 @@ def Pfc_ScaleRowsOp : Pfc_KernelOp<"scale_rows", [Pointwise]> {
     $input `,` $factors attr-dict `:` type($input) `,` type($factors) `->`
     type($output)
   }];
+  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -921,9 +959,11 @@ def Pfc_SumSquaresOp : Pfc_KernelOp<"sum_squares", [Partitionable, Costed]> {
   let arguments = (ins Pfc_Float:$input);
   let results = (outs Pfc_F32:$output);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+  let hasVerifier = 1;
 }
 
-def Pfc_ClipFactorOp : Pfc_KernelOp<"clip_factor", [Partitionable, Pointwise]> {
+def Pfc_ClipFactorOp : Pfc_KernelOp<"clip_factor", [Partitionable, Pointwise,
+    AllTypesMatch<["sum_squares", "factor", "norm"]>]> {
   let summary = "norm = √sum; factor = min(1, limit/(norm + 1e-6))";
   let description = [{
     As torch.nn.utils.clip_grad_norm_. Shapes: all [1].
@@ -932,8 +972,9 @@ def Pfc_ClipFactorOp : Pfc_KernelOp<"clip_factor", [Partitionable, Pointwise]> {
   let arguments = (ins Pfc_F32:$sum_squares, F64Attr:$limit);
   let results = (outs Pfc_F32:$factor, Pfc_F32:$norm);
   let assemblyFormat = [{
-    $sum_squares attr-dict `:` type($sum_squares) custom<SameType>(type($factor), ref(type($sum_squares))) custom<SameType>(type($norm), ref(type($sum_squares)))
+    $sum_squares attr-dict `:` type($sum_squares)
   }];
+  let hasVerifier = 1;
 }
 
 def Pfc_SgdOp : Pfc_KernelOp<"sgd", [Partitionable, Pointwise,
@@ -951,11 +992,11 @@ def Pfc_SgdOp : Pfc_KernelOp<"sgd", [Partitionable, Pointwise,
     Made by: pfc-insert-optimizer. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_F32:$parameter, Pfc_F32:$momentum, Pfc_F32:$gradient,
-                       Pfc_F32:$lr, Optional<Pfc_F32>:$clip, F64Attr:$mu,
+                       Pfc_Scalar:$lr, Optional<Pfc_Scalar>:$clip, F64Attr:$mu,
                        F64Attr:$weight_decay);
   let results = (outs Pfc_F32:$new_parameter, Pfc_F32:$new_momentum);
   let assemblyFormat = [{
-    $parameter `,` $momentum `,` $gradient `,` $lr custom<ScalarF32>(type($lr)) (`clip` $clip^ custom<ScalarF32>(type($clip)))?
+    $parameter `,` $momentum `,` $gradient `,` $lr (`clip` $clip^)?
     attr-dict `:` type($parameter)
   }];
 }
@@ -977,12 +1018,12 @@ def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
     Made by: pfc-insert-optimizer. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_F32:$table, Pfc_F32:$momentum, Pfc_I64:$indices,
-                       Pfc_F32:$rows_grad, Pfc_F32:$lr,
+                       Pfc_F32:$rows_grad, Pfc_Scalar:$lr,
                        Optional<Pfc_I64>:$count, Pfc_RowUpdateAttr:$row_update,
                        F64Attr:$mu, F64Attr:$weight_decay);
   let results = (outs Pfc_F32:$new_table, Pfc_F32:$new_momentum);
   let assemblyFormat = [{
-    $row_update $table `,` $momentum `,` $indices `,` $rows_grad `,` $lr custom<ScalarF32>(type($lr))
+    $row_update $table `,` $momentum `,` $indices `,` $rows_grad `,` $lr
     (`count` $count^ `:` type($count))? attr-dict `:` type($table) `,`
     type($indices) `,` type($rows_grad)
   }];

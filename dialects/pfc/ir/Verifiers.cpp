@@ -1,4 +1,4 @@
-//===- Verifiers.cpp - Constraints, parsing pieces, small semantics -------===//
+//===- Verifiers.cpp - The constraints of the ops -------------------------===//
 //
 // Constraint numbers (C1) … are those of the op descriptions in PfcOps.td.
 //
@@ -7,28 +7,6 @@
 
 using namespace mlir;
 
-namespace pfc {
-
-//===----------------------------------------------------------------------===//
-// Pieces of assembly formats
-//===----------------------------------------------------------------------===//
-
-/// A type that is another's: nothing is written.
-static ParseResult parseSameType(OpAsmParser &, Type &type, Type same) {
-  type = same;
-  return success();
-}
-static void printSameType(OpAsmPrinter &, Operation *, Type, Type) {}
-
-/// tensor<1xf32>: nothing is written.
-static ParseResult parseScalarF32(OpAsmParser &parser, Type &type) {
-  type = RankedTensorType::get({1}, parser.getBuilder().getF32Type());
-  return success();
-}
-static void printScalarF32(OpAsmPrinter &, Operation *, Type) {}
-
-} // namespace pfc
-
 #define GET_OP_CLASSES
 #include "dialects/pfc/ir/PfcOps.cpp.inc"
 
@@ -36,6 +14,22 @@ namespace pfc {
 
 static ArrayRef<int64_t> shapeOf(Value value) {
   return cast<RankedTensorType>(value.getType()).getShape();
+}
+
+/// Checks that `value`, called `name`, has shape `expected`.
+static LogicalResult verifyShape(Operation *op, Value value, StringRef name,
+                                 ArrayRef<int64_t> expected) {
+  if (shapeOf(value) == expected)
+    return success();
+  InFlightDiagnostic error = op->emitOpError(name) << " must be [";
+  llvm::interleaveComma(expected, error);
+  return error << "]";
+}
+
+static LogicalResult verifyMatrix(Operation *op, Value value, StringRef name) {
+  if (shapeOf(value).size() == 2)
+    return success();
+  return op->emitOpError(name) << " must be a matrix";
 }
 
 int64_t RankConstantOp::evaluate(int64_t rank) {
@@ -141,6 +135,24 @@ LogicalResult BatchNormGradOp::verify() {
     return emitOpError("count must be the number of elements of a statistic");
   return success();
 }
+LogicalResult PReluGradOp::verify() {
+  return verifyPerChannel(*this, shapeOf(getInput()), getSlope(), "slope");
+}
+LogicalResult PReluSlopeGradOp::verify() {
+  return verifyPerChannel(*this, shapeOf(getInput()), getSlopeGrad(),
+                          "slope_grad");
+}
+LogicalResult AddBiasOp::verify() {
+  return verifyPerChannel(*this, shapeOf(getInput()), getBias(), "bias");
+}
+LogicalResult ChannelSumOp::verify() {
+  return verifyPerChannel(*this, shapeOf(getInput()), getOutput(), "output");
+}
+LogicalResult SumGroupsOp::verify() {
+  if (failed(verifyMatrix(*this, getInput(), "input")))
+    return failure();
+  return verifyPerChannel(*this, shapeOf(getInput()), getOutput(), "output");
+}
 LogicalResult PReluOp::verify() {
   return verifyPerChannel(*this, shapeOf(getInput()), getSlope(), "slope");
 }
@@ -148,6 +160,41 @@ LogicalResult PReluOp::verify() {
 //===----------------------------------------------------------------------===//
 // Shapes and products
 //===----------------------------------------------------------------------===//
+
+LogicalResult ScalePixelsOp::verify() {
+  return verifyShape(*this, getOutput(), "output", shapeOf(getInput()));
+}
+LogicalResult CastOp::verify() {
+  return verifyShape(*this, getOutput(), "output", shapeOf(getInput()));
+}
+LogicalResult ScaleRowsOp::verify() {
+  if (failed(verifyMatrix(*this, getInput(), "input")) ||
+      failed(verifyShape(*this, getOutput(), "output", shapeOf(getInput()))))
+    return failure();
+  return verifyShape(*this, getFactors(), "factors", shapeOf(getInput())[0]);
+}
+LogicalResult DropoutOp::verify() {
+  double rate = getRate().convertToDouble();
+  if (!(rate >= 0.0 && rate < 1.0))
+    return emitOpError("rate must be in [0, 1)");
+  if (failed(verifyMatrix(*this, getInput(), "input")))
+    return failure();
+  return verifyShape(*this, getStep(), "step", {1});
+}
+LogicalResult NormalizeOp::verify() {
+  return verifyMatrix(*this, getInput(), "input");
+}
+LogicalResult NormalizeGradOp::verify() {
+  return verifyMatrix(*this, getInput(), "input");
+}
+LogicalResult SumSquaresOp::verify() {
+  return verifyShape(*this, getOutput(), "output", {1});
+}
+LogicalResult ClipFactorOp::verify() {
+  if (!(getLimit().convertToDouble() > 0.0))
+    return emitOpError("limit must be above 0");
+  return verifyShape(*this, getSumSquares(), "sum_squares", {1});
+}
 
 LogicalResult ReshapeOp::verify() {
   auto in = cast<RankedTensorType>(getInput().getType());
@@ -243,6 +290,115 @@ LogicalResult UpdateRowsOp::verify() {
     return emitOpError(
         "takes table [C,D], indices [S] and row gradients [S,D]");
   return success();
+}
+
+LogicalResult ScatterRowsOp::verify() {
+  ArrayRef<int64_t> rows = shapeOf(getRows()), table = shapeOf(getTableGrad());
+  if (rows.size() != 2 || table.size() != 2 || rows[1] != table[1] ||
+      rows[0] != shapeOf(getIndices())[0])
+    return emitOpError("takes rows [S,D] and indices [S] to a table [C,D]");
+  return success();
+}
+
+/// A matrix [B,S] of logits, cosines or exponentials with a column for each
+/// row.
+static LogicalResult verifyRowsAndColumns(Operation *op, Value matrix,
+                                          StringRef name, Value columns) {
+  if (failed(verifyMatrix(op, matrix, name)))
+    return failure();
+  return verifyShape(op, columns, "columns", shapeOf(matrix)[0]);
+}
+
+LogicalResult MarginOp::verify() {
+  return verifyRowsAndColumns(*this, getCosines(), "cosines", getColumns());
+}
+LogicalResult MarginGradOp::verify() {
+  return verifyRowsAndColumns(*this, getCosines(), "cosines", getColumns());
+}
+LogicalResult SoftmaxCrossEntropyGradOp::verify() {
+  if (failed(verifyRowsAndColumns(*this, getLogits(), "logits", getColumns())))
+    return failure();
+  ArrayRef<int64_t> logits = shapeOf(getLogits());
+  if (logits[1] % shapeOf(getCounts())[0] != 0)
+    return emitOpError("the logits' columns must be equal shards, one a count");
+  if (getBatch() < 1)
+    return emitOpError("batch must be the rows the loss is a mean over");
+  return verifyShape(*this, getStats(), "stats", {logits[0], 2});
+}
+LogicalResult SoftmaxStatsOp::verify() {
+  if (failed(
+          verifyRowsAndColumns(*this, getLogits(), "logits", getColumns())) ||
+      failed(verifyShape(*this, getCount(), "count", {1})))
+    return failure();
+  return verifyShape(*this, getStats(), "stats", {shapeOf(getLogits())[0], 2});
+}
+LogicalResult SoftmaxLossOp::verify() {
+  if (failed(verifyShape(*this, getLoss(), "loss", {1})))
+    return failure();
+  return verifyShape(*this, getStats(), "stats", {shapeOf(getStats())[0], 2});
+}
+
+LogicalResult SampleLocalCentersOp::verify() {
+  double rate = getSampleRate().convertToDouble();
+  if (!(rate >= 0.0 && rate <= 1.0))
+    return emitOpError("sample rate must be in [0, 1]");
+  if (failed(verifyShape(*this, getStep(), "step", {1})))
+    return failure();
+  int64_t shard = getShardSize(), batch = shapeOf(getLabels())[0];
+  int64_t needed =
+      rate == 1.0 ? shard
+                  : std::min(shard, std::max(static_cast<int64_t>(rate * shard),
+                                             std::min(batch, shard)));
+  if (shapeOf(getIndices())[0] < needed)
+    return emitOpError("indices must have at least ") << needed << " slots";
+  return success();
+}
+
+/// The results of margin_softmax and margin_exp.
+static LogicalResult verifyExps(Operation *op, int64_t rows, int64_t slots,
+                                Value exps, Value stats, Value targets,
+                                Value columns, Value count) {
+  if (failed(verifyShape(op, exps, "exps", {rows, slots})) ||
+      failed(verifyShape(op, stats, "stats", {rows, 2})) ||
+      failed(verifyShape(op, targets, "targets", {rows})) ||
+      failed(verifyShape(op, columns, "columns", {rows})))
+    return failure();
+  return verifyShape(op, count, "count", {1});
+}
+
+LogicalResult MarginSoftmaxOp::verify() {
+  if (failed(
+          verifyRowProducts(*this, getEmbeddings(), getCenters(), getExps())))
+    return failure();
+  return verifyExps(*this, shapeOf(getExps())[0], shapeOf(getExps())[1],
+                    getExps(), getStats(), getTargets(), getColumns(),
+                    getCount());
+}
+LogicalResult MarginExpOp::verify() {
+  if (failed(verifyMatrix(*this, getCosines(), "cosines")))
+    return failure();
+  return verifyExps(*this, shapeOf(getCosines())[0], shapeOf(getCosines())[1],
+                    getExps(), getStats(), getTargets(), getColumns(),
+                    getCount());
+}
+LogicalResult MarginSoftmaxGradOp::verify() {
+  if (failed(
+          verifyRowProducts(*this, getEmbeddings(), getCenters(), getExps())) ||
+      failed(verifyShape(*this, getEmbeddingsGrad(), "embeddings_grad",
+                         shapeOf(getEmbeddings()))) ||
+      failed(verifyShape(*this, getCentersGrad(), "centers_grad",
+                         shapeOf(getCenters()))))
+    return failure();
+  return verifyRowsAndColumns(*this, getExps(), "exps", getColumns());
+}
+LogicalResult MarginPatchOp::verify() {
+  if (failed(verifyRowsAndColumns(*this, getExps(), "exps", getColumns())))
+    return failure();
+  int64_t rows = shapeOf(getExps())[0];
+  if (failed(verifyShape(*this, getStats(), "stats", {rows, 2})) ||
+      failed(verifyShape(*this, getTargets(), "targets", {rows})))
+    return failure();
+  return verifyShape(*this, getFactors(), "factors", {rows});
 }
 
 } // namespace pfc

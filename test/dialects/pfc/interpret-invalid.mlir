@@ -8,7 +8,6 @@
 // RUN: not pfc-interpret %s --function maximum 2>&1 | FileCheck %s --check-prefix=MAXIMUM
 // RUN: not pfc-interpret %s --function unnamed 2>&1 | FileCheck %s --check-prefix=UNNAMED
 // RUN: not pfc-interpret %s --function missing 2>&1 | FileCheck %s --check-prefix=MISSING
-// RUN: not pfc-interpret %s --function slots 2>&1 | FileCheck %s --check-prefix=SLOTS
 // RUN: not pfc-interpret %s --function index --check-gradients 2>&1 | FileCheck %s --check-prefix=INDEX
 
 shard.grid @ranks(shape = 2)
@@ -71,13 +70,3 @@ func.func @unnamed(%x: tensor<1xf32>) {
 }
 
 // MISSING: has no function @missing
-
-// Three positives of a shard do not fit into two slots.
-// SLOTS: there are fewer slots than the sample needs
-func.func @slots() {
-  %labels = arith.constant dense<[0, 1, 2]> : tensor<3xi64>
-  %zero = arith.constant dense<0> : tensor<1xi64>
-  %three = arith.constant dense<3> : tensor<1xi64>
-  %indices, %used, %columns = pfc.sample_local_centers %labels, %zero, %zero, %three, %zero {shard_size = 3 : i64, sample_rate = 0.0 : f64, seed = 7 : i64} : tensor<3xi64>, tensor<1xi64> -> tensor<2xi64>
-  return
-}

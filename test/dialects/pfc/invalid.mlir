@@ -292,3 +292,44 @@ func.func @stats_type(%x: tensor<8x4xbf16>) {
   %mean, %var = pfc.batch_stats %x : tensor<8x4xbf16> -> tensor<1x4xbf16>
   return
 }
+
+// -----
+
+// Three positives of a shard do not fit into two slots.
+func.func @sample_local_centers_slots(%labels: tensor<3xi64>, %n: tensor<1xi64>) {
+  // expected-error @below {{indices must have at least 3 slots}}
+  %i, %u, %c = pfc.sample_local_centers %labels, %n, %n, %n, %n {shard_size = 3 : i64, sample_rate = 0.0 : f64, seed = 7 : i64} : tensor<3xi64>, tensor<1xi64> -> tensor<2xi64>
+  return
+}
+
+// -----
+
+func.func @margin_columns(%c: tensor<4x8xf32>, %y: tensor<3xi64>) {
+  // expected-error @below {{columns must be [4]}}
+  %z = pfc.margin %c, %y margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> : tensor<4x8xf32>, tensor<3xi64>
+  return
+}
+
+// -----
+
+func.func @margin_exp_stats(%c: tensor<4x8xf32>, %y: tensor<4xi64>, %n: tensor<1xi64>) {
+  // expected-error @below {{stats must be [4, 2]}}
+  %e, %s, %t = pfc.margin_exp %c, %y, %n margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.0 : f64} : tensor<4x8xf32>, tensor<4xi64>, tensor<1xi64> -> tensor<4x8xf32>, tensor<4x3xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @dropout_rate(%x: tensor<4x8xf32>, %n: tensor<1xi64>) {
+  // expected-error @below {{rate must be in [0, 1)}}
+  %y = pfc.dropout %x, %n {rate = 1.0 : f64, seed = 7 : i64, layer = 0 : i64} : tensor<4x8xf32>, tensor<1xi64>
+  return
+}
+
+// -----
+
+func.func @add_bias_channels(%x: tensor<4x8xf32>, %b: tensor<4xf32>) {
+  // expected-error @below {{bias must have one element a channel (8)}}
+  %y = pfc.add_bias %x, %b : tensor<4x8xf32>, tensor<4xf32>
+  return
+}
