@@ -9,7 +9,7 @@
 #define PFC_RUNTIME_DEVICE_CPU_CPUDEVICE_H
 
 #include "runtime/device/Device.h"
-#include "runtime/device/cpu/OneDnn.h"
+#include "runtime/device/onednn/OneDnn.h"
 #include "runtime/device/cpu/OrcKernels.h"
 
 namespace pfc::rt {

@@ -5,7 +5,7 @@
 // oneDNN prefers as a part of the task.
 //
 //===----------------------------------------------------------------------===//
-#include "runtime/device/cpu/OneDnn.h"
+#include "runtime/device/onednn/OneDnn.h"
 
 #include <fmt/format.h>
 

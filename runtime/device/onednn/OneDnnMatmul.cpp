@@ -1,5 +1,5 @@
 //===- OneDnnMatmul.cpp - out = op(lhs) * op(rhs) ---------------------------=//
-#include "runtime/device/cpu/OneDnn.h"
+#include "runtime/device/onednn/OneDnn.h"
 
 #include <fmt/format.h>
 

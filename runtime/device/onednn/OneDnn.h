@@ -5,8 +5,8 @@
 // time, so all tasks of a device share one workspace of each.
 //
 //===----------------------------------------------------------------------===//
-#ifndef PFC_RUNTIME_DEVICE_CPU_ONEDNN_H
-#define PFC_RUNTIME_DEVICE_CPU_ONEDNN_H
+#ifndef PFC_RUNTIME_DEVICE_ONEDNN_ONEDNN_H
+#define PFC_RUNTIME_DEVICE_ONEDNN_ONEDNN_H
 
 #include "runtime/device/Device.h"
 
@@ -84,4 +84,4 @@ std::unique_ptr<Task> makeOneDnnConv(OneDnn &shared, const plan::fb::Conv &op,
 
 } // namespace pfc::rt
 
-#endif // PFC_RUNTIME_DEVICE_CPU_ONEDNN_H
+#endif // PFC_RUNTIME_DEVICE_ONEDNN_ONEDNN_H

@@ -1,4 +1,4 @@
-#include "runtime/device/cpu/OneDnn.h"
+#include "runtime/device/onednn/OneDnn.h"
 
 #include "runtime/base/Error.h"
 
