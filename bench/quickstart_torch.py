@@ -100,7 +100,7 @@ def main():
     pair_sets = {name: read_pairs(path, channels=1) for name in PAIR_SETS
                  if os.path.exists(path := f"{args.data}/{name}.bin")}
     network = IResNet(args.backbone, images.shape[-1], 1, args.embedding_size,
-                      args.bn_groups)
+                      args.bn_groups).to(memory_format=torch.channels_last)
     wall, cpu = time.time(), cpu_seconds()
     train(args, torch.from_numpy(images), torch.from_numpy(labels), network,
           pair_sets)

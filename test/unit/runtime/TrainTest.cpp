@@ -216,7 +216,7 @@ protected:
     return (root / "x.plan").string();
   }
 
-  void train(const TestPlan &test, int64_t steps = 0) {
+  void train(const TestPlan &test, int64_t steps = -1) {
     TrainOptions options{writePlan(test), (root / "data").string(),
                          (root / "out").string(), steps};
     PlanFile file = PlanFile::open(options.planPath);

@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+"""Records the losses that PyTorch gets in test/e2e/torch-parity.test.
+
+Makes that test's data set, takes pfc's initial weights from `pfc-run --steps
+0`, trains the recipe of its spec in order, once with batch statistics over the
+whole batch and once over each half, and writes test/e2e/torch-parity.json.
+Run it again when initial weights or the test's spec or data change.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import tomllib
+
+import torch
+from pfctorch.head import PartialFC
+from pfctorch.network import IResNet
+from pfctorch.records import read_training_set
+from pfctorch.training import Trainer, learning_rate
+from pfctorch.weights import read_model
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TEST = f"{ROOT}/test/e2e"
+INPUTS = f"{TEST}/Inputs/torch-parity"
+
+
+def initial_run(spec, build, folder):
+    """The test's data set and pfc's initial model, in `folder`."""
+    images = spec["train"]["steps"] * spec["train"]["batch_per_rank"]
+    commands = [
+        [sys.executable, f"{INPUTS}/data.py", f"{folder}/data", images,
+         spec["model"]["input_size"], spec["head"]["classes"]],
+        [f"{build}/bin/pfcc", "compile", f"{INPUTS}/parity.spec", "-o",
+         f"{folder}/parity.plan"],
+        [f"{build}/bin/pfc-run", f"{folder}/parity.plan", "--data",
+         f"{folder}/data", "--out", f"{folder}/model", "--steps", 0]]
+    for command in commands:
+        subprocess.run(list(map(str, command)), check=True,
+                       stdout=subprocess.DEVNULL)
+
+
+def losses(spec, folder, bn_groups):
+    model, train = spec["model"], spec["train"]
+    optimizer, margin = train["optimizer"], spec["head"]["margin"]
+    state_dict, centers = read_model(f"{folder}/model")
+    network = IResNet(model["backbone"], model["input_size"],
+                      model["input_channels"], model["embedding_size"],
+                      bn_groups)
+    network.load_state_dict(state_dict)
+    head = PartialFC(*centers.shape, m2=margin["m2"], scale=margin["scale"])
+    head.weight.copy_(centers)
+    trainer = Trainer(network, head, optimizer["momentum"],
+                      optimizer["weight_decay"], train["clip_grad_norm"])
+    images, labels = read_training_set(f"{folder}/data",
+                                       model["input_channels"])
+    result, batch = [], train["batch_per_rank"]
+    for step in range(train["steps"]):
+        rows = slice(step * batch, (step + 1) * batch)
+        lr = learning_rate(step, optimizer["lr"],
+                           train["schedule"]["warmup_steps"], train["steps"])
+        loss = trainer.step(torch.from_numpy(images[rows]),
+                            torch.from_numpy(labels[rows]), lr)
+        result.append(round(loss, 6))
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--build", default=f"{ROOT}/build")
+    parser.add_argument("--out", default=f"{TEST}/torch-parity.json")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    with open(f"{INPUTS}/parity.spec", "rb") as file:
+        spec = tomllib.load(file)
+    with tempfile.TemporaryDirectory() as folder:
+        initial_run(spec, args.build, folder)
+        results = {"whole_batch": losses(spec, folder, bn_groups=1),
+                   "two_halves": losses(spec, folder, bn_groups=2)}
+    with open(args.out, "w") as file:
+        json.dump({"made_by": "bench/loss_parity_torch.py",
+                   "torch": torch.__version__, "losses": results}, file,
+                  indent=1)
+        file.write("\n")
+
+
+if __name__ == "__main__":
+    main()
