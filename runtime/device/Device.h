@@ -83,8 +83,8 @@ struct DeviceOptions {
   int threads = 0; ///< 0: all processors of the machine / ranks on it
 };
 
-/// Opens the plug-in for `name` ("cpu"); throws an Error that says what is
-/// missing.
+/// Opens the plug-in for `name` ("cpu", "emulated-cuda"); throws an Error that
+/// says what is missing.
 std::unique_ptr<Device> openDevice(const std::string &name,
                                    const DeviceOptions &options);
 

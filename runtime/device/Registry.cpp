@@ -23,11 +23,13 @@ std::unique_ptr<Device> openDevice(const std::string &name,
   // The name becomes part of a file name, and may come from a plan.
   bool plain = !name.empty() &&
                std::all_of(name.begin(), name.end(), [](unsigned char c) {
-                 return std::isalnum(c) || c == '_';
+                 return std::isalnum(c) || c == '-';
                });
-  require(plain, "'{}' is no device: this build knows \"cpu\"", name);
+  require(plain, "'{}' is no device: there are cpu and emulated-cuda", name);
+  std::string plugIn = name;
+  std::replace(plugIn.begin(), plugIn.end(), '-', '_');
   shortenSpinning();
-  auto library = DynamicLibrary::open("libpfc_device_" + name + ".so");
+  auto library = DynamicLibrary::open("libpfc_device_" + plugIn + ".so");
   auto *create = library.function<CreateDeviceFunction>("pfc_create_device");
   return std::unique_ptr<Device>(create(&options));
 }

@@ -39,7 +39,8 @@ void declare(CLI::App &app, Arguments &arguments) {
   app.add_flag("--profile", arguments.train.profile,
                "print where a step's time goes, by kernel, at the end");
   app.add_option("--device", arguments.job.device,
-                 "what executes the plan (default: the plan's)");
+                 "what executes the plan: cpu, or emulated-cuda, which runs a "
+                 "CUDA plan without a GPU (default: the plan's)");
   app.add_option("--precision", arguments.job.precision,
                  "fp32, bf16, or auto: the first the machine is good at")
       ->check(CLI::IsMember({"auto", "fp32", "bf16"}));

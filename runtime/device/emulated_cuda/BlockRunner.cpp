@@ -1,0 +1,319 @@
+#include "runtime/device/emulated_cuda/BlockRunner.h"
+
+#include "runtime/device/emulated_cuda/HostCompiler.h"
+
+#include <cstdlib>
+#include <fmt/format.h>
+
+namespace pfc::rt::emulated {
+
+static __thread BlockRunner *currentRunner
+    __attribute__((tls_model("initial-exec"))) = nullptr;
+
+BlockRunner *BlockRunner::current() { return currentRunner; }
+
+BlockRunner::BlockRunner() { fibers.reserve(maxThreads); }
+
+void BlockRunner::startLaunch(const LaunchShape &shape) {
+  launch = &shape;
+  shared.startLaunch();
+  threads.resize(shape.threads);
+  warps.resize((shape.threads + Warp::lanes - 1) / Warp::lanes);
+}
+
+std::optional<std::string> BlockRunner::run(unsigned index) {
+  startBlock(index);
+  currentRunner = this;
+  schedule();
+  currentRunner = nullptr;
+  if (failure) { // the fibers hold threads that will not go on
+    fibers.clear();
+    idleFibers.clear();
+  }
+  return failure;
+}
+
+void BlockRunner::startBlock(unsigned index) {
+  block = index;
+  nextThread = done = atBarrier = 0;
+  ready.clear();
+  nextReady = 0;
+  failure.reset();
+  shared.startBlock();
+  for (Warp &warp : warps)
+    warp.start();
+  for (CudaThread &thread : threads)
+    thread.state = State::Running;
+}
+
+//===--- Fibers and their schedule
+//-----------------------------------------===//
+
+/// Runs threads until none can run.
+void BlockRunner::schedule() {
+  while (!failure) {
+    unsigned fiber;
+    if (nextReady < ready.size()) {
+      unsigned thread = ready[nextReady++];
+      if (nextReady == ready.size()) {
+        ready.clear();
+        nextReady = 0;
+      }
+      enter(thread);
+      fiber = threads[thread].fiber;
+    } else if (nextThread < threads.size()) {
+      fiber = freshFiber();
+    } else {
+      break;
+    }
+    Context::swap(scheduler, fibers[fiber]);
+  }
+  if (!failure && done < threads.size())
+    explainStuck();
+}
+
+/// A fiber that will start the next thread.
+unsigned BlockRunner::freshFiber() {
+  if (!idleFibers.empty()) {
+    unsigned fiber = idleFibers.back();
+    idleFibers.pop_back();
+    return fiber;
+  }
+  auto fiber = static_cast<unsigned>(fibers.size());
+  fibers.emplace_back();
+  fibers.back().start(stacks.stack(fiber), Stacks::bytes, runFiber, this);
+  return fiber;
+}
+
+void BlockRunner::runFiber(void *pointer) {
+  auto &runner = *static_cast<BlockRunner *>(pointer);
+  // Fibers are only added, and the newest one starts at once.
+  auto fiber = static_cast<unsigned>(runner.fibers.size() - 1);
+  for (;;)
+    runner.runThreads(fiber);
+}
+
+/// Runs threads, one after another, until all have started.
+void BlockRunner::runThreads(unsigned fiber) {
+  while (nextThread < threads.size()) {
+    unsigned thread = nextThread++;
+    threads[thread].fiber = fiber;
+    enter(thread);
+    launch->kernel->call(launch->pointers.data());
+    threads[thread].state = State::Done;
+    ++done;
+  }
+  idleFibers.push_back(fiber);
+  Context::swap(fibers[fiber], scheduler);
+}
+
+void BlockRunner::enter(unsigned thread) {
+  running = thread;
+  threads[thread].state = State::Running;
+}
+
+void BlockRunner::wait(State state) {
+  CudaThread &thread = threads[running];
+  thread.state = state;
+  Context::swap(fibers[thread.fiber], scheduler);
+}
+
+void BlockRunner::wake(unsigned thread) {
+  threads[thread].state = State::Running;
+  ready.push_back(thread);
+}
+
+//===--- What threads wait for
+//---------------------------------------------===//
+
+void BlockRunner::syncThreads(unsigned line) {
+  threads[running].line = line;
+  if (++atBarrier == threads.size())
+    releaseBarrier();
+  wait(State::AtBarrier);
+}
+
+/// Lets all go on, in their order.
+void BlockRunner::releaseBarrier() {
+  unsigned last = running, line = threads[last].line;
+  atBarrier = 0;
+  for (unsigned i = 0; i < threads.size(); ++i) {
+    if (threads[i].line != line)
+      fail(last, fmt::format("divergent barrier: waits at __syncthreads (line "
+                             "{}), thread {} at the one of line {}",
+                             line, i, threads[i].line));
+    ready.push_back(i);
+  }
+}
+
+uint64_t BlockRunner::exchange(const Offer &offer) {
+  Warp &warp = warps[running / Warp::lanes];
+  unsigned first = running / Warp::lanes * Warp::lanes;
+  unsigned lane = running - first, culprit;
+  std::string problem;
+  bool complete = warp.arrive(lane, offer, problem, culprit);
+  if (!problem.empty())
+    fail(first + culprit, problem);
+  if (!complete) {
+    wait(State::AtExchange);
+  } else {
+    for (unsigned other = 0; other < Warp::lanes; ++other)
+      if (other != lane && (offer.mask >> other & 1))
+        wake(first + other);
+  }
+  return warp.offer(lane).result;
+}
+
+std::byte *BlockRunner::sharedArray(const void *key, const char *name,
+                                    uint64_t bytes) {
+  std::byte *array = shared.array(key, name, bytes);
+  if (!array)
+    fail(running, fmt::format("shared array '{}' of {} bytes: a block has {} "
+                              "bytes already, and no chip has so much",
+                              name, bytes, shared.totalBytes()));
+  return array;
+}
+
+//===--- What threads may not do
+//-------------------------------------------===//
+
+static const char *verb(Access kind) {
+  return kind == Access::Read ? "reads" : "writes";
+}
+
+void BlockRunner::checkAccess(const void *address, uint64_t bytes, Access kind,
+                              const void *caller) {
+  if (const ArenaViews *views = launch->views; views && views->owns(address)) {
+    unsigned view = views->viewOf(address);
+    int64_t offset = views->offsetOf(address);
+    if (view < launch->arguments.size()) {
+      const Argument &argument = launch->arguments[view];
+      if (offset >= static_cast<int64_t>(argument.begin) &&
+          offset + static_cast<int64_t>(bytes) <=
+              static_cast<int64_t>(argument.end))
+        return;
+    }
+    failAt(caller, explainGlobal(address, bytes, kind));
+  }
+  if (shared.owns(address)) {
+    if (!shared.access(address, bytes, kind))
+      failAt(caller, shared.explain(address, bytes, kind));
+    return;
+  }
+  if (launch->views && !isPrivate(address))
+    failAt(caller, fmt::format("out of bounds: {} {} bytes far outside any "
+                               "argument",
+                               verb(kind), bytes));
+}
+
+/// Local variables, constants, the pointers that the kernel was given.
+bool BlockRunner::isPrivate(const void *address) const {
+  auto *pointers = reinterpret_cast<const std::byte *>(launch->pointers.data());
+  AddressRange given{pointers,
+                     pointers + launch->pointers.size() * sizeof(void *)};
+  return stacks.owns(address) || launch->constants.has(address) ||
+         given.has(address);
+}
+
+std::string BlockRunner::explainGlobal(const void *address, uint64_t bytes,
+                                       Access kind) const {
+  unsigned view = launch->views->viewOf(address);
+  if (view >= launch->arguments.size())
+    return fmt::format("out of bounds: {} {} bytes far outside any argument",
+                       verb(kind), bytes);
+  const Argument &argument = launch->arguments[view];
+  return fmt::format("out of bounds: {} {} bytes at byte {} of argument {} "
+                     "({}), which has {} bytes",
+                     verb(kind), bytes,
+                     launch->views->offsetOf(address) -
+                         static_cast<int64_t>(argument.begin),
+                     view, argument.text, argument.end - argument.begin);
+}
+
+void BlockRunner::checkAlignment(const void *address, uint64_t alignment,
+                                 const void *caller) {
+  if (reinterpret_cast<uintptr_t>(address) % alignment == 0 ||
+      isPrivate(address))
+    return;
+  failAt(caller, fmt::format("misaligned: accesses an address that is no "
+                             "multiple of {}",
+                             alignment));
+}
+
+/// Why a thread does not come to where others wait for it.
+std::string BlockRunner::absence(unsigned thread) const {
+  if (thread >= threads.size())
+    return fmt::format("which does not exist: the block has {} threads",
+                       threads.size());
+  switch (threads[thread].state) {
+  case State::Done:
+    return "which has returned";
+  case State::AtBarrier:
+    return fmt::format("which waits at __syncthreads (line {})",
+                       threads[thread].line);
+  default: {
+    const Offer &offer =
+        warps[thread / Warp::lanes].offer(thread % Warp::lanes);
+    return fmt::format("which waits in {} with mask {:#010x}", describe(offer),
+                       offer.mask);
+  }
+  }
+}
+
+/// Nobody can go on: says who waits in vain, and for whom.
+void BlockRunner::explainStuck() {
+  auto isAt = [&](unsigned thread, State state) {
+    return thread < threads.size() && threads[thread].state == state;
+  };
+  auto find = [&](auto wanted) {
+    unsigned thread = 0;
+    while (thread < threads.size() && !wanted(thread))
+      ++thread;
+    return thread;
+  };
+  unsigned waiting =
+      find([&](unsigned t) { return isAt(t, State::AtExchange); });
+  if (waiting == threads.size()) {
+    waiting = find([&](unsigned t) { return isAt(t, State::AtBarrier); });
+    unsigned absent =
+        find([&](unsigned t) { return !isAt(t, State::AtBarrier); });
+    return report(waiting,
+                  fmt::format("barrier not reached by all threads: waits at "
+                              "__syncthreads (line {}) for thread {}, {}",
+                              threads[waiting].line, absent, absence(absent)));
+  }
+  unsigned first = waiting / Warp::lanes * Warp::lanes;
+  const Warp &warp = warps[waiting / Warp::lanes];
+  const Offer &offer = warp.offer(waiting - first);
+  unsigned lane = 0;
+  while (lane < Warp::lanes &&
+         (!(offer.mask >> lane & 1) || isAt(first + lane, State::AtExchange)))
+    ++lane;
+  if (lane == Warp::lanes) // all wait, but with other masks
+    for (lane = 0;
+         !(offer.mask >> lane & 1) || warp.offer(lane).mask == offer.mask;)
+      ++lane;
+  report(waiting, fmt::format("waits in {} with mask {:#010x} for thread {}, "
+                              "{}",
+                              describe(offer), offer.mask, first + lane,
+                              absence(first + lane)));
+}
+
+void BlockRunner::report(unsigned thread, const std::string &problem) {
+  failure = fmt::format("kernel '{}': block {}, thread {}: {}",
+                        launch->kernel->name, block, thread, problem);
+}
+
+void BlockRunner::fail(unsigned thread, const std::string &problem) {
+  report(thread, problem);
+  Context::swap(fibers[threads[running].fiber], scheduler);
+  std::abort(); // a failed block is never entered again
+}
+
+/// Fails the running thread for what it does at `caller`.
+void BlockRunner::failAt(const void *caller, const std::string &problem) {
+  std::string line = sourceLine(caller, *launch->cuda);
+  fail(running, line.empty() ? problem : line + ": " + problem);
+}
+
+} // namespace pfc::rt::emulated

@@ -1,0 +1,96 @@
+//===- BlockRunner.h - Executes the blocks of a grid, one by one *- C++ -*-===//
+//
+// A block's threads run one after another on one system thread. A thread that
+// must wait (a barrier, a warp exchange) leaves its fiber where it is, and the
+// next thread gets another; so threads that never wait share one fiber and cost
+// a function call each.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_DEVICE_EMULATED_CUDA_BLOCKRUNNER_H
+#define PFC_RUNTIME_DEVICE_EMULATED_CUDA_BLOCKRUNNER_H
+
+#include "runtime/device/emulated_cuda/Fiber.h"
+#include "runtime/device/emulated_cuda/LaunchShape.h"
+#include "runtime/device/emulated_cuda/SharedMemory.h"
+#include "runtime/device/emulated_cuda/Warp.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pfc::rt::emulated {
+
+class BlockRunner {
+public:
+  static constexpr unsigned maxThreads = 1024;
+
+  BlockRunner();
+
+  /// Prepares for blocks of a launch.
+  void startLaunch(const LaunchShape &launch);
+  /// Executes a block. Returns what it did wrong, if it did.
+  std::optional<std::string> run(unsigned block);
+
+  //===--- For the running CUDA thread -----------------------------------===//
+
+  /// The runner whose block this system thread executes; null outside kernels.
+  static BlockRunner *current();
+
+  unsigned threadIndex() const { return running; }
+  unsigned blockIndex() const { return block; }
+  const LaunchShape &shape() const { return *launch; }
+
+  void syncThreads(unsigned line);
+  uint64_t exchange(const Offer &offer);
+  std::byte *sharedArray(const void *key, const char *name, uint64_t bytes);
+  /// `caller` is the code that accesses the address.
+  void checkAccess(const void *address, uint64_t bytes, Access kind,
+                   const void *caller);
+  void checkAlignment(const void *address, uint64_t alignment,
+                      const void *caller);
+
+private:
+  enum class State { Running, AtBarrier, AtExchange, Done };
+
+  struct CudaThread {
+    State state = State::Done;
+    unsigned line = 0;
+    unsigned fiber = 0;
+  };
+
+  static void runFiber(void *pointer);
+  void runThreads(unsigned fiber);
+  void startBlock(unsigned block);
+  void schedule();
+  void enter(unsigned thread);
+  void wait(State state);
+  void wake(unsigned thread);
+  unsigned freshFiber();
+  bool isPrivate(const void *address) const;
+  void releaseBarrier();
+  void explainStuck();
+  std::string absence(unsigned thread) const;
+  std::string explainGlobal(const void *address, uint64_t bytes,
+                            Access kind) const;
+  void report(unsigned thread, const std::string &problem);
+  [[noreturn]] void fail(unsigned thread, const std::string &problem);
+  [[noreturn]] void failAt(const void *caller, const std::string &problem);
+
+  const LaunchShape *launch = nullptr;
+  SharedMemory shared;
+  Stacks stacks{maxThreads};
+  Context scheduler;
+  std::vector<Context> fibers;
+  std::vector<unsigned> idleFibers; // wait for more threads to run
+  std::vector<CudaThread> threads;
+  std::vector<Warp> warps;
+  std::vector<unsigned> ready; // threads that need wait no more, in order
+  size_t nextReady = 0;
+  unsigned block = 0, running = 0, nextThread = 0, done = 0, atBarrier = 0;
+  std::optional<std::string> failure;
+};
+
+} // namespace pfc::rt::emulated
+
+#endif // PFC_RUNTIME_DEVICE_EMULATED_CUDA_BLOCKRUNNER_H

@@ -1,0 +1,150 @@
+#include "runtime/device/emulated_cuda/EmulatedCudaDevice.h"
+
+#include "runtime/base/Error.h"
+#include "runtime/device/Processors.h"
+#include "runtime/device/emulated_cuda/LaunchTask.h"
+#include "runtime/plan/Shape.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <omp.h>
+
+namespace pfc::rt {
+
+using emulated::ArenaViews;
+using emulated::BlockRunner;
+
+/// As many blocks as the emulated chip runs at once: few, so that every kernel
+/// must loop, and the same on every machine.
+static constexpr uint64_t residentBlocks = 8;
+
+namespace {
+
+class CopyTask : public Task {
+public:
+  CopyTask(const std::byte *source, std::byte *target, size_t bytes)
+      : source(source), target(target), bytes(bytes) {}
+
+  void execute() override { std::memmove(target, source, bytes); }
+
+private:
+  const std::byte *source;
+  std::byte *target;
+  size_t bytes;
+};
+
+size_t byteCount(const BufferView &view) {
+  return static_cast<size_t>(view.elements()) * byteWidth(view.dtype);
+}
+
+/// "128x512 bf16"
+std::string shapeOf(const BufferView &view) {
+  return fmt::format("{} {}", fmt::join(view.shape, "x"),
+                     dtypeName(view.dtype));
+}
+
+bool checksWanted() {
+  const char *value = std::getenv("PFC_EMULATION_CHECKS");
+  return !value || std::strcmp(value, "off") != 0;
+}
+
+} // namespace
+
+EmulatedCudaDevice::EmulatedCudaDevice(const DeviceOptions &options)
+    : threads(options.threads > 0 ? options.threads : availableProcessors()),
+      checked(checksWanted()) {
+  omp_set_num_threads(threads); // oneDNN asks OpenMP
+  for (int i = 0; i < threads; ++i)
+    runners.push_back(std::make_unique<BlockRunner>());
+}
+
+std::string EmulatedCudaDevice::describe() const {
+  return fmt::format("emulated-cuda: CUDA kernels on {} thread{} of this "
+                     "machine's processors{}",
+                     threads, threads == 1 ? "" : "s",
+                     checked ? ", memory accesses checked" : "");
+}
+
+bool EmulatedCudaDevice::supports(const std::string &feature) const {
+  return feature.empty();
+}
+
+std::byte *EmulatedCudaDevice::allocateArena(uint64_t bytes) {
+  require(!arena, "the arena was allocated before");
+  arena = std::make_unique<ArenaViews>(bytes);
+  return arena->data();
+}
+
+void EmulatedCudaDevice::loadKernels(const plan::fb::Variant &variant) {
+  require(arena != nullptr, "kernels before the arena");
+  unsigned arguments = 0;
+  schedules.clear();
+  for (const plan::fb::Kernel *kernel : *variant.kernels()) {
+    require(kernel->threads() >= 1 &&
+                kernel->threads() <= BlockRunner::maxThreads,
+            "kernel '{}' wants blocks of {} threads; a block has 1 to {}",
+            kernel->name()->str(), kernel->threads(), BlockRunner::maxThreads);
+    schedules.push_back({kernel->threads(), kernel->work()});
+    arguments = std::max(arguments, kernel->arguments());
+  }
+  kernels = std::make_unique<emulated::KernelLibrary>(variant, checked);
+  arena->makeViews(checked ? arguments : 0);
+}
+
+std::unique_ptr<Task>
+EmulatedCudaDevice::makeLaunch(const plan::fb::Launch &op,
+                               std::vector<BufferView> args) {
+  require(kernels != nullptr, "launch before the kernels were loaded");
+  const Schedule &schedule = schedules[op.kernel()];
+  emulated::LaunchShape shape;
+  shape.kernel = &kernels->kernel(op.kernel());
+  shape.threads = schedule.threads;
+  shape.blocks = static_cast<unsigned>(std::min(schedule.work, residentBlocks));
+  shape.dynamicShared = 0;
+  shape.views = checked ? arena.get() : nullptr;
+  shape.constants = kernels->addresses();
+  shape.cuda = &kernels->cuda();
+  for (unsigned i = 0; i < args.size(); ++i) {
+    auto begin = static_cast<uint64_t>(args[i].data - arena->data());
+    shape.arguments.push_back(
+        {begin, begin + byteCount(args[i]), shapeOf(args[i])});
+    shape.pointers.push_back(checked ? arena->pointer(i, begin) : args[i].data);
+  }
+  return std::make_unique<emulated::LaunchTask>(std::move(shape), runners);
+}
+
+std::unique_ptr<Task> EmulatedCudaDevice::makeMatmul(const plan::fb::Matmul &op,
+                                                     BufferView lhs,
+                                                     BufferView rhs,
+                                                     BufferView out) {
+  return makeOneDnnMatmul(oneDnn, op, lhs, rhs, out);
+}
+
+std::unique_ptr<Task> EmulatedCudaDevice::makeConv(const plan::fb::Conv &op,
+                                                   BufferView lhs,
+                                                   BufferView rhs,
+                                                   BufferView result) {
+  return makeOneDnnConv(oneDnn, op, lhs, rhs, result);
+}
+
+std::unique_ptr<Task> EmulatedCudaDevice::makeCopy(BufferView source,
+                                                   BufferView target) {
+  return std::make_unique<CopyTask>(source.data, target.data,
+                                    byteCount(source));
+}
+
+void EmulatedCudaDevice::upload(const void *host, BufferView target) {
+  std::memcpy(target.data, host, byteCount(target));
+}
+
+void EmulatedCudaDevice::download(BufferView source, void *host) {
+  std::memcpy(host, source.data, byteCount(source));
+}
+
+} // namespace pfc::rt
+
+extern "C" pfc::rt::Device *
+pfc_create_device(const pfc::rt::DeviceOptions *options) {
+  return new pfc::rt::EmulatedCudaDevice(*options);
+}

@@ -1,0 +1,80 @@
+//===- EmulationAbi.h - What an emulated kernel asks of its device ---------==//
+//
+// Included by the device and, as text, put before every plan's CUDA C++: so no
+// other header may be included here.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_DEVICE_EMULATED_CUDA_EMULATIONABI_H
+#define PFC_RUNTIME_DEVICE_EMULATED_CUDA_EMULATIONABI_H
+
+namespace pfc::emulation {
+
+struct Dim3 {
+  unsigned x = 0, y = 0, z = 0;
+};
+
+/// The built-in variables. "const": a call in a kernel finds the same each
+/// time.
+Dim3 threadIndex() __attribute__((const));
+Dim3 blockIndex() __attribute__((const));
+Dim3 blockSize() __attribute__((const));
+Dim3 gridSize() __attribute__((const));
+
+/// What the threads of a warp do together.
+enum class Collective : unsigned {
+  Sync,
+  ShuffleDown,
+  ShuffleUp,
+  ShuffleXor,
+  Shuffle,
+  Ballot,
+};
+
+/// `line` is that of the plan's text, for messages.
+void syncThreads(unsigned line);
+
+/// Waits for the warp's threads in `mask`, then returns the `value` of the lane
+/// that `kind` and `argument` name in this lane's segment of `width` lanes; for
+/// a ballot, the lanes whose value isn't 0.
+unsigned long long exchange(Collective kind, unsigned mask,
+                            unsigned long long value, int argument, int width,
+                            unsigned line);
+
+/// The block's array of `bytes` bytes that the declaration `key` declares.
+void *sharedArray(const void *key, const char *name, unsigned long long bytes);
+/// The block's `extern __shared__` array, sized by the launch.
+void *dynamicSharedArray(const char *name);
+
+int atomicAdd(int *, int);
+unsigned atomicAdd(unsigned *, unsigned);
+unsigned long long atomicAdd(unsigned long long *, unsigned long long);
+float atomicAdd(float *, float);
+double atomicAdd(double *, double);
+int atomicMin(int *, int);
+unsigned atomicMin(unsigned *, unsigned);
+unsigned long long atomicMin(unsigned long long *, unsigned long long);
+int atomicMax(int *, int);
+unsigned atomicMax(unsigned *, unsigned);
+unsigned long long atomicMax(unsigned long long *, unsigned long long);
+unsigned atomicAnd(unsigned *, unsigned);
+unsigned atomicOr(unsigned *, unsigned);
+unsigned atomicXor(unsigned *, unsigned);
+int atomicExch(int *, int);
+unsigned atomicExch(unsigned *, unsigned);
+unsigned long long atomicExch(unsigned long long *, unsigned long long);
+float atomicExch(float *, float);
+int atomicCAS(int *, int, int);
+unsigned atomicCAS(unsigned *, unsigned, unsigned);
+unsigned long long atomicCAS(unsigned long long *, unsigned long long,
+                             unsigned long long);
+
+/// A compiled kernel, in the table that ends every plan's text.
+struct Kernel {
+  const char *name;
+  unsigned arguments;
+  void (*call)(void *const *arguments);
+};
+
+} // namespace pfc::emulation
+
+#endif // PFC_RUNTIME_DEVICE_EMULATED_CUDA_EMULATIONABI_H

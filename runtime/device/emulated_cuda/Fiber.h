@@ -1,0 +1,61 @@
+//===- Fiber.h - A stack of its own to run on -------------------*- C++ -*-===//
+//
+// What a CUDA thread becomes when it has to wait for others: a function that
+// can be left in its middle and entered again there. On x86-64 a switch is a
+// dozen instructions; elsewhere ucontext does it.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_DEVICE_EMULATED_CUDA_FIBER_H
+#define PFC_RUNTIME_DEVICE_EMULATED_CUDA_FIBER_H
+
+#include <cstddef>
+
+#ifndef __x86_64__
+#include <ucontext.h>
+#endif
+
+namespace pfc::rt::emulated {
+
+/// A place to continue: the processor's state, saved on a stack.
+class Context {
+public:
+  /// Makes this the start of entry(argument) on the stack given. `entry` must
+  /// not return.
+  void start(std::byte *stack, size_t bytes, void (*entry)(void *),
+             void *argument);
+
+  /// Leaves `from` here, continues `to` where it was left.
+  static void swap(Context &from, Context &to);
+
+private:
+#ifdef __x86_64__
+  void *stackPointer = nullptr;
+#else
+  ucontext_t context;
+#endif
+};
+
+/// Memory for stacks, each with a page below it that faults.
+class Stacks {
+public:
+  static constexpr size_t bytes = 128 << 10;
+
+  explicit Stacks(size_t count);
+  ~Stacks();
+  Stacks(const Stacks &) = delete;
+  Stacks &operator=(const Stacks &) = delete;
+
+  std::byte *stack(size_t index) const;
+  bool owns(const void *address) const {
+    return static_cast<size_t>(static_cast<const std::byte *>(address) - base) <
+           mapped;
+  }
+
+private:
+  std::byte *base;
+  size_t mapped;
+};
+
+} // namespace pfc::rt::emulated
+
+#endif // PFC_RUNTIME_DEVICE_EMULATED_CUDA_FIBER_H

@@ -1,0 +1,64 @@
+//===- SharedMemory.h - A block's __shared__ arrays -------------*- C++ -*-===//
+//
+// Every array lies in a megabyte of addresses of its own, so that an index out
+// of bounds hits no other array. A byte that no thread of the block has written
+// holds nothing: reading it is an error.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_DEVICE_EMULATED_CUDA_SHAREDMEMORY_H
+#define PFC_RUNTIME_DEVICE_EMULATED_CUDA_SHAREDMEMORY_H
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pfc::rt::emulated {
+
+enum class Access { Read, Write, ReadWrite };
+
+class SharedMemory {
+public:
+  SharedMemory();
+  ~SharedMemory();
+  SharedMemory(const SharedMemory &) = delete;
+  SharedMemory &operator=(const SharedMemory &) = delete;
+
+  /// Forgets the arrays: another kernel starts.
+  void startLaunch() { arrays.clear(); }
+  /// Forgets what was written.
+  void startBlock();
+
+  /// The array of the declaration `key`, made where it isn't known yet; null
+  /// when a block may not have so much shared memory.
+  std::byte *array(const void *key, const char *name, uint64_t bytes);
+  uint64_t totalBytes() const;
+
+  bool owns(const void *address) const {
+    return static_cast<uint64_t>(static_cast<const std::byte *>(address) -
+                                 base) < reserved;
+  }
+  /// Whether the access of an owned address is right; notes what is written.
+  bool access(const void *address, uint64_t bytes, Access kind);
+  /// What is wrong with an access that isn't.
+  std::string explain(const void *address, uint64_t bytes, Access kind) const;
+
+private:
+  static constexpr unsigned shift = 20;
+  static constexpr uint64_t share = uint64_t{1} << shift, margin = share / 2;
+  static constexpr uint64_t maxArrays = 64, reserved = maxArrays * share;
+
+  struct Array {
+    const void *key;
+    std::string name;
+    uint64_t bytes;
+  };
+
+  std::vector<Array> arrays;
+  std::byte *base = nullptr;
+  std::byte *written = nullptr; // 1 for a byte that was written
+};
+
+} // namespace pfc::rt::emulated
+
+#endif // PFC_RUNTIME_DEVICE_EMULATED_CUDA_SHAREDMEMORY_H

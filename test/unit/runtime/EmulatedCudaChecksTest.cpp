@@ -1,0 +1,328 @@
+// What the emulated device refuses: each test breaks one rule of CUDA, once, in
+// a kernel that a GPU might well execute, and reads kernel, block, thread and
+// line in the message.
+#include "EmulatedCudaTest.h"
+
+namespace pfc::rt::test {
+namespace {
+
+using namespace plan::fb;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class EmulatedCudaChecks : public EmulatedCudaTest {
+protected:
+  std::vector<float> zeros = std::vector<float>(64);
+  BufferView x = hold(DType_F32, zeros), y = hold(DType_F32, zeros);
+};
+
+//===--- Barriers
+//----------------------------------------------------------===//
+
+TEST_F(EmulatedCudaChecks, BarrierThatAThreadLeavesOut) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *x) {
+  if (blockIdx.x == 1 && threadIdx.x >= 48)
+    return;
+  __syncthreads();
+  x[threadIdx.x] = 1.0f;
+})",
+                      64, 4, {x}),
+              AllOf(StartsWith("kernel 'k': block 1, thread 0: barrier not "
+                               "reached by all threads"),
+                    HasSubstr("__syncthreads (line 5)"),
+                    HasSubstr("for thread 48, which has returned")));
+}
+
+TEST_F(EmulatedCudaChecks, BarriersOfTwoBranches) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *x) {
+  if (threadIdx.x < 32)
+    __syncthreads();
+  else
+    __syncthreads();
+})",
+                      64, 1, {x}),
+              AllOf(StartsWith("kernel 'k': block 0, thread"),
+                    HasSubstr("divergent barrier"), HasSubstr("line 4"),
+                    HasSubstr("line 6")));
+}
+
+// A block is of no use after such an error, but its device is.
+TEST_F(EmulatedCudaChecks, TheDeviceGoesOnAfterAnError) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *x) {
+  if (threadIdx.x != 5)
+    __syncthreads();
+})",
+                      64, 3, {x}),
+              HasSubstr("for thread 5"));
+  run(R"(
+extern "C" __global__ void k(float *x) {
+  __syncthreads();
+  x[threadIdx.x] = 2.0f;
+})",
+      64, 1, {x});
+  EXPECT_EQ(read<float>(x), std::vector<float>(64, 2.0f));
+}
+
+//===--- Warps
+//-------------------------------------------------------------===//
+
+TEST_F(EmulatedCudaChecks, ShuffleThatALaneLeavesOut) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *x) {
+  float v = x[threadIdx.x];
+  if (threadIdx.x != 40)
+    v += __shfl_xor_sync(0xffffffffu, v, 1);
+  x[threadIdx.x] = v;
+})",
+                      64, 1, {x}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 32: waits in "
+                               "__shfl_xor_sync (line 5)"),
+                    HasSubstr("for thread 40, which has returned")));
+}
+
+TEST_F(EmulatedCudaChecks, MaskWithoutTheCaller) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *x) {
+  x[threadIdx.x] = __shfl_sync(0x0000ffffu, x[threadIdx.x], 0);
+})",
+                      32, 1, {x}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 16"),
+                    HasSubstr("leaves out its own lane 16")));
+}
+
+TEST_F(EmulatedCudaChecks, LaneThatTheMaskLeavesOut) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *x) {
+  if (threadIdx.x < 16)
+    x[threadIdx.x] = __shfl_sync(0x0000ffffu, x[threadIdx.x], 16);
+})",
+                      32, 1, {x}),
+              HasSubstr("reads lane 16, which mask 0x0000ffff leaves out"));
+}
+
+TEST_F(EmulatedCudaChecks, LanesAtDifferentCalls) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *x) {
+  if (threadIdx.x & 1)
+    __syncwarp();
+  else
+    x[0] = __any_sync(0xffffffffu, 1);
+})",
+                      32, 1, {x}),
+              AllOf(HasSubstr("diverged"), HasSubstr("__syncwarp (line 4)"),
+                    HasSubstr("__ballot_sync (any, all) (line 6)")));
+}
+
+//===--- The arena
+//---------------------------------------------------------===//
+
+TEST_F(EmulatedCudaChecks, ReadPastTheEndOfABuffer) {
+  // The next buffer's first bytes: memory that exists.
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(const float *x, float *y) {
+  unsigned i = threadIdx.x;
+  y[i] =
+      x[i + 1];
+})",
+                      64, 1, {x, y}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 63: line 5 "
+                               "(`x[i + 1];`): out of bounds: reads 4 bytes"),
+                    HasSubstr("at byte 256 of argument 0 (64 f32), which has "
+                              "256 bytes")));
+}
+
+TEST_F(EmulatedCudaChecks, WriteBeforeABuffer) {
+  EXPECT_THAT(
+      problem(R"(
+__device__ void store(float *at, float value) {
+  *at = value; // inlined; the line is this one
+}
+extern "C" __global__ void k(float *x, float *y) {
+  if (blockIdx.x == 2)
+    store(y + (int)threadIdx.x - 7, 1.0f);
+})",
+              8, 3, {x, y}),
+      AllOf(StartsWith("kernel 'k': block 2, thread 0: line 3"),
+            HasSubstr("out of bounds: writes 4 bytes at byte -28 of argument "
+                      "1")));
+}
+
+TEST_F(EmulatedCudaChecks, WideAccessAcrossTheEnd) {
+  BufferView odd = place(DType_F32, {63});
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *x, float *y) {
+  float4 v = reinterpret_cast<const float4 *>(x)[threadIdx.x];
+  reinterpret_cast<float4 *>(y)[threadIdx.x] = v;
+})",
+                      16, 1, {x, odd}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 15: line 4"),
+                    HasSubstr("argument 1 (63 f32), which has 252 bytes")));
+}
+
+TEST_F(EmulatedCudaChecks, FarOutOfTheArena) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *x) {
+  x[1 << 21] = 1.0f;
+})",
+                      1, 1, {x}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 0: line 3"),
+                    HasSubstr("out of bounds")));
+}
+
+TEST_F(EmulatedCudaChecks, AtomicOutOfBounds) {
+  BufferView sum = place(DType_F32, {1});
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *sum) {
+  atomicAdd(&sum[threadIdx.x], 1.0f);
+})",
+                      2, 1, {sum}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 1: line 3"),
+                    HasSubstr("out of bounds")));
+}
+
+TEST_F(EmulatedCudaChecks, MisalignedAccess) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *x, float *y) {
+  float4 v = *reinterpret_cast<const float4 *>(x + threadIdx.x);
+  y[threadIdx.x] = v.x + v.y + v.z + v.w;
+})",
+                      8, 1, {x, y}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 1: line 3"),
+                    HasSubstr("misaligned")));
+}
+
+//===--- Shared memory
+//-----------------------------------------------------===//
+
+TEST_F(EmulatedCudaChecks, SharedReadOutOfBounds) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *y) {
+  __shared__ float first[64];
+  __shared__ float second[64];
+  first[threadIdx.x] = second[threadIdx.x] = 1.0f;
+  __syncthreads();
+  y[threadIdx.x] = first[threadIdx.x + 32];
+})",
+                      64, 1, {y}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 32: line 7"),
+                    HasSubstr("out of bounds: reads 4 bytes at byte 256 of "
+                              "shared array 'first', which has 256 bytes")));
+}
+
+TEST_F(EmulatedCudaChecks, SharedWriteOutOfBounds) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *y) {
+  __shared__ float tile[4][8];
+  tile[threadIdx.x / 8][threadIdx.x % 8] = 1.0f;
+})",
+                      33, 1, {y}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 32: line 4"),
+                    HasSubstr("out of bounds: writes 4 bytes at byte 128 of "
+                              "shared array 'tile', which has 128 bytes")));
+}
+
+TEST_F(EmulatedCudaChecks, SharedReadOfWhatNothingWrote) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *y) {
+  __shared__ float tile[64];
+  if (threadIdx.x != 3)
+    tile[threadIdx.x] = 1.0f;
+  __syncthreads();
+  y[threadIdx.x] = tile[63 - threadIdx.x];
+})",
+                      64, 1, {y}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 60: line 7"),
+                    HasSubstr("reads 4 bytes at byte 12 of shared array "
+                              "'tile', which no thread of the block has "
+                              "written")));
+}
+
+// What one block wrote is nothing to the next.
+TEST_F(EmulatedCudaChecks, SharedReadOfAnotherBlock) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *y) {
+  __shared__ float tile[64];
+  if (blockIdx.x == 0)
+    tile[threadIdx.x] = 1.0f;
+  __syncthreads();
+  y[threadIdx.x] = tile[threadIdx.x];
+})",
+                      64, 2, {y}),
+              StartsWith("kernel 'k': block 1, thread 0: line 7"));
+}
+
+TEST_F(EmulatedCudaChecks, MoreSharedMemoryThanAnyChipHas) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *y) {
+  __shared__ float tile[60000];
+  tile[threadIdx.x] = 1.0f;
+})",
+                      1, 1, {y}),
+              HasSubstr("shared array 'tile' of 240000 bytes"));
+}
+
+//===--- Plans
+//-------------------------------------------------------------===//
+
+TEST_F(EmulatedCudaChecks, TextThatDoesNotCompile) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *y) {
+  y[threadIdx.x] = undeclared;
+})",
+                      1, 1, {y}),
+              AllOf(HasSubstr("cannot compile the plan's kernels"),
+                    HasSubstr("plan.cu:3"), HasSubstr("undeclared")));
+}
+
+TEST_F(EmulatedCudaChecks, KernelThatTheTextLacks) {
+  EXPECT_THAT(problem("__device__ int unused;\n", 1, 1, {y}),
+              HasSubstr("table of kernels:2"));
+}
+
+TEST_F(EmulatedCudaChecks, AnotherNumberOfArguments) {
+  EXPECT_THAT(problem("extern \"C\" __global__ void k(float *, float *) {}\n",
+                      1, 1, {y}),
+              HasSubstr("kernel 'k' takes 2 arguments, the plan gives it 1"));
+}
+
+TEST_F(EmulatedCudaChecks, BlockSizeThatNoChipHas) {
+  EXPECT_THAT(
+      problem("extern \"C\" __global__ void k(float *) {}\n", 1025, 1, {y}),
+      HasSubstr("kernel 'k' wants blocks of 1025 threads"));
+}
+
+TEST_F(EmulatedCudaChecks, PlanOfTheCpu) {
+  EXPECT_THAT(problem("", 1, 1, {y}), HasSubstr("cluster.device"));
+}
+
+TEST_F(EmulatedCudaChecks, CompilerThatIsMissing) {
+  setenv("PFC_HOST_CXX", "no-such-compiler", 1);
+  std::string message =
+      problem("extern \"C\" __global__ void k(float *) {}\n", 1, 1, {y});
+  unsetenv("PFC_HOST_CXX");
+  EXPECT_THAT(message,
+              AllOf(HasSubstr("no-such-compiler"), HasSubstr("PFC_HOST_CXX")));
+}
+
+TEST_F(EmulatedCudaChecks, TurnedOff) {
+  setenv("PFC_EMULATION_CHECKS", "off", 1);
+  device = openDevice("emulated-cuda", {2});
+  unsetenv("PFC_EMULATION_CHECKS");
+  arena = device->allocateArena(arenaBytes);
+  used = 0;
+  x = hold(DType_F32, std::vector<float>{1, 2, 3, 4});
+  y = hold(DType_F32, std::vector<float>(16, 5));
+  run(R"(
+extern "C" __global__ void k(const float *x, float *y) {
+  y[threadIdx.x] = x[threadIdx.x + 16];
+})",
+      16, 1, {x, y});
+  EXPECT_EQ(read<float>(y), std::vector<float>(16, 5));
+}
+
+} // namespace
+} // namespace pfc::rt::test
