@@ -27,7 +27,10 @@ public:
 
   /// Makes `count` views; pointers into earlier ones die.
   void makeViews(unsigned count);
-  unsigned views() const { return count; }
+  /// Where the first view's addresses begin, and how many bits of an address
+  /// are a view's.
+  const std::byte *begin() const { return base; }
+  unsigned addressBits() const { return shift; }
 
   /// The byte at `offset` of the arena in a view.
   std::byte *pointer(unsigned view, uint64_t offset) const {

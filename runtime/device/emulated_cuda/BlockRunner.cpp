@@ -7,25 +7,23 @@
 
 namespace pfc::rt::emulated {
 
-static __thread BlockRunner *currentRunner
-    __attribute__((tls_model("initial-exec"))) = nullptr;
-
-BlockRunner *BlockRunner::current() { return currentRunner; }
+__thread BlockRunner *runnerOfThisThread = nullptr;
 
 BlockRunner::BlockRunner() { fibers.reserve(maxThreads); }
 
 void BlockRunner::startLaunch(const LaunchShape &shape) {
   launch = &shape;
   shared.startLaunch();
+  memory.startLaunch(shape);
   threads.resize(shape.threads);
   warps.resize((shape.threads + Warp::lanes - 1) / Warp::lanes);
 }
 
 std::optional<std::string> BlockRunner::run(unsigned index) {
   startBlock(index);
-  currentRunner = this;
+  runnerOfThisThread = this;
   schedule();
-  currentRunner = nullptr;
+  runnerOfThisThread = nullptr;
   if (failure) { // the fibers hold threads that will not go on
     fibers.clear();
     idleFibers.clear();
@@ -46,8 +44,7 @@ void BlockRunner::startBlock(unsigned index) {
     thread.state = State::Running;
 }
 
-//===--- Fibers and their schedule
-//-----------------------------------------===//
+//===--- Fibers and their schedule ---------------------------------------===//
 
 /// Runs threads until none can run.
 void BlockRunner::schedule() {
@@ -123,8 +120,7 @@ void BlockRunner::wake(unsigned thread) {
   ready.push_back(thread);
 }
 
-//===--- What threads wait for
-//---------------------------------------------===//
+//===--- What threads wait for -------------------------------------------===//
 
 void BlockRunner::syncThreads(unsigned line) {
   threads[running].line = line;
@@ -137,6 +133,7 @@ void BlockRunner::syncThreads(unsigned line) {
 void BlockRunner::releaseBarrier() {
   unsigned last = running, line = threads[last].line;
   atBarrier = 0;
+  shared.passBarrier();
   for (unsigned i = 0; i < threads.size(); ++i) {
     if (threads[i].line != line)
       fail(last, fmt::format("divergent barrier: waits at __syncthreads (line "
@@ -174,70 +171,25 @@ std::byte *BlockRunner::sharedArray(const void *key, const char *name,
   return array;
 }
 
-//===--- What threads may not do
-//-------------------------------------------===//
+//===--- What threads may not do -----------------------------------------===//
 
-static const char *verb(Access kind) {
-  return kind == Access::Read ? "reads" : "writes";
+void BlockRunner::checkOther(const void *address, uint64_t bytes, Access kind,
+                             const void *caller) {
+  Moment now;
+  now.warp = static_cast<uint16_t>(running / Warp::lanes);
+  now.lane = static_cast<uint16_t>(running % Warp::lanes);
+  now.warpSyncs = warps[now.warp].syncs();
+  std::string problem = memory.problem(address, bytes, kind, now);
+  if (!problem.empty())
+    failAt(caller, problem);
 }
 
-void BlockRunner::checkAccess(const void *address, uint64_t bytes, Access kind,
-                              const void *caller) {
-  if (const ArenaViews *views = launch->views; views && views->owns(address)) {
-    unsigned view = views->viewOf(address);
-    int64_t offset = views->offsetOf(address);
-    if (view < launch->arguments.size()) {
-      const Argument &argument = launch->arguments[view];
-      if (offset >= static_cast<int64_t>(argument.begin) &&
-          offset + static_cast<int64_t>(bytes) <=
-              static_cast<int64_t>(argument.end))
-        return;
-    }
-    failAt(caller, explainGlobal(address, bytes, kind));
-  }
-  if (shared.owns(address)) {
-    if (!shared.access(address, bytes, kind))
-      failAt(caller, shared.explain(address, bytes, kind));
-    return;
-  }
-  if (launch->views && !isPrivate(address))
-    failAt(caller, fmt::format("out of bounds: {} {} bytes far outside any "
-                               "argument",
-                               verb(kind), bytes));
-}
-
-/// Local variables, constants, the pointers that the kernel was given.
-bool BlockRunner::isPrivate(const void *address) const {
-  auto *pointers = reinterpret_cast<const std::byte *>(launch->pointers.data());
-  AddressRange given{pointers,
-                     pointers + launch->pointers.size() * sizeof(void *)};
-  return stacks.owns(address) || launch->constants.has(address) ||
-         given.has(address);
-}
-
-std::string BlockRunner::explainGlobal(const void *address, uint64_t bytes,
-                                       Access kind) const {
-  unsigned view = launch->views->viewOf(address);
-  if (view >= launch->arguments.size())
-    return fmt::format("out of bounds: {} {} bytes far outside any argument",
-                       verb(kind), bytes);
-  const Argument &argument = launch->arguments[view];
-  return fmt::format("out of bounds: {} {} bytes at byte {} of argument {} "
-                     "({}), which has {} bytes",
-                     verb(kind), bytes,
-                     launch->views->offsetOf(address) -
-                         static_cast<int64_t>(argument.begin),
-                     view, argument.text, argument.end - argument.begin);
-}
-
-void BlockRunner::checkAlignment(const void *address, uint64_t alignment,
-                                 const void *caller) {
-  if (reinterpret_cast<uintptr_t>(address) % alignment == 0 ||
-      isPrivate(address))
-    return;
-  failAt(caller, fmt::format("misaligned: accesses an address that is no "
-                             "multiple of {}",
-                             alignment));
+void BlockRunner::refuseMisaligned(const void *address, uint64_t alignment,
+                                   const void *caller) {
+  if (!memory.isPrivate(address))
+    failAt(caller, fmt::format("misaligned: accesses an address that is no "
+                               "multiple of {}",
+                               alignment));
 }
 
 /// Why a thread does not come to where others wait for it.

@@ -11,7 +11,7 @@
 
 #include "runtime/device/emulated_cuda/Fiber.h"
 #include "runtime/device/emulated_cuda/LaunchShape.h"
-#include "runtime/device/emulated_cuda/SharedMemory.h"
+#include "runtime/device/emulated_cuda/MemoryChecks.h"
 #include "runtime/device/emulated_cuda/Warp.h"
 
 #include <memory>
@@ -20,6 +20,12 @@
 #include <vector>
 
 namespace pfc::rt::emulated {
+
+class BlockRunner;
+/// "initial-exec" makes it as cheap as a variable can be that every access of a
+/// kernel reads. Fibers never change their system thread.
+extern __thread BlockRunner *runnerOfThisThread
+    __attribute__((tls_model("initial-exec")));
 
 class BlockRunner {
 public:
@@ -35,7 +41,7 @@ public:
   //===--- For the running CUDA thread -----------------------------------===//
 
   /// The runner whose block this system thread executes; null outside kernels.
-  static BlockRunner *current();
+  static BlockRunner *current() { return runnerOfThisThread; }
 
   unsigned threadIndex() const { return running; }
   unsigned blockIndex() const { return block; }
@@ -46,9 +52,16 @@ public:
   std::byte *sharedArray(const void *key, const char *name, uint64_t bytes);
   /// `caller` is the code that accesses the address.
   void checkAccess(const void *address, uint64_t bytes, Access kind,
-                   const void *caller);
+                   const void *caller) {
+    if (!memory.isArgument(address, bytes))
+      checkOther(address, bytes, kind, caller);
+  }
+  /// `alignment` is a power of two.
   void checkAlignment(const void *address, uint64_t alignment,
-                      const void *caller);
+                      const void *caller) {
+    if (reinterpret_cast<uintptr_t>(address) & (alignment - 1))
+      refuseMisaligned(address, alignment, caller);
+  }
 
 private:
   enum class State { Running, AtBarrier, AtExchange, Done };
@@ -67,12 +80,13 @@ private:
   void wait(State state);
   void wake(unsigned thread);
   unsigned freshFiber();
-  bool isPrivate(const void *address) const;
   void releaseBarrier();
   void explainStuck();
   std::string absence(unsigned thread) const;
-  std::string explainGlobal(const void *address, uint64_t bytes,
-                            Access kind) const;
+  void checkOther(const void *address, uint64_t bytes, Access kind,
+                  const void *caller);
+  void refuseMisaligned(const void *address, uint64_t alignment,
+                        const void *caller);
   void report(unsigned thread, const std::string &problem);
   [[noreturn]] void fail(unsigned thread, const std::string &problem);
   [[noreturn]] void failAt(const void *caller, const std::string &problem);
@@ -80,6 +94,7 @@ private:
   const LaunchShape *launch = nullptr;
   SharedMemory shared;
   Stacks stacks{maxThreads};
+  MemoryChecks memory{stacks, shared};
   Context scheduler;
   std::vector<Context> fibers;
   std::vector<unsigned> idleFibers; // wait for more threads to run

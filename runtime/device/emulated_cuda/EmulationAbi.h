@@ -10,15 +10,15 @@
 namespace pfc::emulation {
 
 struct Dim3 {
-  unsigned x = 0, y = 0, z = 0;
+  unsigned x, y, z;
 };
 
-/// The built-in variables. "const": a call in a kernel finds the same each
-/// time.
-Dim3 threadIndex() __attribute__((const));
-Dim3 blockIndex() __attribute__((const));
-Dim3 blockSize() __attribute__((const));
-Dim3 gridSize() __attribute__((const));
+/// The x of the built-in variables; everything is one-dimensional. "const": in
+/// a kernel, every call finds the same.
+unsigned threadIndex() __attribute__((const));
+unsigned blockIndex() __attribute__((const));
+unsigned blockSize() __attribute__((const));
+unsigned gridSize() __attribute__((const));
 
 /// What the threads of a warp do together.
 enum class Collective : unsigned {

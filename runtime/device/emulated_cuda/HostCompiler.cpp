@@ -39,7 +39,7 @@ private:
 
 std::vector<std::string> compilerFlags(bool checked) {
   // CUDA reads 16 bytes through any pointer; the host's C++ must not mind.
-  std::vector<std::string> flags = {"-std=gnu++17", "-O1", "-fPIC", "-w",
+  std::vector<std::string> flags = {"-std=gnu++17", "-O2", "-fPIC", "-w",
                                     "-fno-strict-aliasing"};
   if (checked)
     flags.insert(flags.end(), {"-fsanitize=thread,alignment", "-g1",

@@ -34,7 +34,7 @@ void checkAligned(const void *address, uint64_t bytes, Access kind,
 
 template <typename T, typename Change>
 T change(T *address, const void *caller, Change change) {
-  checkAligned(address, sizeof(T), Access::ReadWrite, caller);
+  checkAligned(address, sizeof(T), Access::Atomic, caller);
   std::atomic_ref<T> atomic(*address);
   T old = atomic.load(std::memory_order_relaxed);
   while (!atomic.compare_exchange_weak(old, change(old)))
@@ -55,10 +55,10 @@ using pfc::rt::emulated::checkAligned;
 
 namespace pfc::emulation {
 
-Dim3 threadIndex() { return {BlockRunner::current()->threadIndex(), 0, 0}; }
-Dim3 blockIndex() { return {BlockRunner::current()->blockIndex(), 0, 0}; }
-Dim3 blockSize() { return {BlockRunner::current()->shape().threads, 1, 1}; }
-Dim3 gridSize() { return {BlockRunner::current()->shape().blocks, 1, 1}; }
+unsigned threadIndex() { return BlockRunner::current()->threadIndex(); }
+unsigned blockIndex() { return BlockRunner::current()->blockIndex(); }
+unsigned blockSize() { return BlockRunner::current()->shape().threads; }
+unsigned gridSize() { return BlockRunner::current()->shape().blocks; }
 
 void syncThreads(unsigned line) { BlockRunner::current()->syncThreads(line); }
 

@@ -8,29 +8,56 @@
 #include <sys/mman.h>
 
 namespace pfc::rt::emulated {
+namespace {
 
 /// The most that any chip gives a block (sm_90, sm_100).
-static constexpr uint64_t mostBytes = 227 << 10;
+constexpr uint64_t mostBytes = 227 << 10;
 
-static std::byte *reserve(uint64_t bytes) {
+void *reserve(uint64_t bytes) {
   void *address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   require(address != MAP_FAILED, "cannot reserve shared memory: {}",
           std::strerror(errno));
-  return static_cast<std::byte *>(address);
+  return address;
 }
 
+const char *verb(Access kind) {
+  return kind == Access::Read ? "reads" : "writes";
+}
+
+/// "thread 3", "several threads of warp 1", "threads of several warps"
+std::string threadOf(const Moment &moment) {
+  if (moment.warp == Moment::several)
+    return "threads of several warps";
+  if (moment.lane == Moment::several)
+    return fmt::format("several threads of warp {}", moment.warp);
+  return fmt::format("thread {}", moment.warp * 32 + moment.lane);
+}
+
+std::string explain(SharedByte::Finding finding, const SharedByte &byte) {
+  switch (finding) {
+  case SharedByte::Finding::Unwritten:
+    return "which no thread of the block has written";
+  case SharedByte::Finding::AfterWrite:
+    return fmt::format("which {} wrote, with no barrier between: a race",
+                       threadOf(byte.lastWrite()));
+  default:
+    return fmt::format("which {} read, with no barrier between: a race",
+                       threadOf(byte.lastRead()));
+  }
+}
+
+} // namespace
+
+// Memory from mmap is zero, as a SharedByte that nobody touched.
 SharedMemory::SharedMemory()
-    : base(reserve(reserved)), written(reserve(reserved)) {}
+    : base(static_cast<std::byte *>(reserve(reserved))),
+      shadow(
+          static_cast<SharedByte *>(reserve(reserved * sizeof(SharedByte)))) {}
 
 SharedMemory::~SharedMemory() {
   munmap(base, reserved);
-  munmap(written, reserved);
-}
-
-void SharedMemory::startBlock() {
-  for (size_t i = 0; i < arrays.size(); ++i)
-    std::memset(written + i * share + margin, 0, arrays[i].bytes);
+  munmap(shadow, reserved * sizeof(SharedByte));
 }
 
 uint64_t SharedMemory::totalBytes() const {
@@ -49,48 +76,35 @@ std::byte *SharedMemory::array(const void *key, const char *name,
     if (arrays.size() == maxArrays || bytes > mostBytes - totalBytes())
       return nullptr;
     arrays.push_back({key, name, bytes});
-    std::memset(written + index * share + margin, 0, bytes);
   }
   return base + index * share + margin;
 }
 
-bool SharedMemory::access(const void *address, uint64_t bytes, Access kind) {
-  auto distance =
-      static_cast<uint64_t>(static_cast<const std::byte *>(address) - base);
-  uint64_t index = distance >> shift;
-  uint64_t offset = (distance & (share - 1)) - margin; // huge when before
-  if (index >= arrays.size() || offset >= arrays[index].bytes ||
-      bytes > arrays[index].bytes - offset)
-    return false;
-  std::byte *map = written + distance;
-  if (kind != Access::Write &&
-      std::find(map, map + bytes, std::byte{0}) != map + bytes)
-    return false;
-  if (kind != Access::Read)
-    std::memset(map, 1, bytes);
-  return true;
-}
-
-std::string SharedMemory::explain(const void *address, uint64_t bytes,
-                                  Access kind) const {
+std::string SharedMemory::access(const void *address, uint64_t bytes,
+                                 Access kind, Moment now) {
   auto distance =
       static_cast<uint64_t>(static_cast<const std::byte *>(address) - base);
   uint64_t index = distance >> shift;
   if (index >= arrays.size())
-    return "accesses shared memory far outside any array";
+    return fmt::format("out of bounds: {} shared memory far outside any array",
+                       verb(kind));
   const Array &array = arrays[index];
-  int64_t offset = static_cast<int64_t>(distance & (share - 1)) -
-                   static_cast<int64_t>(margin);
-  bool inside =
-      offset >= 0 && static_cast<uint64_t>(offset) + bytes <= array.bytes;
-  if (inside)
-    return fmt::format("reads {} bytes at byte {} of shared array '{}', which "
-                       "no thread of the block has written",
-                       bytes, offset, array.name);
-  return fmt::format("out of bounds: {} {} bytes at byte {} of shared array "
-                     "'{}', which has {} bytes",
-                     kind == Access::Read ? "reads" : "writes", bytes, offset,
-                     array.name, array.bytes);
+  uint64_t offset = (distance & (share - 1)) - margin; // huge when before
+  if (offset >= array.bytes || bytes > array.bytes - offset)
+    return fmt::format("out of bounds: {} {} bytes at byte {} of shared array "
+                       "'{}', which has {} bytes",
+                       verb(kind), bytes, static_cast<int64_t>(offset),
+                       array.name, array.bytes);
+  now.epoch = epoch;
+  for (SharedByte *byte = shadow + distance; byte < shadow + distance + bytes;
+       ++byte)
+    if (auto finding = byte->access(kind, now, firstEpoch);
+        finding != SharedByte::Finding::Nothing)
+      return fmt::format("{} {} bytes at byte {} of shared array '{}', {}",
+                         finding == SharedByte::Finding::Unwritten ? "reads"
+                                                                   : verb(kind),
+                         bytes, offset, array.name, explain(finding, *byte));
+  return {};
 }
 
 } // namespace pfc::rt::emulated

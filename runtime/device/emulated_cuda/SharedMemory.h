@@ -2,11 +2,13 @@
 //
 // Every array lies in a megabyte of addresses of its own, so that an index out
 // of bounds hits no other array. A byte that no thread of the block has written
-// holds nothing: reading it is an error.
+// holds nothing: reading it is an error. So are races (see SharedShadow.h).
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_RUNTIME_DEVICE_EMULATED_CUDA_SHAREDMEMORY_H
 #define PFC_RUNTIME_DEVICE_EMULATED_CUDA_SHAREDMEMORY_H
+
+#include "runtime/device/emulated_cuda/SharedShadow.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -14,8 +16,6 @@
 #include <vector>
 
 namespace pfc::rt::emulated {
-
-enum class Access { Read, Write, ReadWrite };
 
 class SharedMemory {
 public:
@@ -27,7 +27,9 @@ public:
   /// Forgets the arrays: another kernel starts.
   void startLaunch() { arrays.clear(); }
   /// Forgets what was written.
-  void startBlock();
+  void startBlock() { firstEpoch = ++epoch; }
+  /// All threads have come to a barrier.
+  void passBarrier() { ++epoch; }
 
   /// The array of the declaration `key`, made where it isn't known yet; null
   /// when a block may not have so much shared memory.
@@ -38,10 +40,10 @@ public:
     return static_cast<uint64_t>(static_cast<const std::byte *>(address) -
                                  base) < reserved;
   }
-  /// Whether the access of an owned address is right; notes what is written.
-  bool access(const void *address, uint64_t bytes, Access kind);
-  /// What is wrong with an access that isn't.
-  std::string explain(const void *address, uint64_t bytes, Access kind) const;
+  /// Notes an access of an owned address by a thread of this warp and lane.
+  /// Returns what is wrong with it, if something is.
+  std::string access(const void *address, uint64_t bytes, Access kind,
+                     Moment now);
 
 private:
   static constexpr unsigned shift = 20;
@@ -55,8 +57,9 @@ private:
   };
 
   std::vector<Array> arrays;
-  std::byte *base = nullptr;
-  std::byte *written = nullptr; // 1 for a byte that was written
+  std::byte *base;
+  SharedByte *shadow; // of each byte
+  uint64_t epoch = 1, firstEpoch = 1;
 };
 
 } // namespace pfc::rt::emulated

@@ -105,6 +105,8 @@ bool Warp::arrive(unsigned lane, const Offer &offer, std::string &problem,
   problem = disagreement(lane, culprit);
   if (problem.empty())
     problem = complete(offer.mask, culprit);
+  if (offer.kind == Collective::Sync)
+    ++synced;
   return problem.empty();
 }
 

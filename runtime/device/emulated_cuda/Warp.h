@@ -35,7 +35,9 @@ class Warp {
 public:
   static constexpr unsigned lanes = 32;
 
-  void start() { waiting = 0; }
+  void start() { waiting = synced = 0; }
+  /// How many __syncwarp calls are complete.
+  uint32_t syncs() const { return synced; }
 
   /// Lane `lane` arrives. Returns whether the exchange is complete: then every
   /// lane of the mask has its result and waits no more. `problem` is set when
@@ -44,7 +46,6 @@ public:
               unsigned &culprit);
 
   const Offer &offer(unsigned lane) const { return offers[lane]; }
-  bool waits(unsigned lane) const { return waiting >> lane & 1; }
 
 private:
   std::string disagreement(unsigned lane, unsigned &culprit) const;
@@ -52,6 +53,7 @@ private:
 
   std::array<Offer, lanes> offers;
   uint32_t waiting = 0; // lanes that arrived and have no result yet
+  uint32_t synced = 0;
 };
 
 } // namespace pfc::rt::emulated

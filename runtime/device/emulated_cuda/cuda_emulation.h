@@ -27,10 +27,10 @@ typedef __SIZE_TYPE__ size_t;
 
 //===--- Execution model -------------------------------------------------===//
 
-#define threadIdx (pfc::emulation::threadIndex())
-#define blockIdx (pfc::emulation::blockIndex())
-#define blockDim (pfc::emulation::blockSize())
-#define gridDim (pfc::emulation::gridSize())
+#define threadIdx (pfc::emulation::Dim3{pfc::emulation::threadIndex(), 0, 0})
+#define blockIdx (pfc::emulation::Dim3{pfc::emulation::blockIndex(), 0, 0})
+#define blockDim (pfc::emulation::Dim3{pfc::emulation::blockSize(), 1, 1})
+#define gridDim (pfc::emulation::Dim3{pfc::emulation::gridSize(), 1, 1})
 static constexpr int warpSize = 32;
 
 #define __syncthreads() pfc::emulation::syncThreads(__LINE__)

@@ -17,8 +17,7 @@ protected:
   BufferView x = hold(DType_F32, zeros), y = hold(DType_F32, zeros);
 };
 
-//===--- Barriers
-//----------------------------------------------------------===//
+//===--- Barriers --------------------------------------------------------===//
 
 TEST_F(EmulatedCudaChecks, BarrierThatAThreadLeavesOut) {
   EXPECT_THAT(problem(R"(
@@ -67,8 +66,7 @@ extern "C" __global__ void k(float *x) {
   EXPECT_EQ(read<float>(x), std::vector<float>(64, 2.0f));
 }
 
-//===--- Warps
-//-------------------------------------------------------------===//
+//===--- Warps -----------------------------------------------------------===//
 
 TEST_F(EmulatedCudaChecks, ShuffleThatALaneLeavesOut) {
   EXPECT_THAT(problem(R"(
@@ -117,8 +115,7 @@ extern "C" __global__ void k(float *x) {
                     HasSubstr("__ballot_sync (any, all) (line 6)")));
 }
 
-//===--- The arena
-//---------------------------------------------------------===//
+//===--- The arena -------------------------------------------------------===//
 
 TEST_F(EmulatedCudaChecks, ReadPastTheEndOfABuffer) {
   // The next buffer's first bytes: memory that exists.
@@ -195,8 +192,7 @@ extern "C" __global__ void k(float *x, float *y) {
                     HasSubstr("misaligned")));
 }
 
-//===--- Shared memory
-//-----------------------------------------------------===//
+//===--- Shared memory ---------------------------------------------------===//
 
 TEST_F(EmulatedCudaChecks, SharedReadOutOfBounds) {
   EXPECT_THAT(problem(R"(
@@ -265,8 +261,104 @@ extern "C" __global__ void k(float *y) {
               HasSubstr("shared array 'tile' of 240000 bytes"));
 }
 
-//===--- Plans
-//-------------------------------------------------------------===//
+//===--- Races in shared memory ------------------------------------------===//
+
+// Executed in the threads' order, these give the right results.
+TEST_F(EmulatedCudaChecks, ReadWithoutABarrierAfterTheWrite) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *y) {
+  __shared__ float total;
+  if (threadIdx.x == 0)
+    total = 3.0f;
+  y[threadIdx.x] = total;
+})",
+                      64, 1, {y}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 1: line 6"),
+                    HasSubstr("reads 4 bytes at byte 0 of shared array "
+                              "'total', which thread 0 wrote, with no barrier "
+                              "between: a race")));
+}
+
+TEST_F(EmulatedCudaChecks, WriteWithoutABarrierAfterTheRead) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *y) {
+  __shared__ float tile[64];
+  for (int round = 0; round < 2; ++round) {
+    tile[threadIdx.x] = round;
+    __syncthreads();
+    y[threadIdx.x] = tile[(threadIdx.x + 1) % 64];
+  }
+})",
+                      64, 1, {y}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 1: line 5"),
+                    HasSubstr("writes 4 bytes at byte 4 of"),
+                    HasSubstr("which thread 0 read, with no barrier between")));
+}
+
+TEST_F(EmulatedCudaChecks, WritesOfTwoThreads) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *y) {
+  __shared__ float tile[32];
+  tile[threadIdx.x / 2] = threadIdx.x;
+})",
+                      64, 1, {y}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 1: line 4"),
+                    HasSubstr("which thread 0 wrote")));
+}
+
+TEST_F(EmulatedCudaChecks, ShufflesOrderNoMemory) {
+  const std::string kernel = R"(
+extern "C" __global__ void k(float *y) {
+  __shared__ float tile[64];
+  tile[threadIdx.x] = threadIdx.x;
+  SYNC;
+  y[threadIdx.x] = tile[threadIdx.x ^ 1];
+  SYNC;
+  tile[threadIdx.x] = y[threadIdx.x];
+})";
+  auto with = [&](const std::string &sync) {
+    return problem("#define SYNC " + sync + kernel, 64, 1, {y});
+  };
+  EXPECT_THAT(
+      with("__shfl_xor_sync(~0u, 1, 1)"),
+      AllOf(StartsWith("kernel 'k': block 0, thread"), HasSubstr("a race")));
+  EXPECT_EQ(with("__syncwarp()"), "nothing");
+  EXPECT_EQ(with("__syncthreads()"), "nothing");
+}
+
+TEST_F(EmulatedCudaChecks, WarpSyncOrdersItsWarpAlone) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(float *y) {
+  __shared__ float tile[64];
+  tile[threadIdx.x] = threadIdx.x;
+  __syncwarp();
+  y[threadIdx.x] = tile[threadIdx.x % 32];
+})",
+                      64, 1, {y}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 63: line 6"),
+                    HasSubstr("which thread 31 wrote")));
+}
+
+TEST_F(EmulatedCudaChecks, AtomicsRaceOnlyWithOthers) {
+  const std::string kernel = R"(
+extern "C" __global__ void k(float *y) {
+  __shared__ unsigned count;
+  if (threadIdx.x == 0)
+    count = 0;
+  __syncthreads();
+  atomicAdd(&count, 1u);
+  SYNC;
+  y[threadIdx.x] = count;
+})";
+  EXPECT_EQ(problem("#define SYNC __syncthreads()" + kernel, 64, 1, {y}),
+            "nothing");
+  EXPECT_EQ(read<float>(y), std::vector<float>(64, 64.0f));
+  EXPECT_THAT(problem("#define SYNC" + kernel, 64, 1, {y}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 1: line 7"),
+                    HasSubstr("a race")));
+}
+
+//===--- Plans -----------------------------------------------------------===//
 
 TEST_F(EmulatedCudaChecks, TextThatDoesNotCompile) {
   EXPECT_THAT(problem(R"(

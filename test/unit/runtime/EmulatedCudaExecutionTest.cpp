@@ -45,8 +45,7 @@ protected:
   }
 };
 
-//===--- Grid and blocks
-//---------------------------------------------------===//
+//===--- Grid and blocks -------------------------------------------------===//
 
 TEST_F(EmulatedCuda, EveryThreadOfEveryBlockOnce) {
   constexpr int blocks = 5, threads = 48; // no multiple of a warp
@@ -92,8 +91,7 @@ TEST_F(EmulatedCuda, NoWorkDoesNothing) {
   EXPECT_EQ(read<int>(y)[0], 3);
 }
 
-//===--- Barriers and shared memory
-//----------------------------------------===//
+//===--- Barriers and shared memory --------------------------------------===//
 
 // A block's sum over a tree with a barrier a level, at every block size.
 TEST_F(EmulatedCuda, BlockSumOverBarriers) {
@@ -195,8 +193,7 @@ extern "C" __global__ void k(int *y) {
   }
 }
 
-//===--- Warps
-//-------------------------------------------------------------===//
+//===--- Warps -----------------------------------------------------------===//
 
 TEST_F(EmulatedCuda, Shuffles) {
   EXPECT_EQ(warp("__shfl_sync(~0u, lane * lane, 5)"),
@@ -267,8 +264,7 @@ extern "C" __global__ void k(const float *x, float *sums) {
   }
 }
 
-//===--- Atomics
-//-----------------------------------------------------------===//
+//===--- Atomics ---------------------------------------------------------===//
 
 TEST_F(EmulatedCuda, AtomicsOverBlocks) {
   BufferView ints = hold(DType_I32, std::vector<int>{0, 1000, -1000, 0, 7});
@@ -296,8 +292,7 @@ extern "C" __global__ void k(int *ints, float *sum, unsigned long long *wide) {
   EXPECT_EQ(read<int64_t>(wide)[0], int64_t{512} << 33);
 }
 
-//===--- Types
-//-------------------------------------------------------------===//
+//===--- Types -----------------------------------------------------------===//
 
 // Every bf16 to float and back, and floats between them.
 TEST_F(EmulatedCuda, Bfloat16AsTheRuntimeRounds) {
@@ -420,8 +415,7 @@ extern "C" __global__ void k(__nv_bfloat16 *y) {
     EXPECT_EQ(bfloat16ToFloat(result[i]), expected[i]) << i;
 }
 
-//===--- Mathematics
-//-------------------------------------------------------===//
+//===--- Mathematics -----------------------------------------------------===//
 
 TEST_F(EmulatedCuda, Mathematics) {
   struct {
@@ -484,8 +478,7 @@ TEST_F(EmulatedCuda, IntegerFunctions) {
             lanes([](int lane) { return lane; }));
 }
 
-//===--- The rest of the device
-//--------------------------------------------===//
+//===--- The rest of the device ------------------------------------------===//
 
 TEST_F(EmulatedCuda, ProductsAndCopies) {
   std::vector<float> a = uniform(6 * 4, -1, 1), b = uniform(4 * 5, -1, 1);
