@@ -24,6 +24,8 @@ public:
   virtual int worldSize() const = 0;
   /// Ranks of this job on this machine; threads are divided among them.
   virtual int localRanks() const = 0;
+  /// This rank's number among them.
+  virtual int localRank() const = 0;
 
   /// target = element-wise sum over ranks of source; may alias.
   virtual void allReduceSum(BufferView source, BufferView target) = 0;

@@ -10,10 +10,11 @@
 #ifndef PFC_RUNTIME_DEVICE_DEVICE_H
 #define PFC_RUNTIME_DEVICE_DEVICE_H
 
-#include "runtime/plan/plan_generated.h"
+#include "runtime/plan/Shape.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +33,9 @@ struct BufferView {
       n *= extent;
     return n;
   }
+  uint64_t bytes() const {
+    return static_cast<uint64_t>(elements()) * byteWidth(dtype);
+  }
 };
 
 /// One prepared instruction.
@@ -40,6 +44,18 @@ public:
   virtual ~Task() = default;
   /// Enqueues the work; may throw Error.
   virtual void execute() = 0;
+  /// Whether executing only enqueues, so that Device::record may take it.
+  virtual bool recordable() const { return true; }
+};
+
+/// Bytes on their way from the arena to the host.
+class Download {
+public:
+  virtual ~Download() = default;
+  /// Whether they have arrived.
+  virtual bool ready() const = 0;
+  /// Waits for them; they live as long as this object.
+  virtual const std::byte *wait() = 0;
 };
 
 class Device {
@@ -70,21 +86,40 @@ public:
   virtual std::unique_ptr<Task> makeCopy(BufferView source,
                                          BufferView target) = 0;
 
-  /// Host memory <-> arena; returns when done.
+  /// Host memory -> arena, after what was enqueued before. Returns when `host`
+  /// may change.
   virtual void upload(const void *host, BufferView target) = 0;
+  /// Arena -> host memory; returns when done.
   virtual void download(BufferView source, void *host) = 0;
+  /// Arena -> host memory, after what was enqueued before. Here: at once.
+  virtual std::unique_ptr<Download> startDownload(BufferView source);
 
+  /// What `enqueue` enqueues, as one task that can be executed many times (a
+  /// CUDA graph); nothing of it is executed now. Null: tasks are executed one
+  /// by one.
+  virtual std::unique_ptr<Task>
+  record([[maybe_unused]] const std::function<void()> &enqueue) {
+    return nullptr;
+  }
+
+  /// The CUstream that work is enqueued on. Null: tasks are done when execute()
+  /// returns, and the arena is host memory.
+  virtual void *stream() const { return nullptr; }
+
+  /// Whether everything enqueued has finished; throws what it failed with.
+  virtual bool idle() { return true; }
   /// Waits until everything enqueued has finished.
   virtual void synchronize() = 0;
 };
 
-/// How many worker threads a device may use.
+/// What a rank may use of its machine.
 struct DeviceOptions {
-  int threads = 0; ///< 0: all processors of the machine / ranks on it
+  int threads = 0;   ///< 0: all processors of the machine / ranks on it
+  int localRank = 0; ///< among the ranks on this machine: which GPU
 };
 
-/// Opens the plug-in for `name` ("cpu", "emulated-cuda"); throws an Error that
-/// says what is missing.
+/// Opens the plug-in for `name` ("cpu", "cuda", "emulated-cuda"); throws an
+/// Error that says what is missing.
 std::unique_ptr<Device> openDevice(const std::string &name,
                                    const DeviceOptions &options);
 

@@ -25,7 +25,8 @@ std::unique_ptr<Device> openDevice(const std::string &name,
                std::all_of(name.begin(), name.end(), [](unsigned char c) {
                  return std::isalnum(c) || c == '-';
                });
-  require(plain, "'{}' is no device: there are cpu and emulated-cuda", name);
+  require(plain, "'{}' is no device: there are cpu, cuda and emulated-cuda",
+          name);
   std::string plugIn = name;
   std::replace(plugIn.begin(), plugIn.end(), '-', '_');
   shortenSpinning();

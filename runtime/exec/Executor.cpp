@@ -2,44 +2,17 @@
 
 #include "runtime/base/Bfloat16.h"
 #include "runtime/base/Error.h"
+#include "runtime/exec/CollectiveTask.h"
 #include "runtime/exec/Initializer.h"
-#include "runtime/exec/Profile.h"
+#include "runtime/exec/ProgramRunner.h"
 #include "runtime/plan/RankInteger.h"
 #include "runtime/plan/Shape.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 namespace pfc::rt {
 namespace {
-
-/// A collective, on the buffers of this rank.
-class CollectiveTask : public Task {
-public:
-  CollectiveTask(plan::fb::CollectiveKind kind, BufferView source,
-                 BufferView target, Device &device, Communicator &communicator)
-      : kind(kind), source(std::move(source)), target(std::move(target)),
-        device(device), communicator(communicator) {}
-
-  void execute() override {
-    device.synchronize();
-    switch (kind) {
-    case plan::fb::CollectiveKind_AllReduceSum:
-      return communicator.allReduceSum(source, target);
-    case plan::fb::CollectiveKind_AllGather:
-      return communicator.allGather(source, target);
-    case plan::fb::CollectiveKind_ReduceScatterSum:
-      return communicator.reduceScatterSum(source, target);
-    }
-  }
-
-private:
-  plan::fb::CollectiveKind kind;
-  BufferView source, target;
-  Device &device;
-  Communicator &communicator;
-};
 
 struct Constant {
   BufferView buffer;
@@ -48,17 +21,10 @@ struct Constant {
 
 /// A program, ready to run.
 struct PreparedProgram {
-  const plan::fb::Program *program = nullptr;
-  std::vector<std::unique_ptr<Task>> tasks; // one an instruction
+  std::unique_ptr<ProgramRunner> runner;
   std::map<std::string, BufferView> inputs, outputs;
   std::vector<Constant> constants;
-  Profile profile;
-  bool ran = false;
 };
-
-size_t byteCount(const BufferView &view) {
-  return static_cast<size_t>(view.elements()) * byteWidth(view.dtype);
-}
 
 float toFloat(const std::byte *element, plan::fb::DType dtype) {
   auto as = [&]<typename T>(T value) {
@@ -107,30 +73,16 @@ struct Executor::Impl {
     return view(variable.offset(), variable.dtype(), *variable.shape());
   }
 
-  std::string describe(const plan::fb::Program &program, uint32_t index) const;
   std::unique_ptr<Task> makeTask(const plan::fb::Program &program,
                                  const plan::fb::Instruction &instruction);
   void prepare(const plan::fb::Program &program);
-  void measure(PreparedProgram &program, uint32_t index);
+  void enqueue(const std::string &name);
   PreparedProgram &program(const std::string &name);
   const plan::fb::Variable &variable(const std::string &name) const;
   const BufferView &bound(const std::string &program, const char *kind,
                           const std::map<std::string, BufferView> &bindings,
                           const std::string &name) const;
 };
-
-/// "program 'embed', instruction 3 (bn1), rank 0"
-std::string Executor::Impl::describe(const plan::fb::Program &program,
-                                     uint32_t index) const {
-  const plan::fb::Instruction &instruction =
-      *program.instructions()->Get(index);
-  std::string location;
-  if (instruction.location() && instruction.location()->size() != 0)
-    location = fmt::format(" ({})", instruction.location()->str());
-  return fmt::format("program '{}', instruction {}{}, rank {}",
-                     program.name()->str(), index, location,
-                     communicator.rank());
-}
 
 std::unique_ptr<Task>
 Executor::Impl::makeTask(const plan::fb::Program &program,
@@ -160,16 +112,14 @@ Executor::Impl::makeTask(const plan::fb::Program &program,
   }
   default: {
     const auto &op = *instruction.operation_as_Collective();
-    return std::make_unique<CollectiveTask>(
-        op.kind(), view(program, op.source()), view(program, op.target()),
-        device, communicator);
+    return makeHostCollective(op.kind(), view(program, op.source()),
+                              view(program, op.target()), device, communicator);
   }
   }
 }
 
 void Executor::Impl::prepare(const plan::fb::Program &program) {
   PreparedProgram &prepared = programs[program.name()->str()];
-  prepared.program = &program;
   for (const plan::fb::Binding *binding : *program.inputs())
     prepared.inputs[binding->name()->str()] = view(program, binding->buffer());
   for (const plan::fb::Binding *binding : *program.outputs())
@@ -178,25 +128,27 @@ void Executor::Impl::prepare(const plan::fb::Program &program) {
     prepared.constants.push_back(
         {view(program, constant->buffer()),
          rankInteger(*constant->value(), communicator.rank())});
+  prepared.runner = std::make_unique<ProgramRunner>(
+      program, communicator.rank(), device, [this] { device.synchronize(); });
   for (uint32_t i = 0; i < program.instructions()->size(); ++i) {
     try {
-      prepared.tasks.push_back(
-          makeTask(program, *program.instructions()->Get(i)));
+      prepared.runner->add(i,
+                           makeTask(program, *program.instructions()->Get(i)));
     } catch (const Error &error) {
-      fail("{}: {}", describe(program, i), error.what());
+      fail("{}: {}", prepared.runner->describe(i), error.what());
     }
   }
 }
 
-/// Executes an instruction, to completion, and adds up its time.
-void Executor::Impl::measure(PreparedProgram &program, uint32_t index) {
-  using Clock = std::chrono::steady_clock;
-  program.profile.seconds.resize(program.tasks.size());
-  Clock::time_point begin = Clock::now();
-  program.tasks[index]->execute();
-  device.synchronize();
-  program.profile.seconds[index] +=
-      std::chrono::duration<double>(Clock::now() - begin).count();
+void Executor::Impl::enqueue(const std::string &name) {
+  PreparedProgram &prepared = program(name);
+  // Another program may have used the same bytes of the arena.
+  for (const Constant &constant : prepared.constants)
+    device.upload(&constant.value, constant.buffer);
+  if (profiling)
+    prepared.runner->measure();
+  else
+    prepared.runner->enqueue();
 }
 
 PreparedProgram &Executor::Impl::program(const std::string &name) {
@@ -228,6 +180,18 @@ static bool needsWorld(const plan::fb::Program &program) {
     if (instruction->operation_type() == plan::fb::Operation_Collective)
       return true;
   return false;
+}
+
+PendingOutput::PendingOutput(std::unique_ptr<Download> download,
+                             BufferView source)
+    : download(std::move(download)), source(std::move(source)) {}
+
+std::vector<float> PendingOutput::wait() {
+  const std::byte *bytes = download->wait();
+  std::vector<float> values(static_cast<size_t>(source.elements()));
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = toFloat(bytes + i * byteWidth(source.dtype), source.dtype);
+  return values;
 }
 
 Executor::Executor(const plan::fb::Plan &plan, const plan::fb::Variant &variant,
@@ -270,50 +234,36 @@ void Executor::setInput(const std::string &program, const std::string &name,
                         const void *data, size_t bytes) {
   const BufferView &input =
       impl->bound(program, "input", impl->program(program).inputs, name);
-  require(bytes == byteCount(input),
+  require(bytes == input.bytes(),
           "program '{}': input '{}' has {} bytes, got {}", program, name,
-          byteCount(input), bytes);
+          input.bytes(), bytes);
   impl->device.upload(data, input);
 }
 
+void Executor::start(const std::string &name) { impl->enqueue(name); }
+
 void Executor::run(const std::string &name) {
-  PreparedProgram &program = impl->program(name);
-  // Another program may have used the same bytes of the arena.
-  for (const Constant &constant : program.constants)
-    impl->device.upload(&constant.value, constant.buffer);
-  bool measure = impl->profiling && program.ran;
-  for (uint32_t i = 0; i < program.tasks.size(); ++i) {
-    try {
-      if (measure)
-        impl->measure(program, i);
-      else
-        program.tasks[i]->execute();
-    } catch (const std::exception &error) {
-      fail("{}: {}", impl->describe(*program.program, i), error.what());
-    }
-  }
-  program.profile.runs += measure;
-  program.ran = true;
+  impl->enqueue(name);
   impl->device.synchronize();
 }
 
 void Executor::startProfiling() { impl->profiling = true; }
 
 std::string Executor::profile(const std::string &name) const {
-  const PreparedProgram &program = impl->program(name);
-  return profileTable(impl->variant, *program.program, program.profile);
+  const ProgramRunner &runner = *impl->program(name).runner;
+  return profileTable(impl->variant, runner.program(), runner.profile());
+}
+
+PendingOutput Executor::startOutput(const std::string &program,
+                                    const std::string &name) {
+  const BufferView &view =
+      impl->bound(program, "output", impl->program(program).outputs, name);
+  return {impl->device.startDownload(view), view};
 }
 
 std::vector<float> Executor::output(const std::string &program,
-                                    const std::string &name) const {
-  const BufferView &view =
-      impl->bound(program, "output", impl->program(program).outputs, name);
-  std::vector<std::byte> bytes(byteCount(view));
-  impl->device.download(view, bytes.data());
-  std::vector<float> values(static_cast<size_t>(view.elements()));
-  for (size_t i = 0; i < values.size(); ++i)
-    values[i] = toFloat(bytes.data() + i * byteWidth(view.dtype), view.dtype);
-  return values;
+                                    const std::string &name) {
+  return startOutput(program, name).wait();
 }
 
 bool Executor::hasProgram(const std::string &program) const {
@@ -335,7 +285,7 @@ std::vector<int64_t> Executor::shapeOf(const std::string &program,
 
 std::vector<std::byte> Executor::readVariable(const std::string &name) const {
   BufferView view = impl->view(impl->variable(name));
-  std::vector<std::byte> bytes(byteCount(view));
+  std::vector<std::byte> bytes(view.bytes());
   impl->device.download(view, bytes.data());
   return bytes;
 }
@@ -343,8 +293,8 @@ std::vector<std::byte> Executor::readVariable(const std::string &name) const {
 void Executor::writeVariable(const std::string &name, const void *data,
                              size_t bytes) {
   BufferView view = impl->view(impl->variable(name));
-  require(bytes == byteCount(view), "variable '{}' has {} bytes, got {}", name,
-          byteCount(view), bytes);
+  require(bytes == view.bytes(), "variable '{}' has {} bytes, got {}", name,
+          view.bytes(), bytes);
   impl->device.upload(data, view);
 }
 

@@ -23,6 +23,18 @@ const plan::fb::Variant &chooseVariant(const plan::fb::Plan &plan,
                                        const Device &device,
                                        const std::string &precision);
 
+/// An output on its way to the host.
+class PendingOutput {
+public:
+  PendingOutput(std::unique_ptr<Download> download, BufferView source);
+  /// Waits for it; its elements as floats.
+  std::vector<float> wait();
+
+private:
+  std::unique_ptr<Download> download;
+  BufferView source;
+};
+
 class Executor {
 public:
   /// Allocates the arena, builds the kernels and prepares every instruction.
@@ -42,8 +54,10 @@ public:
   void setInput(const std::string &program, const std::string &name,
                 const void *data, size_t bytes);
 
-  /// Executes `program` once, to completion. A failure names the instruction,
-  /// its location in the spec, and the rank.
+  /// Enqueues `program` once. A failure names the instruction, its location in
+  /// the spec, and the rank.
+  void start(const std::string &program);
+  /// The same, to completion.
   void run(const std::string &program);
 
   /// From now on measures every instruction; the first run, which touches new
@@ -53,9 +67,12 @@ public:
   /// run twice.
   std::string profile(const std::string &program) const;
 
-  /// Copies the output `name` of `program` to the host, as floats.
+  /// Copies the output `name` of `program`, as the runs started so far leave
+  /// it, to the host.
+  PendingOutput startOutput(const std::string &program,
+                            const std::string &name);
   std::vector<float> output(const std::string &program,
-                            const std::string &name) const;
+                            const std::string &name);
 
   bool hasProgram(const std::string &program) const;
   bool hasOutput(const std::string &program, const std::string &name) const;

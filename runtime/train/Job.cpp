@@ -42,7 +42,8 @@ Job::Job(const PlanFile &file, Communicator &communicator,
          const JobOptions &options)
     : plan(file.plan()), settings(*plan.settings()), communicator(communicator),
       threads(threadsFor(communicator, options.threads)),
-      device(openDevice(deviceName(plan, options), {threads})),
+      device(openDevice(deviceName(plan, options),
+                        {threads, communicator.localRank()})),
       variant(sameVariant(chooseVariant(plan, *device, options.precision),
                           communicator)),
       executor(plan, variant, *device, communicator, options.only) {}

@@ -59,6 +59,8 @@ void checkProgram(const Job &job) {
 /// Training touches the whole arena; without this the kernel would end a rank
 /// without a word.
 void checkMemory(const Job &job) {
+  if (job.device->stream()) // a device's own memory: it says so itself
+    return;
   uint64_t needed = job.variant.arena_bytes() *
                     static_cast<uint64_t>(job.communicator.localRanks());
   require(needed <= availableMemory(),
@@ -138,8 +140,9 @@ void TrainLoop::run() {
   if (profile)
     job.executor.startProfiling();
   int64_t every = job.settings.verify_every();
+  finishedAt = std::chrono::steady_clock::now();
   for (int64_t t = 0; t < total; ++t) {
-    step(t);
+    startStep(t);
     if (every > 0 && (t + 1) % every == 0 && t + 1 < total)
       verify(t + 1);
   }
@@ -153,24 +156,41 @@ void TrainLoop::run() {
   reporter->finish();
 }
 
-void TrainLoop::step(int64_t t) {
-  auto begin = std::chrono::steady_clock::now();
+/// Enqueues step t, then waits for the one before: the device is never without
+/// work while the host prepares some.
+void TrainLoop::startStep(int64_t t) {
   uploadBatch(loader->next());
   double rate = schedule.at(t);
   float lr = static_cast<float>(rate);
   job.executor.setInput(program, "lr", &lr, sizeof lr);
   job.executor.setInput(program, "step", &t, sizeof t);
-  job.executor.run(program);
-  double loss = job.executor.output(program, "loss").at(0);
-  std::chrono::duration<double> seconds =
-      std::chrono::steady_clock::now() - begin;
-  checkFinite("loss", loss, t, rate);
+  job.executor.start(program);
+  StartedStep started{t, rate, job.executor.startOutput(program, "loss"), {}};
   if (job.executor.hasOutput(program, "grad_norm"))
-    checkFinite("gradient's norm",
-                job.executor.output(program, "grad_norm").at(0), t, rate);
+    started.gradNorm = job.executor.startOutput(program, "grad_norm");
+  finishStep();
+  running = std::move(started);
+  if (!job.device->stream()) // it is done already
+    finishStep();
+}
+
+/// Waits for the step that was started last, and reports it.
+void TrainLoop::finishStep() {
+  if (!running)
+    return;
+  StartedStep step = std::move(*running);
+  running.reset();
+  double loss = step.loss.wait().at(0);
+  auto now = std::chrono::steady_clock::now();
+  std::chrono::duration<double> seconds = now - finishedAt;
+  finishedAt = now;
+  checkFinite("loss", loss, step.t, step.rate);
+  if (step.gradNorm)
+    checkFinite("gradient's norm", step.gradNorm->wait().at(0), step.t,
+                step.rate);
   if (reporter)
     reporter->step(
-        {t + 1, loss, rate,
+        {step.t + 1, loss, step.rate,
          job.settings.batch_per_rank() * job.communicator.worldSize(),
          seconds.count()});
 }
@@ -197,9 +217,11 @@ void TrainLoop::checkFinite(const char *what, double value, int64_t t,
 }
 
 void TrainLoop::verify(int64_t stepsDone) {
+  finishStep();
   std::vector<VerificationResult> results = verifier.verify();
   if (reporter)
     reporter->verification(stepsDone, results);
+  finishedAt = std::chrono::steady_clock::now();
 }
 
 } // namespace pfc::rt

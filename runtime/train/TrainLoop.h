@@ -2,7 +2,8 @@
 //
 // One step t, the same on every rank:
 //   batch of step t -> inputs "images", "labels", "lr" [1], "step" [1]
-//   run "train_step" -> outputs "loss" [1], and "grad_norm" [1] if it clips
+//   start "train_step" -> outputs "loss" [1], and "grad_norm" [1] if it clips,
+//   which are read when step t + 1 has been enqueued
 // Every settings.verify_every steps and at the end the network is verified;
 // at the end the weights are written (ModelFolder).
 //
@@ -16,7 +17,9 @@
 #include "runtime/train/Reporter.h"
 #include "runtime/train/Verifier.h"
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace pfc::rt {
@@ -35,8 +38,17 @@ public:
   void run();
 
 private:
+  /// A step that was enqueued.
+  struct StartedStep {
+    int64_t t;
+    double rate;
+    PendingOutput loss;
+    std::optional<PendingOutput> gradNorm;
+  };
+
   std::unique_ptr<data::BatchLoader> makeLoader();
-  void step(int64_t t);
+  void startStep(int64_t t);
+  void finishStep();
   void uploadBatch(const data::Batch &batch);
   void checkFinite(const char *what, double value, int64_t t, double lr) const;
   void verify(int64_t stepsDone);
@@ -50,6 +62,8 @@ private:
   LrSchedule schedule;
   Verifier verifier;
   std::unique_ptr<Reporter> reporter; // rank 0's
+  std::optional<StartedStep> running;
+  std::chrono::steady_clock::time_point finishedAt; // the last step
 };
 
 } // namespace pfc::rt

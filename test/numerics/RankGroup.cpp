@@ -62,6 +62,7 @@ public:
     return static_cast<int>(group.sources.size());
   }
   int localRanks() const override { return worldSize(); }
+  int localRank() const override { return self; }
 
   void allReduceSum(BufferView source, BufferView target) override {
     exchange(source, target, [&](const std::vector<BufferView> &sources) {

@@ -68,6 +68,7 @@ public:
                               MPI_INFO_NULL, &node),
           "ranks of a machine");
     check(MPI_Comm_size(node, &local), "ranks of a machine");
+    check(MPI_Comm_rank(node, &ownLocalRank), "ranks of a machine");
     MPI_Comm_free(&node);
     counts.resize(static_cast<size_t>(size));
     offsets.resize(static_cast<size_t>(size));
@@ -80,6 +81,7 @@ public:
   int rank() const override { return ownRank; }
   int worldSize() const override { return size; }
   int localRanks() const override { return local; }
+  int localRank() const override { return ownLocalRank; }
 
   void allReduceSum(BufferView source, BufferView target) override {
     size_t width = byteWidth(source.dtype);
@@ -178,7 +180,7 @@ private:
           "exchange");
   }
 
-  int ownRank = 0, size = 1, local = 1;
+  int ownRank = 0, size = 1, local = 1, ownLocalRank = 0;
   std::vector<int> counts, offsets, ownCounts, ownOffsets;
   std::vector<std::byte> received, sum, pack; // grow once, then stay
 };

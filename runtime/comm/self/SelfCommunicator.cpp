@@ -15,6 +15,7 @@ public:
   int rank() const override { return 0; }
   int worldSize() const override { return 1; }
   int localRanks() const override { return 1; }
+  int localRank() const override { return 0; }
 
   void allReduceSum(BufferView source, BufferView target) override {
     copy(source, target);

@@ -61,10 +61,6 @@ private:
   size_t bytes;
 };
 
-size_t byteCount(const BufferView &view) {
-  return static_cast<size_t>(view.elements()) * byteWidth(view.dtype);
-}
-
 } // namespace
 
 CpuDevice::CpuDevice(const DeviceOptions &options)
@@ -131,16 +127,15 @@ std::unique_ptr<Task> CpuDevice::makeConv(const plan::fb::Conv &op,
 
 std::unique_ptr<Task> CpuDevice::makeCopy(BufferView source,
                                           BufferView target) {
-  return std::make_unique<CopyTask>(source.data, target.data,
-                                    byteCount(source));
+  return std::make_unique<CopyTask>(source.data, target.data, source.bytes());
 }
 
 void CpuDevice::upload(const void *host, BufferView target) {
-  std::memcpy(target.data, host, byteCount(target));
+  std::memcpy(target.data, host, target.bytes());
 }
 
 void CpuDevice::download(BufferView source, void *host) {
-  std::memcpy(host, source.data, byteCount(source));
+  std::memcpy(host, source.data, source.bytes());
 }
 
 } // namespace pfc::rt

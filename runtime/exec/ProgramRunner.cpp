@@ -1,0 +1,97 @@
+#include "runtime/exec/ProgramRunner.h"
+
+#include "runtime/base/Error.h"
+
+#include <chrono>
+
+namespace pfc::rt {
+
+ProgramRunner::ProgramRunner(const plan::fb::Program &program, int rank,
+                             Device &device, std::function<void()> wait)
+    : source(program), rank(rank), device(device), wait(std::move(wait)) {
+  times.seconds.resize(program.instructions()->size());
+}
+
+void ProgramRunner::add(uint32_t instruction, std::unique_ptr<Task> task) {
+  steps.push_back({instruction, std::move(task)});
+}
+
+std::string ProgramRunner::describe(uint32_t index) const {
+  const plan::fb::Instruction &instruction = *source.instructions()->Get(index);
+  std::string location;
+  if (instruction.location() && instruction.location()->size() != 0)
+    location = fmt::format(" ({})", instruction.location()->str());
+  return fmt::format("program '{}', instruction {}{}, rank {}",
+                     source.name()->str(), index, location, rank);
+}
+
+void ProgramRunner::execute(size_t step) {
+  try {
+    steps[step].task->execute();
+    if (!ran)
+      wait();
+  } catch (const std::exception &error) {
+    fail("{}: {}", describe(steps[step].instruction), error.what());
+  }
+}
+
+void ProgramRunner::recordSegments() {
+  auto recordable = [&](size_t step) { return steps[step].task->recordable(); };
+  for (size_t begin = 0; begin < steps.size();) {
+    size_t end = begin + 1;
+    while (end < steps.size() && recordable(end) == recordable(begin))
+      ++end;
+    Segment segment{begin, end, nullptr};
+    if (recordable(begin))
+      segment.recorded = device.record([&] {
+        for (size_t step = begin; step < end; ++step)
+          execute(step);
+      });
+    segments.push_back(std::move(segment));
+    begin = end;
+  }
+}
+
+void ProgramRunner::replay(const Segment &segment) {
+  if (!segment.recorded) {
+    for (size_t step = segment.begin; step < segment.end; ++step)
+      execute(step);
+    return;
+  }
+  try {
+    segment.recorded->execute();
+  } catch (const std::exception &error) {
+    fail("{}, and those up to instruction {}, replayed as one: {}",
+         describe(steps[segment.begin].instruction),
+         steps[segment.end - 1].instruction, error.what());
+  }
+}
+
+void ProgramRunner::enqueue() {
+  if (!ran) {
+    for (size_t step = 0; step < steps.size(); ++step)
+      execute(step);
+    ran = true;
+    return;
+  }
+  if (segments.empty())
+    recordSegments();
+  for (const Segment &segment : segments)
+    replay(segment);
+}
+
+void ProgramRunner::measure() {
+  using Clock = std::chrono::steady_clock;
+  if (!ran)
+    return enqueue();
+  for (size_t step = 0; step < steps.size(); ++step) {
+    Clock::time_point begin = Clock::now();
+    execute(step);
+    wait();
+    times.seconds[steps[step].instruction] +=
+        std::chrono::duration<double>(Clock::now() - begin).count();
+  }
+  ++times.runs;
+}
+
+} // namespace pfc::rt

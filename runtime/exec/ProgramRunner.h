@@ -1,0 +1,70 @@
+//===- ProgramRunner.h - Enqueues a program's tasks -------------*- C++ -*-===//
+//
+// The first run waits for each task, so that a failure names its instruction.
+// From the second on, runs of tasks that only enqueue are recorded where the
+// device can (a CUDA graph), and replayed: a whole step is then one graph, or
+// one between any two collectives that wait for other ranks.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_EXEC_PROGRAMRUNNER_H
+#define PFC_RUNTIME_EXEC_PROGRAMRUNNER_H
+
+#include "runtime/device/Device.h"
+#include "runtime/exec/Profile.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace pfc::rt {
+
+class ProgramRunner {
+public:
+  /// `wait` returns when the device has finished what was enqueued.
+  ProgramRunner(const plan::fb::Program &program, int rank, Device &device,
+                std::function<void()> wait);
+
+  /// Appends a task of the program's instruction `instruction`.
+  void add(uint32_t instruction, std::unique_ptr<Task> task);
+
+  /// Enqueues every task.
+  void enqueue();
+  /// Executes every task, waits for each and adds up its time; the first run
+  /// does not count.
+  void measure();
+
+  const plan::fb::Program &program() const { return source; }
+  const Profile &profile() const { return times; }
+
+  /// "program 'embed', instruction 3 (bn1), rank 0"
+  std::string describe(uint32_t instruction) const;
+
+private:
+  struct Step {
+    uint32_t instruction;
+    std::unique_ptr<Task> task;
+  };
+  /// Steps [begin, end); without `recorded` they are executed one by one.
+  struct Segment {
+    size_t begin, end;
+    std::unique_ptr<Task> recorded;
+  };
+
+  void execute(size_t step);
+  void replay(const Segment &segment);
+  void recordSegments();
+
+  const plan::fb::Program &source;
+  int rank;
+  Device &device;
+  std::function<void()> wait;
+  std::vector<Step> steps;
+  std::vector<Segment> segments;
+  Profile times;
+  bool ran = false;
+};
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_EXEC_PROGRAMRUNNER_H
