@@ -16,3 +16,5 @@ config.substitutions += [
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.build_dir, "bin"), config.llvm_tools_dir,
      os.environ["PATH"]])
+config.environment["PFC_CACHE_DIR"] = os.path.join(
+    config.test_exec_root, "kernel-cache")

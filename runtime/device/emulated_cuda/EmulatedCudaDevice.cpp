@@ -66,8 +66,9 @@ std::string EmulatedCudaDevice::describe() const {
                      checked ? ", memory accesses checked" : "");
 }
 
+/// What a chip of the newest architecture has: "sm_80".
 bool EmulatedCudaDevice::supports(const std::string &feature) const {
-  return feature.empty();
+  return feature.empty() || feature.starts_with("sm_");
 }
 
 std::byte *EmulatedCudaDevice::allocateArena(uint64_t bytes) {

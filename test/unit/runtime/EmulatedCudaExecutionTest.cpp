@@ -515,6 +515,7 @@ TEST_F(EmulatedCuda, Describes) {
   EXPECT_THAT(device->describe(), testing::HasSubstr("emulated-cuda: "));
   EXPECT_THAT(device->describe(), testing::HasSubstr("2 threads"));
   EXPECT_TRUE(device->supports(""));
+  EXPECT_TRUE(device->supports("sm_80"));
   EXPECT_FALSE(device->supports("amx_bf16"));
 }
 

@@ -26,8 +26,7 @@ protected:
   static constexpr uint64_t arenaBytes = 1 << 20;
 
   static void SetUpTestSuite() {
-    setenv("PFC_CACHE_DIR", (testing::TempDir() + "/pfc-test-cache").c_str(),
-           1);
+    setenv("PFC_CACHE_DIR", PFC_TEST_CACHE, /*overwrite=*/1);
   }
 
   std::unique_ptr<Device> device = openDevice("emulated-cuda", {2});
