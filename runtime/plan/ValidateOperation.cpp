@@ -53,15 +53,15 @@ void requireExtents(std::initializer_list<int64_t> extents, int64_t minimum,
             "{}: an extent of {} is out of range", scope.where, extent);
 }
 
-/// Products take fp32, or bf16 with an fp32 or bf16 result.
+/// Products take fp32, or bf16 or fp16 with a result of fp32 or the same.
 void requireProductTypes(const plan::fb::Buffer &lhs,
                          const plan::fb::Buffer &rhs,
                          const plan::fb::Buffer &result,
                          const OperationScope &scope) {
   bool fp32 = lhs.dtype() == DType_F32 && result.dtype() == DType_F32;
-  bool bf16 = lhs.dtype() == DType_BF16 &&
-              (result.dtype() == DType_F32 || result.dtype() == DType_BF16);
-  require(lhs.dtype() == rhs.dtype() && (fp32 || bf16),
+  bool narrow = (lhs.dtype() == DType_BF16 || lhs.dtype() == DType_F16) &&
+                (result.dtype() == DType_F32 || result.dtype() == lhs.dtype());
+  require(lhs.dtype() == rhs.dtype() && (fp32 || narrow),
           "{}: no product of {} and {} into {}", scope.where,
           dtypeName(lhs.dtype()), dtypeName(rhs.dtype()),
           dtypeName(result.dtype()));

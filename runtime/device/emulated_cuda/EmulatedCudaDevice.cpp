@@ -2,6 +2,7 @@
 
 #include "runtime/base/Error.h"
 #include "runtime/device/Processors.h"
+#include "runtime/device/emulated_cuda/HalfProducts.h"
 #include "runtime/device/emulated_cuda/LaunchTask.h"
 #include "runtime/plan/Shape.h"
 
@@ -119,14 +120,22 @@ std::unique_ptr<Task> EmulatedCudaDevice::makeMatmul(const plan::fb::Matmul &op,
                                                      BufferView lhs,
                                                      BufferView rhs,
                                                      BufferView out) {
-  return makeOneDnnMatmul(oneDnn, op, lhs, rhs, out);
+  return emulated::makeProduct(
+      lhs, rhs, out,
+      [&](const BufferView &l, const BufferView &r, const BufferView &o) {
+        return makeOneDnnMatmul(oneDnn, op, l, r, o);
+      });
 }
 
 std::unique_ptr<Task> EmulatedCudaDevice::makeConv(const plan::fb::Conv &op,
                                                    BufferView lhs,
                                                    BufferView rhs,
                                                    BufferView result) {
-  return makeOneDnnConv(oneDnn, op, lhs, rhs, result);
+  return emulated::makeProduct(
+      lhs, rhs, result,
+      [&](const BufferView &l, const BufferView &r, const BufferView &o) {
+        return makeOneDnnConv(oneDnn, op, l, r, o);
+      });
 }
 
 std::unique_ptr<Task> EmulatedCudaDevice::makeCopy(BufferView source,

@@ -3,6 +3,7 @@
 // whose results are known.
 #include "EmulatedCudaTest.h"
 #include "runtime/base/Bfloat16.h"
+#include "runtime/base/Float16.h"
 
 #include <cmath>
 #include <numeric>
@@ -480,34 +481,68 @@ TEST_F(EmulatedCuda, IntegerFunctions) {
 
 //===--- The rest of the device ------------------------------------------===//
 
-TEST_F(EmulatedCuda, ProductsAndCopies) {
-  std::vector<float> a = uniform(6 * 4, -1, 1), b = uniform(4 * 5, -1, 1);
-  BufferView lhs = hold(DType_F32, a), rhs = hold(DType_F32, b);
-  lhs.shape = {6, 4}, rhs.shape = {4, 5};
-  BufferView out = place(DType_F32, {6, 5}), copy = place(DType_F32, {6, 5});
+/// A [6, 4] x [4, 5] product of these buffers.
+void multiply(Device &device, BufferView lhs, BufferView rhs, BufferView out) {
   TestPlan plan;
+  lhs.shape = {6, 4}, rhs.shape = {4, 5}, out.shape = {6, 5};
   MatmulT matmul;
-  matmul.lhs = plan.buffer(DType_F32, lhs.shape);
-  matmul.rhs = plan.buffer(DType_F32, rhs.shape);
-  matmul.out = plan.buffer(DType_F32, out.shape);
+  matmul.lhs = plan.buffer(lhs.dtype, lhs.shape);
+  matmul.rhs = plan.buffer(rhs.dtype, rhs.shape);
+  matmul.out = plan.buffer(out.dtype, out.shape);
   matmul.m = 6, matmul.n = 5, matmul.k = 4;
   plan.add(std::move(matmul));
-  const auto &op = *plan.finish()
-                        .variants()
-                        ->Get(0)
-                        ->programs()
-                        ->Get(0)
-                        ->instructions()
-                        ->Get(0)
-                        ->operation_as_Matmul();
-  device->makeMatmul(op, lhs, rhs, out)->execute();
+  const Program &program =
+      *plan.finish().variants()->Get(0)->programs()->Get(0);
+  device
+      .makeMatmul(*program.instructions()->Get(0)->operation_as_Matmul(), lhs,
+                  rhs, out)
+      ->execute();
+}
+
+double product(const std::vector<float> &a, const std::vector<float> &b,
+               size_t i) {
+  double sum = 0;
+  for (size_t j = 0; j < 4; ++j)
+    sum += static_cast<double>(a[i / 5 * 4 + j]) *
+           static_cast<double>(b[j * 5 + i % 5]);
+  return sum;
+}
+
+TEST_F(EmulatedCuda, ProductsAndCopies) {
+  std::vector<float> a = uniform(6 * 4, -1, 1), b = uniform(4 * 5, -1, 1);
+  BufferView out = place(DType_F32, {30}), copy = place(DType_F32, {30});
+  multiply(*device, hold(DType_F32, a), hold(DType_F32, b), out);
   device->makeCopy(out, copy)->execute();
   std::vector<float> result = read<float>(copy);
+  for (size_t i = 0; i < 30; ++i)
+    ASSERT_NEAR(result[i], product(a, b, i), 1e-6);
+}
+
+TEST_F(EmulatedCuda, ProductsOfHalves) {
+  auto halves = [&](size_t count) {
+    std::vector<uint16_t> bits;
+    for (float value : uniform(count, -1, 1))
+      bits.push_back(floatToFloat16(value));
+    return bits;
+  };
+  auto wide = [](const std::vector<uint16_t> &bits) {
+    std::vector<float> values;
+    for (uint16_t value : bits)
+      values.push_back(float16ToFloat(value));
+    return values;
+  };
+  std::vector<uint16_t> a = halves(6 * 4), b = halves(4 * 5);
+  BufferView lhs = hold(DType_F16, a), rhs = hold(DType_F16, b);
+  BufferView toFloats = place(DType_F32, {30});
+  BufferView toHalves = place(DType_F16, {30});
+  multiply(*device, lhs, rhs, toFloats);
+  multiply(*device, lhs, rhs, toHalves);
+  EXPECT_EQ(read<uint16_t>(lhs), a);
+  std::vector<float> floats = read<float>(toFloats);
+  std::vector<uint16_t> rounded = read<uint16_t>(toHalves);
   for (size_t i = 0; i < 30; ++i) {
-    double sum = 0;
-    for (size_t j = 0; j < 4; ++j)
-      sum += double(a[i / 5 * 4 + j]) * double(b[j * 5 + i % 5]);
-    ASSERT_NEAR(result[i], sum, 1e-6);
+    ASSERT_NEAR(floats[i], product(wide(a), wide(b), i), 1e-6);
+    ASSERT_EQ(rounded[i], floatToFloat16(floats[i]));
   }
 }
 
