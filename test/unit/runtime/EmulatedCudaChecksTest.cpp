@@ -2,6 +2,7 @@
 // a kernel that a GPU might well execute, and reads kernel, block, thread and
 // line in the message.
 #include "EmulatedCudaTest.h"
+#include "runtime/exec/Executor.h"
 
 namespace pfc::rt::test {
 namespace {
@@ -398,6 +399,33 @@ TEST_F(EmulatedCudaChecks, CompilerThatIsMissing) {
   unsetenv("PFC_HOST_CXX");
   EXPECT_THAT(message,
               AllOf(HasSubstr("no-such-compiler"), HasSubstr("PFC_HOST_CXX")));
+}
+
+// As a person sees it: where in the plan, on which rank, and what.
+TEST_F(EmulatedCudaChecks, ErrorsNameTheInstruction) {
+  TestPlan test;
+  uint32_t values = test.named("values", DType_F32, {4});
+  test.variant().kernel_cuda = R"(
+extern "C" __global__ void twice(float *x) {
+  x[threadIdx.x] *= 2;
+})";
+  uint32_t kernel = test.kernel("twice", 1);
+  test.variant().kernels[0]->threads = 32;
+  test.variant().kernels[0]->work = 1;
+  test.launch(kernel, {values}, 4);
+  const Plan &plan = test.finish();
+  std::unique_ptr<Device> fresh = openDevice("emulated-cuda", {1});
+  std::unique_ptr<Communicator> alone = makeSelfCommunicator();
+  Executor executor(plan, *plan.variants()->Get(0), *fresh, *alone);
+  try {
+    executor.run("main");
+    FAIL();
+  } catch (const Error &error) {
+    EXPECT_THAT(error.what(),
+                StartsWith("program 'main', instruction 0 (layer1.0.conv1), "
+                           "rank 0: kernel 'twice': block 0, thread 4: line 3 "
+                           "(`x[threadIdx.x] *= 2;`): out of bounds"));
+  }
 }
 
 TEST_F(EmulatedCudaChecks, TurnedOff) {
