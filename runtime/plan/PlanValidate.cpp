@@ -209,6 +209,18 @@ void validateProgram(const Program &program, const Variant &variant,
   }
 }
 
+/// On CUDA a kernel has a launch shape; no chip takes blocks of more threads.
+void validateKernel(const Kernel &kernel, const Variant &variant,
+                    const std::string &where) {
+  if (!variant.kernel_cuda() || variant.kernel_cuda()->size() == 0)
+    return;
+  require(kernel.threads() >= 1 && kernel.threads() <= 1024 &&
+              kernel.work() >= 1,
+          "{}: kernel '{}' wants {} blocks of {} threads; there must be at "
+          "least one, and a block has 1 to 1024",
+          where, kernel.name()->str(), kernel.work(), kernel.threads());
+}
+
 void validateVariant(const Variant &variant, int64_t worldSize,
                      const std::string &where) {
   require(variant.arena_bytes() <= maximumArenaBytes,
@@ -216,11 +228,13 @@ void validateVariant(const Variant &variant, int64_t worldSize,
           variant.arena_bytes());
   std::vector<Range> state = validateVariables(variant, worldSize, where);
   std::set<std::string> kernels, programs;
-  for (const Kernel *kernel : *variant.kernels())
+  for (const Kernel *kernel : *variant.kernels()) {
     require(kernel->name()->size() != 0 &&
                 kernels.insert(kernel->name()->str()).second,
             "{}: kernel '{}' is there twice, or has no name", where,
             kernel->name()->str());
+    validateKernel(*kernel, variant, where);
+  }
   for (const Program *program : *variant.programs()) {
     std::string name = program->name()->str();
     require(programs.insert(name).second, "{}: program '{}' is there twice",

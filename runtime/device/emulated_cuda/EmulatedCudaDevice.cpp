@@ -14,7 +14,6 @@
 namespace pfc::rt {
 
 using emulated::ArenaViews;
-using emulated::BlockRunner;
 
 /// As many blocks as the emulated chip runs at once: few, so that every kernel
 /// must loop, and the same on every machine.
@@ -57,7 +56,7 @@ EmulatedCudaDevice::EmulatedCudaDevice(const DeviceOptions &options)
       checked(checksWanted()) {
   omp_set_num_threads(threads); // oneDNN asks OpenMP
   for (int i = 0; i < threads; ++i)
-    runners.push_back(std::make_unique<BlockRunner>());
+    runners.push_back(std::make_unique<emulated::BlockRunner>());
 }
 
 std::string EmulatedCudaDevice::describe() const {
@@ -83,10 +82,6 @@ void EmulatedCudaDevice::loadKernels(const plan::fb::Variant &variant) {
   unsigned arguments = 0;
   schedules.clear();
   for (const plan::fb::Kernel *kernel : *variant.kernels()) {
-    require(kernel->threads() >= 1 &&
-                kernel->threads() <= BlockRunner::maxThreads,
-            "kernel '{}' wants blocks of {} threads; a block has 1 to {}",
-            kernel->name()->str(), kernel->threads(), BlockRunner::maxThreads);
     schedules.push_back({kernel->threads(), kernel->work()});
     arguments = std::max(arguments, kernel->arguments());
   }

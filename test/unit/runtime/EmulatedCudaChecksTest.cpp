@@ -382,12 +382,6 @@ TEST_F(EmulatedCudaChecks, AnotherNumberOfArguments) {
               HasSubstr("kernel 'k' takes 2 arguments, the plan gives it 1"));
 }
 
-TEST_F(EmulatedCudaChecks, BlockSizeThatNoChipHas) {
-  EXPECT_THAT(
-      problem("extern \"C\" __global__ void k(float *) {}\n", 1025, 1, {y}),
-      HasSubstr("kernel 'k' wants blocks of 1025 threads"));
-}
-
 TEST_F(EmulatedCudaChecks, PlanOfTheCpu) {
   EXPECT_THAT(problem("", 1, 1, {y}), HasSubstr("cluster.device"));
 }

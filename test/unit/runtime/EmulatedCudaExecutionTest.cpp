@@ -86,12 +86,6 @@ extern "C" __global__ void k(int *y, int *blocks) {
   EXPECT_LT(read<int>(blocks)[0], 1000);
 }
 
-TEST_F(EmulatedCuda, NoWorkDoesNothing) {
-  BufferView y = hold(DType_I32, std::vector<int>{3});
-  run("extern \"C\" __global__ void k(int *y) { *y = 4; }\n", 32, 0, {y});
-  EXPECT_EQ(read<int>(y)[0], 3);
-}
-
 //===--- Barriers and shared memory --------------------------------------===//
 
 // A block's sum over a tree with a barrier a level, at every block size.

@@ -55,7 +55,22 @@ TEST_P(PlanValidate, Refuses) {
   }
 }
 
+/// The same plan for CUDA.
+KernelT &cudaKernel(TestPlan &test) {
+  test.variant().kernel_cuda = "text";
+  KernelT &kernel = *test.variant().kernels[0];
+  kernel.threads = 128, kernel.work = 9;
+  return kernel;
+}
+
 const Case cases[] = {
+    {"BlocksOfTooManyThreads",
+     [](TestPlan &t) { cudaKernel(t).threads = 1025; },
+     "kernel 'twice' wants 9 blocks of 1025 threads"},
+    {"BlocksWithoutThreads", [](TestPlan &t) { cudaKernel(t).threads = 0; },
+     "kernel 'twice' wants 9 blocks of 0 threads"},
+    {"GridsWithoutBlocks", [](TestPlan &t) { cudaKernel(t).work = 0; },
+     "kernel 'twice' wants 0 blocks of 128 threads"},
     {"BufferBeyondArena",
      [](TestPlan &t) { buffer(t, 2).offset = t.variant().arena_bytes; },
      "program 'main': buffer 2 ends at byte"},
