@@ -3,6 +3,9 @@
 // Called for every access of a checked kernel; so the answer "it is within an
 // argument" is here, in the header.
 //
+// Arguments are __restrict__: a chip may keep what it read of one although
+// another, which overlaps it, is written. Such an argument may only be read.
+//
 //===----------------------------------------------------------------------===//
 #ifndef PFC_RUNTIME_DEVICE_EMULATED_CUDA_MEMORYCHECKS_H
 #define PFC_RUNTIME_DEVICE_EMULATED_CUDA_MEMORYCHECKS_H
@@ -21,7 +24,7 @@ public:
   void startLaunch(const LaunchShape &launch);
 
   /// Whether an access lies within the argument that its address was computed
-  /// from.
+  /// from, and no other argument overlaps that.
   bool isArgument(const void *address, uint64_t bytes) const {
     uint64_t distance = reinterpret_cast<uintptr_t>(address) - firstView;
     uint64_t view = distance >> viewShift;
@@ -40,10 +43,11 @@ public:
   bool isPrivate(const void *address) const;
 
 private:
-  std::string outOfArgument(const void *address, uint64_t bytes,
-                            Access kind) const;
+  std::string argumentProblem(const void *address, uint64_t bytes,
+                              Access kind) const;
 
-  /// Where an argument lies, from the first view on.
+  /// Where an argument lies, from the first view on; of one that another
+  /// overlaps, nothing.
   struct Window {
     uint64_t begin, bytes;
   };

@@ -193,6 +193,25 @@ extern "C" __global__ void k(float *x, float *y) {
                     HasSubstr("misaligned")));
 }
 
+// A chip may read x from a cache that does not see what is written to y.
+TEST_F(EmulatedCudaChecks, WriteOfAnArgumentThatAnotherOverlaps) {
+  const std::string kernel = R"(
+extern "C" __global__ void k(const float *__restrict__ x,
+                             float *__restrict__ y, float *__restrict__ z) {
+  TARGET[threadIdx.x] = x[threadIdx.x] + y[threadIdx.x];
+})";
+  BufferView half = x, z = hold(DType_F32, zeros);
+  half.data += 128, half.shape = {32};
+  EXPECT_THAT(problem("#define TARGET y" + kernel, 32, 1, {x, half, z}),
+              AllOf(StartsWith("kernel 'k': block 0, thread 0: line 4"),
+                    HasSubstr("writes argument 1 (32 f32), which argument 0 "
+                              "overlaps")));
+  EXPECT_EQ(problem("#define TARGET z" + kernel, 32, 1, {x, half, z}),
+            "nothing");
+  EXPECT_THAT(problem("#define TARGET z" + kernel, 33, 1, {x, half, z}),
+              HasSubstr("at byte 128 of argument 1"));
+}
+
 //===--- Shared memory ---------------------------------------------------===//
 
 TEST_F(EmulatedCudaChecks, SharedReadOutOfBounds) {
