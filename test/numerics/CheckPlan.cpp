@@ -5,6 +5,7 @@
 #include "dialects/plan/translate/PlanToFlatBuffer.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
+#include "runtime/base/Bfloat16.h"
 #include "runtime/base/Error.h"
 #include <cmath>
 #include <limits>
@@ -72,10 +73,10 @@ double relativeError(const Tensor &a, const Tensor &b) {
 const TensorError &worst(const std::vector<TensorError> &errors) {
   require(!errors.empty(), "nothing was compared");
   const TensorError *largest = &errors.front();
+  auto share = [](const TensorError &e) { return e.relative / e.tolerance; };
   for (const TensorError &error : errors)
     // Negated, so that a NaN is the worst.
-    if (!(error.relative <= largest->relative) &&
-        !std::isnan(largest->relative))
+    if (!(share(error) <= share(*largest)) && !std::isnan(share(*largest)))
       largest = &error;
   return *largest;
 }
@@ -84,6 +85,21 @@ void roundToFloat(TensorMap &tensors) {
   for (auto &[name, tensor] : tensors)
     for (double &x : tensor.reals)
       x = static_cast<float>(x);
+}
+
+static bool isBf16(Value value) {
+  return getElementTypeOrSelf(value.getType()).isBF16();
+}
+
+/// The inputs that `function` takes in bf16, to values that bf16 has.
+static void roundToBf16(func::FuncOp function, TensorMap &inputs) {
+  for (BlockArgument argument : function.getArguments()) {
+    auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                      "pfc.input");
+    if (name && isBf16(argument))
+      for (double &x : inputs.at(name.str()).reals)
+        x = rt::bfloat16ToFloat(rt::floatToBfloat16(static_cast<float>(x)));
+  }
 }
 
 namespace {
@@ -145,10 +161,14 @@ TensorMap Oracle::inputsOf(func::FuncOp function, int64_t step) {
   TensorMap inputs =
       reference::randomInputs(function, classes, options.seed, step);
   roundToFloat(inputs);
+  roundToBf16(function, inputs);
   auto labels = inputs.find("labels");
-  if (labels != inputs.end() && !options.labels.empty())
-    for (int64_t i = 0; i < labels->second.size(); ++i)
-      labels->second.integers[i] = options.labels[i % options.labels.size()];
+  if (labels == inputs.end() || options.labels.empty())
+    return inputs;
+  const std::vector<int64_t> &list =
+      options.labels[step % options.labels.size()];
+  for (int64_t i = 0; i < labels->second.size(); ++i)
+    labels->second.integers[i] = list[i % list.size()];
   return inputs;
 }
 
@@ -161,15 +181,49 @@ TensorMap Oracle::run(func::FuncOp function, const TensorMap &inputs) {
   return std::move(result->outputs);
 }
 
-static void compareAll(const RankTensors &plan, const TensorMap &oracle,
-                       int64_t step, std::vector<TensorError> &errors) {
-  for (const auto &[name, expected] : oracle) {
+namespace {
+/// One call of a function, and what the reference computed in it.
+struct Expectation {
+  func::FuncOp function;
+  int64_t step;
+  TensorMap inputs, outputs, state;
+
+  std::string program() { return function.getName().str(); }
+};
+} // namespace
+
+static std::vector<Expectation> runOracle(Oracle &oracle, int64_t steps) {
+  std::vector<Expectation> expectations;
+  for (int64_t step = 0; step < steps; ++step)
+    for (func::FuncOp function : oracle.functions) {
+      TensorMap inputs = oracle.inputsOf(function, step);
+      TensorMap outputs = oracle.run(function, inputs);
+      expectations.push_back({function, step, std::move(inputs),
+                              std::move(outputs), oracle.state});
+    }
+  return expectations;
+}
+
+static void compareAll(Expectation &call, const RankTensors &plan,
+                       const TensorMap &expectations, double tolerance,
+                       std::vector<TensorError> &errors) {
+  for (const auto &[name, expected] : expectations) {
     auto found = plan.find(name);
     require(found != plan.end(), "the plan has no '{}'", name);
     Tensor mine = logicalTensor(name, found->second, expected.rows());
-    errors.push_back({name, step, norm(mine), norm(expected),
-                      relativeError(mine, expected)});
+    errors.push_back({call.program() + ": " + name, call.step, norm(mine),
+                      norm(expected), relativeError(mine, expected),
+                      tolerance});
   }
+}
+
+/// Moves the outputs that `function` makes in bf16 out of `outputs`.
+static TensorMap takeBf16(func::FuncOp function, TensorMap &outputs) {
+  TensorMap taken;
+  for (auto output : function.getOps<OutputOp>())
+    if (isBf16(output.getValue()))
+      taken.insert(outputs.extract(output.getName().str()));
+  return taken;
 }
 
 std::vector<TensorError> checkPlan(ModuleOp module,
@@ -180,25 +234,23 @@ std::vector<TensorError> checkPlan(ModuleOp module,
     runStages(*meaning, "graph", "train", options.compile);
   Oracle oracle(*meaning, options);
   TensorMap initial = oracle.state;
-  std::vector<ProgramCall> calls;
-  std::vector<TensorMap> outputs, states;
-  for (int64_t step = 0; step < options.steps; ++step)
-    for (func::FuncOp function : oracle.functions) {
-      calls.push_back(
-          {function.getName().str(), oracle.inputsOf(function, step)});
-      outputs.push_back(oracle.run(function, calls.back().inputs));
-      states.push_back(oracle.state);
-    }
+  std::vector<Expectation> expectations = runOracle(oracle, options.steps);
 
   OwningOpRef<ModuleOp> compiled(module.clone());
   std::string plan = compileToPlan(*compiled, options.from, options.compile);
+  std::vector<ProgramCall> calls;
+  for (Expectation &expected : expectations)
+    calls.push_back({expected.program(), expected.inputs});
   std::vector<CallResult> results =
       runPlan(plan, initial, calls, options.threads);
   std::vector<TensorError> errors;
-  for (size_t i = 0; i < calls.size(); ++i) {
-    auto step = static_cast<int64_t>(i / oracle.functions.size());
-    compareAll(results[i].outputs, outputs[i], step, errors);
-    compareAll(results[i].variables, states[i], step, errors);
+  for (auto &&[expected, result] : llvm::zip_equal(expectations, results)) {
+    TensorMap bf16 = takeBf16(expected.function, expected.outputs);
+    compareAll(expected, result.outputs, expected.outputs, options.tolerance,
+               errors);
+    compareAll(expected, result.outputs, bf16, options.bf16Tolerance, errors);
+    compareAll(expected, result.variables, expected.state, options.tolerance,
+               errors);
   }
   return errors;
 }

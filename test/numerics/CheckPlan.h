@@ -24,20 +24,28 @@ struct CheckOptions {
   int64_t steps = 1;
   uint64_t seed = 1;
   int threads = 1; ///< of a rank
-  /// Labels of every step, repeated over the batch. Empty: random ones.
-  std::vector<int64_t> labels;
+  /// Labels of the steps in turn, each list repeated over the batch. Empty:
+  /// random ones.
+  std::vector<std::vector<int64_t>> labels;
   /// Adds noise to constant initial values, so that scales of 1 and momenta of
   /// 0 do not hide what is read.
   bool perturb = true;
+  /// Largest ‖plan − reference‖₂/‖reference‖₂ of a tensor.
+  double tolerance = 1e-5;
+  /// Of an output in bf16: one rounding to 8 bits.
+  double bf16Tolerance = 0x1p-8;
 };
 
 /// How far one tensor is off after one step.
 struct TensorError {
-  std::string name;
+  std::string name; ///< with its function: "train_step: loss"
   int64_t step = 0;
   double plan = 0.0, oracle = 0.0; ///< ‖a‖, ‖b‖
   /// ‖a − b‖₂/‖b‖₂, NaN where a has one; of integers 0 or 1.
   double relative = 0.0;
+  double tolerance = 0.0;
+
+  bool isSmall() const { return relative <= tolerance; }
 };
 
 /// Errors of every output and variable at every step. `steps` calls of each
@@ -45,7 +53,7 @@ struct TensorError {
 std::vector<TensorError> checkPlan(mlir::ModuleOp module,
                                    const CheckOptions &options);
 
-/// The error furthest from zero.
+/// The error that is largest against its tolerance.
 const TensorError &worst(const std::vector<TensorError> &errors);
 
 /// The bytes of the plan that the passes after stage `from` make of `module`,

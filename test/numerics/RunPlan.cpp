@@ -139,7 +139,7 @@ private:
   };
   Rows rowsOf(const fb::Variable &variable) const;
   void setInputs(const fb::Program &program, const TensorMap &inputs);
-  RankTensors outputs(const fb::Program &program) const;
+  RankTensors outputs(const fb::Program &program);
   RankTensors variables() const;
 
   const fb::Variant &variant;
@@ -192,7 +192,7 @@ void RankRun::setInputs(const fb::Program &program, const TensorMap &inputs) {
   }
 }
 
-RankTensors RankRun::outputs(const fb::Program &program) const {
+RankTensors RankRun::outputs(const fb::Program &program) {
   RankTensors result;
   for (const fb::Binding *binding : *program.outputs()) {
     std::string name = binding->name()->str();

@@ -1,0 +1,358 @@
+"""Prints a module with one function for each op and shape of a group.
+
+    ops.py pointwise|sums|batch_norm|head|optimizer|conv|matmul [bf16]
+    ops.py sampling CLASSES RANKS BATCH
+
+Inputs are random and every result is an output, so that pfc-check-plan holds
+each op alone against its meaning. The module is at stage "fused": what it says
+is what is generated. With bf16, activations, class centers and their gradients
+have that type, as pfc-mixed-precision makes them; statistics and sums do not.
+"""
+import sys
+
+# A volume of 8192 elements or more makes a parallel kernel, a smaller one a
+# serial one. [B,H,W,C]; channels of one vector and a rest, and of several.
+SMALL, LARGE = (3, 4, 5, 6), (12, 9, 8, 40)
+CLASSES = 90  # labels are below it
+I64 = "i64"
+
+
+class Tensor:
+    def __init__(self, name, shape, element="f32"):
+        self.name, self.shape, self.element = name, tuple(shape), element
+
+    @property
+    def type(self):
+        return "tensor<%sx%s>" % ("x".join(map(str, self.shape)), self.element)
+
+
+def attribute(value):
+    """10 -> 10 : i64, 0.5 -> 5.0e-01 : f64, True -> unit; text stays."""
+    if value is True:
+        return "unit"
+    if isinstance(value, int):
+        return "%d : i64" % value
+    if isinstance(value, float):
+        return "%e : f64" % value
+    return value
+
+
+class Function:
+    """A function under construction; values are Tensors."""
+
+    def __init__(self, name):
+        self.name, self.arguments, self.lines, self.count = name, [], [], 0
+
+    def fresh(self, prefix, shape, element="f32"):
+        self.count += 1
+        return Tensor("%s%d" % (prefix, self.count), shape, element)
+
+    def input(self, shape, element="f32", name=None):
+        """Standard normal; bytes uniform."""
+        value = self.fresh("in", shape, element)
+        self.arguments.append('%%%s: %s {pfc.input = "%s"}' % (
+            value.name, value.type, name or value.name))
+        return value
+
+    def variable(self, shape, init, rows=None, role="buffer"):
+        """State. Its name in the state is that of the function and value."""
+        value = self.fresh("state", shape)
+        rows = " {sharded, rows = %d : i64}" % rows if rows else ""
+        self.lines.append('%%%s = pfc.variable "%s.%s" %s init <%s>%s : %s' % (
+            value.name, self.name, value.name, role, init, rows, value.type))
+        return value
+
+    def uniform(self, shape, low, high):
+        return self.variable(shape, "uniform, %e, %e" % (low, high))
+
+    def assign(self, variable, value):
+        self.lines.append('pfc.assign "%s.%s", %%%s : %s' % (
+            self.name, variable.name, value.name, value.type))
+
+    def output(self, value):
+        self.lines.append('pfc.output "%s", %%%s : %s' % (
+            value.name, value.name, value.type))
+
+    def op(self, name, operands, results, hidden=False, **attributes):
+        """name(operands); results are shapes, or (shape, element type)."""
+        values = []
+        for result in results:
+            plain = not isinstance(result[0], tuple)
+            values.append(self.fresh("r", *((result,) if plain else result)))
+        texts = ["%s = %s" % (key, attribute(value))
+                 for key, value in attributes.items()]
+        self.lines.append('%s = "%s"(%s) {%s} : (%s) -> (%s)' % (
+            ", ".join("%" + v.name for v in values), name,
+            ", ".join("%" + v.name for v in operands), ", ".join(texts),
+            ", ".join(v.type for v in operands),
+            ", ".join(v.type for v in values)))
+        for value in [] if hidden else values:
+            self.output(value)
+        return values[0] if len(values) == 1 else values
+
+    def pfc(self, name, *arguments, **attributes):
+        return self.op("pfc." + name, *arguments, **attributes)
+
+    def print(self):
+        print("  func.func @%s(%s) {" % (self.name, ", ".join(self.arguments)))
+        for line in self.lines:
+            print("    " + line)
+        print("    return\n  }")
+
+
+functions = []
+
+
+def function(*names):
+    functions.append(Function("_".join(map(str, names))))
+    return functions[-1]
+
+
+def each_shape(name):
+    """A function for a small and one for a large tensor [B,H,W,C]; with it the
+    shapes of a channel vector [C] and of statistics [1,C]."""
+    for size, x in ("small", SMALL), ("large", LARGE):
+        yield function(name, size), x, x[-1:], (1, x[-1])
+
+
+def each_matrix(name):
+    for rows, size in (5, 7), (96, 100):
+        yield function(name, rows, size), (rows, size)
+
+
+#===----------------------------------------------------------------------===#
+# Network
+#===----------------------------------------------------------------------===#
+
+def pointwise(element):
+    for f, x, c, _ in each_shape("scale_pixels"):
+        f.pfc("scale_pixels", [f.input(x, "ui8")], [(x, element)])
+    for f, x, c, _ in each_shape("add"):
+        f.pfc("add", [f.input(x, element), f.input(x, element)],
+              [(x, element)])
+    for f, x, c, _ in each_shape("add_bias"):
+        f.pfc("add_bias", [f.input(x, element), f.input(c)], [(x, element)])
+    for f, x, c, _ in each_shape("prelu"):
+        f.pfc("prelu", [f.input(x, element), f.input(c)], [(x, element)])
+    for f, x, c, _ in each_shape("prelu_grad"):
+        f.pfc("prelu_grad",
+              [f.input(x, element), f.input(x, element), f.input(c)],
+              [(x, element)])
+    for f, x in each_matrix("dropout"):
+        step, row = f.input((1,), I64, "step"), f.input((1,), I64)
+        for offset in [], [row]:
+            f.pfc("dropout", [f.input(x, element), step] + offset,
+                  [(x, element)], rate=0.4, seed=1234567890123, layer=2)
+    for f, x in each_matrix("scale_rows"):
+        f.pfc("scale_rows", [f.input(x), f.input(x[:1])], [(x, element)])
+    if element != "f32":
+        for f, x, c, _ in each_shape("cast"):
+            f.pfc("cast", [f.input(x)], [(x, element)])
+            f.pfc("cast", [f.input(x, element)], [x])
+
+
+def batch_norm(element):
+    for mode in {}, {"training": True}:
+        suffix = "_training" if mode else ""
+        for f, x, c, g in each_shape("batch_norm" + suffix):
+            f.pfc("batch_norm", [f.input(x, element), f.input(g),
+                                 f.uniform(g, 0.5, 1.5), f.input(c),
+                                 f.input(c)], [(x, element)], eps=1e-5, **mode)
+        for f, x, c, g in each_shape("batch_norm_grad" + suffix):
+            f.pfc("batch_norm_grad",
+                  [f.input(x, element), f.input(x, element), f.input(g),
+                   f.uniform(g, 0.5, 1.5), f.input(c), f.input(g),
+                   f.input(g)], [(x, element)], eps=1e-5,
+                  count=x[0] * x[1] * x[2], **mode)
+    for f, x, _, g in each_shape("batch_norm_grad_stats"):
+        f.pfc("batch_norm_grad_stats",
+              [f.input(x, element), f.input(x, element), f.input(g),
+               f.uniform(g, 0.5, 1.5)], [g, g], eps=1e-5)
+    for f, x, _, g in each_shape("batch_stats"):
+        f.pfc("batch_stats", [f.input(x, element)], [g, g])
+    # A mean of 100: a variance from sums of squares would be off by 1e-3.
+    for f, x, c, g in each_shape("batch_stats_far"):
+        f.pfc("batch_stats", [f.uniform(x, 99.0, 101.0)], [g, g])
+    for channels in 6, 640:
+        f, x, g = function("merge_stats", channels), (16, channels), (1, channels)
+        f.pfc("merge_stats", [f.input(x), f.uniform(x, 0.5, 1.5)], [g, g])
+    for channels in 6, 9000:
+        f, g = function("moving_average", channels), (1, channels)
+        f.pfc("moving_average", [f.input(g), f.input(g)], [g], momentum=0.1,
+              scale=1.25)
+
+
+def sums(element):
+    for f, x, c, _ in each_shape("prelu_slope_grad"):
+        f.pfc("prelu_slope_grad", [f.input(x, element), f.input(x, element)],
+              [c])
+    for f, x, c, _ in each_shape("channel_sum"):
+        f.pfc("channel_sum", [f.input(x, element)], [c])
+    for f, x in each_matrix("channel_sum"):
+        f.pfc("channel_sum", [f.input(x, element)], [x[1:]])
+    for groups, channels in (2, 6), (16, 640):
+        f, x = function("sum_groups", channels), (groups, channels)
+        f.pfc("sum_groups", [f.input(x)], [x[1:]], scale=0.0625)
+    for shape in (7,), (9000,), (3, 5), (65, 200), (24, 3, 3, 16):
+        f = function("sum_squares", *shape)
+        f.pfc("sum_squares", [f.input(shape, element)], [(1,)])
+
+
+def conv(element):
+    batch = 4
+    #        size, input and output channels, kernel, stride, padding
+    for size, cin, cout, kernel, stride, padding in (
+            (9, 3, 24, 3, 1, 1), (9, 24, 48, 3, 2, 1), (8, 24, 48, 1, 2, 0),
+            (7, 5, 7, 3, 1, 1), (10, 16, 32, 3, 2, 1), (6, 48, 24, 1, 1, 0),
+            (5, 1, 3, 3, 1, 1), (7, 16, 16, 3, 1, 1)):
+        out = (size + 2 * padding - kernel) // stride + 1
+        x, y = (batch, size, size, cin), (batch, out, out, cout)
+        w = (cout, kernel, kernel, cin)
+        f = function("conv", size, cin, cout, kernel, stride)
+        vx, vw, vy = (f.input(shape, element) for shape in (x, w, y))
+        settings = {"stride": stride, "padding": padding}
+        f.pfc("conv2d", [vx, vw], [(y, element)], **settings)
+        f.pfc("conv2d_input_grad", [vy, vw], [(x, element)], **settings)
+        f.pfc("conv2d_filter_grad", [vx, vy], [w], **settings)
+
+
+def matmul(element):
+    for m, n, k in (5, 7, 3), (64, 96, 130), (1, 33, 16), (48, 1, 24):
+        f = function("matmul", m, n, k)
+        for lhs, left in ((m, k), {}), ((k, m), {"transpose_lhs": True}):
+            for rhs, right in ((k, n), {}), ((n, k), {"transpose_rhs": True}):
+                operands = [f.input(lhs, element), f.input(rhs, element)]
+                f.pfc("matmul", operands, [(m, n)], **left, **right)
+                if element != "f32":
+                    f.pfc("matmul", operands, [((m, n), element)], **left,
+                          **right)
+
+
+#===----------------------------------------------------------------------===#
+# Head
+#===----------------------------------------------------------------------===#
+
+def rank_constant(f, base, per_rank, threshold, below, per_capped_rank):
+    return f.pfc("rank_constant", [], [((1,), I64)], base=base,
+                 per_rank=per_rank, threshold=threshold, below=below,
+                 per_capped_rank=per_capped_rank)
+
+
+def sample(f, labels, ranks, classes, rate):
+    """A rank's indices [S], how many are used, columns [B]; its row count."""
+    quotient, rest = divmod(classes, ranks)
+    shard, batch = quotient + (rest > 0), labels.shape[0]
+    slots = shard if rate == 1 else min(shard, max(int(rate * shard),
+                                                  min(batch, shard)))
+    count = rank_constant(f, quotient, 0, rest, 1, 0)
+    operands = [labels, f.input((1,), I64, "step"),
+                rank_constant(f, 0, quotient, rest, 0, 1), count,
+                rank_constant(f, 0, 1, 0, 0, 0)]
+    return f.pfc("sample_local_centers", operands,
+                 [((slots,), I64), ((1,), I64), ((batch,), I64)],
+                 shard_size=shard, sample_rate=float(rate),
+                 seed=987654321987) + [count]
+
+
+def head(element):
+    for f, x in each_matrix("normalize"):
+        f.pfc("normalize", [f.input(x)], [x])
+    for f, x in each_matrix("normalize_grad"):
+        f.pfc("normalize_grad", [f.input(x), f.input(x)], [x])
+    f = function("normalize_zero")  # without a length it stays zero
+    zero = f.uniform((3, 4), 0.0, 0.0)
+    f.pfc("normalize", [zero], [zero.shape])
+    f.pfc("normalize_grad", [f.input((3, 4)), zero], [zero.shape])
+    for rate, size in (0.3, 5), (0.7, 200):
+        f = function("gather_rows", size)
+        table = f.variable((CLASSES, size), "normal, 0.0, 1.0", rows=CLASSES)
+        indices = sample(f, f.input((24,), I64, "labels"), 1, CLASSES, rate)[0]
+        f.pfc("gather_rows", [table, indices], [indices.shape + (size,)])
+    f = function("softmax_loss")
+    f.pfc("softmax_loss", [f.uniform((37, 2), 0.5, 1.5)], [(1,)], shift=2.5)
+    # With the filter, a target stands out: a small scale keeps its probability
+    # p away from 1, where 1 − p, its gradient, has few digits in fp32.
+    for m1, m2, m3, scale, filter in (
+            (1.0, 0.5, 0.0, 32.0, 0.0), (1.0, 0.0, 0.4, 32.0, 0.0),
+            (0.9, 0.4, 0.0, 32.0, 0.0), (1.1, 0.2, 0.1, 8.0, 0.3)):
+        for gradient in "exact", "straight_through":
+            margin(function("margin", int(10 * m1), int(10 * m3), gradient),
+                   "#pfc.margin<m1 = %e, m2 = %e, m3 = %e, scale = %e, "
+                   "gradient = %s, filter = %e>" % (m1, m2, m3, scale,
+                                                    gradient, filter), element)
+
+
+def margin(f, margin, element):
+    """On cosines over all of [−1, 1]; a third of the labels is not here."""
+    batch, here = 40, 2 * CLASSES // 3
+    _, used, columns, _ = sample(f, f.input((batch,), I64, "labels"), 1, here,
+                                 rate=0.7)
+    slots = (here,)
+    e, rows, pairs = (batch,) + slots, (batch,), (batch, 2)
+    exps, stats, targets = f.pfc(
+        "margin_exp", [f.uniform(e, -1.0, 1.0), columns, used],
+        [(e, element), pairs, rows], margin=margin, shift=1.5)
+    f.pfc("margin_patch", [exps, stats, targets, columns],
+          [(e, element), rows], margin=margin, shift=1.5, batch=batch)
+
+
+def sampling(classes, ranks, batch):
+    """Samples of all rates, and what they update of a sharded table."""
+    for rate in 1, 0.3, 0.02, 0:
+        for mode in "sampled", "all":
+            f = function(mode, str(rate).replace(".", "_"))
+            labels = f.input((batch // ranks,), I64, "labels")
+            if ranks > 1:
+                labels = f.op("shard.all_gather", [labels], [((batch,), I64)],
+                              hidden=True, grid="@ranks",
+                              grid_axes="array<i16: 0>", gather_axis="0 : index")
+            indices, _, _, count = sample(f, labels, ranks, classes, rate)
+            table, momentum = (
+                f.variable((-(-classes // ranks), 5), "normal, 0.0, 1.0",
+                           rows=classes, role="parameter") for _ in range(2))
+            # A gradient that depends on the rank: another table's rows.
+            other = f.variable(table.shape, "normal, 0.0, 1.0", rows=classes)
+            gradient = f.pfc("gather_rows", [other, indices],
+                             [indices.shape + (5,)])
+            new = f.pfc("update_rows", [table, momentum, indices, gradient,
+                                        f.input((1,), name="lr"), count],
+                        [table.shape] * 2, hidden=True, mu=0.9,
+                        weight_decay=0.01, row_update="#pfc<row_update %s>" % mode)
+            f.assign(table, new[0])
+            f.assign(momentum, new[1])
+
+
+#===----------------------------------------------------------------------===#
+# Optimizer
+#===----------------------------------------------------------------------===#
+
+def optimizer(element):
+    for f, x, _, _ in each_shape("sgd"):
+        settings = {"mu": 0.9, "weight_decay": 0.05}
+        lr = f.input((1,), name="lr")
+        f.pfc("sgd", [f.input(x), f.input(x), f.input(x), lr], [x, x],
+              **settings)
+        factor, _ = f.pfc("clip_factor", [f.uniform((1,), 0.5, 1.5)],
+                          [(1,), (1,)], limit=0.7)
+        # In place, as a step does it.
+        p, v = (f.variable(x, "normal, 0.0, 1.0", role="parameter")
+                for _ in range(2))
+        new = f.pfc("sgd", [p, v, f.input(x), lr, factor], [x, x], hidden=True,
+                    **settings)
+        f.assign(p, new[0])
+        f.assign(v, new[1])
+    f = function("clip_factor_small")  # a norm below the limit
+    f.pfc("clip_factor", [f.uniform((1,), 0.5, 1.5)], [(1,), (1,)],
+          limit=100.0)
+
+
+group, arguments = sys.argv[1], sys.argv[2:]
+ranks = int(arguments[1]) if group == "sampling" else 1
+if group == "sampling":
+    sampling(*map(int, arguments))
+else:
+    globals()[group](*arguments or ["f32"])
+print("module {\n  shard.grid @ranks(shape = %d)" % ranks)
+for f in functions:
+    f.print()
+print("}")
