@@ -18,6 +18,17 @@ static void shortenSpinning() {
     setenv("GOMP_SPINCOUNT", "5000", /*overwrite=*/0);
 }
 
+static DynamicLibrary openPlugIn(const std::string &file, bool cuda) {
+  try {
+    return DynamicLibrary::open(file);
+  } catch (const Error &error) {
+    fail("{}{}", error.what(),
+         cuda ? "; build pfc where CUDA's headers are (PFC_CUDA=ON), or run a "
+                "plan for the CPU with --device=cpu"
+              : "");
+  }
+}
+
 std::unique_ptr<Device> openDevice(const std::string &name,
                                    const DeviceOptions &options) {
   // The name becomes part of a file name, and may come from a plan.
@@ -30,7 +41,7 @@ std::unique_ptr<Device> openDevice(const std::string &name,
   std::string plugIn = name;
   std::replace(plugIn.begin(), plugIn.end(), '-', '_');
   shortenSpinning();
-  auto library = DynamicLibrary::open("libpfc_device_" + plugIn + ".so");
+  auto library = openPlugIn("libpfc_device_" + plugIn + ".so", name == "cuda");
   auto *create = library.function<CreateDeviceFunction>("pfc_create_device");
   return std::unique_ptr<Device>(create(&options));
 }

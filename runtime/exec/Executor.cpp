@@ -26,6 +26,16 @@ struct PreparedProgram {
   std::vector<Constant> constants;
 };
 
+/// Calls body; its Error begins with `what`.
+template <typename Body>
+auto naming(const std::string &what, Body body) {
+  try {
+    return body();
+  } catch (const Error &error) {
+    fail("{}: {}", what, error.what());
+  }
+}
+
 float toFloat(const std::byte *element, plan::fb::DType dtype) {
   auto as = [&]<typename T>(T value) {
     std::memcpy(&value, element, sizeof value);
@@ -77,6 +87,8 @@ struct Executor::Impl {
                                  const plan::fb::Instruction &instruction);
   void prepare(const plan::fb::Program &program);
   void enqueue(const std::string &name);
+  void wait(const std::string &name);
+  std::string describe(const std::string &program) const;
   PreparedProgram &program(const std::string &name);
   const plan::fb::Variable &variable(const std::string &name) const;
   const BufferView &bound(const std::string &program, const char *kind,
@@ -151,6 +163,15 @@ void Executor::Impl::enqueue(const std::string &name) {
     prepared.runner->enqueue();
 }
 
+void Executor::Impl::wait(const std::string &name) {
+  naming(describe(name), [this] { device.synchronize(); });
+}
+
+/// "program 'embed', rank 0"
+std::string Executor::Impl::describe(const std::string &program) const {
+  return fmt::format("program '{}', rank {}", program, communicator.rank());
+}
+
 PreparedProgram &Executor::Impl::program(const std::string &name) {
   auto found = programs.find(name);
   require(found != programs.end(), "the plan has no program '{}'", name);
@@ -183,11 +204,12 @@ static bool needsWorld(const plan::fb::Program &program) {
 }
 
 PendingOutput::PendingOutput(std::unique_ptr<Download> download,
-                             BufferView source)
-    : download(std::move(download)), source(std::move(source)) {}
+                             BufferView source, std::string origin)
+    : download(std::move(download)), source(std::move(source)),
+      origin(std::move(origin)) {}
 
 std::vector<float> PendingOutput::wait() {
-  const std::byte *bytes = download->wait();
+  const std::byte *bytes = naming(origin, [this] { return download->wait(); });
   std::vector<float> values(static_cast<size_t>(source.elements()));
   for (size_t i = 0; i < values.size(); ++i)
     values[i] = toFloat(bytes + i * byteWidth(source.dtype), source.dtype);
@@ -244,7 +266,7 @@ void Executor::start(const std::string &name) { impl->enqueue(name); }
 
 void Executor::run(const std::string &name) {
   impl->enqueue(name);
-  impl->device.synchronize();
+  impl->wait(name);
 }
 
 void Executor::startProfiling() { impl->profiling = true; }
@@ -258,7 +280,10 @@ PendingOutput Executor::startOutput(const std::string &program,
                                     const std::string &name) {
   const BufferView &view =
       impl->bound(program, "output", impl->program(program).outputs, name);
-  return {impl->device.startDownload(view), view};
+  std::string origin = impl->describe(program);
+  return naming(origin, [&]() -> PendingOutput {
+    return {impl->device.startDownload(view), view, origin};
+  });
 }
 
 std::vector<float> Executor::output(const std::string &program,
@@ -284,10 +309,17 @@ std::vector<int64_t> Executor::shapeOf(const std::string &program,
 }
 
 std::vector<std::byte> Executor::readVariable(const std::string &name) const {
-  BufferView view = impl->view(impl->variable(name));
-  std::vector<std::byte> bytes(view.bytes());
-  impl->device.download(view, bytes.data());
+  std::vector<std::byte> bytes(impl->view(impl->variable(name)).bytes());
+  readVariable(name, bytes);
   return bytes;
+}
+
+void Executor::readVariable(const std::string &name,
+                            std::span<std::byte> to) const {
+  BufferView view = impl->view(impl->variable(name));
+  require(to.size() == view.bytes(), "variable '{}' has {} bytes, not {}", name,
+          view.bytes(), to.size());
+  impl->device.download(view, to.data());
 }
 
 void Executor::writeVariable(const std::string &name, const void *data,

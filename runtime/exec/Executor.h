@@ -12,6 +12,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,13 +27,16 @@ const plan::fb::Variant &chooseVariant(const plan::fb::Plan &plan,
 /// An output on its way to the host.
 class PendingOutput {
 public:
-  PendingOutput(std::unique_ptr<Download> download, BufferView source);
+  /// `origin` begins the message of a failure of what is waited for.
+  PendingOutput(std::unique_ptr<Download> download, BufferView source,
+                std::string origin);
   /// Waits for it; its elements as floats.
   std::vector<float> wait();
 
 private:
   std::unique_ptr<Download> download;
   BufferView source;
+  std::string origin;
 };
 
 class Executor {
@@ -83,6 +87,7 @@ public:
 
   /// Local (this rank's) contents of a variable, and back.
   std::vector<std::byte> readVariable(const std::string &name) const;
+  void readVariable(const std::string &name, std::span<std::byte> to) const;
   void writeVariable(const std::string &name, const void *data, size_t bytes);
 
 private:

@@ -1,8 +1,9 @@
 //===- DeviceTest.h - One instruction on every device -----------*- C++ -*-===//
 //
-// Conformance tests of the Device interface: each builds one instruction with
-// buffers of its own in an arena, fills operands with random numbers and the
-// result with NaN, executes, and compares with a float64 reference.
+// Conformance tests of the Device interface, on the CPU or $PFC_TEST_DEVICE:
+// each builds one instruction with buffers of its own in an arena, fills
+// operands with random numbers and the result with NaN, executes, and compares
+// with a float64 reference.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_TEST_UNIT_RUNTIME_DEVICETEST_H
@@ -16,6 +17,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -26,7 +28,16 @@ class DeviceTest : public testing::Test {
 protected:
   static constexpr uint64_t arenaBytes = 8 << 20;
 
-  std::unique_ptr<Device> device = openDevice("cpu", {2});
+  static std::string deviceName() {
+    const char *name = std::getenv("PFC_TEST_DEVICE");
+    return name ? name : "cpu";
+  }
+  /// oneDNN wants AVX-512 for bf16, CUDA a chip of 2020 or later.
+  bool multipliesBf16() const {
+    return device->supports("avx512") || device->supports("sm_80");
+  }
+
+  std::unique_ptr<Device> device = openDevice(deviceName(), {2});
   std::byte *arena = device->allocateArena(arenaBytes);
   uint64_t used = 0;
   std::mt19937 random{11};

@@ -1,0 +1,191 @@
+//===- CublasLt.cpp - Matrix products ---------------------------------------=//
+//
+// cuBLAS stores matrices by columns, the plan by rows: a row-major [m,n] is a
+// column-major [n,m]. So what is asked for is outᵀ = op(rhs)ᵀ · op(lhs)ᵀ, with
+// A = rhs and B = lhs as they lie in memory, and no copy is needed.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/device/cuda/CublasLt.h"
+
+#include "runtime/base/Error.h"
+#include "runtime/device/cuda/Status.h"
+
+namespace pfc::rt::cuda {
+namespace {
+
+/// What the arena guarantees of a buffer's address.
+constexpr uint32_t bufferAlignment = 64;
+
+cudaDataType_t cublasType(plan::fb::DType dtype) {
+  switch (dtype) {
+  case plan::fb::DType_F32:
+    return CUDA_R_32F;
+  case plan::fb::DType_BF16:
+    return CUDA_R_16BF;
+  case plan::fb::DType_F16:
+    return CUDA_R_16F;
+  default:
+    fail("cuBLASLt products take f32, bf16 and f16, not {}", dtypeName(dtype));
+  }
+}
+
+/// A row-major rows x columns buffer, as cuBLAS sees it.
+class Layout {
+public:
+  Layout(plan::fb::DType dtype, int64_t rows, int64_t columns) {
+    check(cublasLt().cublasLtMatrixLayoutCreate(
+              &layout, cublasType(dtype), static_cast<uint64_t>(columns),
+              static_cast<uint64_t>(rows), columns),
+          "cublasLtMatrixLayoutCreate");
+  }
+  ~Layout() {
+    if (layout)
+      cublasLt().cublasLtMatrixLayoutDestroy(layout);
+  }
+  Layout(Layout &&other) noexcept : layout(other.layout) {
+    other.layout = nullptr;
+  }
+  Layout &operator=(Layout &&) = delete;
+
+  cublasLtMatrixLayout_t get() const { return layout; }
+
+private:
+  cublasLtMatrixLayout_t layout = nullptr;
+};
+
+class Operation {
+public:
+  Operation(bool transposeA, bool transposeB) {
+    check(cublasLt().cublasLtMatmulDescCreate(&description, CUBLAS_COMPUTE_32F,
+                                              CUDA_R_32F),
+          "cublasLtMatmulDescCreate");
+    set(CUBLASLT_MATMUL_DESC_TRANSA, transposeA);
+    set(CUBLASLT_MATMUL_DESC_TRANSB, transposeB);
+  }
+  ~Operation() { cublasLt().cublasLtMatmulDescDestroy(description); }
+  Operation(const Operation &) = delete;
+  Operation &operator=(const Operation &) = delete;
+
+  cublasLtMatmulDesc_t get() const { return description; }
+
+private:
+  void set(cublasLtMatmulDescAttributes_t attribute, bool transposed) {
+    cublasOperation_t value = transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+    check(cublasLt().cublasLtMatmulDescSetAttribute(description, attribute,
+                                                    &value, sizeof value),
+          "cublasLtMatmulDescSetAttribute");
+  }
+
+  cublasLtMatmulDesc_t description = nullptr;
+};
+
+class Preference {
+public:
+  explicit Preference(uint64_t workspaceLimit) {
+    check(cublasLt().cublasLtMatmulPreferenceCreate(&preference),
+          "cublasLtMatmulPreferenceCreate");
+    set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspaceLimit);
+    for (auto operand : {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
+                         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+                         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES,
+                         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES})
+      set(operand, bufferAlignment);
+  }
+  ~Preference() { cublasLt().cublasLtMatmulPreferenceDestroy(preference); }
+  Preference(const Preference &) = delete;
+  Preference &operator=(const Preference &) = delete;
+
+  cublasLtMatmulPreference_t get() const { return preference; }
+
+private:
+  template <typename T>
+  void set(cublasLtMatmulPreferenceAttributes_t attribute, T value) {
+    check(cublasLt().cublasLtMatmulPreferenceSetAttribute(preference, attribute,
+                                                          &value, sizeof value),
+          "cublasLtMatmulPreferenceSetAttribute");
+  }
+
+  cublasLtMatmulPreference_t preference = nullptr;
+};
+
+class MatmulTask : public Task {
+public:
+  MatmulTask(const plan::fb::Matmul &op, BufferView lhsView, BufferView rhsView,
+             BufferView outView, cublasLtHandle_t handle, CUstream stream,
+             const DeviceMemory &workspace)
+      : lhs(std::move(lhsView)), rhs(std::move(rhsView)),
+        out(std::move(outView)), handle(handle), stream(stream),
+        workspace(workspace), operation(op.transpose_rhs(), op.transpose_lhs()),
+        a(op.transpose_rhs() ? Layout(rhs.dtype, op.n(), op.k())
+                             : Layout(rhs.dtype, op.k(), op.n())),
+        b(op.transpose_lhs() ? Layout(lhs.dtype, op.k(), op.m())
+                             : Layout(lhs.dtype, op.m(), op.k())),
+        d(out.dtype, op.m(), op.n()) {}
+
+  /// What cuBLASLt recommends.
+  cublasLtMatmulAlgo_t recommended(uint64_t workspaceLimit) const {
+    Preference preference(workspaceLimit);
+    cublasLtMatmulHeuristicResult_t result{};
+    int found = 0;
+    cublasStatus_t status = cublasLt().cublasLtMatmulAlgoGetHeuristic(
+        handle, operation.get(), a.get(), b.get(), d.get(), d.get(),
+        preference.get(), 1, &result, &found);
+    require(status == CUBLAS_STATUS_SUCCESS && found > 0,
+            "cuBLASLt has no product of {} into {} for this chip ({})",
+            dtypeName(lhs.dtype), dtypeName(out.dtype),
+            cublasLt().cublasLtGetStatusName(status));
+    return result.algo;
+  }
+
+  void use(const cublasLtMatmulAlgo_t &chosen) { algorithm = chosen; }
+
+  void execute() override {
+    float one = 1, zero = 0;
+    check(cublasLt().cublasLtMatmul(
+              handle, operation.get(), &one, rhs.data, a.get(), lhs.data,
+              b.get(), &zero, out.data, d.get(), out.data, d.get(), &algorithm,
+              reinterpret_cast<void *>(workspace.address()), workspace.bytes(),
+              reinterpret_cast<cudaStream_t>(stream)),
+          "cublasLtMatmul");
+  }
+
+private:
+  BufferView lhs, rhs, out;
+  cublasLtHandle_t handle;
+  CUstream stream;
+  const DeviceMemory &workspace;
+  Operation operation;
+  Layout a, b, d;
+  cublasLtMatmulAlgo_t algorithm{};
+};
+
+} // namespace
+
+CublasLt::CublasLt(CUstream stream, DeviceMemory &workspace,
+                   uint64_t workspaceLimit)
+    : stream(stream), workspace(workspace), workspaceLimit(workspaceLimit) {
+  check(cublasLt().cublasLtCreate(&handle), "cublasLtCreate");
+}
+
+CublasLt::~CublasLt() { cublasLt().cublasLtDestroy(handle); }
+
+std::unique_ptr<Task> CublasLt::makeMatmul(const plan::fb::Matmul &op,
+                                           const BufferView &lhs,
+                                           const BufferView &rhs,
+                                           const BufferView &out) {
+  require(lhs.dtype == rhs.dtype, "a product of {} and {}",
+          dtypeName(lhs.dtype), dtypeName(rhs.dtype));
+  auto task = std::make_unique<MatmulTask>(op, lhs, rhs, out, handle, stream,
+                                           workspace);
+  workspace.reserve(workspaceLimit);
+  std::string key = fmt::format("{}x{}x{} {}{} {} {}", op.m(), op.n(), op.k(),
+                                op.transpose_lhs(), op.transpose_rhs(),
+                                dtypeName(lhs.dtype), dtypeName(out.dtype));
+  auto known = algorithms.find(key);
+  if (known == algorithms.end())
+    known = algorithms.emplace(key, task->recommended(workspaceLimit)).first;
+  task->use(known->second);
+  return task;
+}
+
+} // namespace pfc::rt::cuda

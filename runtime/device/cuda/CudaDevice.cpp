@@ -1,0 +1,163 @@
+#include "runtime/device/cuda/CudaDevice.h"
+
+#include "runtime/base/Error.h"
+#include "runtime/device/cuda/GraphTask.h"
+#include "runtime/device/cuda/Status.h"
+
+namespace pfc::rt {
+
+using cuda::check;
+using cuda::driver;
+
+namespace {
+
+/// Host bytes on their way to the GPU at any time; two batches of 256 images.
+constexpr uint64_t uploadBytes = uint64_t{32} << 20;
+/// Scratch memory that a library may ask for: what would be faster with more is
+/// not taken.
+constexpr uint64_t workspaceLimit = uint64_t{256} << 20;
+
+CUdeviceptr addressOf(const BufferView &view) {
+  return reinterpret_cast<CUdeviceptr>(view.data);
+}
+
+class CopyTask : public Task {
+public:
+  CopyTask(const BufferView &source, const BufferView &target, CUstream stream)
+      : source(addressOf(source)), target(addressOf(target)),
+        bytes(source.bytes()), stream(stream) {}
+
+  void execute() override {
+    if (source != target)
+      check(driver().cuMemcpyDtoDAsync(target, source, bytes, stream),
+            "cuMemcpyDtoDAsync");
+  }
+
+private:
+  CUdeviceptr source, target;
+  uint64_t bytes;
+  CUstream stream;
+};
+
+class PinnedDownload : public Download {
+public:
+  PinnedDownload(const BufferView &source, CUstream stream,
+                 std::shared_ptr<cuda::PinnedPool> pool)
+      : pool(std::move(pool)), memory(this->pool->take(source.bytes())) {
+    check(driver().cuMemcpyDtoHAsync(memory->data(), addressOf(source),
+                                     source.bytes(), stream),
+          "cuMemcpyDtoHAsync");
+    copied.record(stream);
+  }
+  ~PinnedDownload() override { pool->giveBack(std::move(memory)); }
+
+  bool ready() const override { return copied.happened(); }
+  const std::byte *wait() override {
+    copied.wait();
+    return memory->data();
+  }
+
+private:
+  std::shared_ptr<cuda::PinnedPool> pool;
+  std::unique_ptr<cuda::PinnedMemory> memory;
+  cuda::Event copied;
+};
+
+} // namespace
+
+CudaDevice::CudaDevice(const DeviceOptions &options)
+    : context(options.localRank), uploads(uploadBytes),
+      downloads(std::make_shared<cuda::PinnedPool>()) {}
+
+std::string CudaDevice::describe() const {
+  const cuda::Chip &chip = context.chip;
+  return fmt::format("cuda: GPU {}, {}, {}, {} multiprocessors, {}",
+                     chip.number, chip.name, chip.architecture(),
+                     chip.multiprocessors, bytesText(chip.memory));
+}
+
+bool CudaDevice::supports(const std::string &feature) const {
+  return context.chip.supports(feature);
+}
+
+std::byte *CudaDevice::allocateArena(uint64_t bytes) {
+  require(arena.bytes() == 0, "the arena was allocated before");
+  const cuda::Chip &chip = context.chip;
+  require(bytes <= chip.freeMemory,
+          "the plan needs {} on a GPU; GPU {} has {} free of {}: use more "
+          "ranks, a smaller train.batch_per_rank, or fewer classes",
+          bytesText(bytes), chip.number, bytesText(chip.freeMemory),
+          bytesText(chip.memory));
+  arena.reserve(std::max<uint64_t>(bytes, 1));
+  check(driver().cuMemsetD8Async(arena.address(), 0, arena.bytes(), work.get()),
+        "cuMemsetD8Async");
+  return reinterpret_cast<std::byte *>(arena.address());
+}
+
+void CudaDevice::loadKernels(const plan::fb::Variant &variant) {
+  kernels = std::make_unique<cuda::Kernels>(variant, context.chip);
+}
+
+std::unique_ptr<Task> CudaDevice::makeLaunch(const plan::fb::Launch &op,
+                                             std::vector<BufferView> args) {
+  require(kernels != nullptr, "launch before the kernels were loaded");
+  return kernels->makeLaunch(op, args, work.get());
+}
+
+std::unique_ptr<Task> CudaDevice::makeMatmul(const plan::fb::Matmul &op,
+                                             BufferView lhs, BufferView rhs,
+                                             BufferView out) {
+  if (!cublasLt)
+    cublasLt.emplace(work.get(), workspace, workspaceLimit);
+  return cublasLt->makeMatmul(op, lhs, rhs, out);
+}
+
+std::unique_ptr<Task> CudaDevice::makeConv(const plan::fb::Conv &op,
+                                           BufferView lhs, BufferView rhs,
+                                           BufferView result) {
+  if (!cudnn)
+    cudnn.emplace(context.chip, work.get(), workspace, workspaceLimit);
+  return cudnn->makeConv(op, lhs, rhs, result);
+}
+
+std::unique_ptr<Task> CudaDevice::makeCopy(BufferView source,
+                                           BufferView target) {
+  return std::make_unique<CopyTask>(source, target, work.get());
+}
+
+void CudaDevice::upload(const void *host, BufferView target) {
+  uploads.upload(host, addressOf(target), target.bytes(), work.get());
+}
+
+void CudaDevice::download(BufferView source, void *host) {
+  check(driver().cuMemcpyDtoHAsync(host, addressOf(source), source.bytes(),
+                                   work.get()),
+        "cuMemcpyDtoHAsync");
+  synchronize();
+}
+
+std::unique_ptr<Download> CudaDevice::startDownload(BufferView source) {
+  return std::make_unique<PinnedDownload>(source, work.get(), downloads);
+}
+
+std::unique_ptr<Task> CudaDevice::record(const std::function<void()> &enqueue) {
+  return cuda::recordGraph(work.get(), enqueue);
+}
+
+bool CudaDevice::idle() {
+  CUresult status = driver().cuStreamQuery(work.get());
+  if (status != CUDA_ERROR_NOT_READY)
+    check(status, "cuStreamQuery");
+  return status == CUDA_SUCCESS;
+}
+
+void CudaDevice::synchronize() {
+  check(driver().cuStreamSynchronize(work.get()), "cuStreamSynchronize");
+}
+
+} // namespace pfc::rt
+
+extern "C" pfc::rt::Device *
+pfc_create_device(const pfc::rt::DeviceOptions *options) {
+  return new pfc::rt::CudaDevice(*options);
+}

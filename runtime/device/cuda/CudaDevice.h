@@ -1,0 +1,68 @@
+//===- CudaDevice.h - A rank on a GPU ---------------------------*- C++ -*-===//
+//
+//   kernel_cuda ─KernelCompiler─▶ cubin ─Kernels─▶ LaunchTask ─┐
+//   Matmul ─CublasLt─▶ task    Conv ─Cudnn─▶ task ─────────────┼─▶ one stream
+//   record() ─GraphTask─▶ all of them as one CUDA graph ───────┘
+//
+// Executing a task only enqueues. Host bytes go up through a ring of
+// page-locked memory (Memory.h), and come down into blocks of it.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_DEVICE_CUDA_CUDADEVICE_H
+#define PFC_RUNTIME_DEVICE_CUDA_CUDADEVICE_H
+
+#include "runtime/device/Device.h"
+#include "runtime/device/cuda/Chip.h"
+#include "runtime/device/cuda/CublasLt.h"
+#include "runtime/device/cuda/Cudnn.h"
+#include "runtime/device/cuda/Kernels.h"
+#include "runtime/device/cuda/Memory.h"
+
+#include <optional>
+
+namespace pfc::rt {
+
+class CudaDevice : public Device {
+public:
+  explicit CudaDevice(const DeviceOptions &options);
+
+  std::string describe() const override;
+  bool supports(const std::string &feature) const override;
+  std::byte *allocateArena(uint64_t bytes) override;
+  void loadKernels(const plan::fb::Variant &variant) override;
+  std::unique_ptr<Task> makeLaunch(const plan::fb::Launch &op,
+                                   std::vector<BufferView> args) override;
+  std::unique_ptr<Task> makeMatmul(const plan::fb::Matmul &op, BufferView lhs,
+                                   BufferView rhs, BufferView out) override;
+  std::unique_ptr<Task> makeConv(const plan::fb::Conv &op, BufferView lhs,
+                                 BufferView rhs, BufferView result) override;
+  std::unique_ptr<Task> makeCopy(BufferView source, BufferView target) override;
+  void upload(const void *host, BufferView target) override;
+  void download(BufferView source, void *host) override;
+  std::unique_ptr<Download> startDownload(BufferView source) override;
+  std::unique_ptr<Task> record(const std::function<void()> &enqueue) override;
+  void *stream() const override { return work.get(); }
+  bool idle() override;
+  void synchronize() override;
+
+private:
+  /// The GPU; left last.
+  struct Context {
+    explicit Context(int localRank) : chip(cuda::openChip(localRank)) {}
+    ~Context() { cuda::closeChip(chip); }
+    cuda::Chip chip;
+  };
+
+  Context context;
+  cuda::Stream work;
+  cuda::DeviceMemory arena, workspace;
+  cuda::UploadRing uploads;
+  std::shared_ptr<cuda::PinnedPool> downloads; // outlived by pending ones
+  std::unique_ptr<cuda::Kernels> kernels;
+  std::optional<cuda::CublasLt> cublasLt; // opened when a plan has products
+  std::optional<cuda::Cudnn> cudnn;       // or convolutions
+};
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_DEVICE_CUDA_CUDADEVICE_H

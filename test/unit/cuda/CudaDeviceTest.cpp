@@ -1,0 +1,259 @@
+// The CUDA device, task by task, on a driver that is none (fake/FakeCuda.h).
+#include "../runtime/TestPlan.h"
+#include "CudaTest.h"
+
+#include <cmath>
+#include <numeric>
+#include <random>
+
+namespace pfc::rt::test {
+namespace {
+
+using namespace plan::fb;
+using testing::HasSubstr;
+
+constexpr const char *text = R"(
+extern "C" __global__ void scale(float *out, const float *in) {
+  out[threadIdx.x] = 2.0f * in[threadIdx.x];
+}
+)";
+
+class CudaDeviceTest : public CudaTest {
+protected:
+  std::unique_ptr<Device> device;
+  std::byte *arena = nullptr;
+  uint64_t used = 0;
+  TestPlan plan;
+
+  void open(uint64_t arenaBytes = 1 << 20) {
+    device = openDevice("cuda", {1, 0});
+    arena = device->allocateArena(arenaBytes);
+  }
+
+  BufferView place(DType dtype, std::vector<int64_t> shape) {
+    BufferView view{arena + used, dtype, std::move(shape)};
+    used += (view.bytes() + 63) / 64 * 64;
+    return view;
+  }
+
+  BufferView hold(const std::vector<float> &values) {
+    BufferView view = place(DType_F32, {static_cast<int64_t>(values.size())});
+    device->upload(values.data(), view);
+    return view;
+  }
+
+  std::vector<float> read(const BufferView &view) {
+    std::vector<float> values(static_cast<size_t>(view.elements()));
+    device->download(view, values.data());
+    return values;
+  }
+
+  /// Loads `scale` as the plan declares it.
+  void loadScale(uint32_t arguments, uint32_t threads, uint64_t work,
+                 const char *name = "scale") {
+    plan.kernel(name, arguments);
+    plan.variant().kernels[0]->threads = threads;
+    plan.variant().kernels[0]->work = work;
+    plan.variant().kernel_cuda = text;
+    plan.buffer(DType_F32, {1});
+    plan.launch(0, std::vector<uint32_t>(arguments, 0), 1);
+    device->loadKernels(*plan.finish().variants()->Get(0));
+  }
+
+  std::unique_ptr<Task> makeScale(BufferView out, BufferView in) {
+    return device->makeLaunch(*plan.finish()
+                                   .variants()
+                                   ->Get(0)
+                                   ->programs()
+                                   ->Get(0)
+                                   ->instructions()
+                                   ->Get(0)
+                                   ->operation_as_Launch(),
+                              {std::move(out), std::move(in)});
+  }
+
+  static void defineScale(size_t elements) {
+    fakecuda::define("scale", [=](const std::vector<void *> &arguments) {
+      auto *out = static_cast<float *>(arguments[0]);
+      auto *in = static_cast<const float *>(arguments[1]);
+      for (size_t i = 0; i < elements; ++i)
+        out[i] = 2 * in[i];
+      return CUDA_SUCCESS;
+    });
+  }
+};
+
+TEST_F(CudaDeviceTest, TakesTheGpuOfItsRank) {
+  open();
+  EXPECT_THAT(device->describe(), HasSubstr("GPU 0, Fake GPU, sm_80"));
+  EXPECT_TRUE(device->supports(""));
+  EXPECT_TRUE(device->supports("sm_75"));
+  EXPECT_TRUE(device->supports("sm_80"));
+  EXPECT_FALSE(device->supports("sm_90"));
+  EXPECT_FALSE(device->supports("amx_bf16"));
+  EXPECT_FALSE(device->supports("sm_80x"));
+  // Two GPUs: the fourth rank of the machine shares the second.
+  EXPECT_THAT(openDevice("cuda", {1, 3})->describe(), HasSubstr("GPU 1"));
+}
+
+TEST_F(CudaDeviceTest, SaysThatThereIsNoGpu) {
+  setenv("FAKE_CUDA_GPUS", "0", 1);
+  std::string none = messageOf([] { openDevice("cuda", {}); });
+  unsetenv("FAKE_CUDA_GPUS");
+  EXPECT_THAT(none, HasSubstr("finds no GPU"));
+  EXPECT_THAT(none, HasSubstr("--device=cpu"));
+  setenv("FAKE_CUDA_VERSION", "12020", 1);
+  std::string old = messageOf([] { openDevice("cuda", {}); });
+  unsetenv("FAKE_CUDA_VERSION");
+  EXPECT_THAT(old, HasSubstr("12.2; 12.4 or newer"));
+}
+
+TEST_F(CudaDeviceTest, SaysThatTheArenaDoesNotFit) {
+  device = openDevice("cuda", {});
+  EXPECT_THAT(messageOf([&] { device->allocateArena(uint64_t{2} << 30); }),
+              HasSubstr("needs 2.0 GiB on a GPU; GPU 0 has 1.0 GiB free"));
+  fakecuda::failNext("cuMemAlloc", CUDA_ERROR_OUT_OF_MEMORY);
+  EXPECT_THAT(messageOf([&] { device->allocateArena(1 << 20); }),
+              HasSubstr("cuMemAlloc of 1.0 MiB: CUDA_ERROR_OUT_OF_MEMORY"));
+}
+
+TEST_F(CudaDeviceTest, ArenaStartsAsZero) {
+  open();
+  EXPECT_EQ(read({arena, DType_F32, {100}}), std::vector<float>(100));
+}
+
+// More than the ring of page-locked memory holds, from host memory that is
+// overwritten at once, while the GPU does nothing until it is waited for.
+TEST_F(CudaDeviceTest, UploadsKeepTheirBytes) {
+  constexpr int64_t elements = 10 << 20;
+  open(3 * elements * 4);
+  std::vector<float> host(elements);
+  std::vector<BufferView> views;
+  for (int copy = 0; copy < 3; ++copy) {
+    std::iota(host.begin(), host.end(), static_cast<float>(copy));
+    views.push_back(hold(host));
+  }
+  for (int copy = 0; copy < 3; ++copy) {
+    std::iota(host.begin(), host.end(), static_cast<float>(copy));
+    EXPECT_EQ(read(views[copy]), host) << copy;
+  }
+}
+
+TEST_F(CudaDeviceTest, DownloadsWhatWasThereWhenTheyStarted) {
+  open();
+  BufferView view = hold({1, 2, 3});
+  std::unique_ptr<Download> first = device->startDownload(view);
+  std::vector<float> later = {4, 5, 6};
+  device->upload(later.data(), view);
+  std::unique_ptr<Download> second = device->startDownload(view);
+  while (!second->ready()) {
+  }
+  EXPECT_EQ(reinterpret_cast<const float *>(second->wait())[0], 4);
+  EXPECT_TRUE(first->ready());
+  EXPECT_EQ(reinterpret_cast<const float *>(first->wait())[2], 3);
+}
+
+TEST_F(CudaDeviceTest, LaunchesWhatFitsOnTheChip) {
+  open();
+  loadScale(2, 256, 1000);
+  defineScale(3);
+  BufferView in = hold({1, 2, 3}), out = place(DType_F32, {3});
+  auto task = makeScale(out, in);
+  task->execute();
+  EXPECT_EQ(fakecuda::count("run scale"), 0u) << "executing only enqueues";
+  EXPECT_THAT(read(out), testing::ElementsAre(2, 4, 6));
+  // 4 multiprocessors with room for 2048 threads each.
+  EXPECT_EQ(fakecuda::count("cuLaunchKernel scale 32x256"), 1u);
+}
+
+TEST_F(CudaDeviceTest, RefusesKernelsThatArentWhatThePlanSays) {
+  open();
+  EXPECT_THAT(
+      messageOf([&] { loadScale(3, 256, 1); }),
+      HasSubstr("kernel 'scale' takes 2 arguments, the plan gives it 3"));
+}
+
+TEST_F(CudaDeviceTest, RefusesKernelsThatAreNotThere) {
+  open();
+  EXPECT_THAT(messageOf([&] { loadScale(2, 256, 1, "absent"); }),
+              HasSubstr("no kernel 'absent'"));
+}
+
+TEST_F(CudaDeviceTest, RefusesBlocksThatAreTooLarge) {
+  open();
+  EXPECT_THAT(messageOf([&] { loadScale(2, 2048, 1); }),
+              HasSubstr("blocks of 2048 threads"));
+}
+
+TEST_F(CudaDeviceTest, RecordsAndReplays) {
+  open();
+  loadScale(2, 32, 1);
+  defineScale(2);
+  BufferView a = hold({1, 2}), b = place(DType_F32, {2}),
+             c = place(DType_F32, {2});
+  auto once = makeScale(b, a), twice = makeScale(c, b);
+  auto copy = device->makeCopy(c, a);
+  auto recorded = device->record([&] {
+    once->execute();
+    twice->execute();
+    copy->execute();
+  });
+  ASSERT_TRUE(recorded);
+  device->synchronize();
+  EXPECT_EQ(fakecuda::count("run scale"), 0u) << "recording does nothing";
+  recorded->execute();
+  recorded->execute();
+  EXPECT_THAT(read(c), testing::ElementsAre(16, 32));
+  EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 2u);
+  EXPECT_EQ(fakecuda::count("cuGraphInstantiate 3"), 1u);
+}
+
+TEST_F(CudaDeviceTest, ARecordingThatFailsLeavesTheStreamUsable) {
+  open();
+  EXPECT_THAT(
+      messageOf([&] { device->record([&] { device->synchronize(); }); }),
+      HasSubstr("cuStreamSynchronize"));
+  EXPECT_THAT(read(hold({7})), testing::ElementsAre(7));
+}
+
+TEST_F(CudaDeviceTest, AsksForAProductOnce) {
+  open();
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(CreateMatmul(builder, 0, 1, 2, 2, 2, 2, false, false));
+  const auto &op = *flatbuffers::GetRoot<Matmul>(builder.GetBufferPointer());
+  auto matrix = [&] { return place(DType_F32, {2, 2}); };
+  auto first = device->makeMatmul(op, matrix(), matrix(), matrix());
+  auto second = device->makeMatmul(op, matrix(), matrix(), matrix());
+  EXPECT_EQ(fakecuda::count("cublasLtMatmulAlgoGetHeuristic"), 1u);
+}
+
+// cuDNN may have no engine for an fp32 gradient of bf16 operands.
+TEST_F(CudaDeviceTest, WidensAResultOf16Bits) {
+  open();
+  setenv("FAKE_CUDNN_NARROW", "1", 1);
+  std::vector<uint16_t> ones(64, 0x3f80);
+  BufferView in = place(DType_BF16, {1, 4, 4, 4});
+  BufferView outGrad = place(DType_BF16, {1, 4, 4, 4});
+  BufferView weightGrad = place(DType_F32, {4, 1, 1, 4});
+  device->upload(ones.data(), in);
+  device->upload(ones.data(), outGrad);
+  fakecuda::define("widen", [](const std::vector<void *> &arguments) {
+    auto *target = static_cast<float *>(arguments[0]);
+    auto *source = static_cast<const uint16_t *>(arguments[1]);
+    auto elements = reinterpret_cast<int64_t>(arguments[2]);
+    for (int64_t i = 0; i < elements; ++i)
+      target[i] = std::bit_cast<float>(uint32_t{source[i]} << 16);
+    return CUDA_SUCCESS;
+  });
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(CreateConv(builder, ConvKind_BackwardWeights, 0, 1, 2, 1, 4, 4,
+                            4, 4, 1, 1, 0));
+  const auto &op = *flatbuffers::GetRoot<Conv>(builder.GetBufferPointer());
+  auto task = device->makeConv(op, in, outGrad, weightGrad);
+  unsetenv("FAKE_CUDNN_NARROW");
+  task->execute();
+  EXPECT_EQ(read(weightGrad), std::vector<float>(16, 16));
+}
+
+} // namespace
+} // namespace pfc::rt::test

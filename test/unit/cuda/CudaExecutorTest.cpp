@@ -1,0 +1,135 @@
+// A whole program on the CUDA device: calls in order, nothing waited for inside
+// a step, one graph a step, and failures with their instruction and rank.
+#include "../runtime/TestPlan.h"
+#include "CudaTest.h"
+#include "runtime/comm/Communicator.h"
+#include "runtime/exec/Executor.h"
+
+namespace pfc::rt::test {
+namespace {
+
+using namespace plan::fb;
+using testing::AllOf;
+using testing::HasSubstr;
+
+/// x -> doubled -> collective, if wanted -> x doubled twice.
+class CudaExecutorTest : public CudaTest {
+protected:
+  TestPlan plan;
+  std::unique_ptr<Device> device;
+  std::unique_ptr<Communicator> communicator = makeSelfCommunicator();
+  std::unique_ptr<Executor> executor;
+
+  void build(bool withCollective) {
+    uint32_t x = plan.named("x", DType_F32, {4});
+    uint32_t y = plan.buffer(DType_F32, {4});
+    uint32_t z = plan.named("z", DType_F32, {4});
+    uint32_t kernel = plan.kernel("scale", 2);
+    plan.variant().kernels[0]->threads = 32;
+    plan.variant().kernels[0]->work = 1;
+    plan.variant().kernel_cuda =
+        "extern \"C\" __global__ void scale(float *out, const float *in) {\n"
+        "  out[threadIdx.x] = 2.0f * in[threadIdx.x];\n}\n";
+    plan.launch(kernel, {y, x}, 1).location = "first";
+    if (withCollective) {
+      CollectiveT sum;
+      sum.kind = CollectiveKind_AllReduceSum;
+      sum.source = sum.target = y;
+      plan.add(std::move(sum)).location = "sum";
+    }
+    plan.launch(kernel, {z, y}, 1).location = "second";
+    const Plan &finished = plan.finish();
+    device = openDevice("cuda", {});
+    executor = std::make_unique<Executor>(
+        finished, *finished.variants()->Get(0), *device, *communicator);
+    define(CUDA_SUCCESS, 0);
+  }
+
+  /// `scale` fails with `status` when it has run `good` times.
+  static void define(CUresult status, int good) {
+    fakecuda::define("scale", [=, runs = 0](const auto &arguments) mutable {
+      for (int i = 0; i < 4; ++i)
+        static_cast<float *>(arguments[0])[i] =
+            2 * static_cast<const float *>(arguments[1])[i];
+      return runs++ < good ? CUDA_SUCCESS : status;
+    });
+  }
+
+  void setX(float value) {
+    std::vector<float> x(4, value);
+    executor->setInput("main", "x", x.data(), 16);
+  }
+};
+
+TEST_F(CudaExecutorTest, AStepIsOneGraphThatNobodyWaitsFor) {
+  build(false);
+  setX(1);
+  executor->run("main"); // waits for each instruction
+  setX(2);
+  executor->run("main"); // records
+  fakecuda::calls().clear();
+  std::vector<PendingOutput> outputs;
+  for (int step = 3; step < 6; ++step) {
+    setX(static_cast<float>(step));
+    executor->start("main");
+    outputs.push_back(executor->startOutput("main", "z"));
+  }
+  EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 3u);
+  EXPECT_EQ(fakecuda::count("cuStreamSynchronize"), 0u);
+  EXPECT_EQ(fakecuda::count("cuEventSynchronize"), 0u);
+  EXPECT_EQ(fakecuda::count("cuLaunchKernel scale 1x32"), 0u);
+  EXPECT_EQ(fakecuda::count("run scale"), 0u);
+  for (int step = 3; step < 6; ++step)
+    EXPECT_EQ(outputs[step - 3].wait(), std::vector<float>(4, 4.0f * step));
+}
+
+// Device memory is none of the host's: the sum is formed on copies.
+TEST_F(CudaExecutorTest, CollectivesGoThroughHostMemory) {
+  build(true);
+  for (int step = 1; step < 4; ++step) {
+    setX(static_cast<float>(step));
+    executor->run("main");
+    EXPECT_EQ(executor->output("main", "z"),
+              std::vector<float>(4, 4.0f * step));
+  }
+  // Two graphs a step, before and after the collective, from the second on.
+  EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 4u);
+}
+
+TEST_F(CudaExecutorTest, AFailedCallNamesItsInstruction) {
+  build(false);
+  fakecuda::failNext("cuLaunchKernel", CUDA_ERROR_INVALID_VALUE, 1);
+  EXPECT_THAT(messageOf([&] { executor->run("main"); }),
+              AllOf(HasSubstr("program 'main', instruction 1 (second), rank 0"),
+                    HasSubstr("cuLaunchKernel: CUDA_ERROR_INVALID_VALUE")));
+}
+
+// A kernel fails after its launch has returned; the first run waits for each.
+TEST_F(CudaExecutorTest, AFailedKernelNamesItsInstruction) {
+  build(false);
+  define(CUDA_ERROR_ILLEGAL_ADDRESS, 1);
+  EXPECT_THAT(messageOf([&] { executor->run("main"); }),
+              AllOf(HasSubstr("instruction 1 (second), rank 0"),
+                    HasSubstr("CUDA_ERROR_ILLEGAL_ADDRESS")));
+}
+
+TEST_F(CudaExecutorTest, ALaterFailureNamesTheProgramAndHowToLearnMore) {
+  build(false);
+  executor->run("main");
+  define(CUDA_ERROR_ILLEGAL_ADDRESS, 1);
+  EXPECT_THAT(messageOf([&] { executor->run("main"); }),
+              AllOf(HasSubstr("program 'main', rank 0"),
+                    HasSubstr("CUDA_ERROR_ILLEGAL_ADDRESS"),
+                    HasSubstr("--profile")));
+}
+
+TEST_F(CudaExecutorTest, AFailedRecordingNamesItsInstruction) {
+  build(false);
+  executor->run("main");
+  fakecuda::failNext("cuLaunchKernel", CUDA_ERROR_INVALID_VALUE, 1);
+  EXPECT_THAT(messageOf([&] { executor->run("main"); }),
+              HasSubstr("instruction 1 (second), rank 0"));
+}
+
+} // namespace
+} // namespace pfc::rt::test

@@ -1,0 +1,44 @@
+// A cubin is an ELF file: the code of kernel k is the section ".text.k", and
+// ".nv.info.k" lists its attributes: {format, attribute, size, …}, one of kind
+// 0x17 a parameter.
+#include "FakeCubin.h"
+
+#include <cstring>
+#include <elf.h>
+
+namespace fakecuda {
+
+static unsigned parametersOf(const unsigned char *at, uint64_t bytes) {
+  constexpr unsigned char hasPayload = 4, parameter = 0x17;
+  const unsigned char *end = at + bytes;
+  unsigned count = 0;
+  while (at + 4 <= end) {
+    uint16_t size;
+    std::memcpy(&size, at + 2, sizeof size);
+    count += at[1] == parameter;
+    at += at[0] == hasPayload ? 4 + size : 4;
+  }
+  return count;
+}
+
+std::optional<std::map<std::string, unsigned>> kernelsOf(const void *image) {
+  auto *bytes = static_cast<const unsigned char *>(image);
+  if (std::memcmp(bytes, ELFMAG, SELFMAG) != 0)
+    return std::nullopt;
+  auto *header = reinterpret_cast<const Elf64_Ehdr *>(bytes);
+  auto *sections =
+      reinterpret_cast<const Elf64_Shdr *>(bytes + header->e_shoff);
+  auto *names = reinterpret_cast<const char *>(
+      bytes + sections[header->e_shstrndx].sh_offset);
+  std::map<std::string, unsigned> kernels;
+  const std::string prefix = ".nv.info.";
+  for (unsigned i = 0; i < header->e_shnum; ++i) {
+    std::string name = names + sections[i].sh_name;
+    if (name.starts_with(prefix))
+      kernels[name.substr(prefix.size())] =
+          parametersOf(bytes + sections[i].sh_offset, sections[i].sh_size);
+  }
+  return kernels;
+}
+
+} // namespace fakecuda

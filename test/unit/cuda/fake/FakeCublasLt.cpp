@@ -1,0 +1,180 @@
+// libcublasLt.so.13: products as cuBLAS defines them, on matrices stored by
+// columns, in float64.
+#include "FakeCuda.h"
+#include "FakeElements.h"
+
+#include <cublasLt.h>
+
+namespace {
+
+struct Layout {
+  cudaDataType_t type;
+  uint64_t rows, columns;
+  int64_t stride;
+};
+struct Operation {
+  int32_t transposeA = CUBLAS_OP_N, transposeB = CUBLAS_OP_N;
+};
+struct Preference {
+  uint64_t workspace = 0;
+  uint32_t alignment[4] = {256, 256, 256, 256};
+};
+
+template <typename T, typename Opaque>
+T *as(Opaque *opaque) {
+  return reinterpret_cast<T *>(opaque);
+}
+
+fakecuda::Element elementOf(cudaDataType_t type) {
+  return type == CUDA_R_32F    ? fakecuda::Element::F32
+         : type == CUDA_R_16BF ? fakecuda::Element::BF16
+                               : fakecuda::Element::F16;
+}
+
+/// Element (row, column) of op(matrix).
+double at(const void *data, const Layout &layout, bool transposed, uint64_t row,
+          uint64_t column) {
+  if (transposed)
+    std::swap(row, column);
+  return fakecuda::load(data, row + column * layout.stride,
+                        elementOf(layout.type));
+}
+
+bool fits(const Layout &a, const Layout &b, const Layout &d,
+          const Operation &op) {
+  uint64_t m = op.transposeA ? a.columns : a.rows;
+  uint64_t k = op.transposeA ? a.rows : a.columns;
+  uint64_t k2 = op.transposeB ? b.columns : b.rows;
+  uint64_t n = op.transposeB ? b.rows : b.columns;
+  return m == d.rows && n == d.columns && k == k2;
+}
+
+} // namespace
+
+extern "C" {
+
+cublasStatus_t cublasLtCreate(cublasLtHandle_t *handle) {
+  *handle = reinterpret_cast<cublasLtHandle_t>(new int);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
+  delete as<int>(handle);
+  return CUBLAS_STATUS_SUCCESS;
+}
+const char *cublasLtGetStatusName(cublasStatus_t status) {
+  return status == CUBLAS_STATUS_SUCCESS ? "CUBLAS_STATUS_SUCCESS"
+                                         : "CUBLAS_STATUS_INVALID_VALUE";
+}
+cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *layout,
+                                          cudaDataType type, uint64_t rows,
+                                          uint64_t columns, int64_t stride) {
+  *layout =
+      as<cublasLtMatrixLayoutOpaque_t>(new Layout{type, rows, columns, stride});
+  return stride >= static_cast<int64_t>(rows) ? CUBLAS_STATUS_SUCCESS
+                                              : CUBLAS_STATUS_INVALID_VALUE;
+}
+cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
+  delete as<Layout>(layout);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *description,
+                                        cublasComputeType_t compute,
+                                        cudaDataType_t scale) {
+  *description = as<cublasLtMatmulDescOpaque_t>(new Operation);
+  return compute == CUBLAS_COMPUTE_32F && scale == CUDA_R_32F
+             ? CUBLAS_STATUS_SUCCESS
+             : CUBLAS_STATUS_INVALID_VALUE;
+}
+cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t description) {
+  delete as<Operation>(description);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t
+cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t description,
+                               cublasLtMatmulDescAttributes_t attribute,
+                               const void *value, size_t size) {
+  if (size != sizeof(int32_t))
+    return CUBLAS_STATUS_INVALID_VALUE;
+  Operation &op = *as<Operation>(description);
+  (attribute == CUBLASLT_MATMUL_DESC_TRANSA ? op.transposeA : op.transposeB) =
+      *static_cast<const int32_t *>(value);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t
+cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *preference) {
+  *preference = as<cublasLtMatmulPreferenceOpaque_t>(new Preference);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t
+cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) {
+  delete as<Preference>(preference);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(
+    cublasLtMatmulPreference_t preference,
+    cublasLtMatmulPreferenceAttributes_t attribute, const void *value,
+    size_t size) {
+  Preference &set = *as<Preference>(preference);
+  if (attribute == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES && size == 8)
+    set.workspace = *static_cast<const uint64_t *>(value);
+  else if (size == 4)
+    set.alignment[attribute - CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES] =
+        *static_cast<const uint32_t *>(value);
+  else
+    return CUBLAS_STATUS_INVALID_VALUE;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+/// The algorithm remembers the alignment and the workspace it counts on.
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
+    cublasLtHandle_t, cublasLtMatmulDesc_t description,
+    cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t,
+    cublasLtMatrixLayout_t d, cublasLtMatmulPreference_t preference, int,
+    cublasLtMatmulHeuristicResult_t results[], int *found) {
+  fakecuda::calls().push_back("cublasLtMatmulAlgoGetHeuristic");
+  if (!fits(*as<Layout>(a), *as<Layout>(b), *as<Layout>(d),
+            *as<Operation>(description)))
+    return CUBLAS_STATUS_INVALID_VALUE;
+  const Preference &wanted = *as<Preference>(preference);
+  results[0].algo.data[0] = wanted.alignment[0];
+  results[0].algo.data[1] = wanted.workspace;
+  *found = 1;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t
+cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description,
+               const void *alpha, const void *a, cublasLtMatrixLayout_t aLayout,
+               const void *b, cublasLtMatrixLayout_t bLayout, const void *beta,
+               const void *, cublasLtMatrixLayout_t, void *d,
+               cublasLtMatrixLayout_t dLayout, const cublasLtMatmulAlgo_t *algo,
+               void *workspace, size_t workspaceBytes, cudaStream_t stream) {
+  fakecuda::calls().push_back("cublasLtMatmul");
+  Layout la = *as<Layout>(aLayout), lb = *as<Layout>(bLayout),
+         ld = *as<Layout>(dLayout);
+  Operation op = *as<Operation>(description);
+  auto aligned = [&](const void *data) {
+    return reinterpret_cast<uintptr_t>(data) % algo->data[0] == 0;
+  };
+  if (!fits(la, lb, ld, op) || !aligned(a) || !aligned(b) || !aligned(d) ||
+      workspaceBytes < algo->data[1] || !workspace ||
+      *static_cast<const float *>(alpha) != 1 ||
+      *static_cast<const float *>(beta) != 0)
+    return CUBLAS_STATUS_INVALID_VALUE;
+  fakecuda::enqueue(reinterpret_cast<CUstream>(stream), [=] {
+    uint64_t inner = op.transposeA ? la.rows : la.columns;
+    for (uint64_t row = 0; row < ld.rows; ++row)
+      for (uint64_t column = 0; column < ld.columns; ++column) {
+        double sum = 0;
+        for (uint64_t l = 0; l < inner; ++l)
+          sum += at(fakecuda::host(a), la, op.transposeA, row, l) *
+                 at(fakecuda::host(b), lb, op.transposeB, l, column);
+        fakecuda::store(fakecuda::host(d), row + column * ld.stride,
+                        elementOf(ld.type), sum);
+      }
+    return CUDA_SUCCESS;
+  });
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+} // extern "C"
