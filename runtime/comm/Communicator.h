@@ -43,8 +43,9 @@ public:
 /// A job of one process.
 std::unique_ptr<Communicator> makeSelfCommunicator();
 
-/// Joins the job this process was started in (mpirun, srun); a process started
-/// alone is a job of one. Opens libpfc_comm_mpi.so only when there is a job.
+/// Joins the job this process was started in (mpirun, srun, torchrun); a
+/// process started alone is a job of one. Opens libpfc_comm_mpi.so only when
+/// MPI started it.
 std::unique_ptr<Communicator> openCommunicator();
 
 } // namespace pfc::rt

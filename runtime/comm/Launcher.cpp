@@ -1,6 +1,7 @@
 #include "runtime/comm/Launcher.h"
 
 #include "runtime/base/Error.h"
+#include "runtime/comm/tcp/TcpCommunicator.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -19,16 +20,24 @@ bool inEnvironment(const char *variable) {
 
 } // namespace
 
-bool startedByLauncher() {
+bool startedByMpi() {
   for (const char *variable : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"})
     if (inEnvironment(variable))
       return true;
+  return false;
+}
+
+bool startedByLauncher() {
+  if (startedByMpi() || tcpPlaceFromEnvironment())
+    return true;
   // A batch script has SLURM_PROCID too, but is no step of several tasks.
   const char *tasks = std::getenv("SLURM_STEP_NUM_TASKS");
-  require(!tasks || std::atoi(tasks) <= 1,
-          "srun started {} tasks without PMIx, which Open MPI needs: use "
-          "'srun --mpi=pmix', or start pfc-run once and let it start the ranks",
-          tasks ? tasks : "");
+  require(
+      !tasks || std::atoi(tasks) <= 1,
+      "srun started {} tasks without PMIx, which Open MPI needs: use "
+      "'srun --mpi=pmix', set RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT "
+      "for each, or start pfc-run once and let it start the ranks",
+      tasks ? tasks : "");
   return false;
 }
 

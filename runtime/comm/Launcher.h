@@ -1,7 +1,8 @@
 //===- Launcher.h - Who starts the ranks of a job ---------------*- C++ -*-===//
 //
-// A rank is started by mpirun or srun; both say so in the environment. A tool
-// started by hand with a plan for several ranks starts them itself, by becoming
+// A rank is started by mpirun or srun, or by torchrun or anything else that
+// sets the variables it does; all say so in the environment. A tool started by
+// hand with a plan for several ranks starts them itself, by becoming
 // mpirun with its own command line.
 //
 //===----------------------------------------------------------------------===//
@@ -12,6 +13,9 @@
 #include <vector>
 
 namespace pfc::rt {
+
+/// Whether MPI did.
+bool startedByMpi();
 
 /// Whether a launcher started this process as a rank of a job. Throws when
 /// srun did, but without the PMIx service that Open MPI needs.

@@ -8,7 +8,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/base/Error.h"
 #include "runtime/comm/Communicator.h"
-#include "runtime/comm/mpi/MpiSums.h"
+#include "runtime/comm/Sums.h"
 #include "runtime/plan/Shape.h"
 
 #include <mpi.h>

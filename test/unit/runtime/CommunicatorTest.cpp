@@ -1,5 +1,6 @@
 // Conformance of every communicator: run alone it tests the job of one, under
-// mpirun the MPI plug-in. Every rank checks what it received.
+// mpirun the MPI plug-in, with torchrun's variables TCP. Every rank checks what
+// it received.
 #include "runtime/comm/Communicator.h"
 #include "runtime/base/Bfloat16.h"
 #include "runtime/comm/Launcher.h"
@@ -53,7 +54,9 @@ TEST(Communicator, KnowsItsPlace) {
   EXPECT_GE(communicator().rank(), 0);
   EXPECT_LT(communicator().rank(), communicator().worldSize());
   EXPECT_EQ(communicator().localRanks(), communicator().worldSize());
-  const char *size = std::getenv("OMPI_COMM_WORLD_SIZE");
+  EXPECT_EQ(communicator().localRank(), communicator().rank());
+  const char *size =
+      std::getenv(startedByMpi() ? "OMPI_COMM_WORLD_SIZE" : "WORLD_SIZE");
   EXPECT_EQ(communicator().worldSize(), size ? std::atoi(size) : 1);
 }
 

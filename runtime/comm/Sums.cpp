@@ -1,4 +1,4 @@
-#include "runtime/comm/mpi/MpiSums.h"
+#include "runtime/comm/Sums.h"
 
 #include "runtime/base/Bfloat16.h"
 #include "runtime/base/Error.h"

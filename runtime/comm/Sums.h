@@ -1,6 +1,6 @@
-//===- MpiSums.h - Sums in rank order ---------------------------*- C++ -*-===//
-#ifndef PFC_RUNTIME_COMM_MPI_MPISUMS_H
-#define PFC_RUNTIME_COMM_MPI_MPISUMS_H
+//===- Sums.h - Sums in rank order ------------------------------*- C++ -*-===//
+#ifndef PFC_RUNTIME_COMM_SUMS_H
+#define PFC_RUNTIME_COMM_SUMS_H
 
 #include "runtime/plan/plan_generated.h"
 
@@ -17,4 +17,4 @@ void sumInOrder(const std::byte *parts, int partCount, int64_t count,
 
 } // namespace pfc::rt
 
-#endif // PFC_RUNTIME_COMM_MPI_MPISUMS_H
+#endif // PFC_RUNTIME_COMM_SUMS_H

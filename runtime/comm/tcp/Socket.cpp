@@ -1,0 +1,159 @@
+#include "runtime/comm/tcp/Socket.h"
+
+#include "runtime/base/Error.h"
+
+#include <cerrno>
+#include <cstring>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+
+namespace pfc::rt {
+namespace {
+
+/// The errno of a wait that took too long, or of what went wrong.
+std::string whyText() {
+  return errno == EAGAIN || errno == EWOULDBLOCK
+             ? "nothing came in time (PFC_COMM_TIMEOUT, in seconds)"
+             : std::strerror(errno);
+}
+
+void sendAtOnce(int descriptor) {
+  int on = 1;
+  setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+/// A connected descriptor, or -1 with errno.
+int tryConnect(const addrinfo *addresses) {
+  for (const addrinfo *at = addresses; at; at = at->ai_next) {
+    int descriptor = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0)
+      continue;
+    if (connect(descriptor, at->ai_addr, at->ai_addrlen) == 0)
+      return descriptor;
+    int error = errno;
+    close(descriptor);
+    errno = error;
+  }
+  return -1;
+}
+
+} // namespace
+
+Socket Socket::listen(int port, std::chrono::seconds timeout) {
+  int descriptor = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  bool v6 = descriptor >= 0;
+  if (!v6) // a machine without IPv6
+    descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  require(descriptor >= 0, "cannot open a socket: {}", std::strerror(errno));
+  Socket listening(descriptor, fmt::format("port {}", port));
+  int on = 1, off = 0;
+  setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (v6)
+    setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  sockaddr_in6 six{};
+  six.sin6_family = AF_INET6;
+  six.sin6_port = htons(static_cast<uint16_t>(port));
+  sockaddr_in four{};
+  four.sin_family = AF_INET;
+  four.sin_port = six.sin6_port;
+  auto *address = v6 ? reinterpret_cast<const sockaddr *>(&six)
+                     : reinterpret_cast<const sockaddr *>(&four);
+  require(bind(descriptor, address, v6 ? sizeof six : sizeof four) == 0 &&
+              ::listen(descriptor, SOMAXCONN) == 0,
+          "rank 0 cannot listen at port {} (MASTER_PORT): {}", port,
+          std::strerror(errno));
+  listening.setTimeout(timeout);
+  return listening;
+}
+
+Socket Socket::connect(const std::string &host, int port,
+                       std::chrono::seconds timeout) {
+  auto deadline = std::chrono::steady_clock::now() + timeout;
+  std::string why;
+  do {
+    addrinfo hints{}, *addresses = nullptr;
+    hints.ai_socktype = SOCK_STREAM;
+    int status = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints,
+                             &addresses);
+    int descriptor = status == 0 ? tryConnect(addresses) : -1;
+    why = status == 0 ? std::strerror(errno) : gai_strerror(status);
+    if (addresses)
+      freeaddrinfo(addresses);
+    if (descriptor >= 0) {
+      Socket connected(descriptor, "rank 0");
+      sendAtOnce(descriptor);
+      connected.setTimeout(timeout);
+      return connected;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  } while (std::chrono::steady_clock::now() < deadline);
+  fail("cannot reach rank 0 at {}:{} (MASTER_ADDR, MASTER_PORT): {}", host,
+       port, why);
+}
+
+Socket::~Socket() {
+  if (descriptor >= 0)
+    close(descriptor);
+}
+
+Socket::Socket(Socket &&other) noexcept
+    : descriptor(std::exchange(other.descriptor, -1)),
+      peer(std::move(other.peer)) {}
+
+Socket &Socket::operator=(Socket &&other) noexcept {
+  std::swap(descriptor, other.descriptor);
+  std::swap(peer, other.peer);
+  return *this;
+}
+
+void Socket::setTimeout(std::chrono::seconds timeout) const {
+  timeval value{static_cast<time_t>(timeout.count()), 0};
+  setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &value, sizeof value);
+  setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value);
+}
+
+Socket Socket::accept() const {
+  int accepted = accept4(descriptor, nullptr, nullptr, SOCK_CLOEXEC);
+  require(accepted >= 0, "waiting for the other ranks at {}: {}", peer,
+          whyText());
+  Socket connected(accepted, "a rank");
+  sendAtOnce(accepted);
+  timeval value{};
+  socklen_t size = sizeof value;
+  getsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &value, &size);
+  connected.setTimeout(std::chrono::seconds(value.tv_sec));
+  return connected;
+}
+
+void Socket::send(const void *data, size_t bytes) const {
+  auto *next = static_cast<const char *>(data);
+  while (bytes > 0) {
+    ssize_t sent = ::send(descriptor, next, bytes, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR)
+      continue;
+    require(sent > 0, "sending to {}: {}", peer, whyText());
+    next += sent;
+    bytes -= static_cast<size_t>(sent);
+  }
+}
+
+void Socket::receive(void *data, size_t bytes) const {
+  auto *next = static_cast<char *>(data);
+  while (bytes > 0) {
+    ssize_t received = recv(descriptor, next, bytes, 0);
+    if (received < 0 && errno == EINTR)
+      continue;
+    require(received != 0, "{} has ended", peer);
+    require(received > 0, "waiting for {}: {}", peer, whyText());
+    next += received;
+    bytes -= static_cast<size_t>(received);
+  }
+}
+
+} // namespace pfc::rt

@@ -1,0 +1,41 @@
+//===- Socket.h - A connection to another rank ------------------*- C++ -*-===//
+#ifndef PFC_RUNTIME_COMM_TCP_SOCKET_H
+#define PFC_RUNTIME_COMM_TCP_SOCKET_H
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+namespace pfc::rt {
+
+/// A connected or a listening TCP socket. A failure is an Error that names the
+/// other side; a wait longer than the timeout is one.
+class Socket {
+public:
+  /// Waits for connections at `port` of every address of this machine.
+  static Socket listen(int port, std::chrono::seconds timeout);
+  /// Connects to `host`:`port`, again until somebody listens there.
+  static Socket connect(const std::string &host, int port,
+                        std::chrono::seconds timeout);
+  ~Socket();
+  Socket(Socket &&other) noexcept;
+  Socket &operator=(Socket &&other) noexcept;
+
+  Socket accept() const;
+  void send(const void *data, size_t bytes) const;
+  void receive(void *data, size_t bytes) const;
+  /// What messages call the other side: "rank 3".
+  void setPeer(std::string name) { peer = std::move(name); }
+
+private:
+  Socket(int descriptor, std::string peer)
+      : descriptor(descriptor), peer(std::move(peer)) {}
+  void setTimeout(std::chrono::seconds timeout) const;
+
+  int descriptor;
+  std::string peer;
+};
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_COMM_TCP_SOCKET_H

@@ -1,0 +1,114 @@
+// What communicator-test, in which all goes well, does not see.
+#include "runtime/comm/tcp/TcpCommunicator.h"
+#include "runtime/base/Error.h"
+#include "runtime/comm/tcp/Socket.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+namespace pfc::rt::test {
+namespace {
+
+using testing::HasSubstr;
+
+int freePort() {
+  int probe = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  socklen_t size = sizeof address;
+  bind(probe, reinterpret_cast<sockaddr *>(&address), size);
+  getsockname(probe, reinterpret_cast<sockaddr *>(&address), &size);
+  close(probe);
+  return ntohs(address.sin_port);
+}
+
+template <typename Body>
+std::string messageOf(Body body) {
+  try {
+    body();
+  } catch (const Error &error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(TcpCommunicator, ARankThatEndsIsNamed) {
+  int port = freePort();
+  std::thread other([&] { makeTcpCommunicator({1, 2, "localhost", port}); });
+  auto communicator = makeTcpCommunicator({0, 2, "localhost", port});
+  other.join();
+  EXPECT_THAT(messageOf([&] { communicator->barrier(); }), HasSubstr("rank 1"));
+}
+
+TEST(TcpCommunicator, StrangersAreSentAway) {
+  int port = freePort();
+  std::thread other([&] {
+    Socket stranger =
+        Socket::connect("localhost", port, std::chrono::seconds(60));
+    std::string request(200, 'x');
+    stranger.send(request.data(), request.size());
+    makeTcpCommunicator({1, 2, "localhost", port})->barrier();
+  });
+  makeTcpCommunicator({0, 2, "localhost", port})->barrier();
+  other.join();
+}
+
+TEST(TcpCommunicator, RefusesARankOfAnotherJob) {
+  int port = freePort();
+  std::thread other([&] {
+    EXPECT_THAT(
+        messageOf([&] { makeTcpCommunicator({1, 3, "localhost", port}); }),
+        HasSubstr("rank 0"));
+  });
+  EXPECT_THAT(
+      messageOf([&] { makeTcpCommunicator({0, 2, "localhost", port}); }),
+      HasSubstr("rank 1 of 3 joins a job of 2 ranks"));
+  other.join();
+}
+
+TEST(TcpCommunicator, WaitsNoLongerThanItMay) {
+  setenv("PFC_COMM_TIMEOUT", "1", 1);
+  int port = freePort();
+  EXPECT_THAT(
+      messageOf([&] { makeTcpCommunicator({1, 2, "localhost", port}); }),
+      HasSubstr(fmt::format("rank 0 at localhost:{}", port)));
+  EXPECT_THAT(
+      messageOf([&] { makeTcpCommunicator({0, 2, "localhost", port}); }),
+      HasSubstr("PFC_COMM_TIMEOUT"));
+  unsetenv("PFC_COMM_TIMEOUT");
+}
+
+TEST(TcpPlace, IsWhatTorchrunSays) {
+  EXPECT_FALSE(tcpPlaceFromEnvironment());
+  setenv("RANK", "2", 1);
+  setenv("WORLD_SIZE", "4", 1);
+  setenv("MASTER_ADDR", "node0", 1);
+  EXPECT_FALSE(tcpPlaceFromEnvironment()) << "no port";
+  setenv("MASTER_PORT", "29500", 1);
+  auto place = tcpPlaceFromEnvironment();
+  ASSERT_TRUE(place);
+  EXPECT_EQ(place->rank, 2);
+  EXPECT_EQ(place->worldSize, 4);
+  EXPECT_EQ(place->host, "node0");
+  EXPECT_EQ(place->port, 29500);
+  setenv("TORCHELASTIC_USE_AGENT_STORE", "True", 1);
+  EXPECT_EQ(tcpPlaceFromEnvironment()->port, 29501);
+  setenv("RANK", "4", 1);
+  EXPECT_THAT(messageOf([] { tcpPlaceFromEnvironment(); }),
+              HasSubstr("RANK 4 of WORLD_SIZE 4"));
+  setenv("RANK", "two", 1);
+  EXPECT_THAT(messageOf([] { tcpPlaceFromEnvironment(); }),
+              HasSubstr("RANK is 'two'"));
+  for (const char *name : {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT",
+                           "TORCHELASTIC_USE_AGENT_STORE"})
+    unsetenv(name);
+}
+
+} // namespace
+} // namespace pfc::rt::test
