@@ -36,6 +36,9 @@ public:
   virtual void broadcast(void *bytes, size_t size, int root) = 0;
   virtual void barrier() = 0;
 
+  /// Throws an Error where another rank is known to have ended.
+  virtual void checkRanks() {}
+
   /// Ends the whole job, every rank, with a message and a non-zero status.
   [[noreturn]] virtual void abort(const std::string &why) = 0;
 };

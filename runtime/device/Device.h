@@ -105,6 +105,8 @@ public:
   /// The CUstream that work is enqueued on. Null: tasks are done when execute()
   /// returns, and the arena is host memory.
   virtual void *stream() const { return nullptr; }
+  /// What no other chip is called, on any machine; empty without a stream.
+  virtual std::string chip() const { return {}; }
 
   /// Whether everything enqueued has finished; throws what it failed with.
   virtual bool idle() { return true; }

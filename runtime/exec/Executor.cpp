@@ -4,7 +4,9 @@
 #include "runtime/base/Error.h"
 #include "runtime/exec/CollectiveTask.h"
 #include "runtime/exec/Initializer.h"
+#include "runtime/exec/Overlap.h"
 #include "runtime/exec/ProgramRunner.h"
+#include "runtime/exec/Waiter.h"
 #include "runtime/plan/RankInteger.h"
 #include "runtime/plan/Shape.h"
 
@@ -17,6 +19,12 @@ namespace {
 struct Constant {
   BufferView buffer;
   int64_t value;
+};
+
+/// An enqueued collective that the device does not wait for yet.
+struct Unfinished {
+  uint32_t collective; // its instruction
+  std::unique_ptr<Task> task;
 };
 
 /// A program, ready to run.
@@ -64,10 +72,12 @@ struct Executor::Impl {
   const plan::fb::Variant &variant;
   Device &device;
   Communicator &communicator;
+  std::unique_ptr<DeviceCommunicator> collectives = nullptr; // null: host's
+  std::shared_ptr<Waiter> waiter = nullptr;
   std::byte *arena = nullptr;
   bool profiling = false;
-  std::map<std::string, PreparedProgram> programs;
-  std::map<std::string, const plan::fb::Variable *> variables;
+  std::map<std::string, PreparedProgram> programs = {};
+  std::map<std::string, const plan::fb::Variable *> variables = {};
 
   BufferView view(uint64_t offset, plan::fb::DType dtype,
                   const flatbuffers::Vector<int64_t> &shape) const {
@@ -85,6 +95,7 @@ struct Executor::Impl {
 
   std::unique_ptr<Task> makeTask(const plan::fb::Program &program,
                                  const plan::fb::Instruction &instruction);
+  void addTasks(const plan::fb::Program &program, ProgramRunner &runner);
   void prepare(const plan::fb::Program &program);
   void enqueue(const std::string &name);
   void wait(const std::string &name);
@@ -140,16 +151,41 @@ void Executor::Impl::prepare(const plan::fb::Program &program) {
     prepared.constants.push_back(
         {view(program, constant->buffer()),
          rankInteger(*constant->value(), communicator.rank())});
-  prepared.runner = std::make_unique<ProgramRunner>(
-      program, communicator.rank(), device, [this] { device.synchronize(); });
+  prepared.runner =
+      std::make_unique<ProgramRunner>(program, communicator.rank(), device,
+                                      [this] { waiter->waitForDevice(); });
+  addTasks(program, *prepared.runner);
+}
+
+/// In the plan's order; what makes the device wait for an enqueued collective
+/// comes before the first instruction that needs that.
+void Executor::Impl::addTasks(const plan::fb::Program &program,
+                              ProgramRunner &runner) {
+  std::multimap<uint32_t, Unfinished> unfinished; // by that instruction
+  auto finishBefore = [&](uint32_t index) {
+    for (auto [at, end] = unfinished.equal_range(index); at != end; ++at)
+      runner.add(at->second.collective, std::move(at->second.task));
+  };
   for (uint32_t i = 0; i < program.instructions()->size(); ++i) {
     try {
-      prepared.runner->add(i,
-                           makeTask(program, *program.instructions()->Get(i)));
+      finishBefore(i);
+      const plan::fb::Instruction &instruction =
+          *program.instructions()->Get(i);
+      const auto *op = instruction.operation_as_Collective();
+      if (!op || !collectives) {
+        runner.add(i, makeTask(program, instruction));
+        continue;
+      }
+      EnqueuedCollective enqueued = collectives->makeCollective(
+          op->kind(), view(program, op->source()), view(program, op->target()));
+      runner.add(i, std::move(enqueued.start));
+      unfinished.emplace(firstUseAfter(program, i),
+                         Unfinished{i, std::move(enqueued.finish)});
     } catch (const Error &error) {
-      fail("{}: {}", prepared.runner->describe(i), error.what());
+      fail("{}: {}", runner.describe(i), error.what());
     }
   }
+  finishBefore(program.instructions()->size());
 }
 
 void Executor::Impl::enqueue(const std::string &name) {
@@ -164,7 +200,7 @@ void Executor::Impl::enqueue(const std::string &name) {
 }
 
 void Executor::Impl::wait(const std::string &name) {
-  naming(describe(name), [this] { device.synchronize(); });
+  naming(describe(name), [this] { waiter->waitForDevice(); });
 }
 
 /// "program 'embed', rank 0"
@@ -204,12 +240,14 @@ static bool needsWorld(const plan::fb::Program &program) {
 }
 
 PendingOutput::PendingOutput(std::unique_ptr<Download> download,
-                             BufferView source, std::string origin)
+                             BufferView source, std::string origin,
+                             std::shared_ptr<Waiter> waiter)
     : download(std::move(download)), source(std::move(source)),
-      origin(std::move(origin)) {}
+      origin(std::move(origin)), waiter(std::move(waiter)) {}
 
 std::vector<float> PendingOutput::wait() {
-  const std::byte *bytes = naming(origin, [this] { return download->wait(); });
+  const std::byte *bytes =
+      naming(origin, [this] { return waiter->waitFor(*download); });
   std::vector<float> values(static_cast<size_t>(source.elements()));
   for (size_t i = 0; i < values.size(); ++i)
     values[i] = toFloat(bytes + i * byteWidth(source.dtype), source.dtype);
@@ -219,8 +257,7 @@ std::vector<float> PendingOutput::wait() {
 Executor::Executor(const plan::fb::Plan &plan, const plan::fb::Variant &variant,
                    Device &device, Communicator &communicator,
                    const std::vector<std::string> &onlyPrograms)
-    : impl(new Impl{
-          plan, variant, device, communicator, nullptr, false, {}, {}}) {
+    : impl(new Impl{plan, variant, device, communicator}) {
   std::vector<const plan::fb::Program *> chosen;
   bool anyWorldSize = !onlyPrograms.empty();
   for (const plan::fb::Program *program : *variant.programs()) {
@@ -238,6 +275,11 @@ Executor::Executor(const plan::fb::Plan &plan, const plan::fb::Variant &variant,
           plan.world_size());
   impl->arena = device.allocateArena(variant.arena_bytes());
   device.loadKernels(variant);
+  if (std::any_of(chosen.begin(), chosen.end(),
+                  [](const auto *program) { return needsWorld(*program); }))
+    impl->collectives = openDeviceCommunicator(device, communicator);
+  impl->waiter =
+      std::make_shared<Waiter>(device, communicator, impl->collectives.get());
   for (const plan::fb::Variable *variable : *variant.variables())
     impl->variables[variable->name()->str()] = variable;
   for (const plan::fb::Program *program : chosen)
@@ -282,7 +324,7 @@ PendingOutput Executor::startOutput(const std::string &program,
       impl->bound(program, "output", impl->program(program).outputs, name);
   std::string origin = impl->describe(program);
   return naming(origin, [&]() -> PendingOutput {
-    return {impl->device.startDownload(view), view, origin};
+    return {impl->device.startDownload(view), view, origin, impl->waiter};
   });
 }
 

@@ -24,12 +24,14 @@ const plan::fb::Variant &chooseVariant(const plan::fb::Plan &plan,
                                        const Device &device,
                                        const std::string &precision);
 
+class Waiter;
+
 /// An output on its way to the host.
 class PendingOutput {
 public:
   /// `origin` begins the message of a failure of what is waited for.
   PendingOutput(std::unique_ptr<Download> download, BufferView source,
-                std::string origin);
+                std::string origin, std::shared_ptr<Waiter> waiter);
   /// Waits for it; its elements as floats.
   std::vector<float> wait();
 
@@ -37,6 +39,7 @@ private:
   std::unique_ptr<Download> download;
   BufferView source;
   std::string origin;
+  std::shared_ptr<Waiter> waiter;
 };
 
 class Executor {

@@ -156,4 +156,12 @@ void Socket::receive(void *data, size_t bytes) const {
   }
 }
 
+void Socket::check() const {
+  char next;
+  ssize_t there = recv(descriptor, &next, 1, MSG_PEEK | MSG_DONTWAIT);
+  require(there != 0, "{} has ended", peer);
+  require(there > 0 || errno == EAGAIN || errno == EWOULDBLOCK, "{}: {}", peer,
+          std::strerror(errno));
+}
+
 } // namespace pfc::rt

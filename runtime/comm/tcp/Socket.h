@@ -24,6 +24,8 @@ public:
   Socket accept() const;
   void send(const void *data, size_t bytes) const;
   void receive(void *data, size_t bytes) const;
+  /// Throws where the other side has closed the connection.
+  void check() const;
   /// What messages call the other side: "rank 3".
   void setPeer(std::string name) { peer = std::move(name); }
 

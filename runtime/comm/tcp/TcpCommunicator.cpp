@@ -99,6 +99,11 @@ public:
     distribute(&nothing, 1);
   }
 
+  void checkRanks() override {
+    for (const Socket &other : ranks)
+      other.check();
+  }
+
   /// The others find their connections closed.
   [[noreturn]] void abort(const std::string &why) override {
     fmt::print(stderr, "{}\n", why);

@@ -72,9 +72,10 @@ Chip openChip(int localRank) {
   check(driver().cuDeviceGetName(text, sizeof text, chip.device),
         "cuDeviceGetName");
   chip.name = text;
-  check(driver().cuDeviceGetPCIBusId(text, sizeof text, chip.device),
-        "cuDeviceGetPCIBusId");
-  chip.busId = text;
+  CUuuid uuid{};
+  check(driver().cuDeviceGetUuid(&uuid, chip.device), "cuDeviceGetUuid");
+  for (char byte : uuid.bytes)
+    chip.uuid += fmt::format("{:02x}", static_cast<unsigned char>(byte));
   chip.computeMajor =
       attribute(chip.device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
   chip.computeMinor =

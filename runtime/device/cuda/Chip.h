@@ -12,7 +12,7 @@ namespace pfc::rt::cuda {
 struct Chip {
   CUdevice device = 0;
   int number = 0; ///< as CUDA counts the GPUs this process sees
-  std::string name, busId;
+  std::string name, uuid;
   int computeMajor = 0, computeMinor = 0;
   unsigned multiprocessors = 1;
   uint64_t memory = 0, freeMemory = 0;

@@ -42,6 +42,7 @@ public:
   std::unique_ptr<Download> startDownload(BufferView source) override;
   std::unique_ptr<Task> record(const std::function<void()> &enqueue) override;
   void *stream() const override { return work.get(); }
+  std::string chip() const override { return context.chip.uuid; }
   bool idle() override;
   void synchronize() override;
 

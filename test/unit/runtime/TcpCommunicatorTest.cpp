@@ -43,6 +43,8 @@ TEST(TcpCommunicator, ARankThatEndsIsNamed) {
   std::thread other([&] { makeTcpCommunicator({1, 2, "localhost", port}); });
   auto communicator = makeTcpCommunicator({0, 2, "localhost", port});
   other.join();
+  EXPECT_THAT(messageOf([&] { communicator->checkRanks(); }),
+              HasSubstr("rank 1"));
   EXPECT_THAT(messageOf([&] { communicator->barrier(); }), HasSubstr("rank 1"));
 }
 

@@ -190,8 +190,8 @@ CUresult cuDeviceGetName(char *name, int length, CUdevice) {
   std::strncpy(name, "Fake GPU", static_cast<size_t>(length));
   return CUDA_SUCCESS;
 }
-CUresult cuDeviceGetPCIBusId(char *id, int length, CUdevice device) {
-  std::snprintf(id, static_cast<size_t>(length), "0000:%02x:00.0", device);
+CUresult cuDeviceGetUuid(CUuuid *uuid, CUdevice device) {
+  std::memset(uuid->bytes, device + 1, sizeof uuid->bytes);
   return CUDA_SUCCESS;
 }
 CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute attribute,

@@ -1,0 +1,56 @@
+//===- DeviceCommunicator.h - Collectives on a device's memory --*- C++ -*-===//
+//
+// What NCCL is to MPI: the host's Communicator brings the ranks together, this
+// one carries the plan's collectives between GPUs, enqueued like all other
+// work.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PFC_RUNTIME_COMM_DEVICECOMMUNICATOR_H
+#define PFC_RUNTIME_COMM_DEVICECOMMUNICATOR_H
+
+#include "runtime/comm/Communicator.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace pfc::rt {
+
+/// A collective, in two tasks that only enqueue.
+struct EnqueuedCollective {
+  /// The collective, on the communicator's own stream, after what the device
+  /// was given before.
+  std::unique_ptr<Task> start;
+  /// What the device is given from now on comes after it.
+  std::unique_ptr<Task> finish;
+};
+
+class DeviceCommunicator {
+public:
+  virtual ~DeviceCommunicator() = default;
+
+  virtual EnqueuedCollective makeCollective(plan::fb::CollectiveKind kind,
+                                            BufferView source,
+                                            BufferView target) = 0;
+  /// Throws an Error where a collective has failed, as when a rank has ended.
+  virtual void check() = 0;
+  /// Gives up what is enqueued, so that nothing waits for the other ranks.
+  virtual void abort() = 0;
+};
+
+/// NCCL between the ranks' GPUs. Null where the device works in host memory,
+/// where two ranks share a GPU, which NCCL refuses, and where PFC_NCCL is
+/// "off": then collectives go through host memory. Collective.
+std::unique_ptr<DeviceCommunicator> openDeviceCommunicator(Device &device,
+                                                           Communicator &host);
+
+/// Whether no two ranks have the same chip. Collective.
+bool eachHasItsChip(const std::string &ownChip, Communicator &host);
+
+/// What a plug-in exports: pfc_create_device_communicator.
+using CreateDeviceCommunicatorFunction = DeviceCommunicator *(Device *,
+                                                              Communicator *);
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_COMM_DEVICECOMMUNICATOR_H

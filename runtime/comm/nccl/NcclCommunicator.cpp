@@ -1,0 +1,152 @@
+//===- NcclCommunicator.cpp - Collectives between GPUs ----------------------=//
+//
+// On a stream of its own: events hold it back until the device has made what is
+// sent, and hold the device back until what is received is there. Both are
+// recorded into a CUDA graph like the rest of a step. NCCL adds in an order of
+// its own, the same whenever the ranks and their machines are.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/base/Error.h"
+#include "runtime/comm/DeviceCommunicator.h"
+#include "runtime/comm/nccl/NcclLibrary.h"
+#include "runtime/device/cuda/Stream.h"
+
+namespace pfc::rt {
+namespace {
+
+ncclDataType_t ncclType(plan::fb::DType dtype) {
+  switch (dtype) {
+  case plan::fb::DType_F32:
+    return ncclFloat32;
+  case plan::fb::DType_BF16:
+    return ncclBfloat16;
+  case plan::fb::DType_F16:
+    return ncclFloat16;
+  case plan::fb::DType_I64:
+    return ncclInt64;
+  case plan::fb::DType_I32:
+    return ncclInt32;
+  case plan::fb::DType_U8:
+    return ncclUint8;
+  }
+  fail("NCCL carries no elements of type {}", static_cast<int>(dtype));
+}
+
+class StartTask : public Task {
+public:
+  StartTask(plan::fb::CollectiveKind kind, const BufferView &source,
+            const BufferView &target, ncclComm_t communicator, CUstream device,
+            CUstream own, std::shared_ptr<cuda::Event> done)
+      : kind(kind), source(source), target(target), communicator(communicator),
+        device(device), own(own), done(std::move(done)) {}
+
+  void execute() override {
+    ready.record(device);
+    ready.holdBack(own);
+    communicate(reinterpret_cast<cudaStream_t>(own));
+    done->record(own);
+  }
+
+private:
+  void communicate(cudaStream_t stream) {
+    auto elements = static_cast<size_t>(source.elements());
+    ncclDataType_t type = ncclType(source.dtype);
+    switch (kind) {
+    case plan::fb::CollectiveKind_AllReduceSum:
+      return checkNccl(nccl().ncclAllReduce(source.data, target.data, elements,
+                                            type, ncclSum, communicator,
+                                            stream),
+                       "ncclAllReduce", communicator);
+    case plan::fb::CollectiveKind_AllGather:
+      return checkNccl(nccl().ncclAllGather(source.data, target.data, elements,
+                                            type, communicator, stream),
+                       "ncclAllGather", communicator);
+    case plan::fb::CollectiveKind_ReduceScatterSum:
+      return checkNccl(
+          nccl().ncclReduceScatter(source.data, target.data,
+                                   static_cast<size_t>(target.elements()), type,
+                                   ncclSum, communicator, stream),
+          "ncclReduceScatter", communicator);
+    }
+  }
+
+  plan::fb::CollectiveKind kind;
+  BufferView source, target;
+  ncclComm_t communicator;
+  CUstream device, own;
+  cuda::Event ready;
+  std::shared_ptr<cuda::Event> done;
+};
+
+class FinishTask : public Task {
+public:
+  FinishTask(CUstream device, std::shared_ptr<cuda::Event> done)
+      : device(device), done(std::move(done)) {}
+
+  void execute() override { done->holdBack(device); }
+
+private:
+  CUstream device;
+  std::shared_ptr<cuda::Event> done;
+};
+
+class NcclCommunicator : public DeviceCommunicator {
+public:
+  NcclCommunicator(Device &device, Communicator &host)
+      : device(static_cast<CUstream>(device.stream())) {
+    ncclUniqueId id{};
+    if (host.rank() == 0)
+      checkNccl(nccl().ncclGetUniqueId(&id), "ncclGetUniqueId", nullptr);
+    host.broadcast(&id, sizeof id, 0);
+    checkNccl(nccl().ncclCommInitRank(&communicator, host.worldSize(), id,
+                                      host.rank()),
+              "ncclCommInitRank", nullptr);
+  }
+
+  ~NcclCommunicator() override {
+    if (communicator)
+      nccl().ncclCommDestroy(communicator);
+  }
+
+  EnqueuedCollective makeCollective(plan::fb::CollectiveKind kind,
+                                    BufferView source,
+                                    BufferView target) override {
+    auto done = std::make_shared<cuda::Event>();
+    return {std::make_unique<StartTask>(kind, source, target, communicator,
+                                        device, own.get(), done),
+            std::make_unique<FinishTask>(device, done)};
+  }
+
+  void check() override {
+    ncclResult_t status = ncclSuccess;
+    checkNccl(nccl().ncclCommGetAsyncError(communicator, &status),
+              "ncclCommGetAsyncError", communicator);
+    if (status == ncclSuccess || status == ncclInProgress)
+      return;
+    std::string why = nccl().ncclGetErrorString(status);
+    abort();
+    fail("NCCL: {}: another rank has ended, or the network between them has "
+         "failed; NCCL_DEBUG=INFO tells more",
+         why);
+  }
+
+  void abort() override {
+    if (communicator)
+      nccl().ncclCommAbort(communicator);
+    communicator = nullptr;
+  }
+
+private:
+  CUstream device;
+  cuda::Stream own;
+  ncclComm_t communicator = nullptr;
+};
+
+} // namespace
+} // namespace pfc::rt
+
+extern "C" pfc::rt::DeviceCommunicator *
+pfc_create_device_communicator(pfc::rt::Device *device,
+                               pfc::rt::Communicator *host) {
+  return new pfc::rt::NcclCommunicator(*device, *host);
+}

@@ -1,0 +1,39 @@
+#include "runtime/exec/Waiter.h"
+
+#include "runtime/base/Error.h"
+#include "runtime/comm/Timeout.h"
+
+#include <thread>
+
+namespace pfc::rt {
+
+void Waiter::waitForDevice() {
+  if (collectives)
+    poll([this] { return device.idle(); });
+  else
+    device.synchronize();
+}
+
+const std::byte *Waiter::waitFor(Download &download) {
+  if (collectives)
+    poll([&] { return download.ready(); });
+  return download.wait();
+}
+
+void Waiter::poll(const std::function<bool()> &done) {
+  using Clock = std::chrono::steady_clock;
+  auto deadline = Clock::now() + communicationTimeout();
+  while (!done()) {
+    collectives->check();
+    host.checkRanks();
+    if (Clock::now() > deadline) {
+      collectives->abort();
+      fail("no progress for {} s (PFC_COMM_TIMEOUT): another rank hangs, or "
+           "does other work",
+           communicationTimeout().count());
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(20));
+  }
+}
+
+} // namespace pfc::rt
