@@ -59,7 +59,7 @@ double norm(const Tensor &tensor) {
   return std::sqrt(sum);
 }
 
-double relativeError(const Tensor &a, const Tensor &b) {
+double relativeError(const Tensor &a, const Tensor &b, double smallestNorm) {
   if (a.shape != b.shape || a.isInteger() != b.isInteger())
     return std::numeric_limits<double>::infinity();
   if (a.isInteger())
@@ -67,7 +67,7 @@ double relativeError(const Tensor &a, const Tensor &b) {
   double sum = 0.0;
   for (int64_t i = 0; i < a.size(); ++i)
     sum += (a.reals[i] - b.reals[i]) * (a.reals[i] - b.reals[i]);
-  return sum == 0.0 ? 0.0 : std::sqrt(sum) / norm(b);
+  return sum == 0.0 ? 0.0 : std::sqrt(sum) / std::max(norm(b), smallestNorm);
 }
 
 const TensorError &worst(const std::vector<TensorError> &errors) {
@@ -204,16 +204,33 @@ static std::vector<Expectation> runOracle(Oracle &oracle, int64_t steps) {
   return expectations;
 }
 
-static void compareAll(Expectation &call, const RankTensors &plan,
-                       const TensorMap &expectations, double tolerance,
-                       std::vector<TensorError> &errors) {
+namespace {
+/// Compares what a plan computed with what was expected.
+class Comparison {
+public:
+  explicit Comparison(const CheckOptions &options) : options(options) {}
+
+  void compare(Expectation &expected, const CallResult &result);
+
+  std::vector<TensorError> errors;
+
+private:
+  void compareAll(Expectation &call, const RankTensors &plan,
+                  const TensorMap &expectations, double tolerance);
+
+  const CheckOptions &options;
+};
+} // namespace
+
+void Comparison::compareAll(Expectation &call, const RankTensors &plan,
+                            const TensorMap &expectations, double tolerance) {
   for (const auto &[name, expected] : expectations) {
     auto found = plan.find(name);
     require(found != plan.end(), "the plan has no '{}'", name);
     Tensor mine = logicalTensor(name, found->second, expected.rows());
-    errors.push_back({call.program() + ": " + name, call.step, norm(mine),
-                      norm(expected), relativeError(mine, expected),
-                      tolerance});
+    errors.push_back(
+        {call.program() + ": " + name, call.step, norm(mine), norm(expected),
+         relativeError(mine, expected, options.smallestNorm), tolerance});
   }
 }
 
@@ -224,6 +241,13 @@ static TensorMap takeBf16(func::FuncOp function, TensorMap &outputs) {
     if (isBf16(output.getValue()))
       taken.insert(outputs.extract(output.getName().str()));
   return taken;
+}
+
+void Comparison::compare(Expectation &expected, const CallResult &result) {
+  TensorMap bf16 = takeBf16(expected.function, expected.outputs);
+  compareAll(expected, result.outputs, expected.outputs, options.tolerance);
+  compareAll(expected, result.outputs, bf16, options.bf16Tolerance);
+  compareAll(expected, result.variables, expected.state, options.tolerance);
 }
 
 std::vector<TensorError> checkPlan(ModuleOp module,
@@ -243,16 +267,10 @@ std::vector<TensorError> checkPlan(ModuleOp module,
     calls.push_back({expected.program(), expected.inputs});
   std::vector<CallResult> results =
       runPlan(plan, initial, calls, options.threads);
-  std::vector<TensorError> errors;
-  for (auto &&[expected, result] : llvm::zip_equal(expectations, results)) {
-    TensorMap bf16 = takeBf16(expected.function, expected.outputs);
-    compareAll(expected, result.outputs, expected.outputs, options.tolerance,
-               errors);
-    compareAll(expected, result.outputs, bf16, options.bf16Tolerance, errors);
-    compareAll(expected, result.variables, expected.state, options.tolerance,
-               errors);
-  }
-  return errors;
+  Comparison comparison(options);
+  for (auto &&[expected, result] : llvm::zip_equal(expectations, results))
+    comparison.compare(expected, result);
+  return comparison.errors;
 }
 
 } // namespace pfc::test

@@ -32,6 +32,9 @@ struct CheckOptions {
   bool perturb = true;
   /// Largest ‖plan − reference‖₂/‖reference‖₂ of a tensor.
   double tolerance = 1e-5;
+  /// Norms below this count as this: what is 0 in the reference is off by
+  /// something.
+  double smallestNorm = 0.0;
   /// Of an output in bf16: one rounding to 8 bits.
   double bf16Tolerance = 0x1p-8;
 };
@@ -41,7 +44,7 @@ struct TensorError {
   std::string name; ///< with its function: "train_step: loss"
   int64_t step = 0;
   double plan = 0.0, oracle = 0.0; ///< ‖a‖, ‖b‖
-  /// ‖a − b‖₂/‖b‖₂, NaN where a has one; of integers 0 or 1.
+  /// ‖a − b‖₂/‖b‖₂, NaN where a or b has one; of integers 0 or 1.
   double relative = 0.0;
   double tolerance = 0.0;
 
@@ -65,8 +68,10 @@ std::string compileToPlan(mlir::ModuleOp module, const std::string &from,
 void runStages(mlir::ModuleOp module, const std::string &from,
                const std::string &to, const CompileOptions &options);
 
-/// ‖a − b‖₂/‖b‖₂; 0 where both are zero, infinite where shapes differ.
-double relativeError(const Tensor &a, const Tensor &b);
+/// ‖a − b‖₂/max(‖b‖₂, smallestNorm); 0 where a = b, infinite where shapes
+/// differ.
+double relativeError(const Tensor &a, const Tensor &b,
+                     double smallestNorm = 0.0);
 
 double norm(const Tensor &tensor);
 
