@@ -48,25 +48,26 @@ void BlockRunner::startBlock(unsigned index) {
 
 /// Runs threads until none can run.
 void BlockRunner::schedule() {
-  while (!failure) {
-    unsigned fiber;
-    if (nextReady < ready.size()) {
-      unsigned thread = ready[nextReady++];
-      if (nextReady == ready.size()) {
-        ready.clear();
-        nextReady = 0;
-      }
-      enter(thread);
-      fiber = threads[thread].fiber;
-    } else if (nextThread < threads.size()) {
-      fiber = freshFiber();
-    } else {
-      break;
-    }
-    Context::swap(scheduler, fibers[fiber]);
-  }
+  Context::swap(scheduler, next());
   if (!failure && done < threads.size())
     explainStuck();
+}
+
+/// What to run next: a thread that may go on, else one that has not begun, else
+/// the scheduler.
+Context &BlockRunner::next() {
+  if (nextReady < ready.size()) {
+    unsigned thread = ready[nextReady++];
+    if (nextReady == ready.size()) {
+      ready.clear();
+      nextReady = 0;
+    }
+    enter(thread);
+    return fibers[threads[thread].fiber];
+  }
+  if (nextThread < threads.size())
+    return fibers[freshFiber()];
+  return scheduler;
 }
 
 /// A fiber that will start the next thread.
@@ -78,7 +79,7 @@ unsigned BlockRunner::freshFiber() {
   }
   auto fiber = static_cast<unsigned>(fibers.size());
   fibers.emplace_back();
-  fibers.back().start(stacks.stack(fiber), Stacks::bytes, runFiber, this);
+  fibers.back().start(stacks.stack(fiber), stacks.size(fiber), runFiber, this);
   return fiber;
 }
 
@@ -101,7 +102,7 @@ void BlockRunner::runThreads(unsigned fiber) {
     ++done;
   }
   idleFibers.push_back(fiber);
-  Context::swap(fibers[fiber], scheduler);
+  Context::swap(fibers[fiber], next());
 }
 
 void BlockRunner::enter(unsigned thread) {
@@ -112,7 +113,9 @@ void BlockRunner::enter(unsigned thread) {
 void BlockRunner::wait(State state) {
   CudaThread &thread = threads[running];
   thread.state = state;
-  Context::swap(fibers[thread.fiber], scheduler);
+  Context &own = fibers[thread.fiber], &other = next();
+  if (&own != &other)
+    Context::swap(own, other);
 }
 
 void BlockRunner::wake(unsigned thread) {

@@ -76,6 +76,7 @@ private:
   void runThreads(unsigned fiber);
   void startBlock(unsigned block);
   void schedule();
+  Context &next();
   void enter(unsigned thread);
   void wait(State state);
   void wake(unsigned thread);

@@ -38,20 +38,23 @@ private:
 /// Memory for stacks, each with a page below it that faults.
 class Stacks {
 public:
-  static constexpr size_t bytes = 128 << 10;
-
   explicit Stacks(size_t count);
   ~Stacks();
   Stacks(const Stacks &) = delete;
   Stacks &operator=(const Stacks &) = delete;
 
   std::byte *stack(size_t index) const;
+  /// Not the same for all: the ends that are in use would share the same few
+  /// lines of the processor's cache.
+  size_t size(size_t index) const { return bytes - index % 8 * 512; }
   bool owns(const void *address) const {
     return static_cast<size_t>(static_cast<const std::byte *>(address) - base) <
            mapped;
   }
 
 private:
+  static constexpr size_t bytes = 128 << 10;
+
   std::byte *base;
   size_t mapped;
 };
