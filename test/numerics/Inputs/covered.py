@@ -1,0 +1,26 @@
+"""covered.py PfcOps.td OPS.PY: every op that convert-pfc-to-plan makes code of,
+as the ops' descriptions say, is in a module that OPS.PY prints."""
+import re
+import subprocess
+import sys
+
+GROUPS = (["pointwise"], ["batch_norm"], ["sums"], ["conv"], ["matmul"],
+          ["head"], ["optimizer"], ["pointwise", "bf16"],
+          ["sampling", "10", "1", "8"])
+# No instruction computes these.
+BARE = {"variable", "assign", "output", "rank_constant", "reshape"}
+
+with open(sys.argv[1]) as file:
+    definitions = re.split(r"^def ", file.read(), flags=re.M)[1:]
+compiled = set()
+for text in definitions:
+    mnemonic = re.search(r'Op<"(\w+)"', text)
+    if mnemonic and re.search(r"Gone\s+after:\s+convert-pfc-to-plan", text):
+        compiled.add(mnemonic[1])
+printed = "".join(subprocess.run([sys.executable, "-B", sys.argv[2], *group],
+                                 check=True, capture_output=True,
+                                 text=True).stdout for group in GROUPS)
+missing = compiled - BARE - set(re.findall(r"pfc\.(\w+)", printed))
+assert len(compiled) > 30, compiled
+sys.exit("no numerics test for: " + ", ".join(sorted(missing))
+         if missing else 0)
