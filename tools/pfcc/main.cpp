@@ -3,10 +3,12 @@
 //   pfcc compile SPEC -o PLAN [--set KEY=VALUE]... [--dump-ir=FOLDER]
 //   pfcc compile SPEC --emit=STAGE [-o FILE]    prints a stage on the way
 //   pfcc show PLAN [--full]                     prints a plan
+//   pfcc explain SPEC --on MACHINE [--json]     what it takes, before it runs
 //   pfcc spec-reference                         prints docs/spec.md
 //
 //===----------------------------------------------------------------------===//
 #include "Compile.h"
+#include "explain/Explanation.h"
 
 #include "frontend/spec/SpecWriter.h"
 #include "mlir/IR/AsmState.h"
@@ -22,9 +24,10 @@
 namespace cl = llvm::cl;
 
 static cl::OptionCategory category("pfcc options");
-static cl::opt<std::string> command(cl::Positional, cl::Required,
-                                    cl::desc("<compile|show|spec-reference>"),
-                                    cl::cat(category));
+static cl::opt<std::string>
+    command(cl::Positional, cl::Required,
+            cl::desc("<compile|show|explain|spec-reference>"),
+            cl::cat(category));
 static cl::opt<std::string> input(cl::Positional, cl::desc("[SPEC|PLAN]"),
                                   cl::cat(category));
 static cl::opt<std::string> output("o", cl::desc("Output file"),
@@ -40,6 +43,13 @@ static cl::opt<std::string>
            cl::value_desc("folder"), cl::cat(category));
 static cl::opt<bool> full("full",
                           cl::desc("show: every buffer and instruction"),
+                          cl::cat(category));
+static cl::opt<std::string>
+    machine("on",
+            cl::desc("explain: h200, 8xv100 (which sets cluster.world_size), "
+                     "or a file like tools/pfcc/explain/machines.toml"),
+            cl::value_desc("machine"), cl::init("cpu"), cl::cat(category));
+static cl::opt<bool> json("json", cl::desc("explain: as JSON"),
                           cl::cat(category));
 static cl::list<std::string>
     overrides("set", cl::desc("Set a key of the spec: head.sample_rate=0.1"),
@@ -75,14 +85,11 @@ static mlir::LogicalResult make(const pfc::LoadedSpec &loaded,
   return plan;
 }
 
-static int compile(llvm::raw_ostream &os) {
-  if (input.empty())
-    return fail("compile needs a SPEC");
-  if (emit.empty() && output == "-")
-    emit = "spec";
-  const pfc::Stage *stage = pfc::findStage(emit);
-  if (!stage && !emit.empty() && emit != "spec")
-    return fail("unknown stage '" + emit + "'; known: " + pfc::knownStages());
+/// Loads the spec and does `work` with it. Errors are diagnostics.
+static int
+withSpec(llvm::function_ref<mlir::LogicalResult(
+             const pfc::LoadedSpec &, mlir::MLIRContext &, mlir::TimingScope &)>
+             work) {
   llvm::SourceMgr sources;
   if (!pfc::addSpecFile(input, sources, llvm::errs()))
     return 1;
@@ -96,7 +103,7 @@ static int compile(llvm::raw_ostream &os) {
     std::optional<pfc::LoadedSpec> loaded =
         pfc::parseSpec(sources, overrides, context);
     return mlir::failed(!loaded ? mlir::failure()
-                                : make(*loaded, context, stage, timing, os));
+                                : work(*loaded, context, timing));
   };
   if (verifyDiagnostics) {
     mlir::SourceMgrDiagnosticVerifierHandler handler(sources, &context);
@@ -105,6 +112,46 @@ static int compile(llvm::raw_ostream &os) {
   }
   mlir::SourceMgrDiagnosticHandler handler(sources, &context);
   return run();
+}
+
+static int compile(llvm::raw_ostream &os) {
+  if (input.empty())
+    return fail("compile needs a SPEC");
+  if (emit.empty() && output == "-")
+    emit = "spec";
+  const pfc::Stage *stage = pfc::findStage(emit);
+  if (!stage && !emit.empty() && emit != "spec")
+    return fail("unknown stage '" + emit + "'; known: " + pfc::knownStages());
+  return withSpec([&](const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
+                      mlir::TimingScope &timing) {
+    return make(loaded, context, stage, timing, os);
+  });
+}
+
+static int explain(llvm::raw_ostream &os) {
+  if (input.empty())
+    return fail("explain needs a SPEC");
+  llvm::Expected<pfc::explain::MachineRequest> request =
+      pfc::explain::findMachine(machine);
+  if (!request)
+    return fail(llvm::toString(request.takeError()));
+  if (request->ranks)
+    overrides.push_back("cluster.world_size=" +
+                        std::to_string(*request->ranks));
+  return withSpec([&](const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
+                      mlir::TimingScope &timing) -> mlir::LogicalResult {
+    mlir::FailureOr<std::string> bytes = pfc::compilePlan(
+        loaded, context, {llvm::sys::path::stem(input).str(), "", timing});
+    if (failed(bytes))
+      return mlir::failure();
+    pfc::explain::Explanation explanation = pfc::explain::explainPlan(
+        *pfc::plan::fb::GetPlan(bytes->data()), request->machine);
+    if (json)
+      pfc::explain::printJson(explanation, os);
+    else
+      pfc::explain::printText(explanation, os);
+    return mlir::success();
+  });
 }
 
 static int show(llvm::raw_ostream &os) {
@@ -138,11 +185,13 @@ int main(int argc, char **argv) {
     status = compile(file->os());
   else if (command == "show")
     status = show(file->os());
+  else if (command == "explain")
+    status = explain(file->os());
   else if (command == "spec-reference")
     status = (pfc::writeSpecReference(file->os()), 0);
   else
     return fail("unknown command '" + command +
-                "'; known: compile, show, spec-reference");
+                "'; known: compile, show, explain, spec-reference");
   if (status == 0)
     file->keep();
   return status;

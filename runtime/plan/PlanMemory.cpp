@@ -1,0 +1,212 @@
+#include "runtime/plan/PlanMemory.h"
+
+#include "runtime/plan/Shape.h"
+
+#include <algorithm>
+#include <limits>
+#include <string_view>
+#include <vector>
+
+namespace pfc::rt {
+namespace {
+
+using namespace plan::fb;
+
+std::string_view textOf(const flatbuffers::String *text) {
+  return text ? std::string_view(text->c_str(), text->size())
+              : std::string_view();
+}
+
+Purpose purposeOf(const Variable &variable) {
+  const bool head = variable.shard() != nullptr;
+  switch (variable.role()) {
+  case Role_Parameter:
+    return head ? Purpose::ClassCenters : Purpose::Parameters;
+  case Role_OptimizerState:
+    return head ? Purpose::ClassCenterState : Purpose::ParameterState;
+  case Role_Buffer:
+    return Purpose::Statistics;
+  }
+  return Purpose::Other;
+}
+
+/// The extents that tell buffers apart.
+struct StepShape {
+  int64_t batch = 0;                  ///< images of the rank
+  int64_t logitRows = 0, classes = 0; ///< of the logits
+};
+
+/// The head's first product makes the logits.
+StepShape stepShape(const Program &step, int64_t batch) {
+  for (const Instruction *instruction : *step.instructions())
+    if (const Matmul *product = instruction->operation_as_Matmul();
+        product && belongsToHead(instruction->location()))
+      return {batch, product->m(), product->n()};
+  return {batch};
+}
+
+/// By name and shape, as the compiler gives them: a gradient's name ends in
+/// ".grad"; what has an image's row first is an activation.
+Purpose purposeOf(const Buffer &buffer, const StepShape &step) {
+  const auto &shape = *buffer.shape();
+  if (belongsToHead(buffer.name())) {
+    const bool logits = shape.size() == 2 && shape.Get(0) == step.logitRows &&
+                        shape.Get(1) == step.classes;
+    return logits ? Purpose::Logits : Purpose::HeadRows;
+  }
+  const bool perImage = shape.size() >= 2 && shape[0] == step.batch;
+  if (textOf(buffer.name()).ends_with(".grad"))
+    return perImage ? Purpose::ActivationGradients
+                    : Purpose::ParameterGradients;
+  return perImage ? Purpose::Activations : Purpose::Other;
+}
+
+struct Lifetime {
+  uint32_t first = std::numeric_limits<uint32_t>::max(), last = 0;
+
+  void include(uint32_t instruction) {
+    first = std::min(first, instruction);
+    last = std::max(last, instruction);
+  }
+  bool contains(uint32_t instruction) const {
+    return first <= instruction && instruction <= last;
+  }
+};
+
+std::vector<Lifetime> lifetimes(const Program &program) {
+  std::vector<Lifetime> result(program.buffers()->size());
+  const uint32_t count = program.instructions()->size();
+  for (uint32_t i = 0; i < count; ++i)
+    forEachBuffer(*program.instructions()->Get(i),
+                  [&](uint32_t buffer) { result[buffer].include(i); });
+  for (const Binding *input : *program.inputs())
+    result[input->buffer()].include(0);
+  for (const Binding *output : *program.outputs())
+    result[output->buffer()].include(count - 1);
+  return result;
+}
+
+/// The working part of the arena at each instruction.
+class Timeline {
+public:
+  Timeline(const Program &program, uint64_t persistentEnd, int64_t batch)
+      : program(program), lives(lifetimes(program)),
+        shape(stepShape(program, batch)) {
+    for (uint32_t i = 0; i < program.buffers()->size(); ++i)
+      if (program.buffers()->Get(i)->offset() >= persistentEnd)
+        byOffset.push_back(i);
+    std::stable_sort(byOffset.begin(), byOffset.end(),
+                     [&](uint32_t a, uint32_t b) {
+                       return program.buffers()->Get(a)->offset() <
+                              program.buffers()->Get(b)->offset();
+                     });
+  }
+
+  /// Bytes in use while `instruction` runs. Views of the same bytes count
+  /// once.
+  MemoryUse at(uint32_t instruction) const {
+    MemoryUse use;
+    uint64_t end = 0;
+    for (uint32_t index : byOffset) {
+      if (!lives[index].contains(instruction))
+        continue;
+      const Buffer &buffer = *program.buffers()->Get(index);
+      const uint64_t first = std::max(buffer.offset(), end);
+      const uint64_t last =
+          buffer.offset() + byteSize(*buffer.shape(), buffer.dtype());
+      if (last <= first)
+        continue;
+      use[purposeOf(buffer, shape)] += last - first;
+      end = last;
+    }
+    return use;
+  }
+
+private:
+  const Program &program;
+  std::vector<Lifetime> lives;
+  std::vector<uint32_t> byOffset; // working buffers
+  StepShape shape;
+};
+
+uint64_t total(const MemoryUse &use) {
+  uint64_t sum = 0;
+  for (uint64_t bytes : use.bytes)
+    sum += bytes;
+  return sum;
+}
+
+} // namespace
+
+const char *purposeName(Purpose purpose) {
+  switch (purpose) {
+  case Purpose::ClassCenters:
+    return "class centers";
+  case Purpose::ClassCenterState:
+    return "class centers' momentum";
+  case Purpose::Parameters:
+    return "backbone";
+  case Purpose::ParameterState:
+    return "backbone's momentum";
+  case Purpose::Statistics:
+    return "running statistics";
+  case Purpose::Logits:
+    return "logits, exponentials";
+  case Purpose::HeadRows:
+    return "sampled rows, embeddings";
+  case Purpose::Activations:
+    return "activations";
+  case Purpose::ActivationGradients:
+    return "activations' gradients";
+  case Purpose::ParameterGradients:
+    return "parameters' gradients";
+  case Purpose::Other:
+    return "16-bit weights, other";
+  }
+  return "";
+}
+
+bool belongsToHead(const flatbuffers::String *location) {
+  const std::string_view text = textOf(location);
+  return text == "loss" || text.starts_with("head.");
+}
+
+const Program *findProgram(const Variant &variant, const char *name) {
+  for (const Program *program : *variant.programs())
+    if (textOf(program->name()) == name)
+      return program;
+  return nullptr;
+}
+
+PlanMemory planMemory(const Variant &variant, int64_t batch) {
+  PlanMemory memory;
+  memory.arena = variant.arena_bytes();
+  uint64_t persistentEnd = 0;
+  for (const Variable *variable : *variant.variables()) {
+    const uint64_t bytes = byteSize(*variable->shape(), variable->dtype());
+    memory.use[purposeOf(*variable)] += bytes;
+    persistentEnd = std::max(persistentEnd, variable->offset() + bytes);
+  }
+  const MemoryUse persistent = memory.use;
+  uint64_t most = 0;
+  if (const Program *step = findProgram(variant, "train_step")) {
+    Timeline timeline(*step, persistentEnd, batch);
+    MemoryUse peak;
+    for (uint32_t i = 0; i < step->instructions()->size(); ++i) {
+      MemoryUse use = timeline.at(i);
+      memory.headPeak = std::max(memory.headPeak,
+                                 use[Purpose::Logits] + use[Purpose::HeadRows]);
+      if (uint64_t bytes = total(use); bytes > most) {
+        most = bytes;
+        peak = use;
+        memory.peakInstruction = i;
+      }
+    }
+    for (size_t i = 0; i < purposeCount; ++i)
+      memory.use.bytes[i] += peak.bytes[i];
+  }
+  memory.unused = memory.arena - total(persistent) - most;
+  return memory;
+}
+
+} // namespace pfc::rt

@@ -1,0 +1,186 @@
+#include "Explanation.h"
+
+#include "runtime/plan/Shape.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
+
+#include <cmath>
+
+using namespace pfc;
+using namespace pfc::explain;
+namespace fb = pfc::plan::fb;
+
+double Explanation::imagesPerSecond() const {
+  return static_cast<double>(ranks * batchPerRank) / step.total().seconds;
+}
+
+Explanation pfc::explain::explainPlan(const fb::Plan &plan,
+                                      const Machine &machine) {
+  const fb::Variant &variant = *plan.variants()->Get(0);
+  const fb::Settings &settings = *plan.settings();
+  const fb::Program *step = rt::findProgram(variant, "train_step");
+  Explanation result;
+  result.plan = plan.name()->str();
+  result.precision = variant.precision()->str();
+  result.machine = machine;
+  result.ranks = plan.world_size();
+  result.batchPerRank = settings.batch_per_rank();
+  result.classes = settings.classes();
+  result.sampleRate = settings.sample_rate();
+  result.memory = rt::planMemory(variant, settings.batch_per_rank());
+  result.step = stepCost(*step, plan.world_size(), machine);
+
+  const rt::MemoryUse &use = result.memory.use;
+  result.headMemory = use[rt::Purpose::ClassCenters] +
+                      use[rt::Purpose::ClassCenterState] +
+                      result.memory.headPeak;
+
+  HeadShape shape;
+  shape.ranks = result.ranks;
+  shape.wholeBatch = result.ranks * result.batchPerRank;
+  shape.classes = (result.classes + result.ranks - 1) / result.ranks;
+  shape.dimensions = settings.embedding_size();
+  // All positives are kept.
+  shape.sampled = std::min(
+      shape.classes,
+      std::max(static_cast<int64_t>(std::floor(
+                   result.sampleRate * static_cast<double>(shape.classes))),
+               (shape.wholeBatch + result.ranks - 1) / result.ranks));
+  result.partialFC = peerHead(shape, machine);
+  shape.sampled = shape.classes;
+  result.modelParallel = peerHead(shape, machine);
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// For people
+//===----------------------------------------------------------------------===//
+
+static std::string bytesOf(double bytes) {
+  return rt::bytesText(static_cast<uint64_t>(bytes));
+}
+
+/// "1.62 T"
+static std::string countOf(double count) {
+  static constexpr const char *units[] = {"", "K", "M", "G", "T", "P"};
+  size_t unit = 0;
+  for (; count >= 1000 && unit + 1 < std::size(units); ++unit)
+    count /= 1000;
+  std::string text;
+  llvm::raw_string_ostream(text)
+      << llvm::format(unit == 0 ? "%.0f %s" : "%.2f %s", count, units[unit]);
+  return text;
+}
+
+static void printMemory(const Explanation &e, llvm::raw_ostream &os) {
+  os << "memory of a rank\n";
+  auto line = [&](const char *what, uint64_t bytes) {
+    if (bytes != 0)
+      os << llvm::format("  %-26s %12s\n", what, rt::bytesText(bytes).c_str());
+  };
+  for (size_t i = 0; i < rt::purposeCount; ++i)
+    line(rt::purposeName(static_cast<rt::Purpose>(i)), e.memory.use.bytes[i]);
+  line("alignment and gaps", e.memory.unused);
+  line("arena", e.memory.arena);
+  if (e.memory.arena > e.machine.memory)
+    os << "  does not fit: a rank of " << e.machine.name << " has "
+       << rt::bytesText(e.machine.memory) << ", "
+       << rt::bytesText(e.memory.arena - e.machine.memory) << " less\n";
+}
+
+static void printRow(const char *what, const Cost &cost,
+                     llvm::raw_ostream &os) {
+  os << llvm::format("  %-26s %7llu %11s %12s %12s %10.3f  %s\n", what,
+                     static_cast<unsigned long long>(cost.instructions),
+                     countOf(cost.flops).c_str(), bytesOf(cost.bytes).c_str(),
+                     bytesOf(cost.sent).c_str(), cost.seconds * 1e3,
+                     cost.bound());
+}
+
+static void printWork(const Explanation &e, llvm::raw_ostream &os) {
+  os << llvm::format("%-28s %7s %11s %12s %12s %10s  %s\n", "work of a step",
+                     "number", "FLOP", "memory", "sent", "ms", "bound by");
+  for (size_t i = 0; i < partCount; ++i)
+    if (e.step.parts[i].instructions != 0)
+      printRow(partName(static_cast<Part>(i)), e.step.parts[i], os);
+  printRow("whole step", e.step.total(), os);
+}
+
+static void printHeads(const Explanation &e, llvm::raw_ostream &os) {
+  os << llvm::format("%-28s %12s %10s\n", "the head", "memory", "ms");
+  auto line = [&](const std::string &what, double memory, double seconds) {
+    os << llvm::format("  %-26s %12s %10.3f\n", what.c_str(),
+                       bytesOf(memory).c_str(), seconds * 1e3);
+  };
+  line("this plan", static_cast<double>(e.headMemory), e.step.head().seconds);
+  line("PyTorch, PartialFC_V2", e.partialFC.memory, e.partialFC.seconds);
+  line("PyTorch, model parallel", e.modelParallel.memory,
+       e.modelParallel.seconds);
+}
+
+void pfc::explain::printText(const Explanation &e, llvm::raw_ostream &os) {
+  os << e.plan << " on " << e.ranks << " x " << e.machine.name << ", "
+     << e.precision << ": batch " << e.batchPerRank << " a rank, "
+     << e.ranks * e.batchPerRank << " in all; " << e.classes
+     << " classes, sample rate " << llvm::format("%g", e.sampleRate) << "\n";
+  os << "rates: " << e.machine.source << "\n\n";
+  printMemory(e, os);
+  os << '\n';
+  printWork(e, os);
+  os << '\n';
+  printHeads(e, os);
+  os << llvm::format(
+      "\npredicted: %.2f ms a step, %.0f images/s, bound by %s\n",
+      e.step.total().seconds * 1e3, e.imagesPerSecond(),
+      e.step.total().bound());
+}
+
+//===----------------------------------------------------------------------===//
+// For programs
+//===----------------------------------------------------------------------===//
+
+static llvm::json::Object jsonOf(const Cost &cost) {
+  return llvm::json::Object{
+      {"instructions", static_cast<int64_t>(cost.instructions)},
+      {"flops", cost.flops},
+      {"memory_bytes", cost.bytes},
+      {"sent_bytes", cost.sent},
+      {"seconds", cost.seconds},
+      {"bound_by", cost.bound()}};
+}
+
+static llvm::json::Object jsonOf(double memory, double seconds) {
+  return llvm::json::Object{{"memory_bytes", memory}, {"seconds", seconds}};
+}
+
+void pfc::explain::printJson(const Explanation &e, llvm::raw_ostream &os) {
+  llvm::json::Object memory, work;
+  for (size_t i = 0; i < rt::purposeCount; ++i)
+    memory[rt::purposeName(static_cast<rt::Purpose>(i))] =
+        static_cast<int64_t>(e.memory.use.bytes[i]);
+  memory["alignment and gaps"] = static_cast<int64_t>(e.memory.unused);
+  memory["arena"] = static_cast<int64_t>(e.memory.arena);
+  for (size_t i = 0; i < partCount; ++i)
+    work[partName(static_cast<Part>(i))] = jsonOf(e.step.parts[i]);
+  llvm::json::Object root{
+      {"plan", e.plan},
+      {"machine", e.machine.name},
+      {"ranks", e.ranks},
+      {"precision", e.precision},
+      {"batch_per_rank", e.batchPerRank},
+      {"classes", e.classes},
+      {"sample_rate", e.sampleRate},
+      {"memory_bytes", std::move(memory)},
+      {"fits", e.memory.arena <= e.machine.memory},
+      {"work", std::move(work)},
+      {"step", jsonOf(e.step.total())},
+      {"images_per_second", e.imagesPerSecond()},
+      {"head",
+       llvm::json::Object{
+           {"this plan",
+            jsonOf(static_cast<double>(e.headMemory), e.step.head().seconds)},
+           {"PartialFC_V2", jsonOf(e.partialFC.memory, e.partialFC.seconds)},
+           {"model parallel",
+            jsonOf(e.modelParallel.memory, e.modelParallel.seconds)}}}};
+  os << llvm::formatv("{0:2}\n", llvm::json::Value(std::move(root)));
+}

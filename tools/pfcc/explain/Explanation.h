@@ -1,0 +1,36 @@
+//===- Explanation.h - What a plan takes, before it runs --------*- C++ -*-===//
+#ifndef TOOLS_PFCC_EXPLAIN_EXPLANATION_H
+#define TOOLS_PFCC_EXPLAIN_EXPLANATION_H
+
+#include "Machine.h"
+#include "PeerHead.h"
+#include "StepCost.h"
+#include "runtime/plan/PlanMemory.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace pfc::explain {
+
+/// A rank's memory and the time of a step, and PyTorch's head beside it.
+struct Explanation {
+  std::string plan, precision;
+  Machine machine;
+  int64_t ranks = 1, batchPerRank = 0, classes = 0;
+  double sampleRate = 1;
+  rt::PlanMemory memory;
+  StepCost step;
+  uint64_t headMemory = 0; ///< bytes: W, momentum, the head's largest moment
+  PeerHead partialFC;      ///< at the plan's sample rate
+  PeerHead modelParallel;  ///< at a sample rate of 1
+
+  double imagesPerSecond() const;
+};
+
+/// Of the plan's first variant: 16 bits where the spec allows them.
+Explanation explainPlan(const plan::fb::Plan &plan, const Machine &machine);
+
+void printText(const Explanation &explanation, llvm::raw_ostream &os);
+void printJson(const Explanation &explanation, llvm::raw_ostream &os);
+
+} // namespace pfc::explain
+
+#endif // TOOLS_PFCC_EXPLAIN_EXPLANATION_H

@@ -1,0 +1,46 @@
+//===- Machine.h - What a plan's time is predicted for ----------*- C++ -*-===//
+#ifndef TOOLS_PFCC_EXPLAIN_MACHINE_H
+#define TOOLS_PFCC_EXPLAIN_MACHINE_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace pfc::explain {
+
+/// What a message costs: latency in seconds, bandwidth in bytes/s.
+struct Link {
+  double latency = 0, bandwidth = 0;
+};
+
+/// One rank's device and its network (machines.toml).
+struct Machine {
+  std::string name, source;
+  double half = 0, single = 0;         ///< products, FLOP/s
+  double convHalf = 0, convSingle = 0; ///< convolutions, FLOP/s
+  double bandwidth = 0;                ///< memory, bytes/s
+  double launch = 0;                   ///< seconds an instruction
+  uint64_t memory = 0;                 ///< bytes
+  int64_t node = 1;                    ///< ranks on a machine
+  Link inside, between;
+
+  /// What connects `ranks` ranks: the slowest link that they need.
+  const Link &link(int64_t ranks) const {
+    return ranks > node ? between : inside;
+  }
+};
+
+/// `--on`: "h200", "8xh200" (which sets the number of ranks too), or a TOML
+/// file with one table of machines.toml's keys.
+struct MachineRequest {
+  std::optional<int64_t> ranks;
+  Machine machine;
+};
+llvm::Expected<MachineRequest> findMachine(llvm::StringRef request);
+
+} // namespace pfc::explain
+
+#endif // TOOLS_PFCC_EXPLAIN_MACHINE_H

@@ -1,0 +1,38 @@
+#include "PeerHead.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
+
+using namespace pfc::explain;
+
+static double networkSeconds(const HeadShape &shape, const Machine &machine) {
+  if (shape.ranks == 1)
+    return 0;
+  const Link &link = machine.link(shape.ranks);
+  double w = static_cast<double>(shape.ranks);
+  double rows = static_cast<double>(shape.wholeBatch);
+  double rounds = llvm::Log2_64_Ceil(static_cast<uint64_t>(shape.ranks));
+  double gather =
+      (w - 1) / w * rows * 4 * static_cast<double>(shape.dimensions);
+  double reduces = gather; // one rank's rows at a time, W times
+  double rowSums = 3 * 2 * (w - 1) / w * rows * 4;
+  double messages = rounds * (1 + 3 * 2 + w);
+  return messages * link.latency +
+         (gather + reduces + rowSums) / link.bandwidth;
+}
+
+PeerHead pfc::explain::peerHead(const HeadShape &shape,
+                                const Machine &machine) {
+  double n = static_cast<double>(shape.classes);
+  double s = static_cast<double>(shape.sampled);
+  double d = static_cast<double>(shape.dimensions);
+  double w = static_cast<double>(shape.ranks);
+  double logits = static_cast<double>(shape.wholeBatch) * s;
+  PeerHead head;
+  head.memory = 12 * d * (n + s) + (12 + 4 / w) * logits;
+  double traffic = (112 + 40 / w) * logits + 60 * d * (n + s);
+  head.seconds = 6 * d * logits / machine.single + traffic / machine.bandwidth +
+                 networkSeconds(shape, machine);
+  return head;
+}

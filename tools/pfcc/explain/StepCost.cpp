@@ -1,0 +1,149 @@
+#include "StepCost.h"
+
+#include "runtime/plan/PlanMemory.h"
+#include "runtime/plan/Shape.h"
+#include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
+
+using namespace pfc::explain;
+namespace fb = pfc::plan::fb;
+
+const char *pfc::explain::partName(Part part) {
+  switch (part) {
+  case Part::BackboneConvolutions:
+    return "backbone: convolutions";
+  case Part::BackboneProducts:
+    return "backbone: products";
+  case Part::BackboneKernels:
+    return "backbone: kernels";
+  case Part::BackboneCollectives:
+    return "backbone: collectives";
+  case Part::HeadProducts:
+    return "head: products";
+  case Part::HeadKernels:
+    return "head: kernels";
+  case Part::HeadCollectives:
+    return "head: collectives";
+  }
+  llvm_unreachable("all parts are named");
+}
+
+static Part partOf(const fb::Instruction &instruction) {
+  bool head = pfc::rt::belongsToHead(instruction.location());
+  switch (instruction.operation_type()) {
+  case fb::Operation_Conv:
+    return Part::BackboneConvolutions;
+  case fb::Operation_Matmul:
+    return head ? Part::HeadProducts : Part::BackboneProducts;
+  case fb::Operation_Collective:
+    return head ? Part::HeadCollectives : Part::BackboneCollectives;
+  default:
+    return head ? Part::HeadKernels : Part::BackboneKernels;
+  }
+}
+
+static bool isHalf(const fb::Program &step, uint32_t buffer) {
+  return pfc::rt::byteWidth(step.buffers()->Get(buffer)->dtype()) == 2;
+}
+
+/// FLOP/s of the unit that does the instruction. Kernels compute in fp32, on
+/// what a machine has for fp32 products.
+static double rateOf(const fb::Program &step, const fb::Instruction &i,
+                     const Machine &machine) {
+  if (const fb::Conv *conv = i.operation_as_Conv())
+    return isHalf(step, conv->lhs()) ? machine.convHalf : machine.convSingle;
+  if (const fb::Matmul *product = i.operation_as_Matmul())
+    return isHalf(step, product->lhs()) ? machine.half : machine.single;
+  return machine.single;
+}
+
+static Cost collectiveCost(fb::CollectiveKind kind, double bytes, int64_t ranks,
+                           const Machine &machine) {
+  Cost cost;
+  if (ranks == 1)
+    return cost;
+  const Link &link = machine.link(ranks);
+  double w = static_cast<double>(ranks);
+  double rounds = llvm::Log2_64_Ceil(static_cast<uint64_t>(ranks));
+  switch (kind) {
+  case fb::CollectiveKind_AllReduceSum:
+    cost.sent = 2 * (w - 1) / w * bytes;
+    rounds *= 2;
+    break;
+  case fb::CollectiveKind_AllGather:
+    cost.sent = (w - 1) * bytes;
+    break;
+  case fb::CollectiveKind_ReduceScatterSum:
+    cost.sent = (w - 1) / w * bytes;
+    break;
+  }
+  cost.seconds = rounds * link.latency + cost.sent / link.bandwidth;
+  cost.talking = cost.seconds;
+  return cost;
+}
+
+static Cost instructionCost(const fb::Program &step, const fb::Instruction &i,
+                            int64_t ranks, const Machine &machine) {
+  Cost cost;
+  const fb::Cost *counted = i.cost();
+  if (const fb::Collective *collective = i.operation_as_Collective()) {
+    double bytes = counted ? static_cast<double>(counted->bytes_sent()) : 0;
+    cost = collectiveCost(collective->kind(), bytes, ranks, machine);
+  } else {
+    if (counted) {
+      cost.flops = static_cast<double>(counted->flops());
+      cost.bytes =
+          static_cast<double>(counted->bytes_read() + counted->bytes_written());
+    }
+    double computing = cost.flops / rateOf(step, i, machine);
+    double moving = cost.bytes / machine.bandwidth;
+    cost.seconds = std::max({computing, moving, machine.launch});
+    (computing > moving ? cost.computing : cost.moving) = cost.seconds;
+  }
+  cost.instructions = 1;
+  return cost;
+}
+
+Cost &Cost::operator+=(const Cost &other) {
+  instructions += other.instructions;
+  flops += other.flops;
+  bytes += other.bytes;
+  sent += other.sent;
+  seconds += other.seconds;
+  computing += other.computing;
+  moving += other.moving;
+  talking += other.talking;
+  return *this;
+}
+
+const char *Cost::bound() const {
+  if (talking > computing && talking > moving)
+    return "network";
+  return computing >= moving ? "compute" : "memory";
+}
+
+Cost StepCost::total() const {
+  Cost sum;
+  for (const Cost &part : parts)
+    sum += part;
+  return sum;
+}
+
+Cost StepCost::head() const {
+  Cost sum;
+  for (size_t i = 0; i < partCount; ++i)
+    if (isHead(static_cast<Part>(i)))
+      sum += parts[i];
+  return sum;
+}
+
+StepCost pfc::explain::stepCost(const fb::Program &step, int64_t ranks,
+                                const Machine &machine) {
+  StepCost result;
+  for (const fb::Instruction *i : *step.instructions())
+    result.parts[static_cast<size_t>(partOf(*i))] +=
+        instructionCost(step, *i, ranks, machine);
+  return result;
+}

@@ -1,0 +1,62 @@
+//===- StepCost.h - What a training step costs on a machine -----*- C++ -*-===//
+//
+// A roofline for each instruction: max(FLOP / rate, bytes / bandwidth) and at
+// least a launch; for a collective of n bytes on W ranks latency and volume,
+//   all_reduce      2·⌈log₂ W⌉·α + 2·(W − 1)/W·n/β
+//   all_gather        ⌈log₂ W⌉·α + (W − 1)·n/β
+//   reduce_scatter    ⌈log₂ W⌉·α + (W − 1)/W·n/β
+// and the sum of them all, since a plan's instructions run one after another.
+//
+//===----------------------------------------------------------------------===//
+#ifndef TOOLS_PFCC_EXPLAIN_STEPCOST_H
+#define TOOLS_PFCC_EXPLAIN_STEPCOST_H
+
+#include "Machine.h"
+#include "runtime/plan/plan_generated.h"
+
+#include <array>
+
+namespace pfc::explain {
+
+/// Parts of a step.
+enum class Part {
+  BackboneConvolutions,
+  BackboneProducts,
+  BackboneKernels,
+  BackboneCollectives,
+  HeadProducts,
+  HeadKernels,
+  HeadCollectives,
+};
+constexpr size_t partCount = static_cast<size_t>(Part::HeadCollectives) + 1;
+
+/// "backbone: convolutions", …
+const char *partName(Part part);
+inline bool isHead(Part part) { return part >= Part::HeadProducts; }
+
+struct Cost {
+  uint64_t instructions = 0;
+  double flops = 0;
+  double bytes = 0;   ///< of memory, read and written
+  double sent = 0;    ///< by a rank
+  double seconds = 0; ///< predicted
+  double computing = 0, moving = 0, talking = 0; ///< seconds by what bounds
+
+  Cost &operator+=(const Cost &other);
+  /// "compute", "memory" or "network": what most of the time is bound by.
+  const char *bound() const;
+};
+
+struct StepCost {
+  std::array<Cost, partCount> parts;
+
+  Cost total() const;
+  Cost head() const;
+};
+
+StepCost stepCost(const plan::fb::Program &step, int64_t ranks,
+                  const Machine &machine);
+
+} // namespace pfc::explain
+
+#endif // TOOLS_PFCC_EXPLAIN_STEPCOST_H
