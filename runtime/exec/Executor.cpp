@@ -311,6 +311,20 @@ void Executor::run(const std::string &name) {
   impl->wait(name);
 }
 
+ProgramRunner &Executor::runner(const std::string &program) {
+  return *impl->program(program).runner;
+}
+
+BufferView Executor::buffer(const std::string &program, uint32_t index) const {
+  return impl->view(impl->program(program).runner->program(), index);
+}
+
+BufferView Executor::arena() const {
+  return {impl->arena,
+          plan::fb::DType_U8,
+          {static_cast<int64_t>(impl->variant.arena_bytes())}};
+}
+
 void Executor::startProfiling() { impl->profiling = true; }
 
 std::string Executor::profile(const std::string &name) const {

@@ -24,6 +24,7 @@ const plan::fb::Variant &chooseVariant(const plan::fb::Plan &plan,
                                        const Device &device,
                                        const std::string &precision);
 
+class ProgramRunner;
 class Waiter;
 
 /// An output on its way to the host.
@@ -66,6 +67,12 @@ public:
   void start(const std::string &program);
   /// The same, to completion.
   void run(const std::string &program);
+
+  /// What `program` consists of, to be looked at between its instructions.
+  ProgramRunner &runner(const std::string &program);
+  /// A buffer of `program`, and the whole arena.
+  BufferView buffer(const std::string &program, uint32_t index) const;
+  BufferView arena() const;
 
   /// From now on measures every instruction; the first run, which touches new
   /// memory, does not count.

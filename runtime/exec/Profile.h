@@ -16,8 +16,20 @@ struct Profile {
   std::vector<double> seconds; // one an instruction
 };
 
-/// A table, longest first: instructions that do the same (a kernel, a shape of
-/// convolution) are one row, with the rates that the plan's costs make of it.
+/// Instructions that do the same: a kernel, a shape of convolution.
+struct ProfileRow {
+  std::string what;
+  int64_t instructions = 0;
+  double seconds = 0; // a run
+  double flops = 0, bytes = 0;
+};
+
+/// Longest first.
+std::vector<ProfileRow> profileRows(const plan::fb::Variant &variant,
+                                    const plan::fb::Program &program,
+                                    const Profile &profile);
+
+/// A table of the rows, with the rates that the plan's costs make of them.
 std::string profileTable(const plan::fb::Variant &variant,
                          const plan::fb::Program &program,
                          const Profile &profile, size_t rows = 40);

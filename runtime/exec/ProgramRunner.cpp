@@ -80,6 +80,40 @@ void ProgramRunner::enqueue() {
     replay(segment);
 }
 
+void ProgramRunner::runEach(const Visitor &before, const Visitor &after) {
+  for (size_t step = 0; step < steps.size(); ++step) {
+    before(steps[step].instruction);
+    execute(step);
+    wait();
+    after(steps[step].instruction);
+  }
+  ran = true;
+}
+
+std::vector<double> ProgramRunner::timeEach(int repetitions) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> seconds(times.seconds.size());
+  for (size_t step = 0; step < steps.size(); ++step) {
+    auto repeat = [&] {
+      for (int i = 0; i < repetitions; ++i)
+        execute(step);
+    };
+    std::unique_ptr<Task> recorded;
+    if (steps[step].task->recordable())
+      recorded = device.record(repeat);
+    auto once = [&] { recorded ? recorded->execute() : repeat(); };
+    once();
+    wait();
+    Clock::time_point begin = Clock::now();
+    once();
+    wait();
+    seconds[steps[step].instruction] +=
+        std::chrono::duration<double>(Clock::now() - begin).count() /
+        repetitions;
+  }
+  return seconds;
+}
+
 void ProgramRunner::measure() {
   using Clock = std::chrono::steady_clock;
   if (!ran)

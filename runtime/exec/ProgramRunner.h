@@ -34,6 +34,14 @@ public:
   /// does not count.
   void measure();
 
+  /// Called with the index of an instruction.
+  using Visitor = std::function<void(uint32_t instruction)>;
+  /// Executes every task and waits for it, between two visits.
+  void runEach(const Visitor &before, const Visitor &after);
+  /// What each instruction takes, from `repetitions` of it at a time. Leaves
+  /// the buffers as nobody can use them.
+  std::vector<double> timeEach(int repetitions);
+
   const plan::fb::Program &program() const { return source; }
   const Profile &profile() const { return times; }
 

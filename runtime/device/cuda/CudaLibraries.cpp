@@ -25,7 +25,8 @@ std::vector<std::string> libraryFolders() {
   folders.emplace_back();
   if (std::string home = environment("CUDA_HOME"); !home.empty())
     folders.push_back(home + "/lib64");
-  folders.push_back("/usr/local/cuda/lib64");
+  else
+    folders.push_back("/usr/local/cuda/lib64");
   return folders;
 }
 
@@ -103,7 +104,8 @@ std::vector<std::string> includeFolders() {
     candidates.push_back(own);
   if (std::string home = environment("CUDA_HOME"); !home.empty())
     candidates.push_back(home + "/include");
-  candidates.push_back("/usr/local/cuda/include");
+  else
+    candidates.push_back("/usr/local/cuda/include");
   candidates.push_back("/usr/include");
   for (const std::string &folder : candidates)
     if (std::filesystem::exists(folder + "/cuda_fp16.h"))

@@ -2,7 +2,7 @@
 //
 // Nothing here is linked to CUDA: each library is opened when it is first
 // needed, in $PFC_CUDA_LIBRARIES (folders, separated by colons), the system's
-// library path, then $CUDA_HOME and /usr/local/cuda. One that is missing is an
+// library path, then $CUDA_HOME, or /usr/local/cuda. One that is missing is an
 // Error that says what was looked for, where, and what to do.
 //
 //===----------------------------------------------------------------------===//

@@ -1,0 +1,99 @@
+#include "Inputs.h"
+
+#include "runtime/base/Bfloat16.h"
+#include "runtime/base/Error.h"
+#include "runtime/plan/Shape.h"
+
+#include <cstring>
+#include <random>
+
+namespace pfc::rt {
+namespace {
+
+template <typename T>
+void put(std::vector<std::byte> &bytes, size_t index, T value) {
+  std::memcpy(bytes.data() + index * sizeof value, &value, sizeof value);
+}
+
+template <typename T>
+T at(const std::byte *bytes, size_t index) {
+  T value;
+  std::memcpy(&value, bytes + index * sizeof value, sizeof value);
+  return value;
+}
+
+} // namespace
+
+bool isFloating(plan::fb::DType dtype) {
+  return dtype == plan::fb::DType_F32 || dtype == plan::fb::DType_BF16 ||
+         dtype == plan::fb::DType_F16;
+}
+
+std::vector<std::byte> randomElements(const BufferView &view, uint64_t seed) {
+  // The standard fixes what this engine draws, not what distributions make.
+  std::mt19937_64 random(seed);
+  bool vector = view.shape.size() <= 1;
+  std::vector<std::byte> bytes(view.bytes());
+  for (size_t i = 0; i < static_cast<size_t>(view.elements()); ++i) {
+    float unit = static_cast<float>(random() >> 40) * 0x1p-24f;
+    float value = vector ? 0.1f + 0.9f * unit : 2 * unit - 1;
+    if (view.dtype == plan::fb::DType_F32)
+      put(bytes, i, value);
+    else if (view.dtype == plan::fb::DType_BF16)
+      put(bytes, i, floatToBfloat16(value));
+    else
+      put(bytes, i, static_cast<_Float16>(value));
+  }
+  return bytes;
+}
+
+std::vector<double> toDoubles(const std::byte *bytes, const BufferView &view) {
+  auto element = [&](size_t i) -> double {
+    switch (view.dtype) {
+    case plan::fb::DType_F32:
+      return at<float>(bytes, i);
+    case plan::fb::DType_BF16:
+      return bfloat16ToFloat(at<uint16_t>(bytes, i));
+    case plan::fb::DType_F16:
+      return static_cast<float>(at<_Float16>(bytes, i));
+    case plan::fb::DType_I64:
+      return static_cast<double>(at<int64_t>(bytes, i));
+    case plan::fb::DType_I32:
+      return at<int32_t>(bytes, i);
+    case plan::fb::DType_U8:
+      return at<uint8_t>(bytes, i);
+    }
+    fail("no element type {}", static_cast<int>(view.dtype));
+  };
+  std::vector<double> values(static_cast<size_t>(view.elements()));
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = element(i);
+  return values;
+}
+
+void setInputs(Executor &executor, const plan::fb::Settings &settings,
+               const std::string &program, int64_t t) {
+  std::mt19937_64 random(static_cast<uint64_t>(t) + 1);
+  auto count = [&](const char *input) {
+    int64_t elements = 1;
+    for (int64_t extent : executor.shapeOf(program, input))
+      elements *= extent;
+    return static_cast<size_t>(elements);
+  };
+  std::vector<uint8_t> images(count("images"));
+  for (uint8_t &pixel : images)
+    pixel = static_cast<uint8_t>(random());
+  executor.setInput(program, "images", images.data(), images.size());
+  if (program != "train_step")
+    return;
+  std::vector<int64_t> labels(count("labels"));
+  for (int64_t &label : labels)
+    label = static_cast<int64_t>(random() %
+                                 static_cast<uint64_t>(settings.classes()));
+  float rate = 0.01f;
+  executor.setInput(program, "labels", labels.data(), 8 * labels.size());
+  executor.setInput(program, "lr", &rate, sizeof rate);
+  executor.setInput(program, "step", &t, sizeof t);
+}
+
+} // namespace pfc::rt

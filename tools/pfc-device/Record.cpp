@@ -1,0 +1,216 @@
+#include "Record.h"
+
+#include "Inputs.h"
+#include "runtime/base/Error.h"
+#include "runtime/exec/ProgramRunner.h"
+#include "runtime/plan/Shape.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+namespace pfc::rt {
+namespace {
+
+constexpr int64_t elementsKept = 16;
+
+std::set<uint32_t> buffersOf(const plan::fb::Instruction &instruction) {
+  switch (instruction.operation_type()) {
+  case plan::fb::Operation_Launch: {
+    const auto &all = *instruction.operation_as_Launch()->arguments();
+    return {all.begin(), all.end()};
+  }
+  case plan::fb::Operation_Matmul: {
+    const auto &op = *instruction.operation_as_Matmul();
+    return {op.lhs(), op.rhs(), op.out()};
+  }
+  case plan::fb::Operation_Conv: {
+    const auto &op = *instruction.operation_as_Conv();
+    return {op.lhs(), op.rhs(), op.result()};
+  }
+  case plan::fb::Operation_Copy: {
+    const auto &op = *instruction.operation_as_Copy();
+    return {op.source(), op.target()};
+  }
+  default: {
+    const auto &op = *instruction.operation_as_Collective();
+    return {op.source(), op.target()};
+  }
+  }
+}
+
+std::string nameOf(const plan::fb::Variant &variant,
+                   const plan::fb::Instruction &instruction) {
+  std::string name = EnumNameOperation(instruction.operation_type());
+  if (const auto *launch = instruction.operation_as_Launch())
+    name = variant.kernels()->Get(launch->kernel())->name()->str();
+  if (const auto *conv = instruction.operation_as_Conv())
+    name = fmt::format("Conv {}", EnumNameConvKind(conv->kind()));
+  if (instruction.location() && instruction.location()->size() != 0)
+    name += fmt::format(" ({})", instruction.location()->str());
+  return name;
+}
+
+nlohmann::json describe(const BufferView &view, const std::byte *bytes) {
+  std::vector<double> values = toDoubles(bytes, view);
+  double squares = 0;
+  for (double value : values)
+    squares += value * value;
+  std::vector<double> kept;
+  int64_t count = view.elements();
+  for (int64_t i = 0; i < std::min(elementsKept, count); ++i)
+    kept.push_back(values[static_cast<size_t>(
+        i * (count - 1) / std::max<int64_t>(elementsKept - 1, 1))]);
+  // JSON has no NaN: it becomes null.
+  return {{"type", dtypeName(view.dtype)},
+          {"count", count},
+          {"norm", std::sqrt(squares)},
+          {"elements", kept}};
+}
+
+nlohmann::json download(Device &device, const BufferView &view) {
+  std::vector<std::byte> bytes(view.bytes());
+  device.download(view, bytes.data());
+  return describe(view, bytes.data());
+}
+
+void recordInstructions(Job &job, const std::string &program,
+                        nlohmann::json &entries) {
+  ProgramRunner &runner = job.executor.runner(program);
+  const auto &instructions = *runner.program().instructions();
+  auto forEachBuffer = [&](uint32_t index, auto body) {
+    for (uint32_t buffer : buffersOf(*instructions.Get(index)))
+      body(buffer, job.executor.buffer(program, buffer));
+  };
+  auto fill = [&](uint32_t index) {
+    forEachBuffer(index, [&](uint32_t buffer, const BufferView &view) {
+      if (isFloating(view.dtype))
+        job.device->upload(
+            randomElements(view, uint64_t{index} << 32 | buffer).data(), view);
+    });
+  };
+  auto keep = [&](uint32_t index) {
+    forEachBuffer(index, [&](uint32_t buffer, const BufferView &view) {
+      nlohmann::json entry = download(*job.device, view);
+      entry["what"] =
+          fmt::format("{} {} {} buffer {}", program, index,
+                      nameOf(job.variant, *instructions.Get(index)), buffer);
+      entries.push_back(std::move(entry));
+    });
+  };
+  setInputs(job.executor, job.settings, program, 0);
+  runner.runEach(fill, keep);
+}
+
+nlohmann::json number(const std::string &what, double value) {
+  return {{"what", what},
+          {"type", "f32"},
+          {"count", 1},
+          {"norm", value},
+          {"elements", nlohmann::json::array()}};
+}
+
+/// Of single variables some are noise: a bias before a batch norm has no
+/// gradient. So all of a role are one vector.
+nlohmann::json recordSteps(Job &job, int64_t steps) {
+  nlohmann::json entries = nlohmann::json::array();
+  job.executor.initializeState(job.settings.seed());
+  for (int64_t t = 0; t < steps; ++t) {
+    setInputs(job.executor, job.settings, "train_step", t);
+    job.executor.run("train_step");
+    entries.push_back(number(fmt::format("loss of step {}", t),
+                             job.executor.output("train_step", "loss").at(0)));
+  }
+  std::map<std::string, double> squares;
+  for (const plan::fb::Variable *variable : *job.variant.variables()) {
+    BufferView view{nullptr, variable->dtype(), toVector(*variable->shape())};
+    auto bytes = job.executor.readVariable(variable->name()->str());
+    for (double value : toDoubles(bytes.data(), view))
+      squares[EnumNameRole(variable->role())] += value * value;
+  }
+  for (const auto &[role, sum] : squares)
+    entries.push_back(
+        number(fmt::format("norm of every {} after {} steps", role, steps),
+               std::sqrt(sum)));
+  return entries;
+}
+
+double numberOr(const nlohmann::json &value, double otherwise) {
+  return value.is_number() ? value.get<double>() : otherwise;
+}
+
+/// How far apart, relative to `scale`; 0 where both are no numbers.
+double distance(const nlohmann::json &a, const nlohmann::json &b,
+                double scale) {
+  double x = numberOr(a, NAN), y = numberOr(b, NAN);
+  if (std::isnan(x) && std::isnan(y))
+    return 0;
+  double far = std::abs(x - y) / std::max(scale, 1e-30);
+  return std::isnan(far) ? INFINITY : far;
+}
+
+void compareEntries(const nlohmann::json &reference,
+                    const nlohmann::json &actual, double tolerance,
+                    Comparison &result) {
+  require(reference.size() == actual.size(),
+          "the reference has {} entries, this plan {}: was it recorded from "
+          "another plan?",
+          reference.size(), actual.size());
+  for (size_t i = 0; i < reference.size(); ++i) {
+    const nlohmann::json &a = reference[i], &b = actual[i];
+    require(a.at("what") == b.at("what"),
+            "the reference has '{}' where this "
+            "plan has '{}': was it recorded from another plan?",
+            a.at("what").get<std::string>(), b.at("what").get<std::string>());
+    double count = a.at("count").get<double>();
+    double rms = numberOr(a.at("norm"), 1) / std::sqrt(count);
+    double far = distance(a.at("norm"), b.at("norm"), rms * std::sqrt(count));
+    for (size_t e = 0; e < a.at("elements").size(); ++e)
+      far = std::max(
+          far,
+          distance(a["elements"][e], b.at("elements").at(e),
+                   std::max(rms, std::abs(numberOr(a["elements"][e], 0)))));
+    std::string type = a.at("type");
+    double allowed = tolerance >= 0                    ? tolerance
+                     : type == "f32"                   ? 1e-4
+                     : type == "bf16" || type == "f16" ? 1e-2
+                                                       : 0;
+    ++result.compared;
+    if (!(far <= allowed))
+      result.differences.push_back(
+          fmt::format("{}: {} is off by {:.2e}, allowed is {:.2e}",
+                      a.at("what").get<std::string>(), type, far, allowed));
+  }
+}
+
+} // namespace
+
+nlohmann::json record(Job &job, int64_t steps) {
+  nlohmann::json result;
+  result["plan"] = job.plan.spec_hash()->str();
+  result["precision"] = job.variant.precision()->str();
+  nlohmann::json entries = nlohmann::json::array();
+  job.executor.initializeState(job.settings.seed());
+  for (const plan::fb::Program *program : *job.variant.programs())
+    recordInstructions(job, program->name()->str(), entries);
+  result["instructions"] = std::move(entries);
+  result["steps"] = recordSteps(job, steps);
+  return result;
+}
+
+Comparison compare(const nlohmann::json &reference,
+                   const nlohmann::json &actual, double stepTolerance) {
+  require(reference.at("plan") == actual.at("plan") &&
+              reference.at("precision") == actual.at("precision"),
+          "the reference is of another plan or precision ({})",
+          reference.at("precision").get<std::string>());
+  Comparison result;
+  compareEntries(reference.at("instructions"), actual.at("instructions"), -1,
+                 result);
+  compareEntries(reference.at("steps"), actual.at("steps"), stepTolerance,
+                 result);
+  return result;
+}
+
+} // namespace pfc::rt

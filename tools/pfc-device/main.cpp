@@ -1,0 +1,128 @@
+//===- main.cpp - pfc-device: check and time a device -----------*- C++ -*-===//
+//
+//   pfc-device show [--device cuda]
+//   pfc-device record PLAN --device emulated-cuda -o FILE
+//   pfc-device check PLAN --device cuda --against FILE
+//   pfc-device time PLAN --device cuda [-o FILE]
+//
+// What one device computed, instruction by instruction, is what another is
+// held against: tools/gpu_check.sh does that where a GPU is. One rank.
+//
+//===----------------------------------------------------------------------===//
+#include "Record.h"
+#include "Timing.h"
+#include "runtime/base/Error.h"
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+
+using namespace pfc::rt;
+
+namespace {
+
+struct Arguments {
+  std::string plan, reference, output;
+  JobOptions job;
+  int64_t steps = 3;
+  int64_t timedSteps = 30;
+  int repetitions = 20;
+  double stepTolerance = 1e-2;
+};
+
+void addJob(CLI::App &command, Arguments &arguments) {
+  command.add_option("plan", arguments.plan, "a plan for one rank")->required();
+  command.add_option("--device", arguments.job.device,
+                     "cpu, cuda or emulated-cuda (default: the plan's)");
+  command.add_option("--precision", arguments.job.precision,
+                     "one of the plan's; auto: the first this device takes");
+  command.add_option("--threads", arguments.job.threads);
+}
+
+/// Calls body with the job of one rank that the arguments describe.
+template <typename Body>
+void withJob(const Arguments &arguments, Body body) {
+  PlanFile plan = PlanFile::open(arguments.plan);
+  std::unique_ptr<Communicator> communicator = makeSelfCommunicator();
+  Job job(plan, *communicator, arguments.job);
+  body(job);
+}
+
+void write(const std::string &path, const nlohmann::json &value) {
+  std::ofstream file(path);
+  file << value.dump(1) << "\n";
+  require(file.good(), "{}: cannot be written", path);
+}
+
+nlohmann::json read(const std::string &path) {
+  std::ifstream file(path);
+  require(file.good(), "{}: cannot be read", path);
+  nlohmann::json value = nlohmann::json::parse(file, nullptr, false);
+  require(!value.is_discarded(), "{}: is no JSON", path);
+  return value;
+}
+
+int check(const Arguments &arguments) {
+  nlohmann::json reference = read(arguments.reference);
+  Comparison result;
+  withJob(arguments, [&](Job &job) {
+    result = compare(reference, record(job, arguments.steps),
+                     arguments.stepTolerance);
+  });
+  for (const std::string &difference : result.differences)
+    fmt::print("{}\n", difference);
+  fmt::print("{}: {} buffers compared, {} differ\n",
+             result.differences.empty() ? "agree" : "DISAGREE", result.compared,
+             result.differences.size());
+  return result.differences.empty() ? 0 : 1;
+}
+
+void time(const Arguments &arguments) {
+  withJob(arguments, [&](Job &job) {
+    nlohmann::json timing =
+        timePlan(job, arguments.timedSteps, arguments.repetitions);
+    fmt::print("{}", timingTable(timing, 25));
+    if (!arguments.output.empty())
+      write(arguments.output, timing);
+  });
+}
+
+int body(int argc, char **argv) {
+  CLI::App app("Checks and times a device.", "pfc-device");
+  app.require_subcommand(1);
+  Arguments arguments;
+  CLI::App *show = app.add_subcommand("show", "one line about a device");
+  show->add_option("--device", arguments.job.device)->default_val("cuda");
+  CLI::App *record = app.add_subcommand("record", "keep what it computes");
+  addJob(*record, arguments);
+  record->add_option("-o,--output", arguments.output)->required();
+  CLI::App *compare = app.add_subcommand("check", "compare with a record");
+  addJob(*compare, arguments);
+  compare->add_option("--against", arguments.reference)->required();
+  compare->add_option("--step-tolerance", arguments.stepTolerance,
+                      "relative, of losses and of the state's norms");
+  CLI::App *timing = app.add_subcommand("time", "how fast it is");
+  addJob(*timing, arguments);
+  timing->add_option("-o,--output", arguments.output, "the figures as JSON");
+  timing->add_option("--steps", arguments.timedSteps);
+  timing->add_option("--repetitions", arguments.repetitions);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error);
+  }
+  if (show->parsed())
+    fmt::print("{}\n", openDevice(arguments.job.device, {})->describe());
+  if (record->parsed())
+    withJob(arguments, [&](Job &job) {
+      write(arguments.output, pfc::rt::record(job, arguments.steps));
+    });
+  if (timing->parsed())
+    time(arguments);
+  return compare->parsed() ? check(arguments) : 0;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  return runTool("pfc-device", body, argc, argv);
+}
