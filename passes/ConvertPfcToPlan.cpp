@@ -12,6 +12,8 @@
 
 #include "dialects/plan/ir/PlanDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/EmitC/IR/EmitC.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -312,7 +314,8 @@ struct ConvertPfcToPlanPass
       return signalPassFailure();
     auto kernels = ModuleOp::create(builder, module.getLoc(),
                                     StringRef(plan::kernelsModuleName));
-    Outliner outliner(kernels);
+    Outliner outliner(kernels, target == KernelTarget::Cuda ? Grouping::Op
+                                                            : Grouping::Rows);
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
     for (func::FuncOp function : functions) {
       int64_t batch = batchOf(function);

@@ -17,6 +17,9 @@ namespace pfc {
 /// Element type of products and activations.
 enum class Precision { Fp32, Bf16 };
 
+/// What kernels are compiled for.
+enum class KernelTarget { Cpu, Cuda };
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "passes/Passes.h.inc"

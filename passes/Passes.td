@@ -245,7 +245,8 @@ def ConvertPfcToPlanPass : Pass<"convert-pfc-to-plan", "::mlir::ModuleOp"> {
     collectives become instructions; runs of generics with the same outer
     parallel loop become one kernel in the module @kernels (see
     passes/codegen/Outline.h), each gather, scatter and sampling op one of its
-    own. A new value of a variable is written over the old one when its producer
+    own. With `target=cuda` every generic is a kernel. A new value of a variable
+    is written over the old one when its producer
     is the old one's last reader, element by element; otherwise it is copied at
     the end. Equal kernels are one.
 
@@ -254,11 +255,21 @@ def ConvertPfcToPlanPass : Pass<"convert-pfc-to-plan", "::mlir::ModuleOp"> {
 
     Example: test/passes/convert-pfc-to-plan.mlir.
   }];
+  let options = [
+    Option<"target", "target", "::pfc::KernelTarget",
+           "::pfc::KernelTarget::Cpu", "What the kernels are outlined for",
+           [{::llvm::cl::values(
+             clEnumValN(::pfc::KernelTarget::Cpu, "cpu",
+                        "rows by processor cores"),
+             clEnumValN(::pfc::KernelTarget::Cuda, "cuda",
+                        "whole buffers by blocks of threads"))}]>,
+  ];
   let statistics = [
     Statistic<"numKernels", "num-kernels", "Distinct kernels outlined">,
   ];
   let dependentDialects = [
     "::pfc::plan::PlanDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::emitc::EmitCDialect", "::mlir::gpu::GPUDialect",
     "::mlir::scf::SCFDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
     "::mlir::func::FuncDialect"];
@@ -314,6 +325,34 @@ def CodegenLLVMPass : Pass<"codegen-llvm", "::mlir::ModuleOp"> {
     Example: test/passes/codegen-llvm.mlir.
   }];
   let dependentDialects = ["::pfc::plan::PlanDialect"];
+}
+
+def CodegenCudaPass : Pass<"codegen-cuda", "::mlir::ModuleOp"> {
+  let summary = "Lowers the kernels to CUDA C++ text";
+  let description = [{
+    The module @kernels becomes the attribute `plan.kernel_cuda`, one
+    self-contained text that NVRTC compiles for the chip found, and a
+    `plan.kernel` with its launch shape stays for each kernel. Each body is
+    scheduled by its form (passes/codegen/cuda/Schedules.h), which fixes what
+    a thread does and the order of every sum:
+
+        element-wise            packs of 16 bytes by threads
+        sums over the middle    packs of channels by threads of a block, then
+                                over the block
+        sums over the end       a block a row
+        row kernels             a block a row, its inner loops by threads
+
+    then printed through EmitC. docs/architecture.md, "CUDA kernels", is the
+    contract with the runtime.
+
+    Precondition: convert-pfc-to-plan=target=cuda ran.
+
+    Example: test/passes/codegen-cuda.mlir.
+  }];
+  let dependentDialects = [
+    "::pfc::plan::PlanDialect", "::mlir::arith::ArithDialect",
+    "::mlir::emitc::EmitCDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
 }
 
 #endif // PFC_PASSES

@@ -39,8 +39,8 @@ static void buildKernels(OpPassManager &manager, const CompileOptions &) {
   manager.addPass(createConvertPfcToLinalgPass());
 }
 
-static void buildPlan(OpPassManager &manager, const CompileOptions &) {
-  manager.addPass(createConvertPfcToPlanPass());
+static void buildPlan(OpPassManager &manager, const CompileOptions &options) {
+  manager.addPass(createConvertPfcToPlanPass({options.target}));
 }
 
 static void buildAllocated(OpPassManager &manager, const CompileOptions &) {
@@ -50,6 +50,10 @@ static void buildAllocated(OpPassManager &manager, const CompileOptions &) {
 
 static void buildLLVM(OpPassManager &manager, const CompileOptions &) {
   manager.addPass(createCodegenLLVMPass());
+}
+
+static void buildCuda(OpPassManager &manager, const CompileOptions &) {
+  manager.addPass(createCodegenCudaPass());
 }
 
 static constexpr Stage stages[] = {
@@ -62,10 +66,18 @@ static constexpr Stage stages[] = {
      buildKernels},
     {"plan", "buffers, instructions and outlined kernels", buildPlan},
     {"allocated", "every buffer at its place in the arena", buildAllocated},
-    {"llvm", "kernels as LLVM IR", buildLLVM},
+    {"llvm", "kernels as LLVM IR", buildLLVM, KernelTarget::Cpu},
+    {"cuda", "kernels as CUDA C++", buildCuda, KernelTarget::Cuda},
 };
 
-ArrayRef<Stage> pfc::compileStages() { return stages; }
+ArrayRef<Stage> pfc::allStages() { return stages; }
+
+SmallVector<Stage> pfc::compileStages(KernelTarget target) {
+  return llvm::to_vector(
+      llvm::make_filter_range(stages, [=](const Stage &stage) {
+        return stage.target.value_or(target) == target;
+      }));
+}
 
 const Stage *pfc::findStage(StringRef name) {
   const auto *stage = llvm::find_if(
@@ -75,7 +87,7 @@ const Stage *pfc::findStage(StringRef name) {
 
 void pfc::buildPipeline(OpPassManager &manager, const CompileOptions &options,
                         const Stage &last) {
-  for (const Stage &stage : compileStages()) {
+  for (const Stage &stage : compileStages(options.target)) {
     stage.build(manager, options);
     if (stage.name == last.name)
       return;
@@ -111,10 +123,17 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
           clEnumValN(RowUpdate::Sampled, "sampled", "those that took part"),
           clEnumValN(RowUpdate::All, "all", "all"))};
 
+  Option<KernelTarget> target{
+      *this, "target", llvm::cl::desc("What kernels are compiled for"),
+      llvm::cl::init(KernelTarget::Cpu),
+      llvm::cl::values(clEnumValN(KernelTarget::Cpu, "cpu", "LLVM IR"),
+                       clEnumValN(KernelTarget::Cuda, "cuda", "CUDA C++"))};
+
   CompileOptions get() const {
     CompileOptions options;
     options.precision = precision;
     options.optimizer = {momentum, weightDecay, clipGradNorm, rowUpdate};
+    options.target = target;
     return options;
   }
 };
@@ -124,6 +143,7 @@ void pfc::registerPipelines() {
   PassPipelineRegistration<PipelineOptions>(
       "pfc-compile", "Compiles a step's graph to what one rank executes",
       [](OpPassManager &manager, const PipelineOptions &options) {
-        buildPipeline(manager, options.get(), compileStages().back());
+        CompileOptions compile = options.get();
+        buildPipeline(manager, compile, compileStages(compile.target).back());
       });
 }

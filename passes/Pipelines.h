@@ -11,6 +11,7 @@ namespace pfc {
 struct CompileOptions {
   Precision precision = Precision::Fp32;
   InsertOptimizerPassOptions optimizer;
+  KernelTarget target = KernelTarget::Cpu;
 };
 
 /// The module between two groups of passes. One table drives `pfcc --emit`,
@@ -20,10 +21,15 @@ struct Stage {
   llvm::StringRef description;
   /// Adds the passes from the stage before to this one.
   void (*build)(mlir::OpPassManager &manager, const CompileOptions &options);
+  /// Of a stage that only kernels for one target pass through.
+  std::optional<KernelTarget> target = std::nullopt;
 };
 
-/// In order; the first is what frontend/graph makes.
-llvm::ArrayRef<Stage> compileStages();
+/// Of every target, in order; the first is what frontend/graph makes.
+llvm::ArrayRef<Stage> allStages();
+
+/// Those of one target.
+llvm::SmallVector<Stage> compileStages(KernelTarget target = KernelTarget::Cpu);
 
 /// Null if there is none of that name.
 const Stage *findStage(llvm::StringRef name);

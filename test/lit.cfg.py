@@ -1,5 +1,6 @@
 # lit's configuration for everything under test/ but unit/ (GoogleTest).
 import os
+import subprocess
 import lit.formats
 
 config.name = "pfc"
@@ -18,3 +19,8 @@ config.environment["PATH"] = os.pathsep.join(
      os.environ["PATH"]])
 config.environment["PFC_CACHE_DIR"] = os.path.join(
     config.test_exec_root, "kernel-cache")
+
+# NVRTC compiles for any chip, but not every machine has it.
+probe = os.path.join(config.test_source_root, "passes/Inputs/nvrtc.py")
+if subprocess.run([config.python, probe, "--probe"]).returncode == 0:
+    config.available_features.add("nvrtc")

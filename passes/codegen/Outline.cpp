@@ -1,4 +1,5 @@
 #include "passes/codegen/Outline.h"
+#include "passes/codegen/cuda/Sampling.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -209,9 +210,16 @@ LogicalResult Outliner::outlineRows(RowKernelOpInterface op,
         result.push_back(kernel.function.getArgument(position));
       return result;
     };
-    if (failed(op.buildRow(builder, values(operandAt), values(resultAt),
-                           kernel.row)))
+    auto sampling = dyn_cast<SampleLocalCentersOp>(op.getOperation());
+    if (sampling && grouping == Grouping::Op) {
+      // Its serial passes over all classes are another algorithm on a GPU.
+      if (failed(cuda::buildSamplingBlock(sampling, builder, values(operandAt),
+                                          values(resultAt))))
+        return failure();
+    } else if (failed(op.buildRow(builder, values(operandAt), values(resultAt),
+                                  kernel.row))) {
       return failure();
+    }
     symbol = finish(kernel, op->getName().stripDialect());
   }
   uint64_t flops = 0;
@@ -283,12 +291,14 @@ bool KernelGroup::conflicts(linalg::GenericOp op) {
 
 void KernelGroup::start(linalg::GenericOp op) {
   int64_t rows = rowsOf(op);
-  serial = rows == 0 || volumeOf(op) < kSerialVolume;
+  serial = outliner.getGrouping() == Grouping::Op || rows == 0 ||
+           volumeOf(op) < kSerialVolume;
   extent = serial ? 1 : rows;
 }
 
 LogicalResult KernelGroup::add(linalg::GenericOp op) {
-  bool joins = !ops.empty() && ops.size() < kLongestRun;
+  bool joins = outliner.getGrouping() == Grouping::Rows && !ops.empty() &&
+               ops.size() < kLongestRun;
   if (joins && serial)
     joins = rowsOf(op) == 0 || volumeOf(op) < kSerialVolume;
   else if (joins)
@@ -307,6 +317,9 @@ LogicalResult KernelGroup::add(linalg::GenericOp op) {
 bool KernelGroup::isLocal(Value result) {
   if (buffers.find(result))
     return false;
+  // codegen-cuda computes no result that nobody reads.
+  if (outliner.getGrouping() == Grouping::Op && result.use_empty())
+    return true;
   for (Operation *user : result.getUsers())
     if (!llvm::is_contained(ops, user))
       return false;

@@ -12,7 +12,8 @@
 //
 // so that a run of ops touches a row while it is in the cache, and a value
 // used only inside the run needs one row of memory. Small or awkward ops make
-// serial kernels, whose loop has one iteration.
+// serial kernels, whose loop has one iteration. For CUDA every op is a serial
+// kernel of its own, over whole buffers, and codegen-cuda schedules it.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PASSES_CODEGEN_OUTLINE_H
@@ -77,10 +78,17 @@ private:
   llvm::StringMap<mlir::Value> states;
 };
 
+/// What becomes one kernel.
+enum class Grouping {
+  Rows, ///< for the CPU: a run of ops, row by row
+  Op,   ///< for CUDA: one op over whole buffers
+};
+
 /// The kernels of a module.
 class Outliner {
 public:
-  explicit Outliner(mlir::ModuleOp kernels) : kernels(kernels) {}
+  Outliner(mlir::ModuleOp kernels, Grouping grouping)
+      : kernels(kernels), grouping(grouping) {}
 
   /// Makes `op` a kernel of its own and launches it.
   llvm::LogicalResult outlineRows(RowKernelOpInterface op, BufferTable &buffers,
@@ -98,9 +106,11 @@ public:
   mlir::SymbolRefAttr finish(Kernel kernel, llvm::StringRef description);
 
   unsigned kernelCount() const { return count; }
+  Grouping getGrouping() const { return grouping; }
 
 private:
   mlir::ModuleOp kernels;
+  Grouping grouping;
   llvm::StringMap<std::string> names; ///< text of a kernel -> its symbol
   unsigned count = 0;
 };

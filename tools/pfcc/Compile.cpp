@@ -46,7 +46,8 @@ static OwningOpRef<ModuleOp> runStages(const LoadedSpec &loaded,
                                        TimingScope &timing) {
   CompileOptions options = compileOptions(loaded.spec, choice.precision);
   OwningOpRef<ModuleOp> module;
-  for (const auto &[number, stage] : llvm::enumerate(compileStages())) {
+  for (const auto &[number, stage] :
+       llvm::enumerate(compileStages(options.target))) {
     TimingScope scope = timing.nest(stage.name);
     if (number == 0) {
       module = buildGraph(loaded, context);
@@ -70,7 +71,7 @@ static OwningOpRef<ModuleOp> runStages(const LoadedSpec &loaded,
 
 std::string pfc::knownStages() {
   std::string names = "spec";
-  for (const Stage &stage : compileStages())
+  for (const Stage &stage : allStages())
     names += ", " + stage.name.str();
   return names;
 }
@@ -78,21 +79,32 @@ std::string pfc::knownStages() {
 LogicalResult pfc::emitStage(const LoadedSpec &loaded, MLIRContext &context,
                              const Stage &stage, const CompileRequest &request,
                              llvm::raw_ostream &os) {
+  KernelTarget target = kernelTarget(loaded.spec);
+  if (stage.target.value_or(target) != target) {
+    bool cuda = target == KernelTarget::Cuda;
+    return emitError(loaded.locations.of("cluster.device"), "stage '")
+           << stage.name << "' is none of a plan's for device = \""
+           << (cuda ? "cuda" : "cpu")
+           << "\": --set cluster.device=" << (cuda ? "cpu" : "cuda");
+  }
   OwningOpRef<ModuleOp> module =
       runStages(loaded, context, precisionChoices(loaded.spec).front(), stage,
                 request.dumpTo, request.timing);
   if (!module)
     return failure();
-  print(*module, os);
+  // The last stage for CUDA is a text that people read.
+  if (stage.target == KernelTarget::Cuda)
+    os << (*module)
+              ->getAttrOfType<StringAttr>(plan::kernelCudaAttrName)
+              .getValue();
+  else
+    print(*module, os);
   return success();
 }
 
 FailureOr<std::string> pfc::compilePlan(const LoadedSpec &loaded,
                                         MLIRContext &context,
                                         const CompileRequest &request) {
-  if (loaded.spec.cluster.device != DeviceType::CPU)
-    return emitError(loaded.locations.of("cluster.device"),
-                     "this pfcc makes plans for device = \"cpu\" alone");
   auto choices = precisionChoices(loaded.spec);
   SmallVector<OwningOpRef<ModuleOp>> modules;
   SmallVector<plan::PlanVariant> variants;
@@ -102,7 +114,8 @@ FailureOr<std::string> pfc::compilePlan(const LoadedSpec &loaded,
       llvm::sys::path::append(dumpTo, choice.name);
     TimingScope scope = request.timing.nest(choice.name);
     OwningOpRef<ModuleOp> module = runStages(
-        loaded, context, choice, compileStages().back(), dumpTo, scope);
+        loaded, context, choice,
+        compileStages(kernelTarget(loaded.spec)).back(), dumpTo, scope);
     if (!module)
       return failure();
     variants.push_back(

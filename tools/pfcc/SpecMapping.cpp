@@ -14,14 +14,22 @@ pfc::precisionChoices(const TrainSpec &spec) {
   case PrecisionSpec::BF16:
     return {{Precision::Bf16, "bf16", ""}};
   case PrecisionSpec::Auto:
-    return {{Precision::Bf16, "bf16", "amx_bf16"}, fp32};
+    // Where bf16 is faster than fp32: CPUs with AMX, GPUs from Ampere on.
+    bool cpu = spec.cluster.device == DeviceType::CPU;
+    return {{Precision::Bf16, "bf16", cpu ? "amx_bf16" : "sm_80"}, fp32};
   }
   llvm_unreachable("all precisions are handled");
+}
+
+KernelTarget pfc::kernelTarget(const TrainSpec &spec) {
+  return spec.cluster.device == DeviceType::CUDA ? KernelTarget::Cuda
+                                                 : KernelTarget::Cpu;
 }
 
 CompileOptions pfc::compileOptions(const TrainSpec &spec, Precision precision) {
   CompileOptions options;
   options.precision = precision;
+  options.target = kernelTarget(spec);
   options.optimizer.momentum = spec.train.optimizer.momentum;
   options.optimizer.weightDecay = spec.train.optimizer.weightDecay;
   options.optimizer.clipGradNorm = spec.train.clipGradNorm;
@@ -67,5 +75,6 @@ plan::PlanHeader pfc::planHeader(const TrainSpec &spec, llvm::StringRef name) {
   llvm::raw_string_ostream os(header.specText);
   writeSpec(spec, os);
   header.settings = settings(spec);
+  header.device = spec.cluster.device == DeviceType::CUDA ? "cuda" : "cpu";
   return header;
 }

@@ -12,13 +12,15 @@ namespace pfc {
 struct PrecisionChoice {
   Precision precision;
   llvm::StringRef name;            ///< in plans and folder names
-  llvm::StringRef requiredFeature; ///< of the CPU; empty: none
+  llvm::StringRef requiredFeature; ///< of the chip; empty: none
 };
 
 /// One choice, or for `auto` two in the order in which a rank tries them: bf16
 /// where the CPU multiplies it in hardware, else fp32. A plan that asks for
 /// bf16 by name runs on any CPU.
 llvm::SmallVector<PrecisionChoice> precisionChoices(const TrainSpec &spec);
+
+KernelTarget kernelTarget(const TrainSpec &spec);
 
 CompileOptions compileOptions(const TrainSpec &spec, Precision precision);
 

@@ -14,6 +14,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Parser/Parser.h"
 #include "runtime/base/Philox.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <cmath>
 #include <string>
@@ -361,8 +362,8 @@ int64_t SampleLocalCentersOp::getRowExtent() { return 1; }
 int SampleLocalCentersOp::getInPlaceOperand(unsigned) { return -1; }
 
 /// The kernel's text with its sizes filled in.
-static std::string instantiate(int64_t rows, int64_t slots, double rate) {
-  std::string text = kSampleLocalCentersText;
+static std::string instantiate(std::string text, int64_t rows, int64_t slots,
+                               double rate) {
   auto fill = [&](StringRef word, const std::string &value) {
     std::string key = ("{" + word + "}").str();
     for (size_t at = text.find(key); at != std::string::npos;
@@ -372,6 +373,7 @@ static std::string instantiate(int64_t rows, int64_t slots, double rate) {
   std::string rateText;
   llvm::raw_string_ostream(rateText) << Real(rate);
   fill("B", std::to_string(rows));
+  fill("P", std::to_string(llvm::PowerOf2Ceil(rows)));
   fill("S", std::to_string(slots));
   fill("RATE", rateText);
   fill("ALL", rate == 1.0 ? "true" : "false");
@@ -400,29 +402,36 @@ static void buildKeyFunction(OpBuilder &builder, Location loc, uint64_t seed,
 LogicalResult SampleLocalCentersOp::buildRow(OpBuilder &builder,
                                              ValueRange operands,
                                              ValueRange results, Value) {
+  return buildSampling(*this, kSampleLocalCentersText, builder, operands,
+                       results);
+}
+
+LogicalResult buildSampling(SampleLocalCentersOp op, StringRef kernelText,
+                            OpBuilder &builder, ValueRange operands,
+                            ValueRange results) {
   constexpr StringLiteral keys = "philox_sample_centers";
-  double rate = getSampleRate().convertToDouble();
-  std::string text =
-      instantiate(extent(getLabels(), 0), extent(getIndices(), 0), rate);
+  double rate = op.getSampleRate().convertToDouble();
+  std::string text = instantiate(kernelText.str(), extent(op.getLabels(), 0),
+                                 extent(op.getIndices(), 0), rate);
   auto kernels = builder.getBlock()->getParentOp()->getParentOfType<ModuleOp>();
   if (!kernels.lookupSymbol(keys)) {
     OpBuilder top = OpBuilder::atBlockBegin(kernels.getBody());
-    buildKeyFunction(top, getLoc(), getSeed(), keys);
+    buildKeyFunction(top, op.getLoc(), op.getSeed(), keys);
   }
   // The text calls the key function, so it is parsed beside a declaration.
   text += "\nfunc.func private @philox_sample_centers(i32, i32, i32) -> "
           "(i32, i32, i32, i32)\n";
-  ParserConfig config(getContext());
+  ParserConfig config(op.getContext());
   OwningOpRef<ModuleOp> parsed = parseSourceString<ModuleOp>(text, config);
   if (!parsed)
-    return emitOpError("kernel text does not parse");
+    return op.emitOpError("kernel text does not parse");
   auto source = parsed->lookupSymbol<func::FuncOp>("sample_local_centers");
   IRMapping mapping;
   SmallVector<Value> buffers(operands);
   llvm::append_range(buffers, results);
   mapping.map(source.getArguments(), buffers);
-  for (Operation &op : source.getBody().front().without_terminator())
-    builder.clone(op, mapping);
+  for (Operation &inner : source.getBody().front().without_terminator())
+    builder.clone(inner, mapping);
   return success();
 }
 

@@ -8,6 +8,7 @@
 #ifndef DIALECTS_PFC_IR_KERNELBUILDER_H
 #define DIALECTS_PFC_IR_KERNELBUILDER_H
 
+#include "dialects/pfc/ir/PfcDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -138,6 +139,13 @@ mlir::Value buildTotal(mlir::OpBuilder &builder, mlir::Location loc,
 llvm::SmallVector<mlir::Value, 4> buildPhilox(mlir::OpBuilder &builder,
                                               mlir::Location loc, uint64_t seed,
                                               mlir::ValueRange counter);
+
+/// The body of `op` from a kernel's text whose words in braces stand for its
+/// sizes (kernels/sample_local_centers.mlir).
+llvm::LogicalResult buildSampling(SampleLocalCentersOp op, llvm::StringRef text,
+                                  mlir::OpBuilder &builder,
+                                  mlir::ValueRange operands,
+                                  mlir::ValueRange results);
 
 } // namespace pfc
 

@@ -38,7 +38,7 @@ LogicalResult PlanDialect::verifyOperationAttribute(Operation *op,
     if (!isa<ModuleOp>(op) || !bytes || !bytes.getType().isInteger(64) ||
         bytes.getInt() < 0)
       return op->emitError() << "'" << name << "' is a module's i64 >= 0";
-  } else if (name == kernelIrAttrName) {
+  } else if (name == kernelIrAttrName || name == kernelCudaAttrName) {
     if (!isa<ModuleOp>(op) || !isa<StringAttr>(attribute.getValue()))
       return op->emitError() << "'" << name << "' is a module's string";
   } else if (name == descriptionAttrName) {

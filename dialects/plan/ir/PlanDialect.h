@@ -28,6 +28,7 @@ constexpr int64_t bufferAlignment = 64;
 /// Module attributes.
 constexpr llvm::StringLiteral arenaBytesAttrName = "plan.arena_bytes";
 constexpr llvm::StringLiteral kernelIrAttrName = "plan.kernel_ir";
+constexpr llvm::StringLiteral kernelCudaAttrName = "plan.kernel_cuda";
 /// Function attribute of a kernel: what was fused.
 constexpr llvm::StringLiteral descriptionAttrName = "plan.description";
 /// The module of kernels.

@@ -6,6 +6,7 @@
 //               ─▶ proved: no two live buffers overlap   (plan-verify-memory)
 //               ─▶ @kernels become kernel ops and plan.kernel_ir
 //                                                        (codegen-llvm)
+//                  or plan.kernel_cuda                   (codegen-cuda)
 //               ─▶ bytes of a plan file                  (translate/)
 //
 //   PlanDialect.td     this file: the dialect
@@ -49,9 +50,10 @@ def Plan_Dialect : Dialect {
           }
         }
 
-    Module attributes: `plan.arena_bytes` (made by plan-assign-memory) and
-    `plan.kernel_ir`, LLVM IR text of every kernel (made by codegen-llvm). The
-    number of ranks is the shape of the module's `shard.grid`, 1 without one.
+    Module attributes: `plan.arena_bytes` (made by plan-assign-memory) and the
+    text of every kernel, `plan.kernel_ir` in LLVM IR (made by codegen-llvm) or
+    `plan.kernel_cuda` in CUDA C++ (made by codegen-cuda). The number of ranks
+    is the shape of the module's `shard.grid`, 1 without one.
     A location that is a NameLoc names the layer in the plan file.
   }];
   let dependentDialects = [

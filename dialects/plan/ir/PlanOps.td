@@ -131,21 +131,31 @@ def Plan_ProgramOp : Plan_ModuleOp<"program", [
 }
 
 def Plan_KernelOp : Plan_ModuleOp<"kernel"> {
-  let summary = "A generated kernel of the module's `plan.kernel_ir`";
+  let summary = "A generated kernel of the module's kernel text";
   let description = [{
-    Called as `void name(void *const *buffers, int64_t begin, int64_t end)`: the
-    buffers' addresses, and the iterations of the outer parallel loop to do.
+    On the CPU called as
+    `void name(void *const *buffers, int64_t begin, int64_t end)`: the buffers'
+    addresses, and the iterations of the outer parallel loop to do. On CUDA as
+    `name(buffers…)` by blocks of `threads` threads, which share `work` units.
     `description` says, for people, what was fused.
 
-    Example: `plan.kernel @bn_prelu arguments 5 description "batch_norm, prelu"`
+    Example:
+    ```mlir
+    plan.kernel @bn_prelu arguments 5 description "batch_norm, prelu"
+    plan.kernel @bn_prelu arguments 5 threads 256 work 98 description "batch_norm, prelu"
+    ```
 
-    (C1) A kernel takes at least one buffer.
-    Made by: codegen-llvm. Gone after: the plan file.
+    (C1) A kernel takes at least one buffer. (C2) `threads` is a multiple of 32
+    up to 1024, `work` at least 1; both are given or none.
+    Made by: codegen-llvm, codegen-cuda. Gone after: the plan file.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$arguments,
+                       OptionalAttr<I64Attr>:$threads,
+                       OptionalAttr<I64Attr>:$work,
                        StrAttr:$description);
   let assemblyFormat = [{
-    $sym_name `arguments` $arguments `description` $description attr-dict
+    $sym_name `arguments` $arguments (`threads` $threads^)? (`work` $work^)?
+    `description` $description attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -268,8 +278,8 @@ def Plan_LaunchOp : Plan_InstructionOp<"launch", [UsesSymbol]> {
     serial), `writes` the indices of the arguments it writes.
 
     (C1) The kernel is a function `@kernels::@k` of the arguments, in order and
-    type, and of `begin, end : index`; after codegen-llvm, `plan.kernel @k` of
-    so many arguments. (C2) `writes` is ascending and in range. (C3) extent
+    type, and of `begin, end : index`; after code generation, `plan.kernel @k`
+    of so many arguments. (C2) `writes` is ascending and in range. (C3) extent
     ≥ 1, at least one argument.
 
     Example:

@@ -58,6 +58,14 @@ LogicalResult ProgramOp::verifyRegions() {
 LogicalResult KernelOp::verify() {
   if (getArguments() < 1) // (C1)
     return emitOpError("takes no buffer");
+  if (getThreads().has_value() != getWork().has_value()) // (C2)
+    return emitOpError("has threads or work without the other");
+  int64_t threads = getThreads().value_or(32);
+  if (threads < 32 || threads > 1024 || threads % 32 != 0 ||
+      static_cast<int64_t>(getWork().value_or(1)) < 1)
+    return emitOpError("has blocks of ")
+           << threads << " threads: a multiple of 32 up to 1024, and work for "
+           << "at least one, are wanted";
   return success();
 }
 
@@ -112,7 +120,7 @@ LogicalResult LaunchOp::verify() {
 
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
   Operation *kernel = tables.lookupNearestSymbolFrom(*this, getKernelAttr());
-  if (!kernel) // after codegen-llvm
+  if (!kernel) // after code generation
     kernel = tables.lookupNearestSymbolFrom<KernelOp>(
         *this, getKernelAttr().getLeafReference());
   if (auto built = dyn_cast_or_null<KernelOp>(kernel)) {

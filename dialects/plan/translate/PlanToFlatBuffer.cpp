@@ -260,8 +260,9 @@ fb::OperationUnion ProgramTranslator::operation(CollectiveOp op) {
 static LogicalResult requireCompiled(ModuleOp module) {
   if (!module->hasAttr(arenaBytesAttrName))
     return module.emitError("a plan file needs plan-assign-memory");
-  if (!module->hasAttr(kernelIrAttrName))
-    return module.emitError("a plan file needs codegen-llvm");
+  if (!module->hasAttr(kernelIrAttrName) &&
+      !module->hasAttr(kernelCudaAttrName))
+    return module.emitError("a plan file needs codegen-llvm or codegen-cuda");
   auto result = module.walk([](Operation *op) {
     auto check = [](auto op) {
       return op.getOffset() ? WalkResult::advance()
@@ -276,6 +277,12 @@ static LogicalResult requireCompiled(ModuleOp module) {
   return failure(result.wasInterrupted());
 }
 
+/// A module's attribute of that name, empty without it.
+static std::string textOf(ModuleOp module, StringRef name) {
+  auto text = module->getAttrOfType<StringAttr>(name);
+  return text ? text.str() : "";
+}
+
 static FailureOr<std::unique_ptr<fb::VariantT>>
 translate(const PlanVariant &source) {
   ModuleOp module = source.module;
@@ -286,8 +293,8 @@ translate(const PlanVariant &source) {
   variant->requires_ = source.requiredFeature;
   variant->arena_bytes =
       module->getAttrOfType<IntegerAttr>(arenaBytesAttrName).getInt();
-  variant->kernel_ir =
-      module->getAttrOfType<StringAttr>(kernelIrAttrName).str();
+  variant->kernel_ir = textOf(module, kernelIrAttrName);
+  variant->kernel_cuda = textOf(module, kernelCudaAttrName);
   for (auto variable : module.getOps<VariableOp>())
     variant->variables.push_back(translate(variable, worldSize(module)));
   llvm::StringMap<uint32_t> kernels;
@@ -297,6 +304,8 @@ translate(const PlanVariant &source) {
     kernel->name = op.getSymName().str();
     kernel->arguments = op.getArguments();
     kernel->description = op.getDescription().str();
+    kernel->threads = op.getThreads().value_or(0);
+    kernel->work = op.getWork().value_or(0);
     variant->kernels.push_back(std::move(kernel));
   }
   SymbolTable symbols(module);
@@ -324,7 +333,7 @@ pfc::plan::translateToFlatBuffer(ArrayRef<PlanVariant> variants,
   plan.spec_text = header.specText;
   plan.spec_hash = hashOf(header.specText);
   plan.world_size = worldSize(first);
-  plan.device = "cpu";
+  plan.device = header.device;
   plan.settings = std::make_unique<fb::SettingsT>(header.settings);
   for (const PlanVariant &source : variants) {
     auto variant = translate(source);

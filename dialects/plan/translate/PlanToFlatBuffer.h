@@ -20,6 +20,7 @@ struct PlanHeader {
   std::string name;            ///< of the job: "r100"
   std::string compilerVersion; ///< "0.1.0"
   std::string specText;        ///< the resolved spec; hashed into the plan
+  std::string device = "cpu";  ///< that the kernels are for: "cpu" or "cuda"
   fb::SettingsT settings;
 };
 
@@ -27,10 +28,10 @@ struct PlanHeader {
 struct PlanVariant {
   mlir::ModuleOp module;
   std::string precision;       ///< "fp32" or "bf16"
-  std::string requiredFeature; ///< of the CPU, "amx_bf16"; empty: none
+  std::string requiredFeature; ///< of the chip, "amx_bf16"; empty: none
 };
 
-/// A plan of `variants`, of which a rank takes the first that its CPU can run.
+/// A plan of `variants`, of which a rank takes the first that its chip can run.
 /// The bytes pass FlatBuffers' verifier. Errors are diagnostics at the op that
 /// has no place in a plan file, or where a pass is missing.
 mlir::FailureOr<std::string>

@@ -269,3 +269,13 @@ module attributes {plan.arena = 1 : i64} {}
 
 // expected-error@+1 {{'plan.arena_bytes' is a module's i64 >= 0}}
 module attributes {plan.arena_bytes = -64 : i64} {}
+
+// -----
+
+// expected-error @below {{has blocks of 48 threads: a multiple of 32 up to 1024}}
+plan.kernel @k arguments 2 threads 48 work 1 description "odd"
+
+// -----
+
+// expected-error @below {{has threads or work without the other}}
+plan.kernel @k arguments 2 threads 64 description "no work"

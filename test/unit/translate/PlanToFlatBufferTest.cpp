@@ -219,13 +219,32 @@ TEST_F(PlanToFlatBufferTest, Instructions) {
   EXPECT_EQ(copy.target(), 3u);
 }
 
+TEST_F(PlanToFlatBufferTest, KernelsForCuda) {
+  module = parse("module attributes {plan.arena_bytes = 0 : i64, "
+                 "plan.kernel_cuda = \"// none\"} {"
+                 "plan.kernel @k arguments 2 threads 256 work 98 "
+                 "description \"prelu\" }");
+  ASSERT_TRUE(module);
+  header.device = "cuda";
+  auto bytes = translateToFlatBuffer({{*module, "bf16", "sm_80"}}, header);
+  ASSERT_TRUE(mlir::succeeded(bytes));
+  const fb::Plan &plan = *fb::GetPlan(bytes->data());
+  EXPECT_EQ(plan.device()->str(), "cuda");
+  const fb::Variant &variant = *plan.variants()->Get(0);
+  EXPECT_EQ(variant.requires_()->str(), "sm_80");
+  EXPECT_EQ(variant.kernel_ir()->str(), "");
+  EXPECT_EQ(variant.kernel_cuda()->str(), "// none");
+  EXPECT_EQ(variant.kernels()->Get(0)->threads(), 256u);
+  EXPECT_EQ(variant.kernels()->Get(0)->work(), 98u);
+}
+
 TEST_F(PlanToFlatBufferTest, AMissingPassIsNamed) {
   struct {
     const char *text, *message;
   } const cases[] = {
       {"module {}", "a plan file needs plan-assign-memory"},
       {"module attributes {plan.arena_bytes = 0 : i64} {}",
-       "a plan file needs codegen-llvm"},
+       "a plan file needs codegen-llvm or codegen-cuda"},
       {"module attributes {plan.arena_bytes = 64 : i64, plan.kernel_ir = \"\"}"
        "{ plan.program @p batch 1 { %a = plan.alloc : memref<4xf32> } }",
        "'plan.alloc' op has no offset: a plan file needs plan-assign-memory"},

@@ -1,0 +1,108 @@
+#include "passes/codegen/cuda/DeviceCode.h"
+
+#include "mlir/Dialect/EmitC/IR/EmitC.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+
+using namespace mlir;
+
+namespace pfc::cuda {
+
+Value DeviceCode::thread() {
+  return gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
+}
+Value DeviceCode::block() {
+  return gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
+}
+Value DeviceCode::blocks() {
+  return gpu::GridDimOp::create(builder, loc, gpu::Dimension::x);
+}
+void DeviceCode::barrier() { gpu::BarrierOp::create(builder, loc); }
+
+Value DeviceCode::blockSum(Value value) {
+  return gpu::AllReduceOp::create(
+      builder, loc, value,
+      gpu::AllReduceOperationAttr::get(builder.getContext(),
+                                       gpu::AllReduceOperation::ADD),
+      /*uniform=*/true);
+}
+
+Value DeviceCode::warpSum(Value value, int64_t size, int64_t stride) {
+  if (size == 1)
+    return value;
+  return gpu::SubgroupReduceOp::create(
+      builder, loc, value, gpu::AllReduceOperation::ADD, /*uniform=*/true,
+      static_cast<uint32_t>(size), static_cast<uint32_t>(stride));
+}
+
+void DeviceCode::loop(Value from, Value to, Value step, LoopBody body) {
+  auto loop = scf::ForOp::create(builder, loc, from, to, step);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(loop.getBody()->getTerminator());
+  body(loop.getInductionVar());
+}
+
+void DeviceCode::unrolled(int64_t count, LoopBody body) {
+  if (count == 1)
+    return body(index(0));
+  emitc::VerbatimOp::create(builder, loc, "#pragma unroll");
+  loop(index(0), index(count), index(1), body);
+}
+
+void DeviceCode::hintUnroll(int64_t times) {
+  emitc::VerbatimOp::create(builder, loc,
+                            "#pragma unroll " + std::to_string(times));
+}
+
+void DeviceCode::when(Value condition, llvm::function_ref<void()> body) {
+  auto branch = scf::IfOp::create(builder, loc, condition);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(branch.thenYield());
+  body();
+}
+
+Value DeviceCode::registers(int64_t count, Type element) {
+  return memref::AllocaOp::create(builder, loc,
+                                  MemRefType::get({count}, element));
+}
+
+Value DeviceCode::accumulators(int64_t count) {
+  Value sums = registers(count, builder.getF32Type());
+  unrolled(count, [&](Value j) { store(zero(), sums, j); });
+  return sums;
+}
+
+Value DeviceCode::shared(int64_t count, Type element) {
+  auto space = gpu::AddressSpaceAttr::get(builder.getContext(),
+                                          gpu::AddressSpace::Workgroup);
+  return memref::AllocaOp::create(
+      builder, loc,
+      MemRefType::get({count}, element, MemRefLayoutAttrInterface(), space));
+}
+
+Value DeviceCode::flat(Value buffer) {
+  auto type = cast<MemRefType>(buffer.getType());
+  if (type.getRank() == 1)
+    return buffer;
+  ReassociationIndices all(llvm::to_vector(llvm::seq<int64_t>(type.getRank())));
+  return memref::CollapseShapeOp::create(builder, loc, buffer,
+                                         ArrayRef<ReassociationIndices>{all});
+}
+
+Value DeviceCode::pack(Value flatBuffer, Value at, int64_t count) {
+  return memref::SubViewOp::create(
+      builder, loc, flatBuffer, SmallVector<OpFoldResult>{at},
+      SmallVector<OpFoldResult>{builder.getIndexAttr(count)},
+      SmallVector<OpFoldResult>{builder.getIndexAttr(1)});
+}
+
+void DeviceCode::loadPack(Value flatBuffer, Value at, Value registers) {
+  int64_t count = cast<MemRefType>(registers.getType()).getDimSize(0);
+  memref::CopyOp::create(builder, loc, pack(flatBuffer, at, count), registers);
+}
+
+void DeviceCode::storePack(Value registers, Value flatBuffer, Value at) {
+  int64_t count = cast<MemRefType>(registers.getType()).getDimSize(0);
+  memref::CopyOp::create(builder, loc, registers, pack(flatBuffer, at, count));
+}
+
+} // namespace pfc::cuda

@@ -1,0 +1,280 @@
+//===- ScheduleSums.cpp - Reductions of fixed order -----------------------===//
+//
+// A thread sums packs in registers, its warp's lanes are summed by shuffles,
+// the warps through shared memory: the same order in every run.
+//
+//   channel sums   threads are `lanes` packs of channels × the rest of the
+//                  block over what is summed, so that a warp reads lines of
+//                  128 bytes
+//   row sums       a block has a row
+//
+//===----------------------------------------------------------------------===//
+#include "passes/codegen/cuda/PackedBody.h"
+#include "passes/codegen/cuda/Schedules.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace pfc::cuda {
+namespace {
+
+constexpr int64_t kWarp = 32;
+constexpr int64_t kChannelLanes = 8;
+
+using Ranges = ArrayRef<int64_t>;
+
+int64_t volume(Ranges ranges) {
+  int64_t product = 1;
+  for (int64_t range : ranges)
+    product *= range;
+  return product;
+}
+
+/// Whether every result is the sum of a term onto its argument, from zero, at
+/// the parallel loops in order.
+LogicalResult requireSums(linalg::GenericOp op) {
+  auto yield = op.getBody()->getTerminator();
+  unsigned inputs = op.getNumDpsInputs();
+  for (auto [k, value] : llvm::enumerate(yield->getOperands())) {
+    auto sum = value.getDefiningOp<arith::AddFOp>();
+    BlockArgument total = op.getBody()->getArgument(inputs + k);
+    if (!sum || !llvm::is_contained(sum->getOperands(), total) ||
+        !total.hasOneUse() || !total.getType().isF32())
+      return op.emitOpError("is a reduction other than a sum in fp32: no CUDA "
+                            "schedule takes it");
+  }
+  return success();
+}
+
+/// Indices of `ranges` from one over their product.
+void delinearize(DeviceCode &code, Value linear, Ranges ranges,
+                 SmallVectorImpl<Value> &indices) {
+  size_t first = indices.size();
+  indices.resize(first + ranges.size());
+  for (size_t d = ranges.size(); d-- > 1;) {
+    indices[first + d] = code.rem(linear, ranges[d]);
+    linear = code.div(linear, ranges[d]);
+  }
+  if (!ranges.empty())
+    indices[first] = linear;
+}
+
+/// The thread's sums of `width` neighbours for each result of a generic.
+class Sums {
+public:
+  Sums(linalg::GenericOp op, DeviceCode &code, PackedBody &body)
+      : op(op), code(code), body(body) {
+    for (unsigned k = 0; k < op.getNumDpsInits(); ++k)
+      sums.push_back(code.accumulators(body.width()));
+  }
+  void add(const Position &at) {
+    code.unrolled(body.width(), [&](Value j) {
+      SmallVector<Value> before;
+      for (Value sum : sums)
+        before.push_back(code.load(sum, j));
+      for (auto [value, sum] : llvm::zip(body.body(at, j, before), sums))
+        code.store(value, sum, j);
+    });
+  }
+
+  SmallVector<Value> sums;
+
+private:
+  linalg::GenericOp op;
+  DeviceCode &code;
+  PackedBody &body;
+};
+
+/// How a block is laid over channels and what is summed.
+struct ChannelLayout {
+  int64_t outer, area, channels; ///< parallel, reduction and last loops
+  int64_t width, lanes, threads;
+
+  ChannelLayout(linalg::GenericOp op, int64_t width, unsigned parallel)
+      : width(width) {
+    SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+    outer = volume(Ranges(ranges).take_front(parallel));
+    area = volume(Ranges(ranges).drop_front(parallel).drop_back());
+    channels = ranges.back();
+    lanes =
+        std::min<int64_t>(kChannelLanes, llvm::PowerOf2Ceil(channels / width));
+    // Few units: more threads each, as long as they have something to sum.
+    threads = 256;
+    while (threads < 1024 && outer * tiles() * threads < (1 << 18) &&
+           area >= threads / lanes * 4)
+      threads *= 2;
+  }
+  int64_t tileChannels() const { return lanes * width; }
+  int64_t tiles() const { return llvm::divideCeil(channels, tileChannels()); }
+  int64_t warps() const { return threads / kWarp; }
+};
+
+/// One unit of channel sums.
+class ChannelUnit {
+public:
+  ChannelUnit(linalg::GenericOp op, DeviceCode &code, PackedBody &body,
+              const ChannelLayout &layout, unsigned parallel)
+      : op(op), code(code), body(body), layout(layout), parallel(parallel),
+        ranges(op.getStaticLoopRanges()) {}
+
+  void emit(Value unit, ValueRange sharedSums);
+
+private:
+  Position positionOf(Value outer, Value area, Value channel);
+  void sumArea(Sums &sums, Value outer, Value channel);
+  void sumWarps(Value sharedSum, Value output, Value outer, Value tile);
+
+  linalg::GenericOp op;
+  DeviceCode &code;
+  PackedBody &body;
+  const ChannelLayout &layout;
+  unsigned parallel;
+  SmallVector<int64_t> ranges;
+};
+
+Position ChannelUnit::positionOf(Value outer, Value area, Value channel) {
+  SmallVector<Value> dims;
+  delinearize(code, outer, Ranges(ranges).take_front(parallel), dims);
+  delinearize(code, area, Ranges(ranges).drop_front(parallel).drop_back(),
+              dims);
+  dims.push_back(channel);
+  Value linear = code.add(code.mul(outer, layout.area), area);
+  linear = code.add(code.mul(linear, layout.channels), channel);
+  return {dims, linear};
+}
+
+void ChannelUnit::sumArea(Sums &sums, Value outer, Value channel) {
+  body.load(positionOf(outer, code.index(0), channel), /*invariant=*/true);
+  code.hintUnroll(4);
+  code.loop(code.div(code.thread(), layout.lanes), code.index(layout.area),
+            code.index(layout.threads / layout.lanes), [&](Value area) {
+              Position at = positionOf(outer, area, channel);
+              body.load(at, /*invariant=*/false);
+              sums.add(at);
+            });
+}
+
+/// The first threads sum what the warps left, in their order.
+void ChannelUnit::sumWarps(Value sharedSum, Value output, Value outer,
+                           Value tile) {
+  Value channel =
+      code.add(code.mul(tile, layout.tileChannels()), code.thread());
+  Value sum = code.accumulators(1);
+  Value first = code.index(0);
+  code.unrolled(layout.warps(), [&](Value warp) {
+    Value at = code.add(code.mul(warp, layout.tileChannels()), code.thread());
+    Value total =
+        arith::AddFOp::create(code.builder, code.loc, code.load(sum, first),
+                              code.load(sharedSum, at));
+    code.store(total, sum, first);
+  });
+  auto store = [&] {
+    Value at = code.add(code.mul(outer, layout.channels), channel);
+    code.store(code.load(sum, first), code.flat(output), at);
+  };
+  if (layout.channels % layout.tileChannels() == 0)
+    store();
+  else
+    code.when(code.less(channel, layout.channels), store);
+}
+
+void ChannelUnit::emit(Value unit, ValueRange sharedSums) {
+  Value outer = code.div(unit, layout.tiles());
+  Value tile = code.rem(unit, layout.tiles());
+  Value lane = code.rem(code.thread(), layout.lanes);
+  Value channel = code.add(code.mul(tile, layout.tileChannels()),
+                           code.mul(lane, layout.width));
+  Sums sums(op, code, body);
+  auto sum = [&] { sumArea(sums, outer, channel); };
+  if (layout.channels % layout.tileChannels() == 0)
+    sum();
+  else
+    code.when(code.less(channel, layout.channels), sum);
+
+  // Lanes that have the same channels, then the warps.
+  Value warp = code.div(code.thread(), kWarp);
+  Value leader = code.less(code.rem(code.thread(), kWarp), layout.lanes);
+  for (auto [k, sharedSum] : llvm::enumerate(sharedSums))
+    code.unrolled(layout.width, [&](Value j) {
+      Value total = code.warpSum(code.load(sums.sums[k], j),
+                                 kWarp / layout.lanes, layout.lanes);
+      code.when(leader, [&] {
+        Value at = code.add(code.mul(warp, layout.tileChannels()),
+                            code.add(code.mul(lane, layout.width), j));
+        code.store(total, sharedSum, at);
+      });
+    });
+  code.barrier();
+  code.when(code.less(code.thread(), layout.tileChannels()), [&] {
+    for (auto [sharedSum, output] : llvm::zip(sharedSums, op.getDpsInits()))
+      sumWarps(sharedSum, output, outer, tile);
+  });
+  code.barrier(); // the next unit writes there again
+}
+
+} // namespace
+
+FailureOr<LaunchShape> scheduleChannelSums(linalg::GenericOp op) {
+  if (failed(requireSums(op)))
+    return failure();
+  OpBuilder builder(op);
+  DeviceCode code(builder, op.getLoc());
+  PackedBody body(op, code);
+  unsigned parallel = op.getNumParallelLoops() - 1;
+  ChannelLayout layout(op, body.width(), parallel);
+  ChannelUnit unit(op, code, body, layout, parallel);
+  SmallVector<Value> sharedSums;
+  for (unsigned k = 0; k < op.getNumDpsInits(); ++k)
+    sharedSums.push_back(code.shared(layout.warps() * layout.tileChannels(),
+                                     builder.getF32Type()));
+  int64_t work = layout.outer * layout.tiles();
+  code.loopOverUnits(work, [&](Value at) { unit.emit(at, sharedSums); });
+  op.erase();
+  return LaunchShape{layout.threads, work};
+}
+
+FailureOr<LaunchShape> scheduleRowSums(linalg::GenericOp op) {
+  if (failed(requireSums(op)))
+    return failure();
+  OpBuilder builder(op);
+  DeviceCode code(builder, op.getLoc());
+  PackedBody body(op, code);
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  unsigned parallel = op.getNumParallelLoops();
+  Ranges rowRanges = Ranges(ranges).take_front(parallel);
+  Ranges areaRanges = Ranges(ranges).drop_front(parallel);
+  int64_t rows = volume(rowRanges), packs = volume(areaRanges) / body.width();
+  int64_t threads =
+      std::clamp<int64_t>(llvm::alignTo(packs, kWarp), kWarp, 512);
+
+  code.loopOverUnits(rows, [&](Value row) {
+    auto positionOf = [&](Value area) {
+      SmallVector<Value> dims;
+      delinearize(code, row, rowRanges, dims);
+      delinearize(code, area, areaRanges, dims);
+      return Position{dims, code.add(code.mul(row, volume(areaRanges)), area)};
+    };
+    Sums sums(op, code, body);
+    body.load(positionOf(code.index(0)), /*invariant=*/true);
+    code.hintUnroll(4);
+    code.loop(code.thread(), code.index(packs), code.index(threads),
+              [&](Value pack) {
+                Position at = positionOf(code.mul(pack, body.width()));
+                body.load(at, /*invariant=*/false);
+                sums.add(at);
+              });
+    for (auto [registers, output] : llvm::zip(sums.sums, op.getDpsInits())) {
+      Value sum = code.load(registers, code.index(0));
+      for (int64_t j = 1; j < body.width(); ++j)
+        sum = arith::AddFOp::create(builder, code.loc, sum,
+                                    code.load(registers, code.index(j)));
+      sum = code.blockSum(sum);
+      code.when(code.less(code.thread(), 1),
+                [&] { code.store(sum, code.flat(output), row); });
+    }
+  });
+  op.erase();
+  return LaunchShape{threads, rows};
+}
+
+} // namespace pfc::cuda

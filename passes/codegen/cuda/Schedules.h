@@ -1,0 +1,51 @@
+//===- Schedules.h - Which thread does what ---------------------*- C++ -*-===//
+//
+//   ScheduleFlat.cpp   element-wise ops: packs of neighbours by threads
+//   ScheduleSums.cpp   channel sums and row sums, in two levels, of fixed order
+//   ScheduleRows.cpp   rows with data-dependent addresses: a block a row
+//
+// Each turns the body of a kernel as convert-pfc-to-plan outlines it for CUDA,
+// one op over whole buffers, into a thread's code (DeviceCode.h) in place. Work
+// is split into units that any block may do: blocks loop over them with the
+// grid's stride.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PASSES_CODEGEN_CUDA_SCHEDULES_H
+#define PASSES_CODEGEN_CUDA_SCHEDULES_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+namespace pfc::cuda {
+
+/// Kernel.threads and Kernel.work of plan.fbs.
+struct LaunchShape {
+  int64_t threads = 0;
+  int64_t work = 0;
+};
+
+/// Replaces `op` by a thread's code. Its loops are parallel.
+LaunchShape scheduleFlat(mlir::linalg::GenericOp op);
+
+/// Replaces `op`, whose loops are parallel … reduction … and one parallel last,
+/// the channels.
+mlir::FailureOr<LaunchShape> scheduleChannelSums(mlir::linalg::GenericOp op);
+
+/// Replaces `op`, whose loops are parallel … reduction ….
+mlir::FailureOr<LaunchShape> scheduleRowSums(mlir::linalg::GenericOp op);
+
+/// Replaces the loop over `rows` rows that is the kernel's body.
+mlir::FailureOr<LaunchShape> scheduleRows(mlir::scf::ForOp loop, int64_t rows);
+
+/// Frees a body that is a block's code already (Sampling.h) from its loop.
+LaunchShape scheduleBlock(mlir::scf::ForOp loop);
+
+/// Chooses among these by the kernel's body, and drops the arguments `begin`
+/// and `end`. `extent` is that of the kernel's launches.
+mlir::FailureOr<LaunchShape> scheduleKernel(mlir::func::FuncOp kernel,
+                                            int64_t extent);
+
+} // namespace pfc::cuda
+
+#endif // PASSES_CODEGEN_CUDA_SCHEDULES_H

@@ -1,0 +1,75 @@
+// What has no schedule is refused by name.
+// RUN: pfc-opt %s -codegen-cuda -split-input-file -verify-diagnostics
+
+// expected-error @below {{has no module of kernels: run convert-pfc-to-plan}}
+module {}
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+module {
+  module @kernels {
+    func.func @largest(%x: memref<8x8xf32>, %y: memref<8xf32>, %begin: index, %end: index)
+        attributes {plan.description = "largest"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        // expected-error @below {{is a reduction other than a sum in fp32}}
+        linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+            ins(%x : memref<8x8xf32>) outs(%y : memref<8xf32>) {
+        ^bb0(%in: f32, %most: f32):
+          %next = arith.maximumf %most, %in : f32
+          linalg.yield %next : f32
+        }
+      }
+      return
+    }
+  }
+}
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#turned = affine_map<(d0, d1) -> (d1, d0)>
+module {
+  module @kernels {
+    func.func @transpose(%x: memref<8x8xf32>, %y: memref<8x8xf32>, %begin: index, %end: index)
+        attributes {plan.description = "transpose"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        // expected-error @below {{has no CUDA schedule}}
+        linalg.generic {indexing_maps = [#id, #turned], iterator_types = ["parallel", "parallel"]}
+            ins(%x : memref<8x8xf32>) outs(%y : memref<8x8xf32>) {
+        ^bb0(%in: f32, %out: f32):
+          linalg.yield %in : f32
+        }
+      }
+      return
+    }
+  }
+}
+
+// -----
+
+// Kernels outlined for the CPU.
+#id = affine_map<(d0) -> (d0)>
+module {
+  module @kernels {
+    // expected-error @below {{is a run of ops for the CPU: use convert-pfc-to-plan=target=cuda}}
+    func.func @two(%x: memref<8xf32>, %y: memref<8xf32>, %begin: index, %end: index)
+        attributes {plan.description = "two"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        linalg.generic {indexing_maps = [#id], iterator_types = ["parallel"]} outs(%x : memref<8xf32>) {
+        ^bb0(%out: f32):
+          linalg.yield %out : f32
+        }
+        linalg.generic {indexing_maps = [#id], iterator_types = ["parallel"]} outs(%y : memref<8xf32>) {
+        ^bb0(%out: f32):
+          linalg.yield %out : f32
+        }
+      }
+      return
+    }
+  }
+}

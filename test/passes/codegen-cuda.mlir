@@ -1,0 +1,182 @@
+// Kernels become CUDA C++: one function a schedule.
+// RUN: pfc-opt %s -codegen-cuda -o %t.mlir
+// RUN: FileCheck %s --input-file=%t.mlir
+// RUN: %python %S/Inputs/kernel_cuda.py %t.mlir | FileCheck %s --check-prefix=CU
+
+// CHECK: plan.kernel_cuda = "
+// Blocks of 256 threads with 4 floats, or 8 bf16, each: 2·256·1024, 2·256·2048.
+// CHECK: plan.kernel @prelu arguments 3 threads 256 work 512 description "prelu"
+// CHECK: plan.kernel @cast arguments 2 threads 256 work 256 description "cast"
+// CHECK: plan.kernel @sums arguments 3 threads 1024 work 4 description "sums"
+// CHECK: plan.kernel @columns arguments 2 threads 256 work 2 description "columns"
+// CHECK: plan.kernel @rows arguments 2 threads 128 work 64 description "rows"
+// CHECK: plan.kernel @gather arguments 3 threads 128 work 64 description "gather"
+// CHECK-NOT: module @kernels
+
+// Only what is used is included.
+// CU:     #include <cuda_bf16.h>
+// CU-NOT: #include
+// CU:     typedef int int32_t;
+
+#id4 = affine_map<(n, h, w, c) -> (n, h, w, c)>
+#channel4 = affine_map<(n, h, w, c) -> (c)>
+#image4 = affine_map<(n, h, w, c) -> (n, c)>
+#id2 = affine_map<(d0, d1) -> (d0, d1)>
+#row2 = affine_map<(d0, d1) -> (d0)>
+#column2 = affine_map<(d0, d1) -> (d1)>
+
+module {
+  module @kernels {
+    // Element-wise: a thread has a pack of 16 bytes; the channels' slopes are
+    // one, too.
+    // CU:      // prelu
+    // CU-NEXT: extern "C" __global__ __launch_bounds__(256) void prelu(const float *__restrict__ [[X:v[0-9]+]], const float *__restrict__ [[A:v[0-9]+]], float *__restrict__ [[Y:v[0-9]+]]) {
+    // CU-NEXT:   for (int32_t [[I:.+]] = blockIdx.x * 256 + threadIdx.x; [[I]] < 131072; [[I]] += gridDim.x * 256) {
+    // CU-NEXT:     int32_t [[AT:.+]] = [[I]] * 4;
+    // CU-NEXT:     int32_t [[C:.+]] = [[AT]] % 64;
+    // CU-NEXT:     float [[AS:.+]][4];
+    // CU-NEXT:     pfc::load([[AS]], [[A]], [[C]]);
+    // CU-NEXT:     float [[XS:.+]][4];
+    // CU-NEXT:     pfc::load([[XS]], [[X]], [[AT]]);
+    // CU-NEXT:     float [[YS:.+]][4];
+    // CU-NEXT:     #pragma unroll
+    // CU-NEXT:     for (int32_t [[J:.+]] = 0; [[J]] < 4; [[J]] += 1) {
+    // CU:            [[YS]]{{\[}}[[J]]] =
+    // CU:          pfc::store([[Y]], [[AT]], [[YS]]);
+    func.func @prelu(%x: memref<2x64x64x64xf32>, %a: memref<64xf32>, %y: memref<2x64x64x64xf32>, %begin: index, %end: index)
+        attributes {plan.description = "prelu"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        linalg.generic {indexing_maps = [#channel4, #id4, #id4], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+            ins(%a, %x : memref<64xf32>, memref<2x64x64x64xf32>) outs(%y : memref<2x64x64x64xf32>) {
+        ^bb0(%slope: f32, %in: f32, %out: f32):
+          %zero = arith.constant 0.0 : f32
+          %positive = arith.cmpf ogt, %in, %zero : f32
+          %scaled = arith.mulf %slope, %in : f32
+          %value = arith.select %positive, %in, %scaled : f32
+          linalg.yield %value : f32
+        }
+      }
+      return
+    }
+
+    // bf16: eight in a pack; arithmetic is fp32.
+    // CU:      void cast(const float *__restrict__ {{v[0-9]+}}, __nv_bfloat16 *__restrict__
+    // CU:        float {{.*}}[8];
+    // CU:        __nv_bfloat16 {{.*}}[8];
+    // CU:        __float2bfloat16_rn(
+    func.func @cast(%x: memref<2x64x64x64xf32>, %y: memref<2x64x64x64xbf16>, %begin: index, %end: index)
+        attributes {plan.description = "cast"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        linalg.generic {indexing_maps = [#id4, #id4], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+            ins(%x : memref<2x64x64x64xf32>) outs(%y : memref<2x64x64x64xbf16>) {
+        ^bb0(%in: f32, %out: bf16):
+          %value = arith.truncf %in : f32 to bf16
+          linalg.yield %value : bf16
+        }
+      }
+      return
+    }
+
+    // Sums over pixels: 8 lanes of 4 channels × 128 threads over the pixels, by
+    // shuffles and then over the 32 warps in their order. Both sums in one pass.
+    // CU:      __launch_bounds__(1024) void sums(
+    // CU:        __shared__ float shared0[1024];
+    // CU:        __shared__ float shared1[1024];
+    // CU:        for (int32_t {{.*}} = threadIdx.x / 8; {{.*}} < 4096; {{.*}} += 128) {
+    // CU:        pfc::warpSum<4, 8>(
+    // CU:        __syncthreads();
+    // CU:        if (threadIdx.x < 32) {
+    // CU:        __syncthreads();
+    func.func @sums(%x: memref<2x64x64x64xf32>, %s: memref<2x64xf32>, %q: memref<2x64xf32>, %begin: index, %end: index)
+        attributes {plan.description = "sums"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        %zero = arith.constant 0.0 : f32
+        linalg.fill ins(%zero : f32) outs(%s : memref<2x64xf32>)
+        linalg.fill ins(%zero : f32) outs(%q : memref<2x64xf32>)
+        linalg.generic {indexing_maps = [#id4, #image4, #image4], iterator_types = ["parallel", "reduction", "reduction", "parallel"]}
+            ins(%x : memref<2x64x64x64xf32>) outs(%s, %q : memref<2x64xf32>, memref<2x64xf32>) {
+        ^bb0(%in: f32, %sum: f32, %squares: f32):
+          %square = arith.mulf %in, %in : f32
+          %next = arith.addf %sum, %in : f32
+          %more = arith.addf %squares, %square : f32
+          linalg.yield %next, %more : f32, f32
+        }
+      }
+      return
+    }
+
+    // The same for sums over rows.
+    // CU:      __launch_bounds__(256) void columns(
+    // CU:        for (int32_t {{.*}} = threadIdx.x / 8; {{.*}} < 64; {{.*}} += 32) {
+    // CU:        pfc::warpSum<4, 8>(
+    func.func @columns(%x: memref<64x64xf32>, %s: memref<64xf32>, %begin: index, %end: index)
+        attributes {plan.description = "columns"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        %zero = arith.constant 0.0 : f32
+        linalg.fill ins(%zero : f32) outs(%s : memref<64xf32>)
+        linalg.generic {indexing_maps = [#id2, #column2], iterator_types = ["reduction", "parallel"]}
+            ins(%x : memref<64x64xf32>) outs(%s : memref<64xf32>) {
+        ^bb0(%in: f32, %sum: f32):
+          %next = arith.addf %sum, %in : f32
+          linalg.yield %next : f32
+        }
+      }
+      return
+    }
+
+    // A block a row; the first thread writes.
+    // CU:      __launch_bounds__(128) void rows(
+    // CU:        for (int32_t [[ROW:.+]] = blockIdx.x; [[ROW]] < 64; [[ROW]] += gridDim.x) {
+    // CU:        [[SUM:v[0-9]+]] = pfc::blockSum<128>(
+    // CU:        if (threadIdx.x < 1) {
+    // CU-NEXT:     {{.*}}{{\[}}[[ROW]]] = [[SUM]];
+    func.func @rows(%x: memref<64x512xf32>, %s: memref<64xf32>, %begin: index, %end: index)
+        attributes {plan.description = "rows"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        %zero = arith.constant 0.0 : f32
+        linalg.fill ins(%zero : f32) outs(%s : memref<64xf32>)
+        linalg.generic {indexing_maps = [#id2, #row2], iterator_types = ["parallel", "reduction"]}
+            ins(%x : memref<64x512xf32>) outs(%s : memref<64xf32>) {
+        ^bb0(%in: f32, %sum: f32):
+          %next = arith.addf %sum, %in : f32
+          linalg.yield %next : f32
+        }
+      }
+      return
+    }
+
+    // Data-dependent rows: a block a row, its inner loop split over threads.
+    // Too large a table has 64-bit indices.
+    // CU:      __launch_bounds__(128) void gather(
+    // CU:        for (int64_t [[ROW:.+]] = blockIdx.x; [[ROW]] < 64; [[ROW]] += gridDim.x) {
+    // CU:        for (int64_t [[J:.+]] = threadIdx.x; [[J]] < 512; [[J]] += 128) {
+    func.func @gather(%table: memref<4000000x512xf32>, %at: memref<64xi64>, %y: memref<64x512xf32>, %begin: index, %end: index)
+        attributes {plan.description = "gather"} {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c512 = arith.constant 512 : index
+      scf.for %i = %begin to %end step %c1 {
+        %row64 = memref.load %at[%i] : memref<64xi64>
+        %row = arith.index_cast %row64 : i64 to index
+        scf.for %d = %c0 to %c512 step %c1 {
+          %value = memref.load %table[%row, %d] : memref<4000000x512xf32>
+          memref.store %value, %y[%i, %d] : memref<64x512xf32>
+        }
+      }
+      return
+    }
+  }
+
+  plan.program @step batch 1 {
+    %table = plan.alloc : memref<4000000x512xf32>
+    %at = plan.alloc : memref<64xi64>
+    %y = plan.alloc : memref<64x512xf32>
+    plan.launch @kernels::@gather(%table, %at, %y) extent 64 writes [2]
+        : memref<4000000x512xf32>, memref<64xi64>, memref<64x512xf32>
+  }
+}
