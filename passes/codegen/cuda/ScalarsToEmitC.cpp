@@ -112,9 +112,8 @@ bool ScalarLowering::lowerIndexOp(Operation *op) {
       .Case([&](arith::MulIOp) { return binary<emitc::MulOp>(op, indexType); })
       .Case([&](arith::DivUIOp) { return binary<emitc::DivOp>(op, indexType); })
       .Case([&](arith::RemUIOp) { return binary<emitc::RemOp>(op, indexType); })
-      .Case([&](arith::MinUIOp) {
-        return choose(op, "pfc::smaller", indexType);
-      })
+      .Case(
+          [&](arith::MinUIOp) { return choose(op, "pfc::smaller", indexType); })
       .Case([&](arith::CmpIOp) { return compare(op, /*isUnsigned=*/false); })
       .Case<arith::IndexCastOp, arith::IndexCastUIOp>([&](Operation *) {
         Type type = op->getResultTypes().front();
