@@ -11,8 +11,8 @@
 
 namespace pfc::rt {
 
-AtomicFile::AtomicFile(std::string path)
-    : path(std::move(path)), temporary(this->path + ".tmp") {
+AtomicFile::AtomicFile(std::string path, Sha256 *digest)
+    : path(std::move(path)), temporary(this->path + ".tmp"), digest(digest) {
   descriptor =
       ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor < 0)
@@ -32,6 +32,8 @@ void AtomicFile::systemError(const char *what) {
 }
 
 void AtomicFile::write(const void *data, size_t size) {
+  if (digest)
+    digest->update(data, size);
   const char *next = static_cast<const char *>(data);
   while (size > 0) {
     ssize_t written = ::write(descriptor, next, size);
@@ -51,9 +53,11 @@ void AtomicFile::commit() {
   descriptor = -1;
   if (std::rename(temporary.c_str(), path.c_str()) != 0)
     systemError("cannot be renamed");
-  // The rename itself is durable once the folder is. Some file systems cannot
-  // flush a folder; the file is whole all the same.
-  std::string folder = std::filesystem::path(path).parent_path().string();
+  // The rename itself is durable once the folder is.
+  flushFolder(std::filesystem::path(path).parent_path().string());
+}
+
+void flushFolder(const std::string &folder) {
   int directory = ::open(folder.empty() ? "." : folder.c_str(),
                          O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory >= 0) {

@@ -2,6 +2,8 @@
 #ifndef PFC_RUNTIME_BASE_ATOMICFILE_H
 #define PFC_RUNTIME_BASE_ATOMICFILE_H
 
+#include "runtime/base/Sha256.h"
+
 #include <cstddef>
 #include <string>
 
@@ -12,7 +14,8 @@ namespace pfc::rt {
 /// part. Throws an Error when the disk is full or the folder is missing.
 class AtomicFile {
 public:
-  explicit AtomicFile(std::string path);
+  /// `digest`, where given, gets every byte that is written.
+  explicit AtomicFile(std::string path, Sha256 *digest = nullptr);
   ~AtomicFile();
   AtomicFile(const AtomicFile &) = delete;
   AtomicFile &operator=(const AtomicFile &) = delete;
@@ -24,8 +27,14 @@ private:
   [[noreturn]] void systemError(const char *what);
 
   std::string path, temporary;
+  Sha256 *digest;
   int descriptor = -1;
 };
+
+/// Flushes a folder's entries to the disk: what was created or renamed in it
+/// survives a power failure. Some file systems can't; their files are whole all
+/// the same.
+void flushFolder(const std::string &folder);
 
 } // namespace pfc::rt
 

@@ -1,6 +1,8 @@
 #include "runtime/base/Sha256.h"
 
+#include <algorithm>
 #include <bit>
+#include <cstring>
 #include <fmt/format.h>
 
 namespace pfc::rt {
@@ -57,33 +59,52 @@ void compress(State &state, const uint8_t *block) {
 
 } // namespace
 
-std::array<uint8_t, 32> sha256(std::string_view bytes) {
-  State state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  const auto *data = reinterpret_cast<const uint8_t *>(bytes.data());
-  size_t whole = bytes.size() / blockBytes * blockBytes;
-  for (size_t at = 0; at < whole; at += blockBytes)
-    compress(state, data + at);
-  // The rest, a one bit, zeros, and the length in bits.
-  std::string tail(bytes.substr(whole));
-  tail += static_cast<char>(0x80);
-  while (tail.size() % blockBytes != blockBytes - 8)
-    tail += '\0';
-  for (int shift = 56; shift >= 0; shift -= 8)
-    tail += static_cast<char>(uint64_t{bytes.size()} * 8 >> shift);
-  for (size_t at = 0; at < tail.size(); at += blockBytes)
-    compress(state, reinterpret_cast<const uint8_t *>(tail.data()) + at);
-  std::array<uint8_t, 32> digest{};
+void Sha256::update(const void *data, size_t size) {
+  const auto *next = static_cast<const uint8_t *>(data);
+  total += size;
+  if (filled > 0) {
+    size_t taken = std::min(size, blockBytes - filled);
+    std::memcpy(block.data() + filled, next, taken);
+    filled += taken, next += taken, size -= taken;
+    if (filled < blockBytes)
+      return;
+    compress(state, block.data());
+    filled = 0;
+  }
+  for (; size >= blockBytes; next += blockBytes, size -= blockBytes)
+    compress(state, next);
+  if (size > 0)
+    std::memcpy(block.data(), next, size);
+  filled = size;
+}
+
+Sha256Digest Sha256::digest() {
+  // A one bit, zeros, and the length in bits, big endian.
+  uint64_t bits = total * 8;
+  uint8_t padding[2 * blockBytes] = {0x80};
+  size_t zeros = (2 * blockBytes - 9 - filled) % blockBytes;
+  for (size_t i = 0; i < 8; ++i)
+    padding[1 + zeros + i] = static_cast<uint8_t>(bits >> (56 - 8 * i));
+  update(padding, 1 + zeros + 8);
+  Sha256Digest digest{};
   for (size_t i = 0; i < digest.size(); ++i)
     digest[i] = static_cast<uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));
   return digest;
 }
 
-std::string sha256Hex(std::string_view bytes) {
+Sha256Digest sha256(std::string_view bytes) {
+  Sha256 hash;
+  hash.update(bytes.data(), bytes.size());
+  return hash.digest();
+}
+
+std::string hexText(const Sha256Digest &digest) {
   std::string text;
-  for (uint8_t byte : sha256(bytes))
+  for (uint8_t byte : digest)
     text += fmt::format("{:02x}", byte);
   return text;
 }
+
+std::string sha256Hex(std::string_view bytes) { return hexText(sha256(bytes)); }
 
 } // namespace pfc::rt

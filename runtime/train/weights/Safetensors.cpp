@@ -68,7 +68,7 @@ const char *tensorTypeName(TensorType type) {
 
 void writeSafetensors(const std::string &path,
                       std::span<const TensorView> tensors,
-                      const TensorMetadata &metadata) {
+                      const TensorMetadata &metadata, Sha256 *digest) {
   std::vector<const TensorView *> order;
   std::set<std::string_view> names;
   for (const TensorView &tensor : tensors) {
@@ -94,7 +94,7 @@ void writeSafetensors(const std::string &path,
                   headerAlignment,
               ' ');
 
-  AtomicFile file(path);
+  AtomicFile file(path, digest);
   uint64_t length = json.size();
   file.write(&length, sizeof(length));
   file.write(json.data(), json.size());
@@ -166,6 +166,14 @@ void SafetensorsFile::read(const TensorEntry &entry,
           "{}: tensor {} has {} bytes, {} were asked for", path, entry.name,
           entry.bytes, to.size());
   readAt(entry.offset, to.data(), to.size());
+}
+
+void SafetensorsFile::read(const TensorEntry &entry, uint64_t begin,
+                           std::span<std::byte> to) const {
+  require(begin <= entry.bytes && to.size() <= entry.bytes - begin,
+          "{}: tensor {} has {} bytes, {} from byte {} were asked for", path,
+          entry.name, entry.bytes, to.size(), begin);
+  readAt(entry.offset + begin, to.data(), to.size());
 }
 
 } // namespace pfc::rt

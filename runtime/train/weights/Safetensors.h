@@ -12,6 +12,8 @@
 #ifndef PFC_RUNTIME_TRAIN_WEIGHTS_SAFETENSORS_H
 #define PFC_RUNTIME_TRAIN_WEIGHTS_SAFETENSORS_H
 
+#include "runtime/base/Sha256.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -41,10 +43,12 @@ struct TensorView {
 
 /// Writes `tensors` to `path`, whole or not at all (AtomicFile). Contents are
 /// ordered by falling element size, so that each tensor is aligned to its
-/// element, and in the given order otherwise. Names must differ.
+/// element, and in the given order otherwise. Names must differ. `digest`,
+/// where given, gets the file's bytes.
 void writeSafetensors(const std::string &path,
                       std::span<const TensorView> tensors,
-                      const TensorMetadata &metadata = {});
+                      const TensorMetadata &metadata = {},
+                      Sha256 *digest = nullptr);
 
 /// A tensor in a file.
 struct TensorEntry {
@@ -78,6 +82,11 @@ public:
 
   /// Reads a tensor's contents; `to` must have its size.
   void read(const TensorEntry &entry, std::span<std::byte> to) const;
+  /// Reads a part of them, from byte `begin` of the tensor.
+  void read(const TensorEntry &entry, uint64_t begin,
+            std::span<std::byte> to) const;
+
+  const std::string &fileName() const { return path; }
 
 private:
   void readAt(uint64_t offset, void *to, size_t size) const;

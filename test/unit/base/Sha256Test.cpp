@@ -1,5 +1,6 @@
 #include "runtime/base/Sha256.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 namespace pfc::rt {
@@ -29,6 +30,19 @@ TEST(Sha256, AboutTheEndOfABlock) {
   EXPECT_EQ(sha256Hex(std::string(64, 'a')),
             "ffe054fe7ae0cb6dc65c3af9b61d5209"
             "f439851db43d0ba5997337df154668eb");
+}
+
+// However the bytes are cut, within blocks and across them.
+TEST(Sha256, InPieces) {
+  std::string bytes;
+  for (int i = 0; i < 500; ++i)
+    bytes += static_cast<char>(i * 7);
+  for (size_t piece : {1, 13, 63, 64, 65, 200}) {
+    Sha256 hash;
+    for (size_t at = 0; at < bytes.size(); at += piece)
+      hash.update(bytes.data() + at, std::min(piece, bytes.size() - at));
+    EXPECT_EQ(hexText(hash.digest()), sha256Hex(bytes)) << piece;
+  }
 }
 
 } // namespace
