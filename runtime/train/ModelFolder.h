@@ -25,6 +25,7 @@ public:
   /// Makes the folder and copies the plan into it.
   void create(const std::string &planPath) const;
 
+  const std::string &folder() const { return path; }
   std::string plan() const { return path + "/train.plan"; }
   std::string backbone() const { return path + "/backbone.safetensors"; }
   std::string classCenters(int rank, int worldSize) const;
@@ -40,12 +41,6 @@ public:
   void loadBackbone(const plan::fb::Variant &variant, Executor &executor) const;
 
 private:
-  void saveBackbone(const plan::fb::Variant &variant, const Executor &executor,
-                    int64_t steps) const;
-  void saveClassCenters(const plan::fb::Variant &variant,
-                        const Executor &executor,
-                        const Communicator &communicator, int64_t steps) const;
-
   std::string path;
 };
 

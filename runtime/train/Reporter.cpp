@@ -1,9 +1,11 @@
 #include "runtime/train/Reporter.h"
 
+#include "runtime/base/Error.h"
 #include "runtime/comm/Launcher.h"
 
 #include <cstdlib>
-#include <fmt/format.h>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -40,12 +42,47 @@ nlohmann::ordered_json describeRun(const Job &job, int64_t totalSteps) {
           {"steps", totalSteps}};
 }
 
+nlohmann::ordered_json describeResumed(const Job &job, int64_t totalSteps,
+                                       const Checkpoint &resumed) {
+  nlohmann::ordered_json json = describeRun(job, totalSteps);
+  json["kind"] = "resume";
+  json["checkpoint"] = resumed.path();
+  json["step"] = resumed.manifest().step;
+  return json;
+}
+
+/// The metrics of a run become what they were at the checkpoint: what a crash
+/// left of later steps will come again.
+void restoreMetrics(Checkpoint &resumed, const std::string &path) {
+  std::string name = std::filesystem::path(path).filename();
+  const ManifestFile *listed = resumed.manifest().find(name);
+  require(listed, "{}: its manifest lists no {}", resumed.path(), name);
+  resumed.check(*listed);
+  std::string temporary = path + ".tmp";
+  std::error_code error;
+  std::filesystem::copy_file(resumed.metrics(), temporary,
+                             std::filesystem::copy_options::overwrite_existing,
+                             error);
+  if (!error)
+    std::filesystem::rename(temporary, path, error);
+  require(!error, "{}: cannot be written: {}", path, error.message());
+}
+
+/// Where metrics.jsonl begins or goes on: its path.
+std::string prepareMetrics(const ModelFolder &folder, Checkpoint *resumed) {
+  if (resumed)
+    restoreMetrics(*resumed, folder.metrics());
+  return folder.metrics();
+}
+
 } // namespace
 
 Reporter::Reporter(const Job &job, const ModelFolder &folder,
-                   int64_t totalSteps, const std::string &dataSummary)
+                   int64_t totalSteps, const std::string &dataSummary,
+                   Checkpoint *resumed)
     : folder(folder), console(std::cout, optionsFor(job, totalSteps)),
-      log(folder.metrics()), plot(job.plan.name()->str()) {
+      log(prepareMetrics(folder, resumed), resumed != nullptr),
+      plot(job.plan.name()->str()) {
   console.message(fmt::format(
       "{}: {}, {} classes, {} rank{} x batch {}, {} steps, {}",
       job.plan.name()->str(), job.settings.backbone()->str(),
@@ -54,7 +91,29 @@ Reporter::Reporter(const Job &job, const ModelFolder &folder,
       totalSteps, job.variant.precision()->str()));
   console.message(job.device->describe());
   console.message(dataSummary);
-  log.write(describeRun(job, totalSteps));
+  if (!resumed) {
+    log.write(describeRun(job, totalSteps));
+    return;
+  }
+  restoreCurves();
+  log.write(describeResumed(job, totalSteps, *resumed));
+  console.message(fmt::format("resumed from {}: step {} of {}", resumed->path(),
+                              resumed->manifest().step, totalSteps));
+}
+
+void Reporter::restoreCurves() {
+  std::ifstream file(folder.metrics());
+  for (std::string line; std::getline(file, line);) {
+    auto json = nlohmann::json::parse(line, nullptr, false);
+    if (!json.is_object())
+      continue;
+    std::string kind = json.value("kind", "");
+    if (kind == "step" && json["loss"].is_number())
+      plot.addLoss(json.value("step", int64_t{0}), json["loss"]);
+    else if (kind == "verification" && json["accuracy"].is_number())
+      plot.addAccuracy(json.value("set", ""), json.value("step", int64_t{0}),
+                       json["accuracy"]);
+  }
 }
 
 Reporter::~Reporter() {
@@ -76,6 +135,13 @@ void Reporter::verification(int64_t step,
     plot.addAccuracy(result.name, step, result.accuracy);
   }
   last = results;
+}
+
+void Reporter::stop(const std::string &why) {
+  finished = true;
+  console.finish();
+  plot.write(folder.curves());
+  std::cout << why << std::endl;
 }
 
 void Reporter::finish() {

@@ -4,6 +4,7 @@
 
 #include "runtime/train/Job.h"
 #include "runtime/train/ModelFolder.h"
+#include "runtime/train/checkpoint/Checkpoint.h"
 #include "runtime/train/progress/ConsoleProgress.h"
 #include "runtime/train/progress/CurvePlot.h"
 #include "runtime/train/progress/JsonLog.h"
@@ -16,8 +17,10 @@ namespace pfc::rt {
 /// Tells a person and other programs how a run goes. Only rank 0 has one.
 class Reporter {
 public:
+  /// `resumed`, where given, is what the run goes on from: metrics.jsonl and
+  /// the curves continue its.
   Reporter(const Job &job, const ModelFolder &folder, int64_t totalSteps,
-           const std::string &dataSummary);
+           const std::string &dataSummary, Checkpoint *resumed);
   ~Reporter();
 
   void step(const StepMetrics &metrics);
@@ -28,8 +31,12 @@ public:
   /// Ends the console's line, writes the curves; then the summary line, from
   /// the first set of the last verification.
   void finish();
+  /// The same for a run that ends early, and why.
+  void stop(const std::string &why);
 
 private:
+  void restoreCurves();
+
   const ModelFolder &folder;
   ConsoleProgress console;
   JsonLog log;

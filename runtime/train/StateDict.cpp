@@ -81,6 +81,10 @@ std::vector<int64_t> exportShape(const plan::fb::Variable &variable) {
   return permutation.empty() ? view : permuted(view, permutation);
 }
 
+bool needsTranspose(const plan::fb::Variable &variable) {
+  return !permutationOf(variable).empty();
+}
+
 std::vector<std::byte> toStateDict(const plan::fb::Variable &variable,
                                    std::vector<std::byte> contents) {
   std::vector<int32_t> permutation = permutationOf(variable);
@@ -100,6 +104,23 @@ std::vector<std::byte> fromStateDict(const plan::fb::Variable &variable,
     inverse[permutation[axis]] = static_cast<int32_t>(axis);
   return transpose(contents, permuted(viewShape(variable), permutation),
                    inverse, byteWidth(variable.dtype()));
+}
+
+std::vector<std::byte> readStateDict(const SafetensorsFile &file,
+                                     const plan::fb::Variable &variable) {
+  std::string name = variable.name()->str();
+  const TensorEntry *entry = file.find(name);
+  require(entry, "{}: has no tensor '{}', which the plan needs",
+          file.fileName(), name);
+  require(entry->type == tensorType(variable) &&
+              entry->shape == exportShape(variable),
+          "{}: tensor '{}' is [{}] {}, the plan's is [{}] {}", file.fileName(),
+          name, fmt::join(entry->shape, ", "), tensorTypeName(entry->type),
+          fmt::join(exportShape(variable), ", "),
+          tensorTypeName(tensorType(variable)));
+  std::vector<std::byte> contents(entry->bytes);
+  file.read(*entry, contents);
+  return fromStateDict(variable, std::move(contents));
 }
 
 } // namespace pfc::rt

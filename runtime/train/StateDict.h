@@ -32,11 +32,19 @@ TensorType tensorType(const plan::fb::Variable &variable);
 /// The shape the state dict has for `variable`.
 std::vector<int64_t> exportShape(const plan::fb::Variable &variable);
 
+/// Whether the layouts differ.
+bool needsTranspose(const plan::fb::Variable &variable);
+
 /// Contents in the plan's layout -> in the state dict's, and back.
 std::vector<std::byte> toStateDict(const plan::fb::Variable &variable,
                                    std::vector<std::byte> contents);
 std::vector<std::byte> fromStateDict(const plan::fb::Variable &variable,
                                      std::vector<std::byte> contents);
+
+/// The variable's contents, in the plan's layout, from a file of the state
+/// dict's. Throws when the file has another tensor of that name, or none.
+std::vector<std::byte> readStateDict(const SafetensorsFile &file,
+                                     const plan::fb::Variable &variable);
 
 } // namespace pfc::rt
 

@@ -58,11 +58,15 @@ void checkProgram(const Job &job) {
 
 /// Training touches the whole arena; without this the kernel would end a rank
 /// without a word.
-void checkMemory(const Job &job) {
-  if (job.device->stream()) // a device's own memory: it says so itself
-    return;
-  uint64_t needed = job.variant.arena_bytes() *
-                    static_cast<uint64_t>(job.communicator.localRanks());
+void checkMemory(const Job &job, bool checkpoints) {
+  uint64_t perRank = 0;
+  if (!job.device->stream()) // a device's own memory: it says so itself
+    perRank += job.variant.arena_bytes();
+  if (checkpoints)
+    perRank +=
+        Snapshot(job.variant, StateScope::All, job.communicator.rank()).bytes();
+  uint64_t needed =
+      perRank * static_cast<uint64_t>(job.communicator.localRanks());
   require(needed <= availableMemory(),
           "the plan needs {} for {} rank(s) on this machine, which has {}: use "
           "more machines, a smaller train.batch_per_rank, or fewer classes",
@@ -95,23 +99,42 @@ std::string describeData(const data::Dataset &dataset, const std::string &path,
 TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
     : job(job), folder(options.outDir),
       dataset(data::openDataset(trainPath(job, options.dataDir))),
+      resumed(
+          chooseCheckpoint(job.communicator, options.outDir, options.resume)),
       loader(makeLoader()),
       total(totalSteps(job.settings, loader->stepsPerEpoch(), options.steps)),
       profile(options.profile),
       schedule(makeSchedule(job.settings, loader->stepsPerEpoch(), total)),
       verifier(job, verificationPaths(job, options.dataDir),
-               job.settings.flip_test()) {
+               job.settings.flip_test()),
+      checkpointing(options.checkpoint) {
   checkProgram(job);
-  checkMemory(job);
+  checkMemory(job, checkpointing.every > 0);
   std::string path = trainPath(job, options.dataDir);
   checkClasses(*dataset, path, job.settings.classes());
+  initialize();
   if (job.isRoot()) {
     folder.create(options.planPath);
     reporter = std::make_unique<Reporter>(
         job, folder, total,
-        describeData(*dataset, path, loader->stepsPerEpoch()));
+        describeData(*dataset, path, loader->stepsPerEpoch()),
+        resumed ? &*resumed : nullptr);
   }
+  prepareCheckpoints(options.resume.has_value());
   job.communicator.barrier(); // the folder is there
+}
+
+void TrainLoop::prepareCheckpoints(bool resume) {
+  Manifest run = describeRun(job, total, dataset->size());
+  if (reporter && resumed)
+    for (const std::string &note : resumeNotes(resumed->manifest(), run))
+      reporter->message("note: " + note);
+  else if (reporter && resume)
+    reporter->message(fmt::format("{} has no checkpoint: starting from scratch",
+                                  folder.folder()));
+  checkpointer = std::make_unique<Checkpointer>(
+      job, folder, checkpointing, std::move(run), resumed ? firstStep() : -1,
+      [this](const std::string &text) { reporter->message(text); });
 }
 
 std::unique_ptr<data::BatchLoader> TrainLoop::makeLoader() {
@@ -125,6 +148,7 @@ std::unique_ptr<data::BatchLoader> TrainLoop::makeLoader() {
   options.threads = decodeThreads(job);
   options.maxBadRecords = job.settings.max_bad_records();
   options.classes = job.settings.classes();
+  options.firstStep = firstStep();
   options.onBadRecord = [this](const std::string &message) {
     if (reporter)
       reporter->message("warning: " + message);
@@ -136,16 +160,61 @@ std::unique_ptr<data::BatchLoader> TrainLoop::makeLoader() {
 }
 
 void TrainLoop::run() {
-  job.executor.initializeState(job.settings.seed());
   if (profile)
     job.executor.startProfiling();
-  int64_t every = job.settings.verify_every();
+  int64_t done = trainSteps();
+  if (checkpointer->stopped())
+    return stop(done);
+  finish();
+}
+
+void TrainLoop::initialize() {
+  if (!resumed)
+    return job.executor.initializeState(job.settings.seed());
+  require(firstStep() <= total,
+          "{} is of step {}, but this run has {} steps: give --steps with more",
+          resumed->path(), firstStep(), total);
+  resumed->load(job.variant, job.communicator.rank(), job.executor);
+}
+
+int64_t TrainLoop::trainSteps() {
+  int64_t every = job.settings.verify_every(), done = firstStep();
   finishedAt = std::chrono::steady_clock::now();
-  for (int64_t t = 0; t < total; ++t) {
-    startStep(t);
-    if (every > 0 && (t + 1) % every == 0 && t + 1 < total)
-      verify(t + 1);
+  while (done < total && !checkpointer->stopped()) {
+    startStep(done);
+    ++done;
+    if (every > 0 && done % every == 0 && done < total)
+      verify(done);
+    checkpointer->poll(done);
+    if (checkpointer->due() && done < total)
+      startCheckpoint(done);
   }
+  finishStep();
+  return done;
+}
+
+void TrainLoop::startCheckpoint(int64_t stepsDone) {
+  finishStep(); // its loss must be finite, and in the metrics
+  checkpointer->start(stepsDone);
+  finishedAt = std::chrono::steady_clock::now();
+}
+
+/// A signal came: what was trained is kept for another day.
+void TrainLoop::stop(int64_t stepsDone) {
+  require(checkpointer->write(stepsDone),
+          "stopped by {} after step {} of {}, and the checkpoint could not be "
+          "written; see the warning above",
+          checkpointer->signal().name(), stepsDone, total);
+  if (reporter)
+    reporter->stop(fmt::format(
+        "stopped by {} after step {} of {}; --resume goes on from {}",
+        checkpointer->signal().name(), stepsDone, total,
+        checkpointer->path(stepsDone)));
+}
+
+void TrainLoop::finish() {
+  if (checkpointing.every > 0)
+    checkpointer->write(total);
   verify(total);
   folder.save(job.variant, job.executor, job.communicator, total);
   job.communicator.barrier(); // the other ranks' files are there

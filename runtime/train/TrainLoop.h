@@ -5,7 +5,8 @@
 //   start "train_step" -> outputs "loss" [1], and "grad_norm" [1] if it clips,
 //   which are read when step t + 1 has been enqueued
 // Every settings.verify_every steps and at the end the network is verified;
-// at the end the weights are written (ModelFolder).
+// at the end the weights are written (ModelFolder). Checkpoints are written on
+// the way, and when a signal ends the run.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_RUNTIME_TRAIN_TRAINLOOP_H
@@ -16,6 +17,8 @@
 #include "runtime/train/LrSchedule.h"
 #include "runtime/train/Reporter.h"
 #include "runtime/train/Verifier.h"
+#include "runtime/train/checkpoint/Checkpointer.h"
+#include "runtime/train/checkpoint/Resume.h"
 
 #include <chrono>
 #include <memory>
@@ -28,13 +31,16 @@ struct TrainOptions {
   std::string planPath, dataDir, outDir;
   int64_t steps = -1;   ///< instead of the plan's; negative: the plan's
   bool profile = false; ///< print where a step's time goes
+  CheckpointOptions checkpoint = {};
+  std::optional<std::string> resume = {}; ///< from it; empty: from outDir
 };
 
 class TrainLoop {
 public:
   TrainLoop(Job &job, const TrainOptions &options);
 
-  /// Trains, verifies, and writes the results. Collective.
+  /// Trains, verifies, and writes the results; or, when a signal says so,
+  /// leaves with a checkpoint. Collective.
   void run();
 
 private:
@@ -47,6 +53,14 @@ private:
   };
 
   std::unique_ptr<data::BatchLoader> makeLoader();
+  int64_t firstStep() const { return resumed ? resumed->manifest().step : 0; }
+  void prepareCheckpoints(bool resume);
+  void initialize();
+  /// Steps done when it ends: all, or fewer when a signal came.
+  int64_t trainSteps();
+  void startCheckpoint(int64_t stepsDone);
+  void stop(int64_t stepsDone);
+  void finish();
   void startStep(int64_t t);
   void finishStep();
   void uploadBatch(const data::Batch &batch);
@@ -56,12 +70,15 @@ private:
   Job &job;
   ModelFolder folder;
   std::shared_ptr<const data::Dataset> dataset;
+  std::optional<Checkpoint> resumed;
   std::unique_ptr<data::BatchLoader> loader;
   int64_t total;
   bool profile;
   LrSchedule schedule;
   Verifier verifier;
+  CheckpointOptions checkpointing;
   std::unique_ptr<Reporter> reporter; // rank 0's
+  std::unique_ptr<Checkpointer> checkpointer;
   std::optional<StartedStep> running;
   std::chrono::steady_clock::time_point finishedAt; // the last step
 };

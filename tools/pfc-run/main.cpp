@@ -2,6 +2,7 @@
 //
 //   pfc-run PLAN --data DIR --out DIR [--steps N] [--device cpu]
 //           [--precision auto|fp32|bf16] [--threads N]
+//           [--checkpoint-every N] [--keep K] [--resume[=DIR]]
 //
 // Executes a compiled plan on this rank. A plan for several ranks starts them
 // itself, unless mpirun or srun did.
@@ -18,7 +19,11 @@ using namespace pfc::rt;
 
 namespace {
 
+/// What --resume without a folder reads as.
+constexpr const char *lastCheckpoint = "last";
+
 struct Arguments {
+  std::string resume;
   TrainOptions train;
   JobOptions job;
 };
@@ -49,15 +54,34 @@ void declare(CLI::App &app, Arguments &arguments) {
       ->check(CLI::Range(1, 4096));
 }
 
+void declareCheckpoints(CLI::App &app, Arguments &arguments) {
+  app.add_option("--checkpoint-every", arguments.train.checkpoint.every,
+                 "write a checkpoint every so many steps, and at the end "
+                 "(default: only when a signal ends the run)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--keep", arguments.train.checkpoint.keep,
+                 "keep this many checkpoints, the last ones (default: 3)")
+      ->check(CLI::PositiveNumber);
+  // A flag, so that DIR needs '=' and none eats the argument after it.
+  app.add_flag(std::string("--resume{") + lastCheckpoint + "}",
+               arguments.resume,
+               "go on from the last checkpoint in --out, or with =DIR from "
+               "another: its folder, or the --out of the run that wrote it");
+}
+
 int body(int argc, char **argv) {
   CLI::App app("Trains a compiled plan.", "pfc-run");
   Arguments arguments;
   declare(app, arguments);
+  declareCheckpoints(app, arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
     return app.exit(error);
   }
+  if (!arguments.resume.empty())
+    arguments.train.resume =
+        arguments.resume == lastCheckpoint ? "" : arguments.resume;
   PlanFile plan = PlanFile::open(arguments.train.planPath);
   if (plan.plan().world_size() > 1 && !startedByLauncher())
     launchRanks(static_cast<int>(plan.plan().world_size()),

@@ -1,0 +1,241 @@
+#include "runtime/train/checkpoint/Checkpointer.h"
+
+#include "runtime/base/AtomicFile.h"
+#include "runtime/base/Error.h"
+#include "runtime/plan/Shape.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+namespace pfc::rt {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A future's thread is at work.
+template <typename T>
+bool isRunning(const std::future<T> &future) {
+  return future.valid() &&
+         future.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+}
+
+template <size_t Size>
+void copyText(const std::string &text, char (&target)[Size]) {
+  std::memset(target, 0, Size);
+  std::memcpy(target, text.data(), std::min(text.size(), Size - 1));
+}
+
+std::string nameOf(const std::string &path) {
+  return fs::path(path).filename().string();
+}
+
+/// Copies the first `bytes` of a file, flushed; what the manifest says of it.
+ManifestFile copyFile(const std::string &from, uint64_t bytes,
+                      const std::string &to) {
+  std::ifstream source(from, std::ios::binary);
+  Sha256 digest;
+  AtomicFile target(to, &digest);
+  std::vector<char> block(1 << 20);
+  for (uint64_t left = bytes; left > 0;) {
+    size_t count = std::min<uint64_t>(left, block.size());
+    source.read(block.data(), static_cast<std::streamsize>(count));
+    require(source.good(), "{}: cannot be read", from);
+    target.write(block.data(), count);
+    left -= count;
+  }
+  target.commit();
+  return {nameOf(to), bytes, hexText(digest.digest())};
+}
+
+} // namespace
+
+Checkpointer::Checkpointer(Job &job, const ModelFolder &out,
+                           CheckpointOptions options, Manifest run,
+                           int64_t lastStep,
+                           std::function<void(const std::string &)> say)
+    : job(job), out(out), folder(out.folder()), options(options),
+      run(std::move(run)), say(std::move(say)),
+      snapshot(job.variant, StateScope::All, job.communicator.rank()),
+      wholeStep(lastStep) {
+  if (job.isRoot())
+    folder.removeRemains();
+}
+
+bool Checkpointer::busy() const {
+  return isRunning(writing) || isRunning(publishing);
+}
+
+void Checkpointer::poll(int64_t steps) {
+  std::array<int64_t, 2> votes{stop.received(), busy()};
+  BufferView view{
+      reinterpret_cast<std::byte *>(votes.data()), plan::fb::DType_I64, {2}};
+  job.communicator.allReduceSum(view, view);
+  stopAgreed |= votes[0] > 0;
+  wanted |= options.every > 0 && steps % options.every == 0;
+  if (stage != Stage::Idle && votes[1] == 0)
+    advance();
+}
+
+void Checkpointer::start(int64_t steps) {
+  wanted = false;
+  step = steps;
+  snapshot.take(job.executor, steps);
+  if (job.isRoot())
+    metricsBytes = fs::file_size(out.metrics());
+  stage = Stage::Writing;
+  writing = std::async(std::launch::async, [this] { return writeFiles(); });
+}
+
+void Checkpointer::wait() {
+  while (stage != Stage::Idle)
+    advance();
+}
+
+bool Checkpointer::write(int64_t steps) {
+  wait();
+  if (wholeStep != steps) {
+    start(steps);
+    wait();
+  }
+  return wholeStep == steps;
+}
+
+/// To the next stage; waits for this one's threads.
+void Checkpointer::advance() {
+  if (stage == Stage::Writing)
+    publish();
+  else
+    conclude();
+}
+
+void Checkpointer::publish() {
+  std::vector<Report> reports = gatherReports(writing.get());
+  stage = Stage::Publishing;
+  if (job.isRoot())
+    publishing =
+        std::async(std::launch::async, [this, reports = std::move(reports)] {
+          return finish(reports);
+        });
+}
+
+void Checkpointer::conclude() {
+  int8_t whole = 0;
+  if (job.isRoot()) {
+    Outcome outcome = publishing.get();
+    whole = outcome.bytes != 0;
+    if (whole)
+      say(fmt::format("checkpoint {} ({})", folder.whole(step),
+                      bytesText(outcome.bytes)));
+    if (!outcome.problem.empty())
+      say(fmt::format("warning: {} step {}: {}",
+                      whole ? "after the checkpoint of"
+                            : "no checkpoint was written of",
+                      step, outcome.problem));
+  }
+  job.communicator.broadcast(&whole, sizeof whole, 0);
+  if (whole)
+    wholeStep = step;
+  stage = Stage::Idle;
+}
+
+/// This rank's thread, first part.
+Checkpointer::Report Checkpointer::writeFiles() {
+  Report report{};
+  try {
+    std::string bad = snapshot.firstNotFinite();
+    require(bad.empty(), "'{}' is not finite after step {}", bad, step);
+    folder.begin(step);
+    if (snapshot.hasClassCenters())
+      writeShard(report);
+    if (job.isRoot())
+      writeRootFiles();
+  } catch (const std::exception &error) {
+    copyText(error.what(), report.error);
+  }
+  return report;
+}
+
+void Checkpointer::writeShard(Report &report) {
+  std::string path =
+      ModelFolder(folder.partial(step))
+          .classCenters(job.communicator.rank(), job.communicator.worldSize());
+  Sha256 digest;
+  snapshot.writeClassCenters(path, &digest);
+  report.shardBytes = fs::file_size(path);
+  std::memcpy(report.shardSha256, hexText(digest.digest()).data(),
+              sizeof report.shardSha256);
+}
+
+void Checkpointer::writeRootFiles() {
+  ModelFolder target(folder.partial(step));
+  Sha256 digest;
+  snapshot.writeBackbone(target.backbone(), &digest);
+  rootFiles = {{nameOf(target.backbone()), fs::file_size(target.backbone()),
+                hexText(digest.digest())}};
+  rootFiles.push_back(
+      copyFile(out.plan(), fs::file_size(out.plan()), target.plan()));
+  rootFiles.push_back(copyFile(out.metrics(), metricsBytes, target.metrics()));
+}
+
+std::vector<Checkpointer::Report>
+Checkpointer::gatherReports(const Report &own) {
+  std::vector<Report> reports(job.communicator.worldSize());
+  auto view = [](const Report *first, size_t count) {
+    return BufferView{
+        const_cast<std::byte *>(reinterpret_cast<const std::byte *>(first)),
+        plan::fb::DType_U8,
+        {static_cast<int64_t>(count * sizeof(Report))}};
+  };
+  job.communicator.allGather(view(&own, 1),
+                             view(reports.data(), reports.size()));
+  return reports;
+}
+
+/// Rank 0's thread, second part: all ranks' files are on the disk, or aren't.
+Checkpointer::Outcome Checkpointer::finish(const std::vector<Report> &reports) {
+  Outcome outcome;
+  try {
+    for (size_t rank = 0; rank < reports.size(); ++rank)
+      require(reports[rank].error[0] == 0, "rank {}: {}", rank,
+              std::string(reports[rank].error));
+    Manifest manifest = makeManifest(reports);
+    std::string text = formatManifest(manifest);
+    AtomicFile file(folder.partial(step) + "/manifest.json");
+    file.write(text.data(), text.size());
+    file.commit();
+    folder.publish(step);
+    outcome.bytes = manifest.totalBytes() + text.size();
+    folder.removeOld(options.keep);
+  } catch (const std::exception &error) {
+    outcome.problem = error.what();
+    folder.abandon(step);
+  }
+  return outcome;
+}
+
+Manifest Checkpointer::makeManifest(const std::vector<Report> &reports) const {
+  Manifest manifest = run;
+  manifest.step = step;
+  manifest.files = rootFiles;
+  if (!snapshot.hasClassCenters())
+    return manifest;
+  for (int rank = 0; rank < static_cast<int>(reports.size()); ++rank) {
+    ManifestShard shard;
+    shard.name = nameOf(
+        ModelFolder("").classCenters(rank, job.communicator.worldSize()));
+    shard.bytes = reports[rank].shardBytes;
+    shard.sha256.assign(reports[rank].shardSha256,
+                        sizeof reports[rank].shardSha256);
+    ClassRange range = *classRange(job.variant, rank);
+    shard.firstClass = range.first;
+    shard.classes = range.count;
+    manifest.shards.push_back(std::move(shard));
+  }
+  return manifest;
+}
+
+} // namespace pfc::rt

@@ -1,0 +1,104 @@
+#include "runtime/train/checkpoint/Resume.h"
+
+#include "runtime/base/Error.h"
+#include "runtime/train/checkpoint/CheckpointFolder.h"
+
+#include <array>
+
+namespace pfc::rt {
+namespace {
+
+/// A run that starts anew must not mix its checkpoints with another's.
+void checkFresh(const std::string &outDir) {
+  auto entries = CheckpointFolder(outDir).list();
+  require(entries.empty(),
+          "{}: an earlier run left checkpoints here, the last of step {}: go "
+          "on from it with --resume, remove {}/checkpoints, or choose another "
+          "--out",
+          outDir, entries.empty() ? 0 : entries.back().step, outDir);
+}
+
+/// Going on from an earlier one would leave two histories in one folder.
+void checkNoLater(const std::string &outDir, const std::string &chosen) {
+  int64_t step = Checkpoint(chosen).manifest().step;
+  auto entries = CheckpointFolder(outDir).list();
+  require(entries.empty() || entries.back().step <= step,
+          "{}: a later checkpoint than the one to resume from, of step {}: "
+          "remove it, or choose another --out",
+          entries.empty() ? outDir : entries.back().path, step);
+}
+
+/// Rank 0 looks; the others may be about to read the same folder.
+std::string choosePath(const std::string &outDir,
+                       const std::optional<std::string> &resume) {
+  if (!resume) {
+    checkFresh(outDir);
+    return {};
+  }
+  std::string path = findCheckpoint(resume->empty() ? outDir : *resume);
+  require(!path.empty() || resume->empty(),
+          "{}: holds no checkpoint: --resume=DIR takes a checkpoint's folder, "
+          "or the --out of the run that wrote it",
+          *resume);
+  if (!path.empty())
+    checkNoLater(outDir, path);
+  return path;
+}
+
+} // namespace
+
+std::optional<Checkpoint>
+chooseCheckpoint(Communicator &communicator, const std::string &outDir,
+                 const std::optional<std::string> &resume) {
+  std::array<char, 4096> path{};
+  if (communicator.rank() == 0) {
+    std::string chosen = choosePath(outDir, resume);
+    require(chosen.size() < path.size(), "{}: the path is too long", chosen);
+    chosen.copy(path.data(), chosen.size());
+  }
+  communicator.broadcast(path.data(), path.size(), 0);
+  if (path[0] == 0)
+    return std::nullopt;
+  return Checkpoint(path.data());
+}
+
+Manifest describeRun(const Job &job, int64_t totalSteps, int64_t images) {
+  Manifest run;
+  run.totalSteps = totalSteps;
+  run.plan = job.plan.name()->str();
+  run.specHash = job.plan.spec_hash()->str();
+  run.precision = job.variant.precision()->str();
+  run.worldSize = job.communicator.worldSize();
+  run.batchPerRank = job.settings.batch_per_rank();
+  run.seed = job.settings.seed();
+  run.images = images;
+  return run;
+}
+
+std::vector<std::string> resumeNotes(const Manifest &from,
+                                     const Manifest &run) {
+  std::vector<std::string> notes;
+  auto compare = [&](const char *what, const auto &before, const auto &now,
+                     const char *effect) {
+    if (before != now)
+      notes.push_back(
+          fmt::format("{} was {}, now {}: {}", what, before, now, effect));
+  };
+  compare("the number of ranks", from.worldSize, run.worldSize,
+          "sums are formed in another order");
+  compare("the batch of all ranks", from.globalBatch(), run.globalBatch(),
+          "step and epoch differ in images");
+  compare("the number of steps", from.totalSteps, run.totalSteps,
+          "the learning rate follows the new one");
+  compare("the precision", from.precision, run.precision,
+          "losses differ a little");
+  compare("the seed", from.seed, run.seed,
+          "the order of images and the samples differ");
+  compare("the data set's size", from.images, run.images,
+          "the order of images differs");
+  if (from.specHash != run.specHash && from.worldSize == run.worldSize)
+    notes.push_back("the plan was compiled from another spec");
+  return notes;
+}
+
+} // namespace pfc::rt

@@ -1,0 +1,29 @@
+//===- Resume.h - From where a run goes on ----------------------*- C++ -*-===//
+#ifndef PFC_RUNTIME_TRAIN_CHECKPOINT_RESUME_H
+#define PFC_RUNTIME_TRAIN_CHECKPOINT_RESUME_H
+
+#include "runtime/train/Job.h"
+#include "runtime/train/checkpoint/Checkpoint.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pfc::rt {
+
+/// The checkpoint that `--resume[=DIR]` means (`resume`: DIR, empty without),
+/// the same on every rank; nothing for a start from scratch. Throws where going
+/// on would lose or mix up what `outDir` has. Collective.
+std::optional<Checkpoint>
+chooseCheckpoint(Communicator &communicator, const std::string &outDir,
+                 const std::optional<std::string> &resume);
+
+/// What the manifests of this run say, but for step and files.
+Manifest describeRun(const Job &job, int64_t totalSteps, int64_t images);
+
+/// What makes `run` differ from an undisturbed one, for people.
+std::vector<std::string> resumeNotes(const Manifest &from, const Manifest &run);
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_TRAIN_CHECKPOINT_RESUME_H

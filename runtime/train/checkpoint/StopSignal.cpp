@@ -1,0 +1,47 @@
+#include "runtime/train/checkpoint/StopSignal.h"
+
+namespace pfc::rt {
+namespace {
+
+constexpr int signals[3] = {SIGTERM, SIGINT, SIGUSR1};
+
+/// A handler can reach nothing but a global.
+volatile std::sig_atomic_t last = 0;
+
+void note(int signal) { last = signal; }
+
+} // namespace
+
+StopSignal::StopSignal() {
+  last = 0;
+  for (int i = 0; i < 3; ++i) {
+    struct sigaction action = {};
+    action.sa_handler = note;
+    action.sa_flags = SA_RESTART;
+    if (signals[i] == SIGINT)
+      action.sa_flags |= static_cast<int>(SA_RESETHAND);
+    sigaction(signals[i], &action, &before[i]);
+  }
+}
+
+StopSignal::~StopSignal() {
+  for (int i = 0; i < 3; ++i)
+    sigaction(signals[i], &before[i], nullptr);
+}
+
+bool StopSignal::received() const { return last != 0; }
+
+std::string StopSignal::name() const {
+  switch (last) {
+  case SIGTERM:
+    return "SIGTERM";
+  case SIGINT:
+    return "SIGINT";
+  case SIGUSR1:
+    return "SIGUSR1";
+  default:
+    return "a signal";
+  }
+}
+
+} // namespace pfc::rt
