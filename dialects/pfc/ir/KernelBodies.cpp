@@ -346,13 +346,13 @@ BatchNormGradStatsOp::buildKernelBody(OpBuilder &builder,
   Value x = getInput();
   int64_t images = shapeOf(x)[0], channels = channelsOf(x);
   double eps = getEps().convertToDouble();
-  SmallVector<Value> sums =
-      buildImageSums(builder, loc, shapeOf(x),
-                     {{getOutputGrad()}, {x}, {getMean(), Access::Stat}},
-                     [](Scalars &s, ValueRange v) -> SmallVector<Value> {
-                       return {v[0], s.mul(v[0], s.sub(v[1], v[2]))};
-                     },
-                     /*sums=*/2);
+  SmallVector<Value> sums = buildImageSums(
+      builder, loc, shapeOf(x),
+      {{getOutputGrad()}, {x}, {getMean(), Access::Stat}},
+      [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+        return {v[0], s.mul(v[0], s.sub(v[1], v[2]))};
+      },
+      /*sums=*/2);
   Value betaGrad =
       buildColumnSums(
           builder, loc, images, channels, /*keepRow=*/true, {{sums[0]}},

@@ -9,8 +9,8 @@
 #define PFC_RUNTIME_DEVICE_CPU_CPUDEVICE_H
 
 #include "runtime/device/Device.h"
-#include "runtime/device/onednn/OneDnn.h"
 #include "runtime/device/cpu/OrcKernels.h"
+#include "runtime/device/onednn/OneDnn.h"
 
 namespace pfc::rt {
 
