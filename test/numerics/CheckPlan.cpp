@@ -26,15 +26,17 @@ void runStages(ModuleOp module, const std::string &from, const std::string &to,
           from, to);
   PassManager manager(module.getContext());
   const Stage *first = findStage(from), *last = findStage(to);
-  for (const Stage &stage : compileStages())
-    if (&stage > first && &stage <= last)
+  for (const Stage &stage : allStages())
+    if (&stage > first && &stage <= last &&
+        stage.target.value_or(options.target) == options.target)
       stage.build(manager, options);
   require(succeeded(manager.run(module)), "the passes after '{}' failed", from);
 }
 
 std::string compileToPlan(ModuleOp module, const std::string &from,
                           const CompileOptions &options) {
-  runStages(module, from, compileStages().back().name.str(), options);
+  std::string to = compileStages(options.target).back().name.str();
+  runStages(module, from, to, options);
   plan::PlanHeader header;
   header.name = "check";
   header.settings.backbone = "none";
@@ -265,8 +267,9 @@ std::vector<TensorError> checkPlan(ModuleOp module,
   std::vector<ProgramCall> calls;
   for (Expectation &expected : expectations)
     calls.push_back({expected.program(), expected.inputs});
-  std::vector<CallResult> results =
-      runPlan(plan, initial, calls, options.threads);
+  bool cuda = options.compile.target == KernelTarget::Cuda;
+  std::vector<CallResult> results = runPlan(
+      plan, initial, calls, cuda ? "emulated-cuda" : "cpu", options.threads);
   Comparison comparison(options);
   for (auto &&[expected, result] : llvm::zip_equal(expectations, results))
     comparison.compare(expected, result);

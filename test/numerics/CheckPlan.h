@@ -3,7 +3,7 @@
 // The same steps twice, from the same state and inputs (rounded to fp32):
 //
 //   module ─┬─ reference interpreter, float64 ──────────────────┬─ compare
-//           └─ the compiler's passes, plan, executor, CPU device ┘
+//           └─ the compiler's passes, plan, executor, a device ───┘
 //
 // The interpreter takes the module before pfc-partition where there is one, so
 // that everything after differentiation is under test.
@@ -20,7 +20,7 @@ namespace pfc::test {
 
 struct CheckOptions {
   std::string from = "graph"; ///< the module's stage: see compileStages()
-  CompileOptions compile;
+  CompileOptions compile;     ///< for CUDA the device is the emulated one
   int64_t steps = 1;
   uint64_t seed = 1;
   int threads = 1; ///< of a rank

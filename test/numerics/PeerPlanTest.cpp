@@ -37,7 +37,7 @@ protected:
       calls.push_back({"train_step", peerInputs(step)});
     std::vector<CallResult> results = runPlan(
         plan, {{"head.weight", centers}, {"head.weight.momentum", zeros}},
-        calls, /*threads=*/1);
+        calls, "cpu", /*threads=*/1);
     for (int64_t step = 0; step < peerSteps; ++step)
       expectPeerStep(GetParam(), outputsOf(results[step], step), step);
     expectPeerCenters(GetParam(),

@@ -124,9 +124,10 @@ private:
 /// One rank's part of the job.
 class RankRun {
 public:
-  RankRun(const fb::Plan &plan, Communicator &communicator, int threads)
+  RankRun(const fb::Plan &plan, Communicator &communicator,
+          const std::string &deviceName, int threads)
       : variant(*plan.variants()->Get(0)), rank(communicator.rank()),
-        device(openDevice("cpu", DeviceOptions{threads})),
+        device(openDevice(deviceName, DeviceOptions{threads})),
         executor(plan, variant, device, communicator) {}
 
   void writeState(const TensorMap &state);
@@ -242,7 +243,7 @@ static void merge(RankTensors &all, RankTensors one) {
 std::vector<CallResult> runPlan(const std::string &planBytes,
                                 const TensorMap &state,
                                 const std::vector<ProgramCall> &calls,
-                                int threads) {
+                                const std::string &device, int threads) {
   const fb::Plan &plan =
       verifyPlan(reinterpret_cast<const std::byte *>(planBytes.data()),
                  planBytes.size(), "the plan");
@@ -250,7 +251,7 @@ std::vector<CallResult> runPlan(const std::string &planBytes,
   std::vector<std::vector<CallResult>> byRank(ranks);
   RankGroup group(ranks);
   group.run([&](Communicator &communicator) {
-    RankRun run(plan, communicator, threads);
+    RankRun run(plan, communicator, device, threads);
     run.writeState(state);
     for (const ProgramCall &call : calls)
       byRank[communicator.rank()].push_back(run.call(call));

@@ -1,8 +1,9 @@
 //===- RunPlan.h - A plan in memory, run on R threads -----------*- C++ -*-===//
 //
-// The runtime's executor and CPU device, one thread a rank. Memory starts as
-// NaN (bytes 0xFF): a kernel that reads what nothing wrote shows. Only state
-// and inputs are written, rows of a shard that no class uses are not.
+// The runtime's executor and a device in host memory, one thread a rank. Memory
+// starts as NaN (bytes 0xFF): a kernel that reads what nothing wrote shows.
+// Only state and inputs are written, rows of a shard that no class uses are
+// not.
 //
 //===----------------------------------------------------------------------===//
 #ifndef TEST_NUMERICS_RUNPLAN_H
@@ -36,11 +37,12 @@ struct CallResult {
 };
 
 /// Verifies and validates the plan, then runs its only variant from the job's
-/// `state`, call by call. `threads`: of a rank. Throws rt::Error.
+/// `state`, call by call. `device`: "cpu" or "emulated-cuda"; `threads`: of a
+/// rank. Throws rt::Error.
 std::vector<CallResult> runPlan(const std::string &planBytes,
                                 const TensorMap &state,
                                 const std::vector<ProgramCall> &calls,
-                                int threads);
+                                const std::string &device, int threads);
 
 /// The tensor of the whole job: the ranks' blocks of rows if `rows` says so,
 /// else the one that all ranks have bit for bit. Throws where they differ.

@@ -1,11 +1,12 @@
 //===- main.cpp - pfc-check-plan: a compiled step against float64 ---------===//
 //
 //   pfc-check-plan MODULE.mlir [--from=partitioned] [--steps=5]
+//                  [--device=emulated-cuda]
 //
-// For tests. Compiles a module in the pfc dialect, runs the plan on the CPU
-// device on as many ranks (threads) as the module's shard.grid has, and
-// compares every output and variable after every step with the reference
-// interpreter in float64: see test/numerics/CheckPlan.h.
+// For tests. Compiles a module in the pfc dialect, runs the plan on as many
+// ranks (threads) as the module's shard.grid has, and compares every output and
+// variable after every step with the reference interpreter in float64: see
+// test/numerics/CheckPlan.h.
 //
 //===----------------------------------------------------------------------===//
 #include "mlir/InitAllDialects.h"
@@ -48,6 +49,13 @@ static cl::opt<Precision>
               cl::values(clEnumValN(Precision::Fp32, "fp32", "32-bit floats"),
                          clEnumValN(Precision::Bf16, "bf16", "bfloat16")),
               cl::cat(category));
+static cl::opt<KernelTarget>
+    device("device", cl::desc("What runs the plan"),
+           cl::init(KernelTarget::Cpu),
+           cl::values(clEnumValN(KernelTarget::Cpu, "cpu", "the CPU device"),
+                      clEnumValN(KernelTarget::Cuda, "emulated-cuda",
+                                 "CUDA kernels, checked, on the CPU")),
+           cl::cat(category));
 static cl::opt<RowUpdate> rowUpdate(
     "row-update", cl::desc("Class centers that a step updates"),
     cl::init(RowUpdate::Sampled),
@@ -62,6 +70,7 @@ static CheckOptions checkOptions() {
   CheckOptions options;
   options.from = from;
   options.compile.precision = precision;
+  options.compile.target = device;
   options.compile.optimizer.rowUpdate = rowUpdate;
   options.compile.optimizer.clipGradNorm = clip;
   options.steps = steps;
