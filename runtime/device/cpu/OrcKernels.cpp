@@ -92,6 +92,10 @@ struct OrcKernels::Jit {
 OrcKernels::OrcKernels(const plan::fb::Variant &variant, int threads) {
   if (variant.kernels()->size() == 0)
     return;
+  require(variant.kernel_ir()->size() != 0,
+          "the plan's kernels are not for the CPU: compile its spec with "
+          "cluster.device = \"cpu\", or run it with --device=cuda or "
+          "--device=emulated-cuda");
   initializeLlvm();
   std::vector<std::string> names;
   for (const plan::fb::Kernel *kernel : *variant.kernels())

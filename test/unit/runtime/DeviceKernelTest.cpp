@@ -208,6 +208,7 @@ TEST_F(DeviceKernel, BadIrIsAnError) {
   struct {
     const char *ir, *message;
   } const cases[] = {
+      {"", "the plan's kernels are not for the CPU"},
       {"this is not LLVM", "the plan's kernels: line 1"},
       {"define void @other() { ret void }", "no kernel 'wanted'"},
       {"define i32 @wanted(i64 %a) { ret i32 0 }", "is not a void"},
