@@ -24,3 +24,8 @@ config.environment["PFC_CACHE_DIR"] = os.path.join(
 probe = os.path.join(config.test_source_root, "passes/Inputs/nvrtc.py")
 if subprocess.run([config.python, probe, "--probe"]).returncode == 0:
     config.available_features.add("nvrtc")
+
+# oneDNN multiplies bf16 where the processor has AVX-512.
+with open("/proc/cpuinfo") as file:
+    if "avx512bw" in file.read():
+        config.available_features.add("avx512")
