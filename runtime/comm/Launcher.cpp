@@ -4,14 +4,21 @@
 #include "runtime/comm/tcp/TcpCommunicator.h"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace pfc::rt {
 namespace {
+
+/// What a shell says of a command it doesn't find.
+constexpr int notFound = 127;
 
 bool inEnvironment(const char *variable) {
   const char *value = std::getenv(variable);
@@ -63,17 +70,57 @@ static void passTerminal() {
     setenv("PFC_TERMINAL_COLUMNS", std::to_string(size.ws_col).c_str(), 0);
 }
 
-void launchRanks(int ranks, const std::vector<std::string> &arguments) {
+namespace {
+
+volatile pid_t launcher = 0;
+volatile std::sig_atomic_t interrupted = false;
+
+/// mpirun would kill its ranks a second after a SIGTERM or SIGINT, whatever
+/// they are at; SIGUSR1 it passes on.
+void askRanksToEnd(int signal) {
+  kill(launcher, signal == SIGINT && interrupted ? SIGTERM : SIGUSR1);
+  interrupted = signal == SIGINT;
+}
+
+/// In the child.
+[[noreturn]] void becomeLauncher(std::vector<char *> &words) {
+  prctl(PR_SET_PDEATHSIG, SIGTERM); // a job without its starter ends
+  setpgid(0, 0); // a terminal's Ctrl-C is for the starter to pass on
+  if (int null = open("/dev/null", O_RDONLY); null >= 0)
+    dup2(null, STDIN_FILENO);
+  execvp(words[0], words.data());
+  _exit(notFound);
+}
+
+int waitFor(pid_t child) {
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0)
+    require(errno == EINTR, "cannot wait for mpirun: {}", std::strerror(errno));
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+} // namespace
+
+int launchRanks(int ranks, const std::vector<std::string> &arguments) {
   std::vector<std::string> command = launchCommand(ranks, arguments);
   passTerminal();
   std::vector<char *> pointers;
   for (std::string &word : command)
     pointers.push_back(word.data());
   pointers.push_back(nullptr);
-  execvp(pointers[0], pointers.data());
-  fail("cannot start {} ranks: mpirun: {}; install Open MPI (Debian: "
-       "openmpi-bin), or start the ranks with srun",
-       ranks, std::strerror(errno));
+  launcher = fork();
+  require(launcher >= 0, "cannot start {} ranks: {}", ranks,
+          std::strerror(errno));
+  if (launcher == 0)
+    becomeLauncher(pointers);
+  for (int signal : {SIGTERM, SIGINT, SIGUSR1})
+    std::signal(signal, askRanksToEnd);
+  int status = waitFor(launcher);
+  require(status != notFound,
+          "cannot start {} ranks: there is no mpirun; install Open MPI "
+          "(Debian: openmpi-bin), or start the ranks with srun",
+          ranks);
+  return status;
 }
 
 } // namespace pfc::rt

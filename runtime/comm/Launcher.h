@@ -26,9 +26,9 @@ bool startedByLauncher();
 std::vector<std::string>
 launchCommand(int ranks, const std::vector<std::string> &arguments);
 
-/// Becomes that command; returns only by throwing.
-[[noreturn]] void launchRanks(int ranks,
-                              const std::vector<std::string> &arguments);
+/// Runs that command; its exit status. SIGTERM and SIGINT reach the ranks as
+/// SIGUSR1, and they have all the time they need; a second SIGINT ends them.
+int launchRanks(int ranks, const std::vector<std::string> &arguments);
 
 } // namespace pfc::rt
 

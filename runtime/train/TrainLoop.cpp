@@ -202,14 +202,13 @@ void TrainLoop::startCheckpoint(int64_t stepsDone) {
 /// A signal came: what was trained is kept for another day.
 void TrainLoop::stop(int64_t stepsDone) {
   require(checkpointer->write(stepsDone),
-          "stopped by {} after step {} of {}, and the checkpoint could not be "
-          "written; see the warning above",
-          checkpointer->signal().name(), stepsDone, total);
+          "stopped by a signal after step {} of {}, and the checkpoint could "
+          "not be written; see the warning above",
+          stepsDone, total);
   if (reporter)
     reporter->stop(fmt::format(
-        "stopped by {} after step {} of {}; --resume goes on from {}",
-        checkpointer->signal().name(), stepsDone, total,
-        checkpointer->path(stepsDone)));
+        "stopped by a signal after step {} of {}; --resume goes on from {}",
+        stepsDone, total, checkpointer->path(stepsDone)));
 }
 
 void TrainLoop::finish() {

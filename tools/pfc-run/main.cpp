@@ -84,8 +84,8 @@ int body(int argc, char **argv) {
         arguments.resume == lastCheckpoint ? "" : arguments.resume;
   PlanFile plan = PlanFile::open(arguments.train.planPath);
   if (plan.plan().world_size() > 1 && !startedByLauncher())
-    launchRanks(static_cast<int>(plan.plan().world_size()),
-                {argv + 1, argv + argc});
+    return launchRanks(static_cast<int>(plan.plan().world_size()),
+                       {argv + 1, argv + argc});
   std::unique_ptr<Communicator> communicator = openCommunicator();
   runOnRank("pfc-run", *communicator, [&] {
     Job job(plan, *communicator, arguments.job);

@@ -62,7 +62,6 @@ public:
 
   /// Of a checkpoint after `steps`.
   std::string path(int64_t steps) const { return folder.whole(steps); }
-  const StopSignal &signal() const { return stop; }
 
 private:
   enum class Stage { Idle, Writing, Publishing };

@@ -6,14 +6,14 @@ namespace {
 constexpr int signals[3] = {SIGTERM, SIGINT, SIGUSR1};
 
 /// A handler can reach nothing but a global.
-volatile std::sig_atomic_t last = 0;
+volatile std::sig_atomic_t noted = 0;
 
-void note(int signal) { last = signal; }
+void note(int) { noted = 1; }
 
 } // namespace
 
 StopSignal::StopSignal() {
-  last = 0;
+  noted = 0;
   for (int i = 0; i < 3; ++i) {
     struct sigaction action = {};
     action.sa_handler = note;
@@ -29,19 +29,6 @@ StopSignal::~StopSignal() {
     sigaction(signals[i], &before[i], nullptr);
 }
 
-bool StopSignal::received() const { return last != 0; }
-
-std::string StopSignal::name() const {
-  switch (last) {
-  case SIGTERM:
-    return "SIGTERM";
-  case SIGINT:
-    return "SIGINT";
-  case SIGUSR1:
-    return "SIGUSR1";
-  default:
-    return "a signal";
-  }
-}
+bool StopSignal::received() const { return noted != 0; }
 
 } // namespace pfc::rt

@@ -3,13 +3,12 @@
 #define PFC_RUNTIME_TRAIN_CHECKPOINT_STOPSIGNAL_H
 
 #include <csignal>
-#include <string>
 
 namespace pfc::rt {
 
 /// While one lives, SIGTERM, SIGINT and SIGUSR1 no longer end the process at
 /// once but are noted. A second SIGINT does end it: someone is impatient.
-/// (SIGUSR1 is what mpirun forwards, and batch systems send in time.)
+/// (SIGUSR1 is what mpirun passes on, and batch systems send in time.)
 class StopSignal {
 public:
   StopSignal();
@@ -18,8 +17,6 @@ public:
   StopSignal &operator=(const StopSignal &) = delete;
 
   bool received() const;
-  /// "SIGTERM"; of a signal another rank got: "a signal".
-  std::string name() const;
 
 private:
   struct sigaction before[3];
