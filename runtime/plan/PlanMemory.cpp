@@ -1,5 +1,6 @@
 #include "runtime/plan/PlanMemory.h"
 
+#include "runtime/plan/InstructionBuffers.h"
 #include "runtime/plan/Shape.h"
 
 #include <algorithm>
@@ -77,8 +78,8 @@ std::vector<Lifetime> lifetimes(const Program &program) {
   std::vector<Lifetime> result(program.buffers()->size());
   const uint32_t count = program.instructions()->size();
   for (uint32_t i = 0; i < count; ++i)
-    forEachBuffer(*program.instructions()->Get(i),
-                  [&](uint32_t buffer) { result[buffer].include(i); });
+    for (uint32_t buffer : buffersOf(*program.instructions()->Get(i)))
+      result[buffer].include(i);
   for (const Binding *input : *program.inputs())
     result[input->buffer()].include(0);
   for (const Binding *output : *program.outputs())

@@ -61,36 +61,6 @@ bool belongsToHead(const flatbuffers::String *location);
 const plan::fb::Program *findProgram(const plan::fb::Variant &variant,
                                      const char *name);
 
-/// Calls `use` with the index of every buffer that the instruction names.
-template <typename Function>
-void forEachBuffer(const plan::fb::Instruction &instruction, Function use) {
-  using namespace plan::fb;
-  switch (instruction.operation_type()) {
-  case Operation_Launch:
-    for (uint32_t buffer : *instruction.operation_as_Launch()->arguments())
-      use(buffer);
-    break;
-  case Operation_Matmul:
-    use(instruction.operation_as_Matmul()->lhs());
-    use(instruction.operation_as_Matmul()->rhs());
-    use(instruction.operation_as_Matmul()->out());
-    break;
-  case Operation_Conv:
-    use(instruction.operation_as_Conv()->lhs());
-    use(instruction.operation_as_Conv()->rhs());
-    use(instruction.operation_as_Conv()->result());
-    break;
-  case Operation_Copy:
-    use(instruction.operation_as_Copy()->source());
-    use(instruction.operation_as_Copy()->target());
-    break;
-  default:
-    use(instruction.operation_as_Collective()->source());
-    use(instruction.operation_as_Collective()->target());
-    break;
-  }
-}
-
 } // namespace pfc::rt
 
 #endif // PFC_RUNTIME_PLAN_PLANMEMORY_H

@@ -3,6 +3,7 @@
 #include "Inputs.h"
 #include "runtime/base/Error.h"
 #include "runtime/exec/ProgramRunner.h"
+#include "runtime/plan/InstructionBuffers.h"
 #include "runtime/plan/Shape.h"
 
 #include <algorithm>
@@ -15,29 +16,10 @@ namespace {
 
 constexpr int64_t elementsKept = 16;
 
-std::set<uint32_t> buffersOf(const plan::fb::Instruction &instruction) {
-  switch (instruction.operation_type()) {
-  case plan::fb::Operation_Launch: {
-    const auto &all = *instruction.operation_as_Launch()->arguments();
-    return {all.begin(), all.end()};
-  }
-  case plan::fb::Operation_Matmul: {
-    const auto &op = *instruction.operation_as_Matmul();
-    return {op.lhs(), op.rhs(), op.out()};
-  }
-  case plan::fb::Operation_Conv: {
-    const auto &op = *instruction.operation_as_Conv();
-    return {op.lhs(), op.rhs(), op.result()};
-  }
-  case plan::fb::Operation_Copy: {
-    const auto &op = *instruction.operation_as_Copy();
-    return {op.source(), op.target()};
-  }
-  default: {
-    const auto &op = *instruction.operation_as_Collective();
-    return {op.source(), op.target()};
-  }
-  }
+/// Each once.
+std::set<uint32_t> distinctBuffers(const plan::fb::Instruction &instruction) {
+  std::vector<uint32_t> named = buffersOf(instruction);
+  return {named.begin(), named.end()};
 }
 
 std::string nameOf(const plan::fb::Variant &variant,
@@ -80,7 +62,7 @@ void recordInstructions(Job &job, const std::string &program,
   ProgramRunner &runner = job.executor.runner(program);
   const auto &instructions = *runner.program().instructions();
   auto forEachBuffer = [&](uint32_t index, auto body) {
-    for (uint32_t buffer : buffersOf(*instructions.Get(index)))
+    for (uint32_t buffer : distinctBuffers(*instructions.Get(index)))
       body(buffer, job.executor.buffer(program, buffer));
   };
   auto fill = [&](uint32_t index) {

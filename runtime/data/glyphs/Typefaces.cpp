@@ -11,7 +11,7 @@ namespace pfc::rt::data::glyphs {
 namespace {
 
 /// The face's glyph for each character. A glyph that three or more characters
-/// share is a placeholder, not a drawing.
+/// share stands for "missing", it is no drawing of any of them.
 std::vector<uint32_t>
 readCharacterMap(FT_Face face, unsigned scripts,
                  const std::vector<char32_t> &characters) {

@@ -1,0 +1,30 @@
+#include "runtime/plan/InstructionBuffers.h"
+
+namespace pfc::rt {
+
+std::vector<uint32_t> buffersOf(const plan::fb::Instruction &instruction) {
+  switch (instruction.operation_type()) {
+  case plan::fb::Operation_Launch: {
+    const auto &arguments = *instruction.operation_as_Launch()->arguments();
+    return {arguments.begin(), arguments.end()};
+  }
+  case plan::fb::Operation_Matmul: {
+    const auto &op = *instruction.operation_as_Matmul();
+    return {op.lhs(), op.rhs(), op.out()};
+  }
+  case plan::fb::Operation_Conv: {
+    const auto &op = *instruction.operation_as_Conv();
+    return {op.lhs(), op.rhs(), op.result()};
+  }
+  case plan::fb::Operation_Copy: {
+    const auto &op = *instruction.operation_as_Copy();
+    return {op.source(), op.target()};
+  }
+  default: {
+    const auto &op = *instruction.operation_as_Collective();
+    return {op.source(), op.target()};
+  }
+  }
+}
+
+} // namespace pfc::rt

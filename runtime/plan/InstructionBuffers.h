@@ -1,0 +1,19 @@
+//===- InstructionBuffers.h - What an instruction names ---------*- C++ -*-===//
+#ifndef PFC_RUNTIME_PLAN_INSTRUCTIONBUFFERS_H
+#define PFC_RUNTIME_PLAN_INSTRUCTIONBUFFERS_H
+
+#include "runtime/plan/plan_generated.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace pfc::rt {
+
+/// The indices of the buffers that an instruction names, read or written, in
+/// its operands' order; one that it names twice stands there twice. Which of a
+/// launch's it writes, a plan does not say.
+std::vector<uint32_t> buffersOf(const plan::fb::Instruction &instruction);
+
+} // namespace pfc::rt
+
+#endif // PFC_RUNTIME_PLAN_INSTRUCTIONBUFFERS_H
