@@ -35,8 +35,10 @@ std::array<float, 4> draw(const plan::fb::Init &init,
 }
 
 /// Floats as elements of `dtype`.
-void convert(const std::vector<float> &values, plan::fb::DType dtype,
-             std::byte *out) {
+std::vector<std::byte> convert(const std::vector<float> &values,
+                               plan::fb::DType dtype) {
+  std::vector<std::byte> bytes(values.size() * byteWidth(dtype));
+  std::byte *out = bytes.data();
   for (size_t i = 0; i < values.size(); ++i) {
     switch (dtype) {
     case plan::fb::DType_F32:
@@ -56,6 +58,7 @@ void convert(const std::vector<float> &values, plan::fb::DType dtype,
       fail("a variable of {} cannot be initialized", dtypeName(dtype));
     }
   }
+  return bytes;
 }
 
 } // namespace
@@ -85,9 +88,19 @@ void initialRow(const plan::fb::Init &init, uint64_t key, int64_t row,
   }
 }
 
+std::vector<std::byte> initialRows(const plan::fb::Variable &variable,
+                                   uint64_t seed, int64_t first, int64_t count,
+                                   int64_t columns) {
+  uint64_t key = seed ^ fnv1a64(variable.name()->string_view());
+  std::vector<float> values(static_cast<size_t>(count * columns));
+  for (int64_t row = 0; row < count; ++row)
+    initialRow(*variable.init(), key, first + row, columns,
+               values.data() + row * columns);
+  return convert(values, variable.dtype());
+}
+
 void initializeVariable(const plan::fb::Variable &variable, uint64_t seed,
                         int rank, Device &device, BufferView target) {
-  uint64_t key = seed ^ fnv1a64(variable.name()->string_view());
   int64_t rows = target.shape.empty() ? 1 : target.shape[0];
   int64_t columns = target.elements() / rows;
   int64_t first = 0, used = rows;
@@ -97,18 +110,15 @@ void initializeVariable(const plan::fb::Variable &variable, uint64_t seed,
   }
   // A block of rows at a time: a shard can be most of the machine's memory.
   int64_t block = std::clamp<int64_t>((1 << 20) / columns, 1, rows);
-  uint64_t width = byteWidth(target.dtype);
-  std::vector<std::byte> bytes;
+  uint64_t rowBytes = static_cast<uint64_t>(columns) * byteWidth(target.dtype);
   for (int64_t begin = 0; begin < rows; begin += block) {
     int64_t count = std::min(block, rows - begin);
-    std::vector<float> values(static_cast<size_t>(count * columns));
-    for (int64_t row = begin; row < std::min(begin + count, used); ++row)
-      initialRow(*variable.init(), key, first + row, columns,
-                 values.data() + (row - begin) * columns);
-    bytes.resize(values.size() * width);
-    convert(values, target.dtype, bytes.data());
+    std::vector<std::byte> bytes =
+        initialRows(variable, seed, first + begin,
+                    std::clamp<int64_t>(used - begin, 0, count), columns);
+    bytes.resize(static_cast<uint64_t>(count) * rowBytes); // unused: zero
     device.upload(bytes.data(),
-                  {target.data + static_cast<uint64_t>(begin * columns) * width,
+                  {target.data + static_cast<uint64_t>(begin) * rowBytes,
                    target.dtype,
                    {count, columns}});
   }

@@ -20,6 +20,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace pfc::rt {
 
@@ -29,6 +30,11 @@ uint64_t fnv1a64(std::string_view text);
 /// Row `row` (global) of a variable with this initializer.
 void initialRow(const plan::fb::Init &init, uint64_t key, int64_t row,
                 int64_t columns, float *out);
+
+/// Rows [first, first + count) (global) of a variable, as its elements.
+std::vector<std::byte> initialRows(const plan::fb::Variable &variable,
+                                   uint64_t seed, int64_t first, int64_t count,
+                                   int64_t columns);
 
 /// Fills the variable's storage `target` on `rank`; rows of a shard that the
 /// rank does not use become zero.

@@ -50,9 +50,9 @@ void ModelFolder::save(const plan::fb::Variant &variant,
         classCenters(communicator.rank(), communicator.worldSize()));
 }
 
-void ModelFolder::loadBackbone(const plan::fb::Variant &variant,
-                               Executor &executor) const {
-  SafetensorsFile file(backbone());
+void loadBackbone(const std::string &weights, const plan::fb::Variant &variant,
+                  Executor &executor) {
+  SafetensorsFile file(weights);
   for (const plan::fb::Variable *variable : *variant.variables()) {
     if (!inBackbone(*variable))
       continue;

@@ -37,12 +37,13 @@ public:
   void save(const plan::fb::Variant &variant, const Executor &executor,
             const Communicator &communicator, int64_t steps) const;
 
-  /// Reads the backbone into the executor's variables.
-  void loadBackbone(const plan::fb::Variant &variant, Executor &executor) const;
-
 private:
   std::string path;
 };
+
+/// Reads the network of a weights file into the executor's variables.
+void loadBackbone(const std::string &weights, const plan::fb::Variant &variant,
+                  Executor &executor);
 
 } // namespace pfc::rt
 

@@ -112,7 +112,7 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
   checkMemory(job, checkpointing.every > 0);
   std::string path = trainPath(job, options.dataDir);
   checkClasses(*dataset, path, job.settings.classes());
-  initialize();
+  initialize(options.init);
   if (job.isRoot()) {
     folder.create(options.planPath);
     reporter = std::make_unique<Reporter>(
@@ -132,6 +132,8 @@ void TrainLoop::prepareCheckpoints(bool resume) {
   else if (reporter && resume)
     reporter->message(fmt::format("{} has no checkpoint: starting from scratch",
                                   folder.folder()));
+  if (reporter && !taken.empty())
+    reporter->message(taken);
   checkpointer = std::make_unique<Checkpointer>(
       job, folder, checkpointing, std::move(run), resumed ? firstStep() : -1,
       [this](const std::string &text) { reporter->message(text); });
@@ -168,9 +170,13 @@ void TrainLoop::run() {
   finish();
 }
 
-void TrainLoop::initialize() {
-  if (!resumed)
-    return job.executor.initializeState(job.settings.seed());
+void TrainLoop::initialize(const InitialWeights &init) {
+  if (!resumed) {
+    job.executor.initializeState(job.settings.seed());
+    taken = loadInitialWeights(init, job.variant, job.communicator.rank(),
+                               job.executor);
+    return;
+  }
   require(firstStep() <= total,
           "{} is of step {}, but this run has {} steps: give --steps with more",
           resumed->path(), firstStep(), total);

@@ -13,6 +13,7 @@
 #define PFC_RUNTIME_TRAIN_TRAINLOOP_H
 
 #include "runtime/data/BatchLoader.h"
+#include "runtime/train/InitialWeights.h"
 #include "runtime/train/Job.h"
 #include "runtime/train/LrSchedule.h"
 #include "runtime/train/Reporter.h"
@@ -33,6 +34,7 @@ struct TrainOptions {
   bool profile = false; ///< print where a step's time goes
   CheckpointOptions checkpoint = {};
   std::optional<std::string> resume = {}; ///< from it; empty: from outDir
+  InitialWeights init = {};               ///< where it isn't resumed
 };
 
 class TrainLoop {
@@ -55,7 +57,7 @@ private:
   std::unique_ptr<data::BatchLoader> makeLoader();
   int64_t firstStep() const { return resumed ? resumed->manifest().step : 0; }
   void prepareCheckpoints(bool resume);
-  void initialize();
+  void initialize(const InitialWeights &init);
   /// Steps done when it ends: all, or fewer when a signal came.
   int64_t trainSteps();
   void startCheckpoint(int64_t stepsDone);
@@ -77,6 +79,7 @@ private:
   LrSchedule schedule;
   Verifier verifier;
   CheckpointOptions checkpointing;
+  std::string taken;                  // what the run starts from, for people
   std::unique_ptr<Reporter> reporter; // rank 0's
   std::unique_ptr<Checkpointer> checkpointer;
   std::optional<StartedStep> running;

@@ -1,14 +1,18 @@
 //===- main.cpp - pfc-checkpoint: what a run can go on from -----*- C++ -*-===//
 //
-//   pfc-checkpoint list OUT      OUT: pfc-run's --out
-//   pfc-checkpoint verify DIR    a checkpoint, or the --out of a run: all of
-//   its
+//   pfc-checkpoint list OUT          OUT: pfc-run's --out
+//   pfc-checkpoint verify DIR        a checkpoint, or the --out of a run: all
+//                                    of its
+//   pfc-checkpoint merge DIR FILE    its class centers as one weights file
+//   pfc-checkpoint convert DIR NEW   a checkpoint with other classes, or in
+//                                    other files
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/base/Error.h"
 #include "runtime/plan/Shape.h"
 #include "runtime/train/checkpoint/Checkpoint.h"
 #include "runtime/train/checkpoint/CheckpointFolder.h"
+#include "runtime/train/checkpoint/Rewrite.h"
 
 #include <CLI/CLI.hpp>
 
@@ -55,25 +59,67 @@ int verify(const std::string &where) {
   return status;
 }
 
+struct Arguments {
+  std::string where, target;
+  ConvertOptions convert;
+  int status = 0;
+};
+
+CLI::App *declare(CLI::App &app, const char *name, const char *what,
+                  Arguments &arguments, const char *where) {
+  CLI::App *command = app.add_subcommand(name, what);
+  command->add_option("dir", arguments.where, where)->required();
+  return command;
+}
+
+void declareReading(CLI::App &app, Arguments &arguments) {
+  declare(app, "list", "a line for each checkpoint", arguments,
+          "what pfc-run had as --out")
+      ->callback([&] { list(arguments.where); });
+  declare(app, "verify", "checks every file against the manifest", arguments,
+          "a checkpoint's folder, or the --out of a run")
+      ->callback([&] { arguments.status = verify(arguments.where); });
+}
+
+void declareWriting(CLI::App &app, Arguments &arguments) {
+  CLI::App *merge =
+      declare(app, "merge", "writes its class centers as one weights file",
+              arguments, "a checkpoint's folder, or the --out of a run");
+  merge->add_option("file", arguments.target, "the file to write")->required();
+  merge->callback(
+      [&] { mergeClassCenters(arguments.where, arguments.target); });
+
+  CLI::App *convert =
+      declare(app, "convert",
+              "makes a checkpoint of it with other classes, or in other files",
+              arguments, "a checkpoint's folder");
+  convert->add_option("new", arguments.target, "the folder to write")
+      ->required();
+  convert->add_option("--class-map", arguments.convert.classMap,
+                      "which class is which: lines 'NEW OLD' or 'NEW new' "
+                      "(docs/running.md); default: they stay");
+  convert
+      ->add_option("--shards", arguments.convert.shards,
+                   "files of class centers (default: 1)")
+      ->check(CLI::Range(1, 99999));
+  convert->callback([&] {
+    convertCheckpoint(arguments.where, arguments.target, arguments.convert);
+  });
+}
+
 int body(int argc, char **argv) {
-  CLI::App app("Shows and checks the checkpoints of pfc-run.",
+  CLI::App app("Shows, checks and rewrites the checkpoints of pfc-run.",
                "pfc-checkpoint");
   app.require_subcommand(1);
-  std::string out, where;
-  CLI::App *listing = app.add_subcommand("list", "a line for each checkpoint");
-  listing->add_option("out", out, "what pfc-run had as --out")->required();
-  app.add_subcommand("verify", "checks every file against the manifest")
-      ->add_option("dir", where, "a checkpoint's folder, or the --out of a run")
-      ->required();
+  Arguments arguments;
+  declareReading(app, arguments);
+  declareWriting(app, arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
     return app.exit(error);
   }
-  if (!listing->parsed())
-    return verify(where);
-  list(out);
-  return 0;
+  return arguments.status;
 }
 
 } // namespace

@@ -61,7 +61,7 @@ void verify(Arguments arguments, Communicator &communicator) {
   PlanFile plan = PlanFile::open(folder.plan());
   arguments.job.only = {"embed"};
   Job job(plan, communicator, arguments.job);
-  folder.loadBackbone(job.variant, job.executor);
+  loadBackbone(folder.backbone(), job.variant, job.executor);
   Verifier verifier(job, arguments.pairs,
                     arguments.flip.value_or(job.settings.flip_test()));
   for (const VerificationResult &result : verifier.verify())

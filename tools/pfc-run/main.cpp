@@ -3,6 +3,7 @@
 //   pfc-run PLAN --data DIR --out DIR [--steps N] [--device cpu]
 //           [--precision auto|fp32|bf16] [--threads N]
 //           [--checkpoint-every N] [--keep K] [--resume[=DIR]]
+//           [--init DIR [--class-map FILE] | --init-backbone DIR|FILE]
 //
 // Executes a compiled plan on this rank. A plan for several ranks starts them
 // itself, unless mpirun or srun did.
@@ -69,11 +70,27 @@ void declareCheckpoints(CLI::App &app, Arguments &arguments) {
                "another: its folder, or the --out of the run that wrote it");
 }
 
+void declareInitialWeights(CLI::App &app, InitialWeights &init) {
+  CLI::Option *model = app.add_option(
+      "--init", init.model,
+      "start from the weights of another run's --out, or of a checkpoint; "
+      "--resume goes before it where there is a checkpoint in --out");
+  app.add_option("--class-map", init.classMap,
+                 "which class starts from which of --init's class centers: "
+                 "lines 'NEW OLD' or 'NEW new' (docs/running.md)")
+      ->needs(model);
+  app.add_option("--init-backbone", init.backbone,
+                 "start from the network alone, of another run's --out, a "
+                 "checkpoint, or a weights file")
+      ->excludes(model);
+}
+
 int body(int argc, char **argv) {
   CLI::App app("Trains a compiled plan.", "pfc-run");
   Arguments arguments;
   declare(app, arguments);
   declareCheckpoints(app, arguments);
+  declareInitialWeights(app, arguments.train.init);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

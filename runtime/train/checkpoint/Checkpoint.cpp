@@ -6,7 +6,6 @@
 #include "runtime/train/StateDict.h"
 #include "runtime/train/checkpoint/CheckpointFolder.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -93,61 +92,44 @@ void Checkpoint::verify() {
     check(shard);
 }
 
+std::string Checkpoint::backbone() {
+  std::string name = fs::path(ModelFolder(folder).backbone()).filename();
+  const ManifestFile *listed = contents.find(name);
+  require(listed, "{}: lists no {}; {}", file(manifestName), name, advice());
+  check(*listed);
+  return file(name);
+}
+
+ClassCenterFiles Checkpoint::classCenters() {
+  std::vector<ClassCenterFiles::File> files;
+  for (const ManifestShard &shard : contents.shards)
+    files.push_back({file(shard.name), shard.firstClass, shard.classes});
+  return ClassCenterFiles(std::move(files), [this](size_t index) {
+    check(contents.shards[index]);
+  });
+}
+
 void Checkpoint::load(const plan::fb::Variant &variant, int rank,
                       Executor &executor) {
-  std::string backbone = fs::path(ModelFolder(folder).backbone()).filename();
-  const ManifestFile *listed = contents.find(backbone);
-  require(listed, "{}: lists no {}; {}", file(manifestName), backbone,
-          advice());
-  check(*listed);
-  SafetensorsFile replicated(file(backbone));
+  SafetensorsFile replicated(backbone());
+  ClassCenterFiles centers = classCenters();
   std::optional<ClassRange> range = classRange(variant, rank);
+  require(!range || centers.classes() == range->total,
+          "{}: has {} class centers, the plan {}: compile the spec with "
+          "head.classes = {}, or say with 'pfc-checkpoint convert --class-map' "
+          "which class is which",
+          folder, centers.classes(), range ? range->total : 0,
+          centers.classes());
   for (const plan::fb::Variable *variable : *variant.variables()) {
-    std::vector<std::byte> bytes = variable->shard()
-                                       ? readRows(*variable, *range)
-                                       : readStateDict(replicated, *variable);
+    std::vector<std::byte> bytes;
+    if (variable->shard()) { // rows of its storage beyond the rank's are zero
+      bytes.resize(byteSize(*variable->shape(), variable->dtype()));
+      centers.read(*variable, range->first, range->count, bytes);
+    } else {
+      bytes = readStateDict(replicated, *variable);
+    }
     executor.writeVariable(variable->name()->str(), bytes.data(), bytes.size());
   }
-}
-
-/// This rank's rows, and zeros in the rows that its storage has beyond.
-std::vector<std::byte> Checkpoint::readRows(const plan::fb::Variable &variable,
-                                            const ClassRange &range) {
-  require(contents.totalClasses() == range.total,
-          "{}: has {} class centers, the plan {}: compile the spec with "
-          "head.classes = {}",
-          folder, contents.totalClasses(), range.total,
-          contents.totalClasses());
-  std::vector<std::byte> rows(byteSize(*variable.shape(), variable.dtype()));
-  for (const ManifestShard &shard : contents.shards)
-    if (shard.firstClass < range.first + range.count &&
-        range.first < shard.firstClass + shard.classes)
-      readFromShard(variable, shard, range, rows);
-  return rows;
-}
-
-void Checkpoint::readFromShard(const plan::fb::Variable &variable,
-                               const ManifestShard &shard,
-                               const ClassRange &range,
-                               std::vector<std::byte> &rows) {
-  check(shard);
-  SafetensorsFile tensors(file(shard.name));
-  const TensorEntry *entry = tensors.find(variable.name()->string_view());
-  std::vector<int64_t> shape = toVector(*variable.shape());
-  size_t rowBytes = rows.size() / static_cast<size_t>(shape[0]);
-  shape[0] = shard.classes;
-  require(entry && entry->type == tensorType(variable) && entry->shape == shape,
-          "{}: has no tensor '{}' of [{}] {}, which the plan needs",
-          file(shard.name), variable.name()->str(), fmt::join(shape, ", "),
-          tensorTypeName(tensorType(variable)));
-  int64_t begin = std::max(shard.firstClass, range.first);
-  int64_t end =
-      std::min(shard.firstClass + shard.classes, range.first + range.count);
-  tensors.read(*entry,
-               static_cast<uint64_t>(begin - shard.firstClass) * rowBytes,
-               std::span(rows).subspan(
-                   static_cast<size_t>(begin - range.first) * rowBytes,
-                   static_cast<size_t>(end - begin) * rowBytes));
 }
 
 } // namespace pfc::rt

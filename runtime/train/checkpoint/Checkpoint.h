@@ -13,6 +13,7 @@
 
 #include "runtime/exec/Executor.h"
 #include "runtime/train/Snapshot.h"
+#include "runtime/train/checkpoint/ClassCenterFiles.h"
 #include "runtime/train/checkpoint/Manifest.h"
 
 #include <set>
@@ -39,12 +40,13 @@ public:
   /// is read from.
   void load(const plan::fb::Variant &variant, int rank, Executor &executor);
 
+  /// Its shards, each checked before it is read. Refers to this checkpoint.
+  ClassCenterFiles classCenters();
+
+  /// The backbone's file, checked.
+  std::string backbone();
+
 private:
-  std::vector<std::byte> readRows(const plan::fb::Variable &variable,
-                                  const ClassRange &range);
-  void readFromShard(const plan::fb::Variable &variable,
-                     const ManifestShard &shard, const ClassRange &range,
-                     std::vector<std::byte> &rows);
   std::string file(const std::string &name) const {
     return folder + "/" + name;
   }

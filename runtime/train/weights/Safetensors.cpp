@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <numeric>
 #include <set>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,19 +26,50 @@ constexpr uint64_t maxHeaderBytes = uint64_t{32} << 20;
 /// The JSON is padded with spaces to this, so that the contents are aligned.
 constexpr size_t headerAlignment = 8;
 
-void checkTensor(const std::string &path, const TensorView &tensor) {
-  uint64_t bytes = tensorTypeBytes(tensor.type);
-  for (int64_t extent : tensor.shape) {
-    require(extent >= 0, "{}: tensor {}: negative extent {}", path, tensor.name,
+/// What a tensor's type and shape say it has.
+uint64_t contentBytes(const std::string &path, const std::string &name,
+                      TensorType type, const std::vector<int64_t> &shape) {
+  uint64_t bytes = tensorTypeBytes(type);
+  for (int64_t extent : shape) {
+    require(extent >= 0, "{}: tensor {}: negative extent {}", path, name,
             extent);
     bytes *= static_cast<uint64_t>(extent);
   }
-  require(bytes == tensor.contents.size(),
-          "{}: tensor {}: {} [{}] needs {} bytes, but has {}", path,
-          tensor.name, tensorTypeName(tensor.type),
-          fmt::join(tensor.shape, ", "), bytes, tensor.contents.size());
-  require(tensor.name != "__metadata__", "{}: a tensor is called {}", path,
-          tensor.name);
+  return bytes;
+}
+
+void checkContents(const std::string &path, const TensorEntry &tensor,
+                   uint64_t bytes) {
+  require(bytes == tensor.bytes,
+          "{}: tensor {}: {} [{}] needs {} bytes, but "
+          "has {}",
+          path, tensor.name, tensorTypeName(tensor.type),
+          fmt::join(tensor.shape, ", "), tensor.bytes, bytes);
+}
+
+/// Where each tensor's contents go, in the order given.
+std::vector<TensorEntry> placeTensors(const std::string &path,
+                                      std::span<const TensorSource> tensors) {
+  std::vector<TensorEntry> entries;
+  std::set<std::string_view> names;
+  for (const TensorSource &tensor : tensors) {
+    require(names.insert(tensor.name).second, "{}: two tensors are called {}",
+            path, tensor.name);
+    require(tensor.name != "__metadata__", "{}: a tensor is called {}", path,
+            tensor.name);
+    entries.push_back(
+        {tensor.name, tensor.type, tensor.shape, 0,
+         contentBytes(path, tensor.name, tensor.type, tensor.shape)});
+  }
+  return entries;
+}
+
+std::string headerText(const SafetensorsHeader &header) {
+  std::string json = formatSafetensorsHeader(header);
+  json.resize((json.size() + headerAlignment - 1) / headerAlignment *
+                  headerAlignment,
+              ' ');
+  return json;
 }
 
 } // namespace
@@ -69,37 +101,51 @@ const char *tensorTypeName(TensorType type) {
 void writeSafetensors(const std::string &path,
                       std::span<const TensorView> tensors,
                       const TensorMetadata &metadata, Sha256 *digest) {
-  std::vector<const TensorView *> order;
-  std::set<std::string_view> names;
+  std::vector<TensorSource> sources;
   for (const TensorView &tensor : tensors) {
-    checkTensor(path, tensor);
-    require(names.insert(tensor.name).second, "{}: two tensors are called {}",
-            path, tensor.name);
-    order.push_back(&tensor);
+    checkContents(path,
+                  {tensor.name, tensor.type, tensor.shape, 0,
+                   contentBytes(path, tensor.name, tensor.type, tensor.shape)},
+                  tensor.contents.size());
+    sources.push_back({tensor.name, tensor.type, tensor.shape,
+                       [contents = tensor.contents](const TensorSink &sink) {
+                         sink(contents);
+                       }});
   }
-  std::stable_sort(order.begin(), order.end(),
-                   [](const TensorView *a, const TensorView *b) {
-                     return tensorTypeBytes(a->type) > tensorTypeBytes(b->type);
-                   });
+  writeSafetensors(path, sources, metadata, digest);
+}
 
-  SafetensorsHeader header{{}, metadata};
+void writeSafetensors(const std::string &path,
+                      std::span<const TensorSource> tensors,
+                      const TensorMetadata &metadata, Sha256 *digest) {
+  SafetensorsHeader header{placeTensors(path, tensors), metadata};
+  std::vector<size_t> order(tensors.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return tensorTypeBytes(tensors[a].type) > tensorTypeBytes(tensors[b].type);
+  });
+  std::vector<TensorEntry> placed;
   uint64_t offset = 0;
-  for (const TensorView *tensor : order) {
-    header.entries.push_back({tensor->name, tensor->type, tensor->shape, offset,
-                              tensor->contents.size()});
-    offset += tensor->contents.size();
+  for (size_t index : order) {
+    TensorEntry &entry = placed.emplace_back(header.entries[index]);
+    entry.offset = offset;
+    offset += entry.bytes;
   }
-  std::string json = formatSafetensorsHeader(header);
-  json.resize((json.size() + headerAlignment - 1) / headerAlignment *
-                  headerAlignment,
-              ' ');
+  header.entries = placed;
 
+  std::string json = headerText(header);
   AtomicFile file(path, digest);
   uint64_t length = json.size();
   file.write(&length, sizeof(length));
   file.write(json.data(), json.size());
-  for (const TensorView *tensor : order)
-    file.write(tensor->contents.data(), tensor->contents.size());
+  for (size_t i = 0; i < order.size(); ++i) {
+    uint64_t bytes = 0;
+    tensors[order[i]].contents([&](std::span<const std::byte> piece) {
+      file.write(piece.data(), piece.size());
+      bytes += piece.size();
+    });
+    checkContents(path, placed[i], bytes);
+  }
   file.commit();
 }
 

@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -47,6 +48,22 @@ struct TensorView {
 /// where given, gets the file's bytes.
 void writeSafetensors(const std::string &path,
                       std::span<const TensorView> tensors,
+                      const TensorMetadata &metadata = {},
+                      Sha256 *digest = nullptr);
+
+/// Takes contents, piece by piece.
+using TensorSink = std::function<void(std::span<const std::byte>)>;
+
+/// A tensor to write that is not in memory as a whole.
+struct TensorSource {
+  std::string name;
+  TensorType type = TensorType::F32;
+  std::vector<int64_t> shape;
+  /// Gives the sink all of its contents, in order.
+  std::function<void(const TensorSink &)> contents;
+};
+void writeSafetensors(const std::string &path,
+                      std::span<const TensorSource> tensors,
                       const TensorMetadata &metadata = {},
                       Sha256 *digest = nullptr);
 

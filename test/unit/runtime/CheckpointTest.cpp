@@ -1,7 +1,7 @@
 // Checkpoints on disk: their folder, and state that goes from one number of
 // ranks to another.
 #include "runtime/train/checkpoint/Checkpoint.h"
-#include "TrainTest.h"
+#include "CheckpointStates.h"
 #include "runtime/base/Error.h"
 #include "runtime/train/ModelFolder.h"
 #include "runtime/train/checkpoint/CheckpointFolder.h"
@@ -98,113 +98,6 @@ TEST_F(CheckpointFiles, PublishingKeepsWhatIsThere) {
   EXPECT_EQ(content, 0);
 }
 
-/// One of `size` ranks, alone: only to hold state.
-class LoneRank : public Communicator {
-public:
-  LoneRank(int own, int size) : own(own), size(size) {}
-  int rank() const override { return own; }
-  int worldSize() const override { return size; }
-  int localRanks() const override { return 1; }
-  int localRank() const override { return 0; }
-  void allReduceSum(BufferView, BufferView) override { barrier(); }
-  void allGather(BufferView, BufferView) override { barrier(); }
-  void reduceScatterSum(BufferView, BufferView) override { barrier(); }
-  void broadcast(void *, size_t, int) override { barrier(); }
-  void barrier() override { fail("there is no other rank"); }
-  void abort(const std::string &why) override { throw Error(why); }
-
-private:
-  int own, size;
-};
-
-/// The state of a job of `size` ranks, in this process.
-class States {
-public:
-  States(int size, int64_t rows) : test(stateOnly(size, rows)) {
-    const plan::fb::Plan &plan = test.finish();
-    variant = plan.variants()->Get(0);
-    for (int rank = 0; rank < size; ++rank) {
-      ranks.push_back(std::make_unique<LoneRank>(rank, size));
-      devices.push_back(openDevice("cpu", {1}));
-      executors.push_back(std::make_unique<Executor>(
-          plan, *variant, *devices.back(), *ranks.back()));
-    }
-  }
-
-  void initialize(uint64_t seed) {
-    for (auto &executor : executors)
-      executor->initializeState(seed);
-  }
-
-  /// Every byte another one than a load will leave there.
-  void poison() {
-    for (auto &executor : executors)
-      for (const auto *variable : *variant->variables()) {
-        std::string name = variable->name()->str();
-        std::vector<std::byte> bytes = executor->readVariable(name);
-        std::fill(bytes.begin(), bytes.end(), std::byte{0xA5});
-        executor->writeVariable(name, bytes.data(), bytes.size());
-      }
-  }
-
-  /// As the ranks' Checkpointers do.
-  void save(const fs::path &path, int64_t step) {
-    fs::create_directories(path);
-    ModelFolder folder(path.string());
-    Manifest manifest;
-    manifest.step = step;
-    for (int rank = 0; rank < static_cast<int>(ranks.size()); ++rank) {
-      Snapshot snapshot(*variant, StateScope::All, rank);
-      snapshot.take(*executors[rank], step);
-      if (rank == 0) {
-        snapshot.writeBackbone(folder.backbone());
-        manifest.files = {describeFile(path, "backbone.safetensors")};
-      }
-      std::string shard =
-          folder.classCenters(rank, static_cast<int>(ranks.size()));
-      snapshot.writeClassCenters(shard);
-      ClassRange range = *classRange(*variant, rank);
-      manifest.shards.push_back({describeFile(path, fs::path(shard).filename()),
-                                 range.first, range.count});
-    }
-    std::ofstream(path / "manifest.json") << formatManifest(manifest);
-  }
-
-  void load(const fs::path &path) {
-    for (size_t rank = 0; rank < ranks.size(); ++rank)
-      Checkpoint(path.string())
-          .load(*variant, static_cast<int>(rank), *executors[rank]);
-  }
-
-  /// Every variable of every rank.
-  std::vector<std::vector<std::byte>> contents() const {
-    std::vector<std::vector<std::byte>> all;
-    for (const auto &executor : executors)
-      for (const auto *variable : *variant->variables())
-        all.push_back(executor->readVariable(variable->name()->str()));
-    return all;
-  }
-
-private:
-  static TestPlan stateOnly(int size, int64_t rows) {
-    TestPlan test = makeTrainPlan(size, rows);
-    test.variant().programs.clear();
-    test.variant().kernels.clear();
-    test.variant().kernel_ir.clear();
-    for (auto &variable : test.variant().variables) {
-      variable->init->kind = plan::fb::InitKind_Normal;
-      variable->init->b = 1;
-    }
-    return test;
-  }
-
-  TestPlan test;
-  const plan::fb::Variant *variant = nullptr;
-  std::vector<std::unique_ptr<LoneRank>> ranks;
-  std::vector<std::unique_ptr<Device>> devices;
-  std::vector<std::unique_ptr<Executor>> executors;
-};
-
 // An element starts as a function of its global row, so a job of any size has
 // the state that a load from any other size must leave.
 TEST_F(CheckpointFiles, AnyNumberOfRanksToAnyOther) {
@@ -237,7 +130,8 @@ TEST_F(CheckpointFiles, AnotherNumberOfClasses) {
     EXPECT_EQ(error.what(),
               (root / "x").string() +
                   ": has 11 class centers, the plan 12: compile the spec with "
-                  "head.classes = 11");
+                  "head.classes = 11, or say with 'pfc-checkpoint convert "
+                  "--class-map' which class is which");
   }
 }
 

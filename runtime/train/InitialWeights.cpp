@@ -1,0 +1,104 @@
+#include "runtime/train/InitialWeights.h"
+
+#include "runtime/base/Error.h"
+#include "runtime/train/ModelFolder.h"
+#include "runtime/train/checkpoint/Checkpoint.h"
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+namespace pfc::rt {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder with weights: a checkpoint, what a run left at its end, or a run's
+/// folder with nothing but checkpoints.
+class Model {
+public:
+  explicit Model(const std::string &path) : folder(path) {
+    require(fs::is_directory(path), "{}: there is no such folder", path);
+    bool ended = fs::exists(ModelFolder(path).backbone());
+    std::string found = findCheckpoint(path);
+    if (found == path || (!ended && !found.empty())) {
+      folder = found;
+      checkpoint = std::make_unique<Checkpoint>(found);
+    }
+  }
+
+  std::string backbone() {
+    return checkpoint ? checkpoint->backbone() : ModelFolder(folder).backbone();
+  }
+  ClassCenterFiles classCenters() {
+    return checkpoint ? checkpoint->classCenters()
+                      : ClassCenterFiles::inFolder(folder);
+  }
+  const std::string &path() const { return folder; }
+
+private:
+  std::string folder;
+  std::unique_ptr<Checkpoint> checkpoint;
+};
+
+ClassMap mapFor(const std::string &path, const ClassCenterFiles &centers,
+                const Model &model, int64_t classes) {
+  if (path.empty()) {
+    require(centers.classes() == classes,
+            "{}: has {} class centers, the plan {}: say with --class-map which "
+            "class is which, or take the network alone with --init-backbone",
+            model.path(), centers.classes(), classes);
+    return ClassMap(classes);
+  }
+  ClassMap map = ClassMap::read(path);
+  require(map.classes() == classes,
+          "{}: maps {} classes, the plan has {}: compile the spec with "
+          "head.classes = {}",
+          path, map.classes(), classes, map.classes());
+  map.checkOld(centers.classes());
+  return map;
+}
+
+std::string loadClassCenters(const std::string &mapPath, Model &model,
+                             const plan::fb::Variant &variant,
+                             const ClassRange &range, Executor &executor) {
+  ClassCenterFiles centers = model.classCenters();
+  ClassMap map = mapFor(mapPath, centers, model, range.total);
+  for (const plan::fb::Variable *variable : *variant.variables()) {
+    if (!variable->shard() || !variable->exported())
+      continue;
+    std::string name = variable->name()->str();
+    std::vector<std::byte> rows = executor.readVariable(name);
+    centers.read(*variable, map, range.first, range.count, rows);
+    executor.writeVariable(name, rows.data(), rows.size());
+  }
+  return fmt::format("; {} of its {} class centers for {} classes, {} new",
+                     map.oldClasses(), centers.classes(), map.classes(),
+                     map.newClasses());
+}
+
+std::string backboneFile(const std::string &path) {
+  return fs::is_directory(path) ? Model(path).backbone() : path;
+}
+
+} // namespace
+
+std::string loadInitialWeights(const InitialWeights &from,
+                               const plan::fb::Variant &variant, int rank,
+                               Executor &executor) {
+  if (!from.backbone.empty()) {
+    std::string file = backboneFile(from.backbone);
+    loadBackbone(file, variant, executor);
+    return "the network starts from " + file;
+  }
+  if (from.model.empty())
+    return {};
+  Model model(from.model);
+  loadBackbone(model.backbone(), variant, executor);
+  std::string taken = "the network starts from " + model.path();
+  if (std::optional<ClassRange> range = classRange(variant, rank))
+    taken += loadClassCenters(from.classMap, model, variant, *range, executor);
+  return taken;
+}
+
+} // namespace pfc::rt
