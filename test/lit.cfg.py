@@ -29,3 +29,9 @@ if subprocess.run([config.python, probe, "--probe"]).returncode == 0:
 with open("/proc/cpuinfo") as file:
     if "avx512bw" in file.read():
         config.available_features.add("avx512")
+
+# Debian's python3-torch, where it is installed.
+if os.path.exists("/usr/bin/python3") and subprocess.run(
+        ["/usr/bin/python3", "-c", "import torch"],
+        stderr=subprocess.DEVNULL).returncode == 0:
+    config.available_features.add("torch")

@@ -13,7 +13,7 @@ packages=(
   libtomlplusplus-dev libcli11-dev nlohmann-json3-dev libfmt-dev
   libflatbuffers-dev flatbuffers-compiler
   libdnnl-dev libopenmpi-dev openmpi-bin
-  libturbojpeg0-dev libpng-dev libfreetype-dev zlib1g-dev
+  libturbojpeg0-dev libpng-dev libfreetype-dev zlib1g-dev libzip-dev
   # tests and benchmarks
   libgtest-dev libgmock-dev libbenchmark-dev
 )

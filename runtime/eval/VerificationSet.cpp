@@ -1,7 +1,7 @@
 #include "runtime/eval/VerificationSet.h"
 
 #include "runtime/base/Error.h"
-#include "runtime/eval/PickleReader.h"
+#include "runtime/pickle/PickleReader.h"
 
 #include <filesystem>
 #include <fstream>

@@ -52,11 +52,11 @@ void ModelFolder::save(const plan::fb::Variant &variant,
 
 void loadBackbone(const std::string &weights, const plan::fb::Variant &variant,
                   Executor &executor) {
-  SafetensorsFile file(weights);
+  std::unique_ptr<TensorFile> file = openWeights(weights);
   for (const plan::fb::Variable *variable : *variant.variables()) {
     if (!inBackbone(*variable))
       continue;
-    std::vector<std::byte> contents = readStateDict(file, *variable);
+    std::vector<std::byte> contents = readStateDict(*file, *variable);
     executor.writeVariable(variable->name()->str(), contents.data(),
                            contents.size());
   }

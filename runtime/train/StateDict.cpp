@@ -106,7 +106,7 @@ std::vector<std::byte> fromStateDict(const plan::fb::Variable &variable,
                    inverse, byteWidth(variable.dtype()));
 }
 
-std::vector<std::byte> readStateDict(const SafetensorsFile &file,
+std::vector<std::byte> readStateDict(const TensorFile &file,
                                      const plan::fb::Variable &variable) {
   std::string name = variable.name()->str();
   const TensorEntry *entry = file.find(name);

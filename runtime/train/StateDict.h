@@ -43,7 +43,7 @@ std::vector<std::byte> fromStateDict(const plan::fb::Variable &variable,
 
 /// The variable's contents, in the plan's layout, from a file of the state
 /// dict's. Throws when the file has another tensor of that name, or none.
-std::vector<std::byte> readStateDict(const SafetensorsFile &file,
+std::vector<std::byte> readStateDict(const TensorFile &file,
                                      const plan::fb::Variable &variable);
 
 } // namespace pfc::rt

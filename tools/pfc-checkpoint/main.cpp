@@ -6,10 +6,13 @@
 //   pfc-checkpoint merge DIR FILE    its class centers as one weights file
 //   pfc-checkpoint convert DIR NEW   a checkpoint with other classes, or in
 //                                    other files
+//   pfc-checkpoint import FILE OUT   other programs' weights as .safetensors
+//   pfc-checkpoint export DIR FILE   the network as the field's state dict
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/base/Error.h"
 #include "runtime/plan/Shape.h"
+#include "runtime/train/Interchange.h"
 #include "runtime/train/checkpoint/Checkpoint.h"
 #include "runtime/train/checkpoint/CheckpointFolder.h"
 #include "runtime/train/checkpoint/Rewrite.h"
@@ -107,13 +110,32 @@ void declareWriting(CLI::App &app, Arguments &arguments) {
   });
 }
 
+void declareInterchange(CLI::App &app, Arguments &arguments) {
+  CLI::App *import = app.add_subcommand(
+      "import", "writes another program's weights as .safetensors");
+  import
+      ->add_option("file", arguments.where,
+                   "PyTorch's .pt or .pth, MXNet's .params, or .safetensors")
+      ->required();
+  import->add_option("out", arguments.target, "the file to write")->required();
+  import->callback([&] { importWeights(arguments.where, arguments.target); });
+
+  CLI::App *exported = declare(
+      app, "export", "writes the network alone, as arcface_torch's state dict",
+      arguments, "a checkpoint's folder, or the --out of a run");
+  exported->add_option("file", arguments.target, "the .safetensors to write")
+      ->required();
+  exported->callback([&] { exportNetwork(arguments.where, arguments.target); });
+}
+
 int body(int argc, char **argv) {
-  CLI::App app("Shows, checks and rewrites the checkpoints of pfc-run.",
+  CLI::App app("Shows, checks and rewrites checkpoints and weights.",
                "pfc-checkpoint");
   app.require_subcommand(1);
   Arguments arguments;
   declareReading(app, arguments);
   declareWriting(app, arguments);
+  declareInterchange(app, arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

@@ -137,7 +137,7 @@ private:
         tensors.push_back(rewriter.source(*variable, range.first, range.count));
     std::string path = ModelFolder(folder).classCenters(index, options.shards);
     Sha256 digest;
-    writeSafetensors(path, tensors,
+    streamSafetensors(path, tensors,
                      shardMetadata(checkpoint.manifest().step, range), &digest);
     ManifestShard shard;
     shard.name = fs::path(path).filename();
@@ -176,7 +176,7 @@ void mergeClassCenters(const std::string &folder, const std::string &file) {
   for (const plan::fb::Variable *variable : *variant.variables())
     if (variable->shard() && variable->exported())
       tensors.push_back(rewriter.source(*variable, 0, files.classes()));
-  writeSafetensors(file, tensors,
+  streamSafetensors(file, tensors,
                    shardMetadata(checkpoint ? checkpoint->manifest().step : -1,
                                  {0, files.classes(), files.classes()}));
 }

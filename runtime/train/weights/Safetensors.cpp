@@ -74,30 +74,6 @@ std::string headerText(const SafetensorsHeader &header) {
 
 } // namespace
 
-size_t tensorTypeBytes(TensorType type) {
-  switch (type) {
-  case TensorType::F32:
-    return 4;
-  case TensorType::BF16:
-    return 2;
-  case TensorType::I64:
-    return 8;
-  }
-  return 0;
-}
-
-const char *tensorTypeName(TensorType type) {
-  switch (type) {
-  case TensorType::F32:
-    return "F32";
-  case TensorType::BF16:
-    return "BF16";
-  case TensorType::I64:
-    return "I64";
-  }
-  return "";
-}
-
 void writeSafetensors(const std::string &path,
                       std::span<const TensorView> tensors,
                       const TensorMetadata &metadata, Sha256 *digest) {
@@ -112,12 +88,12 @@ void writeSafetensors(const std::string &path,
                          sink(contents);
                        }});
   }
-  writeSafetensors(path, sources, metadata, digest);
+  streamSafetensors(path, sources, metadata, digest);
 }
 
-void writeSafetensors(const std::string &path,
-                      std::span<const TensorSource> tensors,
-                      const TensorMetadata &metadata, Sha256 *digest) {
+void streamSafetensors(const std::string &path,
+                       std::span<const TensorSource> tensors,
+                       const TensorMetadata &metadata, Sha256 *digest) {
   SafetensorsHeader header{placeTensors(path, tensors), metadata};
   std::vector<size_t> order(tensors.size());
   std::iota(order.begin(), order.end(), 0);
@@ -149,7 +125,8 @@ void writeSafetensors(const std::string &path,
   file.commit();
 }
 
-SafetensorsFile::SafetensorsFile(std::string path) : path(std::move(path)) {
+SafetensorsFile::SafetensorsFile(std::string path)
+    : TensorFile(std::move(path)) {
   descriptor = ::open(this->path.c_str(), O_RDONLY | O_CLOEXEC);
   require(descriptor >= 0, "{}: cannot be opened: {}", this->path,
           std::strerror(errno));
@@ -197,21 +174,6 @@ void SafetensorsFile::readHeader() {
       parseSafetensorsHeader(json, path, begin, fileBytes - begin);
   entries = std::move(header.entries);
   strings = std::move(header.metadata);
-}
-
-const TensorEntry *SafetensorsFile::find(std::string_view name) const {
-  auto entry = std::find_if(
-      entries.begin(), entries.end(),
-      [&](const TensorEntry &candidate) { return candidate.name == name; });
-  return entry == entries.end() ? nullptr : &*entry;
-}
-
-void SafetensorsFile::read(const TensorEntry &entry,
-                           std::span<std::byte> to) const {
-  require(to.size() == entry.bytes,
-          "{}: tensor {} has {} bytes, {} were asked for", path, entry.name,
-          entry.bytes, to.size());
-  readAt(entry.offset, to.data(), to.size());
 }
 
 void SafetensorsFile::read(const TensorEntry &entry, uint64_t begin,

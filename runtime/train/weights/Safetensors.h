@@ -13,24 +13,12 @@
 #define PFC_RUNTIME_TRAIN_WEIGHTS_SAFETENSORS_H
 
 #include "runtime/base/Sha256.h"
+#include "runtime/train/weights/TensorFile.h"
 
-#include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <map>
-#include <span>
-#include <string>
-#include <string_view>
-#include <vector>
 
 namespace pfc::rt {
-
-enum class TensorType : uint8_t { F32, BF16, I64 };
-
-size_t tensorTypeBytes(TensorType type);
-
-/// The format's name of a type: "F32", "BF16", "I64".
-const char *tensorTypeName(TensorType type);
 
 using TensorMetadata = std::map<std::string, std::string>;
 
@@ -62,56 +50,32 @@ struct TensorSource {
   /// Gives the sink all of its contents, in order.
   std::function<void(const TensorSink &)> contents;
 };
-void writeSafetensors(const std::string &path,
-                      std::span<const TensorSource> tensors,
-                      const TensorMetadata &metadata = {},
-                      Sha256 *digest = nullptr);
-
-/// A tensor in a file.
-struct TensorEntry {
-  std::string name;
-  TensorType type = TensorType::F32;
-  std::vector<int64_t> shape;
-  uint64_t offset = 0; ///< in the file
-  uint64_t bytes = 0;
-
-  int64_t elements() const {
-    return static_cast<int64_t>(bytes / tensorTypeBytes(type));
-  }
-};
+void streamSafetensors(const std::string &path,
+                       std::span<const TensorSource> tensors,
+                       const TensorMetadata &metadata = {},
+                       Sha256 *digest = nullptr);
 
 /// An open file. The header is checked against the file's size before memory
 /// is asked for: types, shapes, bounds, and that the contents have neither gap
 /// nor overlap.
-class SafetensorsFile {
+class SafetensorsFile : public TensorFile {
 public:
   explicit SafetensorsFile(std::string path);
-  ~SafetensorsFile();
+  ~SafetensorsFile() override;
   SafetensorsFile(const SafetensorsFile &) = delete;
   SafetensorsFile &operator=(const SafetensorsFile &) = delete;
 
-  /// In the order of their contents.
-  const std::vector<TensorEntry> &tensors() const { return entries; }
   const TensorMetadata &metadata() const { return strings; }
 
-  /// nullptr when the file has no tensor of that name.
-  const TensorEntry *find(std::string_view name) const;
-
-  /// Reads a tensor's contents; `to` must have its size.
-  void read(const TensorEntry &entry, std::span<std::byte> to) const;
-  /// Reads a part of them, from byte `begin` of the tensor.
+  using TensorFile::read;
   void read(const TensorEntry &entry, uint64_t begin,
-            std::span<std::byte> to) const;
-
-  const std::string &fileName() const { return path; }
+            std::span<std::byte> to) const override;
 
 private:
   void readAt(uint64_t offset, void *to, size_t size) const;
   void readHeader();
 
-  std::string path;
   int descriptor = -1;
-  std::vector<TensorEntry> entries;
   TensorMetadata strings;
 };
 

@@ -1,6 +1,6 @@
 // Verification sets as real Pythons pickle them, and pickles that are attacks
 // or damage. Nothing may crash, execute, or ask for memory by a length field.
-#include "runtime/eval/PickleReader.h"
+#include "runtime/pickle/PickleReader.h"
 #include "runtime/base/Error.h"
 #include "runtime/data/PairWriter.h"
 #include "runtime/eval/VerificationSet.h"

@@ -1,4 +1,4 @@
-#include "runtime/eval/PickleMachine.h"
+#include "runtime/pickle/PickleMachine.h"
 
 #include <algorithm>
 #include <charconv>
@@ -15,8 +15,8 @@ constexpr int newestProtocol = 5;
 
 } // namespace
 
-PickleMachine::PickleMachine(Bytes data, std::string_view name)
-    : data(data), name(name) {
+PickleMachine::PickleMachine(Bytes data, std::string_view name, PickleUse use)
+    : data(data), name(name), use(use) {
   none = make({});
   falseId = make({.kind = PickleKind::Bool, .number = 0});
   trueId = make({.kind = PickleKind::Bool, .number = 1});
@@ -362,6 +362,31 @@ bool PickleMachine::readObject() {
   }
 }
 
+/// What weights have beyond verification sets.
+bool PickleMachine::readDict() {
+  switch (opcode) {
+  case '}': // EMPTY_DICT
+    push(make({.kind = PickleKind::Dict}));
+    return true;
+  case 's': // SETITEM
+    if (stack.size() < 2)
+      error("the stack holds fewer than 2 values");
+    setItems(stack.size() - 2);
+    return true;
+  case 'u': // SETITEMS
+    setItems(popMark());
+    return true;
+  case 'Q': // BINPERSID
+    pushStorage();
+    return true;
+  case 'G': // BINFLOAT
+    readFloat();
+    return true;
+  default:
+    return false;
+  }
+}
+
 void PickleMachine::step() {
   opcodeOffset = offset;
   if (offset == data.size())
@@ -370,8 +395,9 @@ void PickleMachine::step() {
          name, offset);
   opcode = byte();
   if (!readStructure() && !readNumber() && !readBytes() && !readContainer() &&
-      !readMemo() && !readObject())
-    error("verification sets do not use it; nothing was executed");
+      !readMemo() && !readObject() && !(forWeights() && readDict()))
+    error("{} do not use it; nothing was executed",
+          forWeights() ? "weights" : "verification sets");
 }
 
 PickleDocument PickleMachine::run() {
@@ -380,9 +406,9 @@ PickleDocument PickleMachine::run() {
   return std::move(document);
 }
 
-PickleDocument readPickle(std::span<const uint8_t> data,
-                          std::string_view name) {
-  return PickleMachine(data, name).run();
+PickleDocument readPickle(std::span<const uint8_t> data, std::string_view name,
+                          PickleUse use) {
+  return PickleMachine(data, name, use).run();
 }
 
 } // namespace pfc::rt

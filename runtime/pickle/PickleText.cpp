@@ -6,7 +6,7 @@
 // read.
 //
 //===----------------------------------------------------------------------===//
-#include "runtime/eval/PickleMachine.h"
+#include "runtime/pickle/PickleMachine.h"
 
 #include <charconv>
 

@@ -1,14 +1,15 @@
 //===- PickleMachine.h - The reader's stack machine -------------*- C++ -*-===//
 //
 // Private to PickleReader: the state that opcodes (PickleReader.cpp), text
-// escapes (PickleText.cpp) and numpy's constructors (PickleObjects.cpp) share.
+// escapes (PickleText.cpp), numpy's constructors (PickleObjects.cpp) and
+// torch's (PickleTensors.cpp) share.
 //
 //===----------------------------------------------------------------------===//
-#ifndef PFC_RUNTIME_EVAL_PICKLEMACHINE_H
-#define PFC_RUNTIME_EVAL_PICKLEMACHINE_H
+#ifndef PFC_RUNTIME_PICKLE_PICKLEMACHINE_H
+#define PFC_RUNTIME_PICKLE_PICKLEMACHINE_H
 
 #include "runtime/base/Error.h"
-#include "runtime/eval/PickleReader.h"
+#include "runtime/pickle/PickleReader.h"
 
 #include <unordered_map>
 
@@ -19,7 +20,8 @@ const char *pickleOpcodeName(uint8_t opcode);
 
 class PickleMachine {
 public:
-  PickleMachine(std::span<const uint8_t> data, std::string_view name);
+  PickleMachine(std::span<const uint8_t> data, std::string_view name,
+                PickleUse use);
 
   PickleDocument run();
 
@@ -53,6 +55,7 @@ private:
   bool readContainer();
   bool readMemo();
   bool readObject();
+  bool readDict();
   void pushTuple(size_t from);
   void pushSequence(PickleKind kind, size_t from);
   void append(size_t from);
@@ -70,6 +73,7 @@ private:
   void pushGlobal(std::string_view module, std::string_view name);
   void reduce();
   void build();
+  Id call(PickleGlobal callable, Id argumentsId);
   Id makeDtype(const PickleValue &arguments);
   Id makeReconstructed(const PickleValue &arguments);
   Id makeScalar(const PickleValue &arguments);
@@ -81,18 +85,31 @@ private:
                  const PickleValue &dtype, const PickleValue &contents);
   const PickleValue &argument(const PickleValue &tuple, size_t index,
                               PickleKind kind);
+  // Torch's callables and values (PickleTensors.cpp).
+  void pushStorage();
+  Id makeDict(const PickleValue &arguments);
+  Id makeTensor(const PickleValue &arguments);
+  Id makeParameter(const PickleValue &arguments);
+  void setItems(size_t from);
+  void readFloat();
+
   bool isText(const PickleValue &value, std::string_view text) const;
 
   template <typename... Args>
   [[noreturn]] void error(fmt::format_string<Args...> format, Args &&...args) {
-    fail("{}: not a verification set this program reads: opcode 0x{:02x} ({}) "
-         "at offset {}: {}",
-         name, opcode, pickleOpcodeName(opcode), opcodeOffset,
+    fail("{}: not {} this program reads: opcode 0x{:02x} ({}) at offset {}: {}",
+         name, what(), opcode, pickleOpcodeName(opcode), opcodeOffset,
          fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  bool forWeights() const { return use == PickleUse::Weights; }
+  const char *what() const {
+    return forWeights() ? "weights" : "a verification set";
   }
 
   Bytes data;
   std::string name;
+  PickleUse use;
   size_t offset = 0;
   size_t opcodeOffset = 0;
   uint8_t opcode = 0;
@@ -108,4 +125,4 @@ private:
 
 } // namespace pfc::rt
 
-#endif // PFC_RUNTIME_EVAL_PICKLEMACHINE_H
+#endif // PFC_RUNTIME_PICKLE_PICKLEMACHINE_H

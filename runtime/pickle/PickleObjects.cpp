@@ -1,11 +1,11 @@
-//===- PickleObjects.cpp - The callables of verification sets -------------===//
+//===- PickleObjects.cpp - The callables that pickles may name ------------===//
 //
-// What GLOBAL, REDUCE and BUILD mean for the six names allowed. The argument
-// tuples are numpy's pickling contract (ndarray.__reduce__, __reduce_ex__(5)
-// and dtype.__reduce__).
+// What GLOBAL, REDUCE and BUILD mean for the names allowed, and numpy's values.
+// The argument tuples are numpy's pickling contract (ndarray.__reduce__,
+// __reduce_ex__(5) and dtype.__reduce__); torch's are in PickleTensors.cpp.
 //
 //===----------------------------------------------------------------------===//
-#include "runtime/eval/PickleMachine.h"
+#include "runtime/pickle/PickleMachine.h"
 
 #include <array>
 
@@ -15,6 +15,7 @@ namespace {
 struct Allowed {
   std::string_view module, name;
   PickleGlobal global;
+  PickleElement element = PickleElement::UInt8; ///< of a storage
 };
 
 // numpy 2 renamed numpy.core to numpy._core.
@@ -30,16 +31,39 @@ constexpr std::array<Allowed, 9> allowedNames = {{
     {"_codecs", "encode", PickleGlobal::Encode},
 }};
 
+constexpr std::array<Allowed, 13> weightNames = {{
+    {"collections", "OrderedDict", PickleGlobal::OrderedDict},
+    {"torch._utils", "_rebuild_tensor_v2", PickleGlobal::RebuildTensor},
+    {"torch._utils", "_rebuild_parameter", PickleGlobal::RebuildParameter},
+    {"torch", "FloatStorage", PickleGlobal::StorageType,
+     PickleElement::Float32},
+    {"torch", "DoubleStorage", PickleGlobal::StorageType,
+     PickleElement::Float64},
+    {"torch", "HalfStorage", PickleGlobal::StorageType, PickleElement::Float16},
+    {"torch", "BFloat16Storage", PickleGlobal::StorageType,
+     PickleElement::BFloat16},
+    {"torch", "LongStorage", PickleGlobal::StorageType, PickleElement::Int64},
+    {"torch", "IntStorage", PickleGlobal::StorageType, PickleElement::Int32},
+    {"torch", "ShortStorage", PickleGlobal::StorageType, PickleElement::Int16},
+    {"torch", "CharStorage", PickleGlobal::StorageType, PickleElement::Int8},
+    {"torch", "ByteStorage", PickleGlobal::StorageType, PickleElement::UInt8},
+    {"torch", "BoolStorage", PickleGlobal::StorageType, PickleElement::Bool},
+}};
+
 } // namespace
 
 void PickleMachine::pushGlobal(std::string_view module, std::string_view name) {
-  for (const Allowed &allowed : allowedNames)
+  std::span<const Allowed> names = allowedNames;
+  if (forWeights())
+    names = weightNames;
+  for (const Allowed &allowed : names)
     if (allowed.module == module && allowed.name == name)
-      return pushNumber(PickleKind::Global,
-                        static_cast<int64_t>(allowed.global));
-  error("it names {:.80}.{:.80}, which a verification set has no use for; "
-        "nothing was executed. Do not load this file with Python",
-        module, name);
+      return push(make({.kind = PickleKind::Global,
+                        .element = allowed.element,
+                        .number = static_cast<int64_t>(allowed.global)}));
+  error("it names {:.80}.{:.80}, which {} no use for; nothing was executed. Do "
+        "not load this file with Python",
+        module, name, forWeights() ? "weights have" : "a verification set has");
 }
 
 bool PickleMachine::isText(const PickleValue &value,
@@ -66,22 +90,35 @@ void PickleMachine::reduce() {
   if (document[callableId].kind != PickleKind::Global ||
       document[argumentsId].kind != PickleKind::Tuple)
     error("it calls something that is not one of the allowed names");
+  auto callable = static_cast<PickleGlobal>(document[callableId].number);
+  push(call(callable, argumentsId));
+}
+
+PickleId PickleMachine::call(PickleGlobal callable, Id argumentsId) {
   const PickleValue &arguments = document[argumentsId];
-  switch (static_cast<PickleGlobal>(document[callableId].number)) {
+  switch (callable) {
   case PickleGlobal::Dtype:
-    return push(makeDtype(arguments));
+    return makeDtype(arguments);
   case PickleGlobal::Reconstruct:
-    return push(makeReconstructed(arguments));
+    return makeReconstructed(arguments);
   case PickleGlobal::Scalar:
-    return push(makeScalar(arguments));
+    return makeScalar(arguments);
   case PickleGlobal::FromBuffer:
-    return push(makeFromBuffer(arguments));
+    return makeFromBuffer(arguments);
   case PickleGlobal::Encode:
-    return push(makeEncoded(arguments));
+    return makeEncoded(arguments);
+  case PickleGlobal::OrderedDict:
+    return makeDict(arguments);
+  case PickleGlobal::RebuildTensor:
+    return makeTensor(arguments);
+  case PickleGlobal::RebuildParameter:
+    return makeParameter(arguments);
   case PickleGlobal::NdArray:
-    break;
+    error("it calls numpy.ndarray, which pickles only name");
+  case PickleGlobal::StorageType:
+    error("it calls a type of storage, which pickles only name");
   }
-  error("it calls numpy.ndarray, which pickles only name");
+  error("it calls something that is not one of the allowed names");
 }
 
 /// dtype(code, align, copy)
@@ -138,6 +175,10 @@ PickleId PickleMachine::makeEncoded(const PickleValue &arguments) {
 void PickleMachine::build() {
   Id stateId = pop();
   Id objectId = top();
+  // A state dict's attributes (the versions of its modules) are no weights.
+  if (forWeights() && document[objectId].kind == PickleKind::Dict &&
+      document[stateId].kind == PickleKind::Dict)
+    return;
   if (document[stateId].kind != PickleKind::Tuple)
     error("the state is not a tuple");
   switch (document[objectId].kind) {
