@@ -35,3 +35,8 @@ if os.path.exists("/usr/bin/python3") and subprocess.run(
         ["/usr/bin/python3", "-c", "import torch"],
         stderr=subprocess.DEVNULL).returncode == 0:
     config.available_features.add("torch")
+
+# ONNX Runtime is no Debian package; a machine may have it for Python.
+if subprocess.run([config.python, "-c", "import onnxruntime"],
+                  stderr=subprocess.DEVNULL).returncode == 0:
+    config.available_features.add("onnxruntime")

@@ -14,6 +14,7 @@ packages=(
   libflatbuffers-dev flatbuffers-compiler
   libdnnl-dev libopenmpi-dev openmpi-bin
   libturbojpeg0-dev libpng-dev libfreetype-dev zlib1g-dev libzip-dev
+  libprotobuf-dev protobuf-compiler libonnx-dev
   # tests and benchmarks
   libgtest-dev libgmock-dev libbenchmark-dev
 )

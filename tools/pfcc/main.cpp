@@ -4,11 +4,17 @@
 //   pfcc compile SPEC --emit=STAGE [-o FILE]    prints a stage on the way
 //   pfcc show PLAN [--full]                     prints a plan
 //   pfcc explain SPEC --on MACHINE [--json]     what it takes, before it runs
+//   pfcc onnx MODEL -o FILE                     a trained network, for others
 //   pfcc spec-reference                         prints docs/spec.md
 //
 //===----------------------------------------------------------------------===//
 #include "Compile.h"
 #include "explain/Explanation.h"
+#ifdef PFCC_ONNX
+#include "dialects/pfc/onnx/ExportOnnx.h"
+#include "frontend/graph/GraphBuilder.h"
+#include "onnx/TrainedModel.h"
+#endif
 
 #include "frontend/spec/SpecWriter.h"
 #include "mlir/IR/AsmState.h"
@@ -26,9 +32,9 @@ namespace cl = llvm::cl;
 static cl::OptionCategory category("pfcc options");
 static cl::opt<std::string>
     command(cl::Positional, cl::Required,
-            cl::desc("<compile|show|explain|spec-reference>"),
+            cl::desc("<compile|show|explain|onnx|spec-reference>"),
             cl::cat(category));
-static cl::opt<std::string> input(cl::Positional, cl::desc("[SPEC|PLAN]"),
+static cl::opt<std::string> input(cl::Positional, cl::desc("[SPEC|PLAN|MODEL]"),
                                   cl::cat(category));
 static cl::opt<std::string> output("o", cl::desc("Output file"),
                                    cl::value_desc("file"), cl::init("-"),
@@ -85,14 +91,12 @@ static mlir::LogicalResult make(const pfc::LoadedSpec &loaded,
   return plan;
 }
 
-/// Loads the spec and does `work` with it. Errors are diagnostics.
-static int
-withSpec(llvm::function_ref<mlir::LogicalResult(
-             const pfc::LoadedSpec &, mlir::MLIRContext &, mlir::TimingScope &)>
-             work) {
-  llvm::SourceMgr sources;
-  if (!pfc::addSpecFile(input, sources, llvm::errs()))
-    return 1;
+using SpecWork = llvm::function_ref<mlir::LogicalResult(
+    const pfc::LoadedSpec &, mlir::MLIRContext &, mlir::TimingScope &)>;
+
+/// Parses the spec in `sources` and does `work` with it. Errors are
+/// diagnostics.
+static int withSources(llvm::SourceMgr &sources, SpecWork work) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
@@ -112,6 +116,13 @@ withSpec(llvm::function_ref<mlir::LogicalResult(
   }
   mlir::SourceMgrDiagnosticHandler handler(sources, &context);
   return run();
+}
+
+static int withSpec(SpecWork work) {
+  llvm::SourceMgr sources;
+  if (!pfc::addSpecFile(input, sources, llvm::errs()))
+    return 1;
+  return withSources(sources, work);
 }
 
 static int compile(llvm::raw_ostream &os) {
@@ -154,6 +165,44 @@ static int explain(llvm::raw_ostream &os) {
   });
 }
 
+#ifdef PFCC_ONNX
+static int onnx(llvm::raw_ostream &os) {
+  if (input.empty() || output == "-")
+    return fail("onnx needs a MODEL, the --out of a run or a checkpoint, and "
+                "-o FILE");
+  std::string message;
+  std::unique_ptr<pfc::TrainedModel> model =
+      pfc::TrainedModel::open(input, message);
+  if (!model)
+    return fail(message);
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(
+      llvm::MemoryBuffer::getMemBuffer(model->spec(), input + "/train.plan"),
+      llvm::SMLoc());
+  auto read = [&](llvm::StringRef name) -> std::optional<pfc::OnnxWeight> {
+    pfc::OnnxWeight weight;
+    if (!model->read(name.str(), weight.shape, weight.bytes, message))
+      return std::nullopt;
+    return weight;
+  };
+  int status = withSources(
+      sources,
+      [&](const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
+          mlir::TimingScope &) -> mlir::LogicalResult {
+        mlir::OwningOpRef<mlir::ModuleOp> module =
+            pfc::buildGraph(loaded, context);
+        if (!module)
+          return mlir::failure();
+        mlir::FailureOr<std::string> bytes = pfc::exportOnnx(
+            module->lookupSymbol<mlir::func::FuncOp>("embed"), read);
+        if (succeeded(bytes))
+          os << *bytes;
+        return bytes;
+      });
+  return message.empty() ? status : fail(message);
+}
+#endif
+
 static int show(llvm::raw_ostream &os) {
   if (input.empty())
     return fail("show needs a PLAN");
@@ -187,11 +236,15 @@ int main(int argc, char **argv) {
     status = show(file->os());
   else if (command == "explain")
     status = explain(file->os());
+#ifdef PFCC_ONNX
+  else if (command == "onnx")
+    status = onnx(file->os());
+#endif
   else if (command == "spec-reference")
     status = (pfc::writeSpecReference(file->os()), 0);
   else
     return fail("unknown command '" + command +
-                "'; known: compile, show, explain, spec-reference");
+                "'; known: compile, show, explain, onnx, spec-reference");
   if (status == 0)
     file->keep();
   return status;

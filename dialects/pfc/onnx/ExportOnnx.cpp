@@ -1,0 +1,260 @@
+#include "dialects/pfc/onnx/ExportOnnx.h"
+
+#include "dialects/pfc/ir/PfcDialect.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <onnx/onnx_pb.h>
+
+using namespace mlir;
+
+namespace pfc {
+namespace {
+
+constexpr int64_t irVersion = 8; // that opset 17 came with
+constexpr int64_t opset = 17;
+// A protocol buffer's size is a signed 32-bit integer.
+constexpr size_t maxModelBytes = (size_t{1} << 31) - 1;
+
+ArrayRef<int64_t> shapeOf(Value value) {
+  return cast<RankedTensorType>(value.getType()).getShape();
+}
+
+/// The layer's name, by which every tool prints the value.
+StringRef layerName(Operation *op) {
+  if (auto name = dyn_cast<NameLoc>(op->getLoc()))
+    return name.getName();
+  return op->getName().stripDialect();
+}
+
+class Exporter {
+public:
+  Exporter(func::FuncOp embed, OnnxWeights weights)
+      : embed(embed), weights(weights) {}
+
+  FailureOr<std::string> run() {
+    model.set_ir_version(irVersion);
+    model.set_producer_name("pfc");
+    model.add_opset_import()->set_version(opset);
+    graph = model.mutable_graph();
+    graph->set_name("embed");
+    for (Operation &op : embed.getBody().front().without_terminator())
+      if (failed(add(op)))
+        return failure();
+    std::string bytes;
+    if (model.ByteSizeLong() > maxModelBytes ||
+        !model.SerializeToString(&bytes))
+      return embed.emitError("the network has more than 2 GiB, which an ONNX "
+                             "file can't");
+    return bytes;
+  }
+
+private:
+  LogicalResult add(Operation &op) {
+    return TypeSwitch<Operation *, LogicalResult>(&op)
+        .Case<ScalePixelsOp, Conv2dOp, BatchNormOp, PReluOp, AddOp, ReshapeOp,
+              LinearOp, AddBiasOp, OutputOp>(
+            [&](auto each) { return add(each); })
+        .Case([](VariableOp) { return success(); }) // where it is used
+        .Default([](Operation *each) {
+          return each->emitError("has no ONNX node: the network can't be "
+                                 "exported");
+        });
+  }
+
+  /// Images come scaled, so that the model is arcface_torch's.
+  LogicalResult add(ScalePixelsOp op) {
+    ArrayRef<int64_t> nhwc = shapeOf(op.getOutput());
+    describe(*graph->add_input(), "images", {-1, nhwc[3], nhwc[1], nhwc[2]});
+    names[op.getOutput()] = "images";
+    return success();
+  }
+
+  LogicalResult add(Conv2dOp op) {
+    ArrayRef<int64_t> filter = shapeOf(op.getFilter()); // OHWI
+    FailureOr<std::string> weight = initializer(
+        op.getFilter(), {filter[0], filter[3], filter[1], filter[2]});
+    if (failed(weight))
+      return failure();
+    onnx::NodeProto &node = addNode("Conv", op, {op.getInput()});
+    node.add_input(*weight);
+    int64_t padding = op.getPadding();
+    setInts(node, "kernel_shape", {filter[1], filter[2]});
+    setInts(node, "strides",
+            {int64_t(op.getStride()), int64_t(op.getStride())});
+    setInts(node, "pads", {padding, padding, padding, padding});
+    setInt(node, "group", shapeOf(op.getInput())[3] / filter[3]);
+    return success();
+  }
+
+  LogicalResult add(BatchNormOp op) {
+    if (op.getTraining())
+      return op.emitError("normalises by its own batch, which an exported "
+                          "network doesn't");
+    onnx::NodeProto &node = addNode("BatchNormalization", op, {op.getInput()});
+    for (Value parameter :
+         {op.getGamma(), op.getBeta(), op.getMean(), op.getVariance()}) {
+      FailureOr<std::string> weight =
+          initializer(parameter, {shapeOf(parameter).back()});
+      if (failed(weight))
+        return failure();
+      node.add_input(*weight);
+    }
+    setFloat(node, "epsilon", op.getEps().convertToDouble());
+    return success();
+  }
+
+  LogicalResult add(PReluOp op) {
+    // ONNX broadcasts from the last dimension, ours are channels first.
+    SmallVector<int64_t> shape(shapeOf(op.getInput()).size() - 1, 1);
+    shape[0] = shapeOf(op.getSlope())[0];
+    FailureOr<std::string> slope = initializer(op.getSlope(), shape);
+    if (failed(slope))
+      return failure();
+    addNode("PRelu", op, {op.getInput()}).add_input(*slope);
+    return success();
+  }
+
+  LogicalResult add(AddOp op) {
+    addNode("Add", op, {op.getLhs(), op.getRhs()});
+    return success();
+  }
+
+  /// To rows: the state dict's fc has its columns in the order of NCHW.
+  LogicalResult add(ReshapeOp op) {
+    ArrayRef<int64_t> from = shapeOf(op.getInput());
+    ArrayRef<int64_t> to = shapeOf(op.getOutput());
+    if (to.size() != 2 || from[0] != to[0])
+      return op.emitError("reshapes to other than rows: the network can't be "
+                          "exported");
+    setInt(addNode("Flatten", op, {op.getInput()}), "axis", 1);
+    return success();
+  }
+
+  LogicalResult add(LinearOp op) {
+    FailureOr<std::string> weight =
+        initializer(op.getWeight(), shapeOf(op.getWeight()));
+    if (failed(weight))
+      return failure();
+    onnx::NodeProto &node = addNode("Gemm", op, {op.getInput()});
+    node.add_input(*weight);
+    setInt(node, "transB", 1);
+    return success();
+  }
+
+  LogicalResult add(AddBiasOp op) {
+    FailureOr<std::string> bias =
+        initializer(op.getBias(), shapeOf(op.getBias()));
+    if (failed(bias))
+      return failure();
+    addNode("Add", op, {op.getInput()}).add_input(*bias);
+    return success();
+  }
+
+  LogicalResult add(OutputOp op) {
+    ArrayRef<int64_t> shape = shapeOf(op.getValue());
+    describe(*graph->add_output(), names.lookup(op.getValue()), {-1, shape[1]});
+    return success();
+  }
+
+  /// A node of one result, which gets the layer's name, or the output's.
+  onnx::NodeProto &addNode(const char *type, Operation *op,
+                           ArrayRef<Value> inputs) {
+    onnx::NodeProto &node = *graph->add_node();
+    node.set_op_type(type);
+    for (Value input : inputs)
+      node.add_input(names.lookup(input));
+    std::string name = unique(layerName(op).str());
+    node.set_name(name);
+    for (Operation *user : op->getResult(0).getUsers())
+      if (auto output = dyn_cast<OutputOp>(user))
+        name = output.getName().str();
+    node.add_output(name);
+    names[op->getResult(0)] = name;
+    return node;
+  }
+
+  std::string unique(std::string name) {
+    std::string tried = name;
+    for (int count = 1; !taken.insert(tried).second; ++count)
+      tried = name + "_" + std::to_string(count);
+    return tried;
+  }
+
+  /// The variable's contents under its name, as `shape`.
+  FailureOr<std::string> initializer(Value value, ArrayRef<int64_t> shape) {
+    auto variable = value.getDefiningOp<VariableOp>();
+    if (!variable) {
+      emitError(value.getLoc(), "a weight that is computed: the network can't "
+                                "be exported");
+      return failure();
+    }
+    std::string name = variable.getName().str();
+    std::optional<OnnxWeight> weight = weights(name);
+    int64_t elements = ShapedType::getNumElements(shape);
+    if (!weight || weight->bytes.size() != sizeof(float) * size_t(elements)) {
+      variable.emitError("the state dict has no '")
+          << name << "' of " << elements << " elements";
+      return failure();
+    }
+    onnx::TensorProto &tensor = *graph->add_initializer();
+    tensor.set_name(name);
+    tensor.set_data_type(onnx::TensorProto::FLOAT);
+    for (int64_t extent : shape)
+      tensor.add_dims(extent);
+    tensor.set_raw_data(std::move(weight->bytes));
+    taken.insert(name);
+    return name;
+  }
+
+  /// -1 is the batch.
+  static void describe(onnx::ValueInfoProto &info, const std::string &name,
+                       ArrayRef<int64_t> shape) {
+    info.set_name(name);
+    auto &type = *info.mutable_type()->mutable_tensor_type();
+    type.set_elem_type(onnx::TensorProto::FLOAT);
+    for (int64_t extent : shape) {
+      auto &dimension = *type.mutable_shape()->add_dim();
+      if (extent < 0)
+        dimension.set_dim_param("batch");
+      else
+        dimension.set_dim_value(extent);
+    }
+  }
+
+  static onnx::AttributeProto &
+  attribute(onnx::NodeProto &node, const char *name,
+            onnx::AttributeProto::AttributeType type) {
+    onnx::AttributeProto &added = *node.add_attribute();
+    added.set_name(name);
+    added.set_type(type);
+    return added;
+  }
+  static void setInt(onnx::NodeProto &node, const char *name, int64_t value) {
+    attribute(node, name, onnx::AttributeProto::INT).set_i(value);
+  }
+  static void setFloat(onnx::NodeProto &node, const char *name, double value) {
+    attribute(node, name, onnx::AttributeProto::FLOAT)
+        .set_f(static_cast<float>(value));
+  }
+  static void setInts(onnx::NodeProto &node, const char *name,
+                      ArrayRef<int64_t> values) {
+    auto &added = attribute(node, name, onnx::AttributeProto::INTS);
+    for (int64_t value : values)
+      added.add_ints(value);
+  }
+
+  func::FuncOp embed;
+  OnnxWeights weights;
+  onnx::ModelProto model;
+  onnx::GraphProto *graph = nullptr;
+  llvm::DenseMap<Value, std::string> names;
+  llvm::StringSet<> taken;
+};
+
+} // namespace
+
+FailureOr<std::string> exportOnnx(func::FuncOp embed, OnnxWeights weights) {
+  return Exporter(embed, weights).run();
+}
+
+} // namespace pfc

@@ -1,0 +1,201 @@
+#include "OnnxInterpreter.h"
+
+#include "runtime/base/Error.h"
+
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <numeric>
+
+namespace pfc::test {
+namespace {
+
+using rt::fail;
+using rt::require;
+
+int64_t elementsOf(const std::vector<int64_t> &shape) {
+  return std::accumulate(shape.begin(), shape.end(), int64_t{1},
+                         std::multiplies<>());
+}
+
+OnnxTensor constant(const onnx::TensorProto &proto) {
+  OnnxTensor tensor{{proto.dims().begin(), proto.dims().end()}, {}};
+  int64_t count = elementsOf(tensor.shape);
+  require(proto.raw_data().size() == sizeof(float) * size_t(count),
+          "initializer {}: {} bytes", proto.name(), proto.raw_data().size());
+  std::vector<float> floats(static_cast<size_t>(count));
+  std::memcpy(floats.data(), proto.raw_data().data(), proto.raw_data().size());
+  tensor.values.assign(floats.begin(), floats.end());
+  return tensor;
+}
+
+class Interpreter {
+public:
+  explicit Interpreter(const onnx::GraphProto &graph) : graph(graph) {
+    for (const onnx::TensorProto &proto : graph.initializer())
+      values[proto.name()] = constant(proto);
+  }
+
+  OnnxTensor run(const OnnxTensor &input) {
+    values[graph.input(0).name()] = input;
+    for (const onnx::NodeProto &node : graph.node())
+      values[node.output(0)] = evaluate(node);
+    return value(graph.output(0).name());
+  }
+
+private:
+  const OnnxTensor &value(const std::string &name) const {
+    auto found = values.find(name);
+    require(found != values.end(), "'{}' has no value", name);
+    return found->second;
+  }
+
+  OnnxTensor evaluate(const onnx::NodeProto &node) {
+    std::vector<const OnnxTensor *> inputs;
+    for (const std::string &name : node.input())
+      inputs.push_back(&value(name));
+    const std::string &type = node.op_type();
+    if (type == "Conv")
+      return conv(node, *inputs[0], *inputs[1]);
+    if (type == "BatchNormalization")
+      return batchNormalization(node, inputs);
+    if (type == "PRelu")
+      return broadcast(*inputs[0], *inputs[1], [](double x, double slope) {
+        return x < 0 ? slope * x : x;
+      });
+    if (type == "Add")
+      return broadcast(*inputs[0], *inputs[1], std::plus<>());
+    if (type == "Flatten")
+      return flatten(node, *inputs[0]);
+    if (type == "Gemm")
+      return gemm(node, inputs);
+    fail("node {} of {}", type, node.name());
+  }
+
+  static const onnx::AttributeProto *find(const onnx::NodeProto &node,
+                                          const char *name) {
+    for (const onnx::AttributeProto &attribute : node.attribute())
+      if (attribute.name() == name)
+        return &attribute;
+    return nullptr;
+  }
+  static int64_t integer(const onnx::NodeProto &node, const char *name,
+                         int64_t otherwise) {
+    const auto *attribute = find(node, name);
+    return attribute ? attribute->i() : otherwise;
+  }
+  static int64_t first(const onnx::NodeProto &node, const char *name,
+                       int64_t otherwise) {
+    const auto *attribute = find(node, name);
+    return attribute ? attribute->ints(0) : otherwise;
+  }
+
+  /// Square strides and equal padding, which is all there is.
+  static OnnxTensor conv(const onnx::NodeProto &node, const OnnxTensor &x,
+                         const OnnxTensor &w) {
+    int64_t stride = first(node, "strides", 1), pad = first(node, "pads", 0);
+    int64_t group = integer(node, "group", 1);
+    int64_t n = x.shape[0], c = x.shape[1], h = x.shape[2], width = x.shape[3];
+    int64_t o = w.shape[0], ci = w.shape[1], k = w.shape[2];
+    require(c == ci * group, "conv {}: {} channels for {} in {} groups",
+            node.name(), c, ci, group);
+    int64_t oh = (h + 2 * pad - k) / stride + 1;
+    int64_t ow = (width + 2 * pad - k) / stride + 1;
+    OnnxTensor y{{n, o, oh, ow}, std::vector<double>(n * o * oh * ow)};
+    double *out = y.values.data();
+    for (int64_t image = 0; image < n; ++image)
+      for (int64_t to = 0; to < o; ++to) {
+        int64_t from = to / (o / group) * ci;
+        for (int64_t i = 0; i < oh; ++i)
+          for (int64_t j = 0; j < ow; ++j) {
+            double sum = 0;
+            for (int64_t channel = 0; channel < ci; ++channel)
+              for (int64_t u = 0; u < k; ++u)
+                for (int64_t v = 0; v < k; ++v) {
+                  int64_t row = i * stride + u - pad;
+                  int64_t column = j * stride + v - pad;
+                  if (row < 0 || row >= h || column < 0 || column >= width)
+                    continue;
+                  sum += x.values[((image * c + from + channel) * h + row) *
+                                      width +
+                                  column] *
+                         w.values[((to * ci + channel) * k + u) * k + v];
+                }
+            *out++ = sum;
+          }
+      }
+    return y;
+  }
+
+  static OnnxTensor
+  batchNormalization(const onnx::NodeProto &node,
+                     const std::vector<const OnnxTensor *> &inputs) {
+    OnnxTensor y = *inputs[0];
+    const auto *eps = find(node, "epsilon");
+    int64_t channels = y.shape[1];
+    int64_t inner = elementsOf(y.shape) / y.shape[0] / channels;
+    for (size_t i = 0; i < y.values.size(); ++i) {
+      size_t c = i / inner % channels;
+      y.values[i] =
+          (y.values[i] - inputs[3]->values[c]) /
+              std::sqrt(inputs[4]->values[c] + double(eps ? eps->f() : 1e-5f)) *
+              inputs[1]->values[c] +
+          inputs[2]->values[c];
+    }
+    return y;
+  }
+
+  /// b's shape ends as a's does, or has 1 there.
+  template <typename F>
+  static OnnxTensor broadcast(const OnnxTensor &a, const OnnxTensor &b, F f) {
+    OnnxTensor y = a;
+    size_t rank = a.shape.size(), missing = rank - b.shape.size();
+    for (size_t i = 0; i < y.values.size(); ++i) {
+      size_t rest = i, from = 0, stride = 1;
+      for (size_t axis = rank; axis-- > missing;) {
+        size_t index = rest % a.shape[axis];
+        rest /= a.shape[axis];
+        int64_t extent = b.shape[axis - missing];
+        require(extent == 1 || extent == a.shape[axis], "no broadcast");
+        from += (extent == 1 ? 0 : index) * stride;
+        stride *= static_cast<size_t>(extent);
+      }
+      y.values[i] = f(a.values[i], b.values[from]);
+    }
+    return y;
+  }
+
+  static OnnxTensor flatten(const onnx::NodeProto &node, const OnnxTensor &x) {
+    require(integer(node, "axis", 1) == 1, "flatten {}: axis", node.name());
+    return {{x.shape[0], elementsOf(x.shape) / x.shape[0]}, x.values};
+  }
+
+  static OnnxTensor gemm(const onnx::NodeProto &node,
+                         const std::vector<const OnnxTensor *> &inputs) {
+    require(integer(node, "transB", 0) == 1 && inputs.size() == 2,
+            "gemm {}: not x·wᵀ", node.name());
+    const OnnxTensor &x = *inputs[0], &w = *inputs[1];
+    int64_t m = x.shape[0], k = x.shape[1], n = w.shape[0];
+    require(w.shape[1] == k, "gemm {}: {} columns for {}", node.name(),
+            w.shape[1], k);
+    OnnxTensor y{{m, n}, std::vector<double>(m * n)};
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j)
+        y.values[i * n + j] = std::inner_product(x.values.begin() + i * k,
+                                                 x.values.begin() + (i + 1) * k,
+                                                 w.values.begin() + j * k, 0.0);
+    return y;
+  }
+
+  const onnx::GraphProto &graph;
+  std::map<std::string, OnnxTensor> values;
+};
+
+} // namespace
+
+OnnxTensor interpretOnnx(const onnx::ModelProto &model,
+                         const OnnxTensor &input) {
+  return Interpreter(model.graph()).run(input);
+}
+
+} // namespace pfc::test

@@ -1,0 +1,55 @@
+#include "tools/pfcc/onnx/TrainedModel.h"
+
+#include "runtime/base/Error.h"
+#include "runtime/plan/PlanFile.h"
+#include "runtime/train/weights/TensorFile.h"
+
+namespace pfc {
+
+struct TrainedModel::Files {
+  std::string spec;
+  std::unique_ptr<rt::TensorFile> weights;
+};
+
+TrainedModel::TrainedModel(std::unique_ptr<Files> files)
+    : files(std::move(files)) {}
+TrainedModel::~TrainedModel() = default;
+
+std::unique_ptr<TrainedModel>
+TrainedModel::open(const std::string &folder, std::string &message) noexcept {
+  try {
+    auto files = std::make_unique<Files>();
+    files->spec =
+        rt::PlanFile::open(folder + "/train.plan").plan().spec_text()->str();
+    files->weights = rt::openWeights(folder + "/backbone.safetensors");
+    return std::unique_ptr<TrainedModel>(new TrainedModel(std::move(files)));
+  } catch (const std::exception &error) {
+    message = error.what();
+    return nullptr;
+  }
+}
+
+const std::string &TrainedModel::spec() const { return files->spec; }
+
+bool TrainedModel::read(const std::string &name, std::vector<int64_t> &shape,
+                        std::string &bytes,
+                        std::string &message) const noexcept {
+  try {
+    const rt::TensorEntry *entry = files->weights->find(name);
+    if (!entry)
+      return false;
+    rt::require(entry->type == rt::TensorType::F32,
+                "{}: tensor '{}' is {}, an exported network is F32",
+                files->weights->fileName(), name,
+                rt::tensorTypeName(entry->type));
+    shape = entry->shape;
+    bytes.resize(entry->bytes);
+    files->weights->read(*entry, std::as_writable_bytes(std::span(bytes)));
+    return true;
+  } catch (const std::exception &error) {
+    message = error.what();
+    return false;
+  }
+}
+
+} // namespace pfc
