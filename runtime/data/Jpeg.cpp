@@ -38,10 +38,12 @@ int pixelFormat(int channels) { return channels == 1 ? TJPF_GRAY : TJPF_RGB; }
 
 ImageShape probeJpeg(std::span<const uint8_t> file) {
   tjhandle codec = decoder();
-  int width, height, subsampling, colour;
+  int width = 0, height = 0, subsampling = 0, colour = 0;
   if (tjDecompressHeader3(codec, file.data(), file.size(), &width, &height,
                           &subsampling, &colour) != 0)
     failRecord("broken JPEG: {}", tjGetErrorStr2(codec));
+  if (width <= 0 || height <= 0) // a file of tables alone is no error to it
+    failRecord("broken JPEG: it has no picture");
   if (colour == TJCS_CMYK || colour == TJCS_YCCK)
     failRecord("a CMYK JPEG; only grey and colour images can be used");
   return {height, width, colour == TJCS_GRAY ? 1 : 3};

@@ -7,6 +7,7 @@
 
 #include "runtime/data/ParallelFor.h"
 #include "runtime/data/RecordDataset.h"
+#include "runtime/eval/VerificationSet.h"
 #include "tools/pfc-data/Commands.h"
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 
 namespace pfc::tools {
 
+using namespace pfc::rt;
 using namespace pfc::rt::data;
 
 namespace {
@@ -144,6 +146,15 @@ void printIdentities(const Findings &findings) {
   printHistogram(images);
 }
 
+void printBad(const std::vector<std::string> &bad, int64_t list) {
+  fmt::print("bad records  {}\n", bad.size());
+  auto shown = std::min(static_cast<int64_t>(bad.size()), list);
+  for (int64_t i = 0; i < shown; ++i)
+    fmt::print("  {}\n", bad[i]);
+  if (shown < static_cast<int64_t>(bad.size()))
+    fmt::print("  … and {} more (--list)\n", bad.size() - shown);
+}
+
 void printHeading(const Dataset &set, const RecordDataset *records) {
   if (!records) {
     fmt::print("data set     folder of images, {} files\n", set.size());
@@ -159,7 +170,28 @@ void printHeading(const Dataset &set, const RecordDataset *records) {
                property->height, property->width);
 }
 
+/// A verification set: how many pairs, and whether each picture decodes.
+int checkPairs(const CheckArguments &arguments) {
+  VerificationSet set = readVerificationSet(arguments.path);
+  std::vector<std::string> bad;
+  for (size_t i = 0; i < set.images.size(); ++i) {
+    try {
+      if (set.shapes[i].encoded())
+        decodeImage(set.images[i], 3);
+    } catch (const std::exception &error) {
+      bad.push_back(
+          fmt::format("{}: picture {}: {}", arguments.path, i, error.what()));
+    }
+  }
+  fmt::print("pairs        {}, {} of one identity\n", set.pairs(),
+             std::count(set.same.begin(), set.same.end(), true));
+  printBad(bad, arguments.list);
+  return bad.empty() ? 0 : 1;
+}
+
 int check(const CheckArguments &arguments) {
+  if (arguments.path.ends_with(".bin"))
+    return checkPairs(arguments);
   std::shared_ptr<const Dataset> set = openDataset(arguments.path);
   const auto *records = dynamic_cast<const RecordDataset *>(set.get());
   printHeading(*set, records);
@@ -172,12 +204,7 @@ int check(const CheckArguments &arguments) {
   std::vector<std::string> bad = set->damage();
   for (const auto &[image, what] : findings.bad)
     bad.push_back(what);
-  fmt::print("bad records  {}\n", bad.size());
-  auto shown = std::min(static_cast<int64_t>(bad.size()), arguments.list);
-  for (int64_t i = 0; i < shown; ++i)
-    fmt::print("  {}\n", bad[i]);
-  if (shown < static_cast<int64_t>(bad.size()))
-    fmt::print("  … and {} more (--list)\n", bad.size() - shown);
+  printBad(bad, arguments.list);
   return bad.empty() ? 0 : 1;
 }
 
@@ -189,8 +216,8 @@ void addCheckCommand(CLI::App &app, int *status) {
       "check", "Validate a data set and summarise it; status 1 when damaged");
   command
       ->add_option("path", arguments->path,
-                   "A folder with a train.rec, a .rec file, or a folder of "
-                   "images by identity")
+                   "A folder with a train.rec, a .rec file, a folder of images "
+                   "by identity, or a verification set (.bin)")
       ->required();
   command->add_option("--threads", arguments->threads, "Decoding threads")
       ->check(CLI::PositiveNumber)

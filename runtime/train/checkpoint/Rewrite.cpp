@@ -138,7 +138,8 @@ private:
     std::string path = ModelFolder(folder).classCenters(index, options.shards);
     Sha256 digest;
     streamSafetensors(path, tensors,
-                     shardMetadata(checkpoint.manifest().step, range), &digest);
+                      shardMetadata(checkpoint.manifest().step, range),
+                      &digest);
     ManifestShard shard;
     shard.name = fs::path(path).filename();
     shard.bytes = fs::file_size(path);
@@ -176,9 +177,10 @@ void mergeClassCenters(const std::string &folder, const std::string &file) {
   for (const plan::fb::Variable *variable : *variant.variables())
     if (variable->shard() && variable->exported())
       tensors.push_back(rewriter.source(*variable, 0, files.classes()));
+  require(!tensors.empty(), "{}: its plan exports no class centers", folder);
   streamSafetensors(file, tensors,
-                   shardMetadata(checkpoint ? checkpoint->manifest().step : -1,
-                                 {0, files.classes(), files.classes()}));
+                    shardMetadata(checkpoint ? checkpoint->manifest().step : -1,
+                                  {0, files.classes(), files.classes()}));
 }
 
 void convertCheckpoint(const std::string &source, const std::string &target,

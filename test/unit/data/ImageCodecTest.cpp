@@ -83,6 +83,9 @@ TEST(ImageCodec, NamesDamage) {
   EXPECT_EQ(decodeError({1, 2, 3}, shape),
             "its 3 bytes are neither a JPEG nor a PNG image");
   EXPECT_THROW(decodeImage(std::vector<uint8_t>{}, 3), BadRecord);
+  // libjpeg takes a beginning alone for a file of tables.
+  EXPECT_EQ(decodeError({0xFF, 0xD8, 0xFF}, shape),
+            "broken JPEG: it has no picture");
 }
 
 TEST(ImageCodec, KnowsImageNames) {
