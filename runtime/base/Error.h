@@ -21,6 +21,12 @@ public:
   explicit Error(const std::string &message) : std::runtime_error(message) {}
 };
 
+/// One that another start of the job would meet again.
+class LastingError : public Error {
+public:
+  using Error::Error;
+};
+
 /// Throws an Error with a formatted message:
 ///   fail("{}: record at offset {} is truncated", path, offset);
 template <typename... Args>

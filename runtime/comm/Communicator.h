@@ -8,6 +8,7 @@
 #ifndef PFC_RUNTIME_COMM_COMMUNICATOR_H
 #define PFC_RUNTIME_COMM_COMMUNICATOR_H
 
+#include "runtime/comm/Activity.h"
 #include "runtime/device/Device.h"
 
 #include <cstddef>
@@ -39,8 +40,14 @@ public:
   /// Throws an Error where another rank is known to have ended.
   virtual void checkRanks() {}
 
+  /// What this rank is at, for those who watch over the job.
+  Activity &activity() { return ownActivity; }
+
   /// Ends the whole job, every rank, with a message and a non-zero status.
   [[noreturn]] virtual void abort(const std::string &why) = 0;
+
+private:
+  Activity ownActivity;
 };
 
 /// A job of one process.

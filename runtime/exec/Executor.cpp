@@ -151,9 +151,9 @@ void Executor::Impl::prepare(const plan::fb::Program &program) {
     prepared.constants.push_back(
         {view(program, constant->buffer()),
          rankInteger(*constant->value(), communicator.rank())});
-  prepared.runner =
-      std::make_unique<ProgramRunner>(program, communicator.rank(), device,
-                                      [this] { waiter->waitForDevice(); });
+  prepared.runner = std::make_unique<ProgramRunner>(
+      program, communicator.rank(), device, communicator.activity(),
+      [this] { waiter->waitForDevice(); });
   addTasks(program, *prepared.runner);
 }
 
@@ -273,6 +273,8 @@ Executor::Executor(const plan::fb::Plan &plan, const plan::fb::Variant &variant,
           "spec with cluster.world_size = {}, or start {} rank(s)",
           plan.world_size(), communicator.worldSize(), communicator.worldSize(),
           plan.world_size());
+  Doing doing(communicator.activity(), "compiling the plan's kernels",
+              Activity::Kind::Slow);
   impl->arena = device.allocateArena(variant.arena_bytes());
   device.loadKernels(variant);
   if (std::any_of(chosen.begin(), chosen.end(),

@@ -6,14 +6,44 @@
 
 namespace pfc::rt {
 
+static const char *collectiveName(plan::fb::CollectiveKind kind) {
+  switch (kind) {
+  case plan::fb::CollectiveKind_AllReduceSum:
+    return "all_reduce";
+  case plan::fb::CollectiveKind_AllGather:
+    return "all_gather";
+  case plan::fb::CollectiveKind_ReduceScatterSum:
+    return "reduce_scatter";
+  }
+  return "collective";
+}
+
 ProgramRunner::ProgramRunner(const plan::fb::Program &program, int rank,
-                             Device &device, std::function<void()> wait)
-    : source(program), rank(rank), device(device), wait(std::move(wait)) {
+                             Device &device, Activity &activity,
+                             std::function<void()> wait)
+    : source(program), rank(rank), device(device), activity(activity),
+      wait(std::move(wait)) {
   times.seconds.resize(program.instructions()->size());
 }
 
 void ProgramRunner::add(uint32_t instruction, std::unique_ptr<Task> task) {
-  steps.push_back({instruction, std::move(task)});
+  const Activity::Place *place = activity.keep(placeOf(instruction, *task));
+  steps.push_back({instruction, std::move(task), place});
+}
+
+/// "all_reduce of head, instruction 41 of train_step"
+Activity::Place ProgramRunner::placeOf(uint32_t index, const Task &task) const {
+  const plan::fb::Instruction &instruction = *source.instructions()->Get(index);
+  std::string what;
+  if (const auto *op = instruction.operation_as_Collective())
+    what = collectiveName(op->kind());
+  if (instruction.location() && instruction.location()->size() != 0)
+    what += fmt::format("{}{}", what.empty() ? "" : " of ",
+                        instruction.location()->str());
+  // Only a collective is no work of the device alone.
+  return {fmt::format("{}{}instruction {} of {}", what,
+                      what.empty() ? "" : ", ", index, source.name()->str()),
+          task.recordable() ? Activity::Kind::Work : Activity::Kind::Waits};
 }
 
 std::string ProgramRunner::describe(uint32_t index) const {
@@ -26,6 +56,7 @@ std::string ProgramRunner::describe(uint32_t index) const {
 }
 
 void ProgramRunner::execute(size_t step) {
+  activity.enter(steps[step].place);
   try {
     steps[step].task->execute();
     if (!ran)

@@ -9,6 +9,7 @@
 #ifndef PFC_RUNTIME_EXEC_PROGRAMRUNNER_H
 #define PFC_RUNTIME_EXEC_PROGRAMRUNNER_H
 
+#include "runtime/comm/Activity.h"
 #include "runtime/device/Device.h"
 #include "runtime/exec/Profile.h"
 
@@ -21,9 +22,10 @@ namespace pfc::rt {
 
 class ProgramRunner {
 public:
-  /// `wait` returns when the device has finished what was enqueued.
+  /// `wait` returns when the device has finished what was enqueued. `activity`
+  /// is told which instruction is next.
   ProgramRunner(const plan::fb::Program &program, int rank, Device &device,
-                std::function<void()> wait);
+                Activity &activity, std::function<void()> wait);
 
   /// Appends a task of the program's instruction `instruction`.
   void add(uint32_t instruction, std::unique_ptr<Task> task);
@@ -52,6 +54,7 @@ private:
   struct Step {
     uint32_t instruction;
     std::unique_ptr<Task> task;
+    const Activity::Place *place;
   };
   /// Steps [begin, end); without `recorded` they are executed one by one.
   struct Segment {
@@ -59,6 +62,7 @@ private:
     std::unique_ptr<Task> recorded;
   };
 
+  Activity::Place placeOf(uint32_t instruction, const Task &task) const;
   void execute(size_t step);
   void replay(const Segment &segment);
   void recordSegments();
@@ -66,6 +70,7 @@ private:
   const plan::fb::Program &source;
   int rank;
   Device &device;
+  Activity &activity;
   std::function<void()> wait;
   std::vector<Step> steps;
   std::vector<Segment> segments;

@@ -21,6 +21,10 @@ const std::byte *Waiter::waitFor(Download &download) {
 }
 
 void Waiter::poll(const std::function<bool()> &done) {
+  Doing doing(host.activity(),
+              "its device, which is at this step or the one "
+              "before",
+              Activity::Kind::Waits);
   using Clock = std::chrono::steady_clock;
   auto deadline = Clock::now() + communicationTimeout();
   while (!done()) {

@@ -1,12 +1,11 @@
 #include "runtime/train/Job.h"
 
 #include "runtime/base/Error.h"
+#include "runtime/comm/watch/Verdict.h"
 #include "runtime/device/Processors.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
-#include <thread>
 
 namespace pfc::rt {
 namespace {
@@ -48,23 +47,29 @@ Job::Job(const PlanFile &file, Communicator &communicator,
                           communicator)),
       executor(plan, variant, *device, communicator, options.only) {}
 
-void runOnRank(const std::string &tool, Communicator &communicator,
-               const std::function<void()> &body) {
-  if (communicator.worldSize() == 1)
-    return body();
+int runOnRank(const WatchOptions &watching, Communicator &communicator,
+              const std::function<void()> &body) {
+  Watch watch(communicator, watching);
   std::string why;
+  bool again = true; // may go better another time
   try {
-    return body();
+    body();
+    watch.leave();
+    return 0;
   } catch (const std::bad_alloc &) {
     why = "out of memory";
+  } catch (const LastingError &error) {
+    why = error.what();
+    again = false;
   } catch (const std::exception &error) {
     why = error.what();
   }
-  // What is wrong with all ranks is wrong with rank 0, which then says it once.
-  if (communicator.rank() != 0)
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));
-  communicator.abort(
-      fmt::format("{}: error: rank {}: {}", tool, communicator.rank(), why));
+  again &= communicator.activity().now().step > 0;
+  int status = again ? statusWorthRestart : 1;
+  if (communicator.worldSize() > 1)
+    watch.fail(why, status);
+  fmt::print(stderr, "{}: error: {}\n", watching.tool, why);
+  return status;
 }
 
 } // namespace pfc::rt

@@ -2,6 +2,7 @@
 #ifndef PFC_RUNTIME_TRAIN_JOB_H
 #define PFC_RUNTIME_TRAIN_JOB_H
 
+#include "runtime/comm/watch/Watch.h"
 #include "runtime/exec/Executor.h"
 #include "runtime/plan/PlanFile.h"
 
@@ -35,10 +36,11 @@ struct Job {
   bool isRoot() const { return communicator.rank() == 0; }
 };
 
-/// Runs `body` on this rank. An exception ends the whole job, on every rank,
-/// with one line that names the tool and the rank; a job of one rethrows it.
-void runOnRank(const std::string &tool, Communicator &communicator,
-               const std::function<void()> &body);
+/// Runs `body` on this rank, while the ranks watch each other; the exit status.
+/// An exception, or the loss of a rank, ends the whole job, on every rank, with
+/// one line and a status other than 0: statusWorthRestart when it trained.
+int runOnRank(const WatchOptions &watching, Communicator &communicator,
+              const std::function<void()> &body);
 
 } // namespace pfc::rt
 

@@ -121,7 +121,12 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
         resumed ? &*resumed : nullptr);
   }
   prepareCheckpoints(options.resume.has_value());
-  job.communicator.barrier(); // the folder is there
+  barrier("the barrier before training"); // the folder is there
+}
+
+void TrainLoop::barrier(const char *name) {
+  Doing doing(job.communicator.activity(), name, Activity::Kind::Waits);
+  job.communicator.barrier();
 }
 
 void TrainLoop::prepareCheckpoints(bool resume) {
@@ -180,6 +185,8 @@ void TrainLoop::initialize(const InitialWeights &init) {
   require(firstStep() <= total,
           "{} is of step {}, but this run has {} steps: give --steps with more",
           resumed->path(), firstStep(), total);
+  Doing doing(job.communicator.activity(), "reading the checkpoint",
+              Activity::Kind::Slow);
   resumed->load(job.variant, job.communicator.rank(), job.executor);
 }
 
@@ -221,8 +228,10 @@ void TrainLoop::finish() {
   if (checkpointing.every > 0)
     checkpointer->write(total);
   verify(total);
+  Doing doing(job.communicator.activity(), "writing the results",
+              Activity::Kind::Slow);
   folder.save(job.variant, job.executor, job.communicator, total);
-  job.communicator.barrier(); // the other ranks' files are there
+  barrier("the barrier after the results"); // the other ranks' files are there
   if (!reporter)
     return;
   if (profile)
@@ -233,7 +242,12 @@ void TrainLoop::finish() {
 /// Enqueues step t, then waits for the one before: the device is never without
 /// work while the host prepares some.
 void TrainLoop::startStep(int64_t t) {
-  uploadBatch(loader->next());
+  Activity &activity = job.communicator.activity();
+  activity.setStep(t + 1);
+  {
+    Doing doing(activity, "waiting for images", Activity::Kind::Work);
+    uploadBatch(loader->next());
+  }
   double rate = schedule.at(t);
   float lr = static_cast<float>(rate);
   job.executor.setInput(program, "lr", &lr, sizeof lr);

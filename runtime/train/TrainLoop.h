@@ -54,6 +54,7 @@ private:
     std::optional<PendingOutput> gradNorm;
   };
 
+  void barrier(const char *name);
   std::unique_ptr<data::BatchLoader> makeLoader();
   int64_t firstStep() const { return resumed ? resumed->manifest().step : 0; }
   void prepareCheckpoints(bool resume);

@@ -56,6 +56,8 @@ std::vector<VerificationResult> Verifier::verify() {
   std::vector<VerificationResult> results;
   if (empty())
     return results;
+  Doing doing(job.communicator.activity(), "verification",
+              Activity::Kind::Slow);
   shareStatistics();
   for (const VerificationSet &set : sets)
     results.push_back(evaluatePairs(
@@ -76,6 +78,8 @@ void Verifier::embed(std::span<const uint8_t> images, int64_t rows,
 }
 
 void Verifier::gather(std::span<const float> local, std::span<float> all) {
+  Doing doing(job.communicator.activity(), "all_gather of embeddings",
+              Activity::Kind::Waits);
   job.communicator.allGather(viewOf(local), viewOf(all));
 }
 
@@ -89,6 +93,8 @@ void Verifier::shareStatistics() {
       continue;
     std::string name = variable->name()->str();
     std::vector<std::byte> bytes = job.executor.readVariable(name);
+    Doing doing(job.communicator.activity(), "broadcast of statistics",
+                Activity::Kind::Waits);
     job.communicator.broadcast(bytes.data(), bytes.size(), 0);
     job.executor.writeVariable(name, bytes.data(), bytes.size());
   }

@@ -81,9 +81,8 @@ int body(int argc, char **argv) {
     return app.exit(error);
   }
   std::unique_ptr<Communicator> communicator = openCommunicator();
-  runOnRank("pfc-eval", *communicator,
-            [&] { verify(arguments, *communicator); });
-  return 0;
+  return runOnRank({.tool = "pfc-eval"}, *communicator,
+                   [&] { verify(arguments, *communicator); });
 }
 
 } // namespace

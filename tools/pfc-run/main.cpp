@@ -4,6 +4,7 @@
 //           [--precision auto|fp32|bf16] [--threads N]
 //           [--checkpoint-every N] [--keep K] [--resume[=DIR]]
 //           [--init DIR [--class-map FILE] | --init-backbone DIR|FILE]
+//           [--timeout SECONDS]
 //
 // Executes a compiled plan on this rank. A plan for several ranks starts them
 // itself, unless mpirun or srun did.
@@ -27,6 +28,7 @@ struct Arguments {
   std::string resume;
   TrainOptions train;
   JobOptions job;
+  double timeout = 60;
 };
 
 void declare(CLI::App &app, Arguments &arguments) {
@@ -85,12 +87,20 @@ void declareInitialWeights(CLI::App &app, InitialWeights &init) {
       ->excludes(model);
 }
 
+void declareFailures(CLI::App &app, Arguments &arguments) {
+  app.add_option("--timeout", arguments.timeout,
+                 "seconds after which a rank that gives no sign of life, or "
+                 "keeps the others waiting, ends the job (default: 60)")
+      ->check(CLI::Range(2.0, 86400.0));
+}
+
 int body(int argc, char **argv) {
   CLI::App app("Trains a compiled plan.", "pfc-run");
   Arguments arguments;
   declare(app, arguments);
   declareCheckpoints(app, arguments);
   declareInitialWeights(app, arguments.train.init);
+  declareFailures(app, arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
@@ -104,11 +114,12 @@ int body(int argc, char **argv) {
     return launchRanks(static_cast<int>(plan.plan().world_size()),
                        {argv + 1, argv + argc});
   std::unique_ptr<Communicator> communicator = openCommunicator();
-  runOnRank("pfc-run", *communicator, [&] {
+  WatchOptions watching{"pfc-run", arguments.timeout,
+                        "--resume goes on from the last checkpoint"};
+  return runOnRank(watching, *communicator, [&] {
     Job job(plan, *communicator, arguments.job);
     TrainLoop(job, arguments.train).run();
   });
-  return 0;
 }
 
 } // namespace

@@ -23,17 +23,24 @@ std::string whyText() {
              : std::strerror(errno);
 }
 
+void limitWaits(int descriptor, std::chrono::seconds timeout) {
+  timeval value{static_cast<time_t>(timeout.count()), 0};
+  setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &value, sizeof value);
+  setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value);
+}
+
 void sendAtOnce(int descriptor) {
   int on = 1;
   setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 /// A connected descriptor, or -1 with errno.
-int tryConnect(const addrinfo *addresses) {
+int tryConnect(const addrinfo *addresses, std::chrono::seconds timeout) {
   for (const addrinfo *at = addresses; at; at = at->ai_next) {
     int descriptor = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
       continue;
+    limitWaits(descriptor, timeout); // connect's too
     if (connect(descriptor, at->ai_addr, at->ai_addrlen) == 0)
       return descriptor;
     int error = errno;
@@ -68,7 +75,7 @@ Socket Socket::listen(int port, std::chrono::seconds timeout) {
               ::listen(descriptor, SOMAXCONN) == 0,
           "rank 0 cannot listen at port {} (MASTER_PORT): {}", port,
           std::strerror(errno));
-  listening.setTimeout(timeout);
+  limitWaits(descriptor, timeout);
   return listening;
 }
 
@@ -81,14 +88,13 @@ Socket Socket::connect(const std::string &host, int port,
     hints.ai_socktype = SOCK_STREAM;
     int status = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints,
                              &addresses);
-    int descriptor = status == 0 ? tryConnect(addresses) : -1;
+    int descriptor = status == 0 ? tryConnect(addresses, timeout) : -1;
     why = status == 0 ? std::strerror(errno) : gai_strerror(status);
     if (addresses)
       freeaddrinfo(addresses);
     if (descriptor >= 0) {
       Socket connected(descriptor, "rank 0");
       sendAtOnce(descriptor);
-      connected.setTimeout(timeout);
       return connected;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -112,10 +118,13 @@ Socket &Socket::operator=(Socket &&other) noexcept {
   return *this;
 }
 
-void Socket::setTimeout(std::chrono::seconds timeout) const {
-  timeval value{static_cast<time_t>(timeout.count()), 0};
-  setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &value, sizeof value);
-  setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value);
+int Socket::port() const {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  getsockname(descriptor, reinterpret_cast<sockaddr *>(&address), &size);
+  return address.ss_family == AF_INET6
+             ? ntohs(reinterpret_cast<sockaddr_in6 &>(address).sin6_port)
+             : ntohs(reinterpret_cast<sockaddr_in &>(address).sin_port);
 }
 
 Socket Socket::accept() const {
@@ -127,7 +136,7 @@ Socket Socket::accept() const {
   timeval value{};
   socklen_t size = sizeof value;
   getsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &value, &size);
-  connected.setTimeout(std::chrono::seconds(value.tv_sec));
+  limitWaits(accepted, std::chrono::seconds(value.tv_sec));
   return connected;
 }
 

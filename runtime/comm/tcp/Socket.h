@@ -12,7 +12,8 @@ namespace pfc::rt {
 /// other side; a wait longer than the timeout is one.
 class Socket {
 public:
-  /// Waits for connections at `port` of every address of this machine.
+  /// Waits for connections at `port` of every address of this machine; 0: any
+  /// that is free.
   static Socket listen(int port, std::chrono::seconds timeout);
   /// Connects to `host`:`port`, again until somebody listens there.
   static Socket connect(const std::string &host, int port,
@@ -26,13 +27,14 @@ public:
   void receive(void *data, size_t bytes) const;
   /// Throws where the other side has closed the connection.
   void check() const;
+  int port() const; ///< a listening one's
+  int handle() const { return descriptor; }
   /// What messages call the other side: "rank 3".
   void setPeer(std::string name) { peer = std::move(name); }
 
 private:
   Socket(int descriptor, std::string peer)
       : descriptor(descriptor), peer(std::move(peer)) {}
-  void setTimeout(std::chrono::seconds timeout) const;
 
   int descriptor;
   std::string peer;

@@ -73,7 +73,11 @@ void Checkpointer::poll(int64_t steps) {
   std::array<int64_t, 2> votes{stop.received(), busy()};
   BufferView view{
       reinterpret_cast<std::byte *>(votes.data()), plan::fb::DType_I64, {2}};
-  job.communicator.allReduceSum(view, view);
+  {
+    Doing doing(job.communicator.activity(), "all_reduce after the step",
+                Activity::Kind::Waits);
+    job.communicator.allReduceSum(view, view);
+  }
   stopAgreed |= votes[0] > 0;
   wanted |= options.every > 0 && steps % options.every == 0;
   if (stage != Stage::Idle && votes[1] == 0)
@@ -91,6 +95,8 @@ void Checkpointer::start(int64_t steps) {
 }
 
 void Checkpointer::wait() {
+  Doing doing(job.communicator.activity(), "writing a checkpoint",
+              Activity::Kind::Slow);
   while (stage != Stage::Idle)
     advance();
 }
@@ -136,6 +142,9 @@ void Checkpointer::conclude() {
                             : "no checkpoint was written of",
                       step, outcome.problem));
   }
+  Doing doing(job.communicator.activity(),
+              "broadcast of whether the checkpoint is whole",
+              Activity::Kind::Waits);
   job.communicator.broadcast(&whole, sizeof whole, 0);
   if (whole)
     wholeStep = step;
@@ -190,6 +199,8 @@ Checkpointer::gatherReports(const Report &own) {
         plan::fb::DType_U8,
         {static_cast<int64_t>(count * sizeof(Report))}};
   };
+  Doing doing(job.communicator.activity(), "all_gather of checkpoint files",
+              Activity::Kind::Waits);
   job.communicator.allGather(view(&own, 1),
                              view(reports.data(), reports.size()));
   return reports;

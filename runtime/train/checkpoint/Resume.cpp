@@ -56,6 +56,8 @@ chooseCheckpoint(Communicator &communicator, const std::string &outDir,
     require(chosen.size() < path.size(), "{}: the path is too long", chosen);
     chosen.copy(path.data(), chosen.size());
   }
+  Doing doing(communicator.activity(), "broadcast of the checkpoint's name",
+              Activity::Kind::Waits);
   communicator.broadcast(path.data(), path.size(), 0);
   if (path[0] == 0)
     return std::nullopt;
