@@ -124,7 +124,7 @@ private:
         sendBeats();
       if (leaving)
         sayGoodbye();
-      else if (isJudge() && (own == 0 || ranks[0].life != Life::Well))
+      else if (own == 0 || (isJudge() && rankZeroIsLost()))
         superviseJob();
       else
         superviseJudges();
@@ -290,6 +290,11 @@ private:
     default:
       return;
     }
+  }
+
+  /// One that failed still judges, itself first.
+  bool rankZeroIsLost() const {
+    return ranks[0].life == Life::Ended || ranks[0].life == Life::Silent;
   }
 
   void superviseJob() {
