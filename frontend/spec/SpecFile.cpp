@@ -44,18 +44,23 @@ bool pfc::addSpecFile(StringRef path, llvm::SourceMgr &sources,
            << llvm::toString(text.takeError()) << '\n';
     return false;
   }
-  if (text->size() > maxBytes) {
+  return addSpecText(*text, path, sources, errors);
+}
+
+bool pfc::addSpecText(StringRef text, StringRef path, llvm::SourceMgr &sources,
+                      llvm::raw_ostream &errors) {
+  if (text.size() > maxBytes) {
     errors << path << ":1:1: error: not a spec: larger than " << maxBytes
            << " bytes\n";
     return false;
   }
   // The line isn't shown: a terminal may obey what is in it.
-  if (std::optional<TextPosition> bad = findBadByte(*text)) {
+  if (std::optional<TextPosition> bad = findBadByte(text)) {
     errors << path << ':' << bad->line << ':' << bad->column
            << ": error: " << notText << '\n';
     return false;
   }
-  sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(*text, path),
+  sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(text, path),
                              llvm::SMLoc());
   return true;
 }

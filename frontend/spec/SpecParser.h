@@ -52,6 +52,10 @@ struct LoadedSpec {
 bool addSpecFile(llvm::StringRef path, llvm::SourceMgr &sources,
                  llvm::raw_ostream &errors);
 
+/// The same with a text that is in memory; `path` is its name in messages.
+bool addSpecText(llvm::StringRef text, llvm::StringRef path,
+                 llvm::SourceMgr &sources, llvm::raw_ostream &errors);
+
 /// Parses the main buffer of `sources`, then each override ("head.classes=9"),
 /// and checks the whole. Overrides are added to `sources` as buffer `--set`,
 /// one line each. Returns nothing after reporting at least one error.

@@ -176,9 +176,9 @@ static int onnx(llvm::raw_ostream &os) {
   if (!model)
     return fail(message);
   llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(
-      llvm::MemoryBuffer::getMemBuffer(model->spec(), input + "/train.plan"),
-      llvm::SMLoc());
+  if (!pfc::addSpecText(model->spec(), input + "/train.plan", sources,
+                        llvm::errs()))
+    return 1;
   auto read = [&](llvm::StringRef name) -> std::optional<pfc::OnnxWeight> {
     pfc::OnnxWeight weight;
     if (!model->read(name.str(), weight.shape, weight.bytes, message))
