@@ -17,6 +17,10 @@ constexpr std::string_view pickleName = "data.pkl";
 /// The largest pickle: r2060 has 18,583 tensors of 150 bytes each.
 constexpr size_t maxPickleBytes = size_t{64} << 20;
 
+/// Tensors may share a storage, and fp16 becomes fp32; but all tensors have no
+/// more bytes than this many times the file's, nor are more read for them.
+constexpr uint64_t maxExpansion = 4;
+
 size_t elementBytes(PickleElement element) {
   switch (element) {
   case PickleElement::UInt8:
@@ -45,7 +49,9 @@ std::string_view textOf(const PickleValue &value) {
 class TorchReader {
 public:
   TorchReader(std::span<const uint8_t> file, const std::string &path)
-      : path(path), archive(file, path), pickle(readPickleBytes()),
+      : path(path), archive(file, path),
+        tensorBudget(maxExpansion * file.size()),
+        storageBudget(maxExpansion * file.size()), pickle(readPickleBytes()),
         document(readPickle(pickle, path + ":" + root + "data.pkl",
                             PickleUse::Weights)) {}
 
@@ -113,6 +119,7 @@ private:
             tensor.name, first, first + elements, available);
     std::span<const uint8_t> bytes = storageBytes(storage, tensor.name);
     size_t width = elementBytes(storage.element);
+    spend(tensorBudget, elements * std::max(width, sizeof(float)));
     convert(tensor, storage.element,
             bytes.subspan(first * width, elements * width));
     return tensor;
@@ -148,6 +155,7 @@ private:
       require(bytes.has_value(), "{}: tensor {}: the archive has no {}data/{}",
               path, tensor, root, key);
       open = std::move(*bytes);
+      spend(storageBudget, open.size());
       openKey = key;
     }
     size_t width = elementBytes(storage.element);
@@ -156,6 +164,13 @@ private:
             "{}: tensor {}: {}data/{} has {} bytes, not {} elements of {}",
             path, tensor, root, key, open.size(), storage.number, width);
     return open;
+  }
+
+  void spend(uint64_t &budget, uint64_t bytes) {
+    require(bytes <= budget,
+            "{}: its tensors repeat to more than {} times the file's size",
+            path, maxExpansion);
+    budget -= bytes;
   }
 
   void convert(Tensor &tensor, PickleElement element,
@@ -202,7 +217,8 @@ private:
 
   const std::string &path;
   ZipArchive archive;
-  std::string root; ///< "NAME/"
+  uint64_t tensorBudget, storageBudget; ///< bytes
+  std::string root;                     ///< "NAME/"
   std::vector<uint8_t> pickle;
   PickleDocument document;
   std::string openKey = "/"; ///< no entry's
