@@ -72,8 +72,9 @@ void OptimizerBuilder::buildClip(ArrayRef<GradientOp> gradients) {
     return;
   Location loc =
       NameLoc::get(builder.getStringAttr("grad_norm"), function.getLoc());
-  auto factor = ClipFactorOp::create(builder, loc, scalar, scalar, sum,
-                                     APFloat(options.clipGradNorm));
+  auto factor =
+      ClipFactorOp::create(builder, loc, scalar, scalar, sum,
+                           /*unscale=*/Value(), APFloat(options.clipGradNorm));
   OutputOp::create(builder, loc, "grad_norm", factor.getNorm());
   clip = factor.getFactor();
 }
@@ -101,10 +102,12 @@ LogicalResult OptimizerBuilder::update(GradientOp gradient) {
   if (ScatterRowsOp rows = rowGradient(gradient))
     update = UpdateRowsOp::create(
         builder, loc, parameter, momentum, rows.getIndices(), rows.getRows(),
-        lr, /*count=*/Value(), options.rowUpdate, mu, decay);
+        lr, /*count=*/Value(), /*unscale=*/Value(), /*found_inf=*/Value(),
+        options.rowUpdate, mu, decay);
   else
     update = SgdOp::create(builder, loc, parameter, momentum,
-                           gradient.getValue(), lr, clip, mu, decay);
+                           gradient.getValue(), lr, clip,
+                           /*found_inf=*/Value(), mu, decay);
   AssignOp::create(builder, loc, parameter.getName(), update->getResult(0));
   AssignOp::create(builder, loc, momentum.getName(), update->getResult(1));
   return success();

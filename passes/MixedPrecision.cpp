@@ -25,29 +25,30 @@ static bool isElement(Value value, function_ref<bool(Type)> predicate) {
 static bool isFp32(Value value) {
   return isElement(value, [](Type type) { return type.isF32(); });
 }
-static bool isBf16(Value value) {
-  return isElement(value, [](Type type) { return type.isBF16(); });
+static bool isNarrow(Value value) {
+  return isElement(value,
+                   [](Type type) { return type.isBF16() || type.isF16(); });
 }
 
 namespace {
 
 class Lowering {
 public:
-  explicit Lowering(func::FuncOp function)
-      : function(function), builder(function.getContext()) {}
+  /// `narrow` is bf16 or f16.
+  Lowering(func::FuncOp function, Type narrow)
+      : function(function), builder(function.getContext()), narrow(narrow) {}
 
   void run();
 
 private:
   func::FuncOp function;
   OpBuilder builder;
-  DenseMap<Value, Value> casts; ///< fp32 value to its bf16 copy
+  Type narrow;
+  DenseMap<Value, Value> casts; ///< fp32 value to its narrow copy
   SmallVector<CastOp> created;
 
-  RankedTensorType bf16(Value value) {
-    return typeOf(value).clone(builder.getBF16Type());
-  }
-  void makeBf16(Value result) { result.setType(bf16(result)); }
+  RankedTensorType narrowed(Value value) { return typeOf(value).clone(narrow); }
+  void makeNarrow(Value result) { result.setType(narrowed(result)); }
   void lowerOperand(OpOperand &operand);
   void lowerOp(Operation *op);
   void follow(Operation *op);
@@ -57,7 +58,7 @@ private:
 
 } // namespace
 
-/// Sums in fp32 over bf16 operands.
+/// Sums in fp32 over narrow operands.
 static bool isProduct(Operation *op) {
   return isa<Conv2dOp, Conv2dInputGradOp, Conv2dFilterGradOp, MatmulOp,
              CosineLogitsOp>(op);
@@ -74,7 +75,7 @@ static bool movesElements(Operation *op) {
   return isa<ReshapeOp, DropoutOp, shard::AllGatherOp>(op);
 }
 
-/// Makes a use of an fp32 value one of its bf16 copy; the copy is made once.
+/// Makes a use of an fp32 value one of its narrow copy; the copy is made once.
 void Lowering::lowerOperand(OpOperand &operand) {
   Value value = operand.get();
   if (!isFp32(value))
@@ -82,17 +83,17 @@ void Lowering::lowerOperand(OpOperand &operand) {
   Value &copy = casts[value];
   if (!copy) {
     builder.setInsertionPoint(operand.getOwner());
-    auto cast = CastOp::create(builder, value.getLoc(), bf16(value), value);
+    auto cast = CastOp::create(builder, value.getLoc(), narrowed(value), value);
     created.push_back(cast);
     copy = cast.getOutput();
   }
   operand.set(copy);
 }
 
-/// An op on a bf16 activation takes the operands and makes the results that
-/// have its shape in bf16. Statistics and per-channel parameters don't.
+/// An op on a narrow activation takes the operands and makes the results that
+/// have its shape in that type. Statistics and per-channel parameters don't.
 void Lowering::follow(Operation *op) {
-  auto lowered = llvm::find_if(op->getOperands(), isBf16);
+  auto lowered = llvm::find_if(op->getOperands(), isNarrow);
   if (lowered == op->getOperands().end())
     return;
   ArrayRef<int64_t> shape = typeOf(*lowered).getShape();
@@ -102,13 +103,13 @@ void Lowering::follow(Operation *op) {
   for (Value result : op->getResults())
     if (isFp32(result) &&
         (typeOf(result).getShape() == shape || movesElements(op)))
-      makeBf16(result);
+      makeNarrow(result);
 }
 
 /// State and what the host reads stay fp32.
 void Lowering::raiseOperands(Operation *op) {
   for (OpOperand &operand : op->getOpOperands()) {
-    if (!isBf16(operand.get()))
+    if (!isNarrow(operand.get()))
       continue;
     builder.setInsertionPoint(op);
     operand.set(CastOp::create(
@@ -127,7 +128,7 @@ void Lowering::lowerOp(Operation *op) {
     follow(op);
   }
   if (makesActivation(op))
-    makeBf16(op->getResult(0));
+    makeNarrow(op->getResult(0));
 }
 
 /// cast(f(x)) -> f(cast(x)) where nothing else reads f(x), and f is a product
@@ -140,7 +141,7 @@ bool Lowering::moveUp(CastOp cast) {
     lowerOperand(producer->getOpOperand(0));
   else if (!isa<MatmulOp>(producer))
     return false;
-  makeBf16(producer->getResult(0));
+  makeNarrow(producer->getResult(0));
   cast.getOutput().replaceAllUsesWith(producer->getResult(0));
   cast.erase();
   return true;
@@ -163,8 +164,11 @@ struct MixedPrecisionPass
   void runOnOperation() override {
     if (precision == Precision::Fp32)
       return;
+    Builder builder(&getContext());
+    Type narrow = precision == Precision::Bf16 ? Type(builder.getBF16Type())
+                                               : builder.getF16Type();
     for (auto function : getOperation().getOps<func::FuncOp>())
-      Lowering(function).run();
+      Lowering(function, narrow).run();
   }
 };
 } // namespace

@@ -15,7 +15,7 @@
 namespace pfc {
 
 /// Element type of products and activations.
-enum class Precision { Fp32, Bf16 };
+enum class Precision { Fp32, Bf16, Fp16 };
 
 /// What kernels are compiled for.
 enum class KernelTarget { Cpu, Cuda };

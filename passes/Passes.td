@@ -87,6 +87,50 @@ def InsertOptimizerPass : Pass<"pfc-insert-optimizer", "::mlir::ModuleOp"> {
   let dependentDialects = ["::pfc::PfcDialect"];
 }
 
+def ScaleLossPass : Pass<"pfc-scale-loss", "::mlir::ModuleOp"> {
+  let summary = "Dynamic loss scaling, for gradients in fp16";
+  let description = [{
+    fp16 flushes what is below 6e-8 to zero and has nothing above 65504. So the
+    gradient of the loss is multiplied by the state "loss_scale", and with it
+    all that follow; the updates divide by it before clipping and decay. A step
+    of which some gradient, of the backbone or of a rank's class centers, is Inf
+    or NaN is skipped by all ranks: parameters, momenta and class centers keep
+    their bits, by a select, without a host synchronisation. Then the scale is
+    halved; it doubles after `growth-interval` good steps in a row
+    ("loss_scale.good_steps"). Both are state, and so in checkpoints. Outputs
+    are "loss_scale", the next step's, and "skipped", 1 or 0.
+
+    As torch.amp.GradScaler, but that all ranks agree (one all_reduce of 4
+    bytes; GradScaler's found_inf is each rank's own) and that the state is
+    saved. Statistics of batch norms are the forward step's, as in PyTorch: they
+    move in a skipped step too, and an Inf in an activation, which no loss scale
+    prevents, shows in the loss. Whether a gradient overflowed is read off its
+    sum of squares, which clipping needs anyway; without clipping, and for the
+    class centers, that is one more pass over the gradients.
+
+    Precondition: pfc-insert-optimizer ran. Postcondition: every update can be
+    skipped. A function without updates is left as it is.
+
+    Example (test/passes/scale-loss.mlir):
+    ```mlir
+    %dz = pfc.softmax_cross_entropy_grad %z, %columns, %counts, %stats {…}
+    %p1, %v1 = pfc.sgd %p, %v, %dp, %lr {…} : tensor<4xf32>
+    // becomes
+    %dz = pfc.softmax_cross_entropy_grad %z, %columns, %counts, %stats scale %s {…}
+    %found = pfc.found_inf %sum, %centers_sum
+    %unscale, %s1, %n1, %skipped = pfc.update_loss_scale %s, %n, %found {…}
+    %p1, %v1 = pfc.sgd %p, %v, %dp, %lr clip %unscale unless %found {…} : tensor<4xf32>
+    ```
+  }];
+  let options = [
+    Option<"initialScale", "initial-scale", "double", "65536.0",
+           "Loss scale of the first step">,
+    Option<"growthInterval", "growth-interval", "int64_t", "2000",
+           "Good steps in a row after which the scale doubles">,
+  ];
+  let dependentDialects = ["::pfc::PfcDialect"];
+}
+
 def PartitionPass : Pass<"pfc-partition", "::mlir::ModuleOp"> {
   let summary = "Rewrites the job's step as one rank's step with collectives";
   let description = [{
@@ -135,9 +179,9 @@ def VerifyPartitionedPass
 }
 
 def MixedPrecisionPass : Pass<"pfc-mixed-precision", "::mlir::ModuleOp"> {
-  let summary = "Computes convolutions, products and activations in bf16";
+  let summary = "Computes convolutions, products and activations in 16 bits";
   let description = [{
-    With `precision=bf16`:
+    With `precision=bf16`, and with `precision=fp16` the same in that type:
       - products (convolution, matmul, cosine logits) take bf16 operands and sum
         in fp32; convolutions and their input gradients give bf16, filter
         gradients and matrix products fp32;
@@ -147,8 +191,9 @@ def MixedPrecisionPass : Pass<"pfc-mixed-precision", "::mlir::ModuleOp"> {
         once.
     Casts move up through reshapes, dropout, gathers and into products, so that
     an embedding is gathered and an activation's gradient is made in two bytes.
-    bf16 has fp32's exponents, so no loss scaling. (Kalamkar et al., A Study of
-    BFLOAT16 for Deep Learning Training, 2019; Micikevicius et al., ICLR'18.)
+    bf16 has fp32's exponents, so no loss scaling; fp16 needs pfc-scale-loss.
+    (Kalamkar et al., A Study of BFLOAT16 for Deep Learning Training, 2019;
+    Micikevicius et al., ICLR'18.)
 
     With `precision=fp32` it changes nothing. Precondition: pfc-partition ran.
     Postcondition: element types agree as the verifiers want them.
@@ -167,7 +212,9 @@ def MixedPrecisionPass : Pass<"pfc-mixed-precision", "::mlir::ModuleOp"> {
            [{::llvm::cl::values(
              clEnumValN(::pfc::Precision::Fp32, "fp32", "32-bit floats"),
              clEnumValN(::pfc::Precision::Bf16, "bf16",
-                        "bfloat16 with fp32 parameters and sums"))}]>,
+                        "bfloat16 with fp32 parameters and sums"),
+             clEnumValN(::pfc::Precision::Fp16, "fp16",
+                        "half precision, the same"))}]>,
   ];
   let dependentDialects = ["::pfc::PfcDialect"];
 }
@@ -185,6 +232,21 @@ def FuseMarginSoftmaxPass
         dX̂ = diag(a)·E'·Ŵ      dŴ = E'ᵀ·diag(a)·X̂      a_i = s/(B·Z_i)
 
     E has the element type of the product's operands.
+
+    exp(s) has no room in fp16, whose largest number is e^11.1. Nor would a
+    shift by row help: the target's entry of E' is as large as Z, the sum over
+    all ranks, and a_i as small as 1/Z. So for fp16, or where the loss is
+    scaled, the cosines stay in fp32 and, when the sums of all ranks are there,
+    one pass makes of them the gradient that the products read, G = dcos in
+    [B,S] of fp16:
+
+        margin_stats         (Z, t) from cos
+        margin_stats_grad    G = loss_scale·s/B·(exp(s·cos − log Z) − [target])·ψ'
+                             dX̂ = G·Ŵ      dŴ = Gᵀ·X̂
+
+    Bytes per logit: cos 4 written, 4 + 4 read, G 2 written, 2 + 2 read: 18,
+    where E's way has cos 4 + 4 and E 2 + 2 + 2: 14. Either keeps 6 at most. A
+    cosine in fp16 would save 6 of the 18 and cost 0.016 in a logit of 64·cos.
 
     Precondition: pfc-partition ran. Postcondition: none of the ops named first
     is left where the pattern matched; where it did not, a `Missed` remark says

@@ -15,6 +15,8 @@ static void buildGraph(OpPassManager &, const CompileOptions &) {}
 static void buildTrain(OpPassManager &manager, const CompileOptions &options) {
   manager.addPass(createDifferentiatePass());
   manager.addPass(createInsertOptimizerPass(options.optimizer));
+  if (options.precision == Precision::Fp16)
+    manager.addPass(createScaleLossPass(options.lossScale));
 }
 
 static void buildPartitioned(OpPassManager &manager, const CompileOptions &) {
@@ -106,7 +108,10 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
       llvm::cl::init(Precision::Fp32),
       llvm::cl::values(clEnumValN(Precision::Fp32, "fp32", "32-bit floats"),
                        clEnumValN(Precision::Bf16, "bf16",
-                                  "bfloat16 with fp32 parameters and sums"))};
+                                  "bfloat16 with fp32 parameters and sums"),
+                       clEnumValN(Precision::Fp16, "fp16",
+                                  "half precision, the same, with a scaled "
+                                  "loss"))};
   Option<double> momentum{*this, "momentum", llvm::cl::desc("Momentum of SGD"),
                           llvm::cl::init(0.9)};
   Option<double> weightDecay{*this, "weight-decay",

@@ -11,6 +11,7 @@ namespace pfc {
 struct CompileOptions {
   Precision precision = Precision::Fp32;
   InsertOptimizerPassOptions optimizer;
+  ScaleLossPassOptions lossScale; ///< of fp16
   KernelTarget target = KernelTarget::Cpu;
 };
 

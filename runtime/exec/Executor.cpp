@@ -2,6 +2,7 @@
 
 #include "runtime/base/Bfloat16.h"
 #include "runtime/base/Error.h"
+#include "runtime/base/Float16.h"
 #include "runtime/exec/CollectiveTask.h"
 #include "runtime/exec/Initializer.h"
 #include "runtime/exec/Overlap.h"
@@ -54,15 +55,16 @@ float toFloat(const std::byte *element, plan::fb::DType dtype) {
     return as(float{});
   case plan::fb::DType_BF16:
     return bfloat16ToFloat(as(uint16_t{}));
+  case plan::fb::DType_F16:
+    return float16ToFloat(as(uint16_t{}));
   case plan::fb::DType_I64:
     return static_cast<float>(as(int64_t{}));
   case plan::fb::DType_I32:
     return static_cast<float>(as(int32_t{}));
   case plan::fb::DType_U8:
     return static_cast<float>(as(uint8_t{}));
-  default:
-    fail("an output of {} cannot be read", dtypeName(dtype));
   }
+  fail("an output of {} cannot be read", dtypeName(dtype));
 }
 
 } // namespace

@@ -7,6 +7,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "runtime/base/Bfloat16.h"
 #include "runtime/base/Error.h"
+#include "runtime/base/Float16.h"
 #include <cmath>
 #include <limits>
 
@@ -43,8 +44,7 @@ std::string compileToPlan(ModuleOp module, const std::string &from,
   header.settings.embedding_size = header.settings.classes = 1;
   header.settings.input_height = header.settings.input_width = 1;
   header.settings.input_channels = header.settings.batch_per_rank = 1;
-  plan::PlanVariant variant{
-      module, options.precision == Precision::Bf16 ? "bf16" : "fp32", ""};
+  plan::PlanVariant variant{module, "checked", ""};
   FailureOr<std::string> bytes = plan::translateToFlatBuffer({variant}, header);
   require(succeeded(bytes), "the module has no plan");
   return *bytes;
@@ -89,18 +89,19 @@ void roundToFloat(TensorMap &tensors) {
       x = static_cast<float>(x);
 }
 
-static bool isBf16(Value value) {
-  return getElementTypeOrSelf(value.getType()).isBF16();
-}
-
-/// The inputs that `function` takes in bf16, to values that bf16 has.
-static void roundToBf16(func::FuncOp function, TensorMap &inputs) {
+/// The inputs that `function` takes in 16 bits, to values that these have.
+static void roundToNarrow(func::FuncOp function, TensorMap &inputs) {
   for (BlockArgument argument : function.getArguments()) {
     auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
                                                       "pfc.input");
-    if (name && isBf16(argument))
-      for (double &x : inputs.at(name.str()).reals)
-        x = rt::bfloat16ToFloat(rt::floatToBfloat16(static_cast<float>(x)));
+    Type element = getElementTypeOrSelf(argument.getType());
+    if (!name || !(element.isBF16() || element.isF16()))
+      continue;
+    for (double &x : inputs.at(name.str()).reals) {
+      auto single = static_cast<float>(x);
+      x = element.isBF16() ? rt::bfloat16ToFloat(rt::floatToBfloat16(single))
+                           : rt::float16ToFloat(rt::floatToFloat16(single));
+    }
   }
 }
 
@@ -163,7 +164,7 @@ TensorMap Oracle::inputsOf(func::FuncOp function, int64_t step) {
   TensorMap inputs =
       reference::randomInputs(function, classes, options.seed, step);
   roundToFloat(inputs);
-  roundToBf16(function, inputs);
+  roundToNarrow(function, inputs);
   auto labels = inputs.find("labels");
   if (labels == inputs.end() || options.labels.empty())
     return inputs;
@@ -236,19 +237,24 @@ void Comparison::compareAll(Expectation &call, const RankTensors &plan,
   }
 }
 
-/// Moves the outputs that `function` makes in bf16 out of `outputs`.
-static TensorMap takeBf16(func::FuncOp function, TensorMap &outputs) {
+/// Moves the outputs that `function` makes in `element` out of `outputs`.
+static TensorMap takeNarrow(func::FuncOp function, TensorMap &outputs,
+                            Type element) {
   TensorMap taken;
   for (auto output : function.getOps<OutputOp>())
-    if (isBf16(output.getValue()))
+    if (getElementTypeOrSelf(output.getValue().getType()) == element)
       taken.insert(outputs.extract(output.getName().str()));
   return taken;
 }
 
 void Comparison::compare(Expectation &expected, const CallResult &result) {
-  TensorMap bf16 = takeBf16(expected.function, expected.outputs);
-  compareAll(expected, result.outputs, expected.outputs, options.tolerance);
+  Builder types(expected.function.getContext());
+  TensorMap &outputs = expected.outputs;
+  TensorMap bf16 = takeNarrow(expected.function, outputs, types.getBF16Type());
+  TensorMap fp16 = takeNarrow(expected.function, outputs, types.getF16Type());
+  compareAll(expected, result.outputs, outputs, options.tolerance);
   compareAll(expected, result.outputs, bf16, options.bf16Tolerance);
+  compareAll(expected, result.outputs, fp16, options.fp16Tolerance);
   compareAll(expected, result.variables, expected.state, options.tolerance);
 }
 

@@ -37,6 +37,8 @@ struct CheckOptions {
   double smallestNorm = 0.0;
   /// Of an output in bf16: one rounding to 8 bits.
   double bf16Tolerance = 0x1p-8;
+  /// Of one in fp16: to 11 bits.
+  double fp16Tolerance = 0x1p-11;
 };
 
 /// How far one tensor is off after one step.

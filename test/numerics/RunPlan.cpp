@@ -2,6 +2,7 @@
 #include "test/numerics/RunPlan.h"
 #include "runtime/base/Bfloat16.h"
 #include "runtime/base/Error.h"
+#include "runtime/base/Float16.h"
 #include "runtime/exec/Executor.h"
 #include "runtime/plan/PlanFile.h"
 #include "runtime/plan/RankInteger.h"
@@ -27,10 +28,12 @@ static void append(std::vector<std::byte> &bytes, T value) {
 static std::vector<std::byte> toBytes(const Tensor &tensor, fb::DType dtype) {
   std::vector<std::byte> bytes;
   for (double x : tensor.reals) {
+    auto single = static_cast<float>(x);
     if (dtype == fb::DType_F32)
-      append(bytes, static_cast<float>(x));
+      append(bytes, single);
     else
-      append(bytes, floatToBfloat16(static_cast<float>(x)));
+      append(bytes, dtype == fb::DType_F16 ? floatToFloat16(single)
+                                           : floatToBfloat16(single));
   }
   for (int64_t x : tensor.integers) {
     if (dtype == fb::DType_I64)

@@ -6,6 +6,10 @@
 // RUN: pfc-interpret %t.mlir --against %t.bf16.mlir --round --tolerance 5e-2
 // RUN: not pfc-interpret %t.mlir --against %t.bf16.mlir --round --tolerance 1e-5
 //
+// fp16 goes where bf16 goes.
+// RUN: pfc-opt %t.mlir --pfc-mixed-precision=precision=fp16 -o %t.fp16.mlir
+// RUN: sed 's/bf16/f16/g' %t.bf16.mlir | cmp - %t.fp16.mlir
+//
 // fp32 changes nothing.
 // RUN: pfc-opt %t.mlir --pfc-mixed-precision=precision=fp32 -o %t.fp32.mlir
 // RUN: cmp %t.mlir %t.fp32.mlir

@@ -104,6 +104,14 @@ static int64_t extent(Value value, unsigned dimension) {
   return cast<ShapedType>(value.getType()).getDimSize(dimension);
 }
 
+/// What stands for `operand` of `op` among `buffers`; null where it has none.
+static Value bufferOf(Operation *op, Value operand, ValueRange buffers) {
+  for (auto [i, value] : llvm::enumerate(op->getOperands()))
+    if (operand && value == operand)
+      return buffers[i];
+  return {};
+}
+
 //===----------------------------------------------------------------------===//
 // Gather and update of class centers
 //===----------------------------------------------------------------------===//
@@ -175,17 +183,30 @@ LogicalResult UpdateRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
                                      ValueRange results, Value row) {
   RowCode code(builder, getLoc());
   Value indices = operands[2], gradient = operands[3];
-  Value table = results[0], momentum = results[1];
-  Value lr = code.load(operands[4], {code.index(0)});
+  Value table = results[0], momentum = results[1], first = code.index(0);
+  Value lr = code.load(operands[4], {first});
   double mu = getMu().convertToDouble();
   double decay = getWeightDecay().convertToDouble();
+  Value unscale, skip;
+  if (Value buffer = bufferOf(*this, getUnscale(), operands))
+    unscale = code.load(buffer, {first});
+  if (Value buffer = bufferOf(*this, getFoundInf(), operands))
+    skip = code.scalars.greater(code.load(buffer, {first}),
+                                code.scalars.constant(0.0));
+  /// A skipped step has `none` in place of an index or a count.
+  auto unlessSkipped = [&](Value integer, int64_t none) {
+    return skip ? code.scalars.select(skip, code.integer(none), integer)
+                : integer;
+  };
 
   auto updateRow = [&](RowCode &c, Value at,
                        llvm::function_ref<Value(RowCode &, Value)> gradientAt) {
     c.loop(c.index(0), c.index(extent(table, 1)), [&](RowCode &e, Value d) {
       Scalars &s = e.scalars;
-      Value w = e.load(table, {at, d});
-      Value g = s.add(gradientAt(e, d), s.mul(w, s.constant(decay)));
+      Value w = e.load(table, {at, d}), g = gradientAt(e, d);
+      if (unscale)
+        g = s.mul(g, unscale);
+      g = s.add(g, s.mul(w, s.constant(decay)));
       Value v = s.add(s.mul(e.load(momentum, {at, d}), s.constant(mu)), g);
       e.store(v, momentum, {at, d});
       e.store(s.sub(w, s.mul(lr, v)), table, {at, d});
@@ -193,7 +214,7 @@ LogicalResult UpdateRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
   };
 
   if (getRowUpdate() == RowUpdate::Sampled) {
-    Value target = code.load(indices, {row});
+    Value target = unlessSkipped(code.load(indices, {row}), -1);
     code.when(code.isOwned(target), [&](RowCode &c) {
       updateRow(c, c.toIndex(target), [&](RowCode &e, Value d) {
         return e.load(gradient, {row, d});
@@ -205,9 +226,10 @@ LogicalResult UpdateRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
   // Every row in use: with its slot's gradient, or with none.
   Value row64 =
       arith::IndexCastOp::create(builder, getLoc(), builder.getI64Type(), row);
+  Value count = code.load(bufferOf(*this, getCount(), operands), {first});
   Value inUse =
       arith::CmpIOp::create(builder, getLoc(), arith::CmpIPredicate::slt, row64,
-                            code.load(operands[5], {code.index(0)}));
+                            unlessSkipped(count, 0));
   code.when(inUse, [&](RowCode &c) {
     Value slot = lowerBound(c, indices, row64);
     Value last = c.index(extent(indices, 0) - 1);
@@ -324,6 +346,100 @@ LogicalResult MarginExpOp::buildRow(OpBuilder &builder, ValueRange operands,
   code.store(s.add(total, own), stats, {row, code.index(0)});
   code.store(s.select(owned, logit, zero), stats, {row, code.index(1)});
   code.store(cosine, targets, {row});
+  return success();
+}
+
+int64_t MarginStatsOp::getRowExtent() { return extent(getCosines(), 0); }
+int MarginStatsOp::getInPlaceOperand(unsigned) { return -1; }
+
+/// The margin's cosine: of target column `target`, in [−1, 1].
+static Value targetCosine(RowCode &code, Value cosines, Value row,
+                          Value target) {
+  Scalars &s = code.scalars;
+  return s.max(s.constant(-1.0),
+               s.min(s.constant(1.0), code.load(cosines, {row, target})));
+}
+
+LogicalResult MarginStatsOp::buildRow(OpBuilder &builder, ValueRange operands,
+                                      ValueRange results, Value row) {
+  RowCode code(builder, getLoc());
+  Scalars &s = code.scalars;
+  Value cosines = operands[0], columns = operands[1], stats = results[0];
+  MarginAttr margin = getMargin();
+  double scale = margin.getScale(), filter = margin.getFilter();
+  double shift = getShift().convertToDouble();
+  Value zero = s.constant(0.0), first = code.index(0);
+  Value used = code.toIndex(code.load(operands[2], {first}));
+  Value column = code.load(columns, {row});
+  Value owned = code.isOwned(column);
+  // Without a target here the first loop covers every used column.
+  Value target = s.select(owned, code.toIndex(column), used);
+
+  auto term = [&](RowCode &c, Value j) -> Value {
+    Scalars &e = c.scalars;
+    Value cosine = c.load(cosines, {row, j});
+    Value logit = e.mul(cosine, e.constant(scale));
+    if (filter > 0.0)
+      logit = e.select(e.greater(cosine, e.constant(filter)), e.constant(0.0),
+                       logit);
+    return e.exp(e.sub(logit, e.constant(shift)));
+  };
+  Value beyond =
+      arith::AddIOp::create(builder, getLoc(), target, code.index(1));
+  Value total = code.sum(first, target, zero, term);
+  total = code.sum(beyond, used, total, term);
+
+  Value cosine =
+      targetCosine(code, cosines, row, s.select(owned, target, first));
+  Value logit = s.mul(marginOf(s, margin, cosine), s.constant(scale));
+  Value own = s.exp(s.sub(logit, s.constant(shift)));
+  code.store(s.add(total, s.select(owned, own, zero)), stats, {row, first});
+  code.store(s.select(owned, logit, zero), stats, {row, code.index(1)});
+  return success();
+}
+
+int64_t MarginStatsGradOp::getRowExtent() { return extent(getCosines(), 0); }
+int MarginStatsGradOp::getInPlaceOperand(unsigned) { return -1; }
+
+LogicalResult MarginStatsGradOp::buildRow(OpBuilder &builder,
+                                          ValueRange operands,
+                                          ValueRange results, Value row) {
+  RowCode code(builder, getLoc());
+  Scalars &s = code.scalars;
+  Value cosines = operands[0], stats = operands[1], columns = operands[2];
+  Value gradient = results[0], zero = code.index(0);
+  MarginAttr margin = getMargin();
+  double scale = margin.getScale(), filter = margin.getFilter();
+  Value used = code.toIndex(code.load(operands[3], {zero}));
+  // factor·(p − [j is the target])·ψ', p = exp(z − logSum): no quotient that
+  // could overflow.
+  Value factor = s.constant(scale / getBatch());
+  if (Value buffer = bufferOf(*this, getLossScale(), operands))
+    factor = s.mul(factor, code.load(buffer, {zero}));
+  Value logSum = s.add(s.log(code.load(stats, {row, zero})),
+                       s.constant(getShift().convertToDouble()));
+
+  code.loop(zero, used, [&](RowCode &c, Value j) {
+    Scalars &e = c.scalars;
+    Value cosine = c.load(cosines, {row, j});
+    Value p = e.exp(e.sub(e.mul(cosine, e.constant(scale)), logSum));
+    Value g = e.mul(p, factor);
+    if (filter > 0.0)
+      g = e.select(e.greater(cosine, e.constant(filter)), e.constant(0.0), g);
+    c.store(g, gradient, {row, j});
+  });
+  code.loop(used, code.index(extent(gradient, 1)), [&](RowCode &c, Value j) {
+    c.store(c.scalars.constant(0.0), gradient, {row, j});
+  });
+  Value column = code.load(columns, {row});
+  code.when(code.isOwned(column), [&](RowCode &c) {
+    Scalars &e = c.scalars;
+    Value target = c.toIndex(column);
+    Value p = e.exp(e.sub(c.load(stats, {row, c.index(1)}), logSum));
+    Value slope = marginSlope(e, margin, targetCosine(c, cosines, row, target));
+    Value g = e.mul(e.sub(p, e.constant(1.0)), slope);
+    c.store(e.mul(g, factor), gradient, {row, target});
+  });
   return success();
 }
 

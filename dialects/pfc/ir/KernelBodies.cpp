@@ -9,6 +9,8 @@
 #include "dialects/pfc/ir/PfcDialect.h"
 #include "runtime/base/Philox.h"
 
+#include <limits>
+
 using namespace mlir;
 
 namespace pfc {
@@ -533,12 +535,65 @@ LogicalResult SumSquaresOp::buildKernelBody(OpBuilder &builder,
 LogicalResult ClipFactorOp::buildKernelBody(OpBuilder &builder,
                                             SmallVectorImpl<Value> &results) {
   double limit = getLimit().convertToDouble();
+  SmallVector<Input> inputs{{getSumSquares()}};
+  if (getUnscale())
+    inputs.push_back({getUnscale()});
   results = buildPointwise(
-      builder, getLoc(), {typeOf(getFactor()), typeOf(getNorm())},
-      {{getSumSquares()}}, [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+      builder, getLoc(), {typeOf(getFactor()), typeOf(getNorm())}, inputs,
+      [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
         Value norm = s.sqrt(v[0]);
+        if (v.size() == 2)
+          norm = s.mul(norm, v[1]);
         Value factor = s.div(s.constant(limit), s.add(norm, s.constant(1e-6)));
-        return {s.min(s.constant(1.0), factor), norm};
+        factor = s.min(s.constant(1.0), factor);
+        return {v.size() == 2 ? s.mul(factor, v[1]) : factor, norm};
+      });
+  return success();
+}
+
+/// The largest finite fp32: what is above is Inf.
+static Value largestFinite(Scalars &s) {
+  return s.constant(std::numeric_limits<float>::max());
+}
+
+LogicalResult FoundInfOp::buildKernelBody(OpBuilder &builder,
+                                          SmallVectorImpl<Value> &results) {
+  SmallVector<Input> inputs;
+  for (Value sum : getSums())
+    inputs.push_back({sum});
+  results = buildPointwise(builder, getLoc(), {typeOf(getFound())}, inputs,
+                           [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                             Value found = s.constant(0.0);
+                             for (Value sum : v)
+                               found = s.select(s.atMost(sum, largestFinite(s)),
+                                                found, s.constant(1.0));
+                             return {found};
+                           });
+  return success();
+}
+
+LogicalResult
+UpdateLossScaleOp::buildKernelBody(OpBuilder &builder,
+                                   SmallVectorImpl<Value> &results) {
+  double growth = getGrowth().convertToDouble();
+  double backoff = getBackoff().convertToDouble();
+  auto interval = static_cast<double>(getInterval());
+  RankedTensorType one = typeOf(getScale());
+  results = buildPointwise(
+      builder, getLoc(), {one, one, one, one},
+      {{getScale()}, {getGoodSteps()}, {getFound()}},
+      [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+        Value zero = s.constant(0.0), unit = s.constant(1.0);
+        Value grown = s.mul(v[0], s.constant(growth));
+        grown = s.select(s.atMost(grown, largestFinite(s)), grown, v[0]);
+        Value steps = s.add(v[1], unit);
+        Value due = s.atMost(s.constant(interval), steps);
+        Value found = s.greater(v[2], zero);
+        Value scale = s.select(found, s.mul(v[0], s.constant(backoff)),
+                               s.select(due, grown, v[0]));
+        return {s.div(unit, v[0]), scale,
+                s.select(found, zero, s.select(due, zero, steps)),
+                s.select(found, unit, zero)};
       });
   return success();
 }
@@ -551,15 +606,21 @@ LogicalResult SgdOp::buildKernelBody(OpBuilder &builder,
                             {getMomentum()},
                             {getGradient()},
                             {getLr(), Access::Scalar}};
-  if (getClip())
-    inputs.push_back({getClip(), Access::Scalar});
+  for (Value scalar : {getClip(), getFoundInf()})
+    if (scalar)
+      inputs.push_back({scalar, Access::Scalar});
   results = buildPointwise(
       builder, getLoc(), {typeOf(getNewParameter()), typeOf(getNewMomentum())},
       inputs, [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
-        Value gradient = v.size() == 5 ? s.mul(v[2], v[4]) : v[2];
+        Value gradient = getClip() ? s.mul(v[2], v[4]) : v[2];
         gradient = s.add(gradient, s.mul(v[0], s.constant(decay)));
         Value momentum = s.add(s.mul(v[1], s.constant(mu)), gradient);
-        return {s.sub(v[0], s.mul(v[3], momentum)), momentum};
+        Value parameter = s.sub(v[0], s.mul(v[3], momentum));
+        if (!getFoundInf())
+          return {parameter, momentum};
+        Value skip = s.greater(v.back(), s.constant(0.0));
+        return {s.select(skip, v[0], parameter),
+                s.select(skip, v[1], momentum)};
       });
   return success();
 }

@@ -65,6 +65,11 @@ public:
     return mlir::arith::CmpFOp::create(builder, loc,
                                        mlir::arith::CmpFPredicate::OGT, a, b);
   }
+  /// Not for NaN.
+  mlir::Value atMost(mlir::Value a, mlir::Value b) {
+    return mlir::arith::CmpFOp::create(builder, loc,
+                                       mlir::arith::CmpFPredicate::OLE, a, b);
+  }
   mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value b) {
     return mlir::arith::SelectOp::create(builder, loc, condition, a, b);
   }

@@ -349,8 +349,10 @@ LogicalResult SoftmaxCrossEntropyOp::partition(Partitioner &partitioner) {
 }
 
 LogicalResult SoftmaxCrossEntropyGradOp::partition(Partitioner &partitioner) {
-  return localize(partitioner, *this,
-                  {splitColumns, owned, splitRows, replicated}, {splitColumns});
+  SmallVector<Sharding> operands{splitColumns, owned, splitRows, replicated};
+  if (getLossScale())
+    operands.push_back(replicated);
+  return localize(partitioner, *this, operands, {splitColumns});
 }
 
 //===----------------------------------------------------------------------===//
@@ -368,14 +370,28 @@ LogicalResult SumSquaresOp::partition(Partitioner &partitioner) {
 }
 
 LogicalResult ClipFactorOp::partition(Partitioner &partitioner) {
-  return localize(partitioner, *this, {replicated}, {replicated, replicated});
+  SmallVector<Sharding> operands(getNumOperands(), replicated);
+  return localize(partitioner, *this, operands, {replicated, replicated});
+}
+
+/// Each rank looks at what it has; the flags are added.
+LogicalResult FoundInfOp::partition(Partitioner &partitioner) {
+  SmallVector<Sharding> operands;
+  for (Value sum : getSums())
+    operands.push_back(partitioner.shardingOf(sum));
+  return localize(partitioner, *this, operands, {partial});
+}
+
+LogicalResult UpdateLossScaleOp::partition(Partitioner &partitioner) {
+  SmallVector<Sharding> results(getNumResults(), replicated);
+  return localize(partitioner, *this, {replicated, replicated, replicated},
+                  results);
 }
 
 LogicalResult SgdOp::partition(Partitioner &partitioner) {
   Sharding form = usable(partitioner, getParameter());
-  SmallVector<Sharding> operands{form, form, form, replicated};
-  if (getClip())
-    operands.push_back(replicated);
+  SmallVector<Sharding> operands{form, form, form};
+  operands.append(getNumOperands() - operands.size(), replicated);
   return localize(partitioner, *this, operands, {form, form});
 }
 
@@ -384,13 +400,18 @@ LogicalResult UpdateRowsOp::partition(Partitioner &partitioner) {
   Value momentum = partitioner.get(getMomentum(), splitRows);
   Value indices = partitioner.get(getIndices(), splitRows);
   Value rows = partitioner.get(getRowsGrad(), splitRows);
-  Value lr = partitioner.get(getLr(), replicated);
-  if (!table || !momentum || !indices || !rows || !lr)
+  Value lr = partitioner.get(getLr(), replicated), unscale, foundInf;
+  if (getUnscale())
+    unscale = partitioner.get(getUnscale(), replicated);
+  if (getFoundInf())
+    foundInf = partitioner.get(getFoundInf(), replicated);
+  if (!table || !momentum || !indices || !rows || !lr ||
+      !unscale != !getUnscale() || !foundInf != !getFoundInf())
     return failure();
   Value count = partitioner.shardCount(typeOf(getTable()).getDimSize(0));
-  auto local = UpdateRowsOp::create(partitioner.builder(), getLoc(), table,
-                                    momentum, indices, rows, lr, count,
-                                    getRowUpdate(), getMu(), getWeightDecay());
+  auto local = UpdateRowsOp::create(
+      partitioner.builder(), getLoc(), table, momentum, indices, rows, lr,
+      count, unscale, foundInf, getRowUpdate(), getMu(), getWeightDecay());
   partitioner.set(getNewTable(), local.getNewTable(), splitRows);
   partitioner.set(getNewMomentum(), local.getNewMomentum(), splitRows);
   return success();

@@ -7,9 +7,10 @@
 //               softmax_cross_entropy
 //   Gradients   *_grad*, channel_sum, sum_groups, scatter_rows, matmul
 //   Optimizer   moving_average sum_squares clip_factor sgd update_rows
+//               found_inf update_loss_scale
 //   One rank's  sample_local_centers softmax_stats softmax_loss
 //               margin_softmax margin_softmax_grad margin_exp margin_patch
-//               scale_rows cast
+//               margin_stats margin_stats_grad scale_rows cast
 //
 // Every op states its formula, shapes, constraints (C1) …, who makes it and
 // after which pass it is gone.
@@ -748,13 +749,18 @@ def Pfc_SoftmaxCrossEntropyGradOp : Pfc_Op<"softmax_cross_entropy_grad",
   let summary = "dz[i,j] = (exp(z[i,j] − shift)/Z_i − [j = columns[i]]) / batch";
   let description = [{
     0 in unused columns. `batch` is the number of rows the loss is a mean over.
-    Made by: pfc-differentiate. Gone after: pfc-fuse-margin-softmax.
+    With `loss_scale`, a tensor of one, it is the gradient of loss_scale·loss,
+    and so are all that follow from it.
+    Made by: pfc-differentiate; loss_scale by pfc-scale-loss. Gone after:
+    pfc-fuse-margin-softmax.
   }];
   let arguments = (ins Pfc_Float:$logits, Pfc_I64:$columns, Pfc_I64:$counts,
-                       Pfc_F32:$stats, F64Attr:$shift, I64Attr:$batch);
+                       Pfc_F32:$stats, Optional<Pfc_Scalar>:$loss_scale,
+                       F64Attr:$shift, I64Attr:$batch);
   let results = (outs Pfc_Float:$logits_grad);
   let assemblyFormat = [{
-    $logits `,` $columns `,` $counts `,` $stats attr-dict `:` type($logits)
+    $logits `,` $columns `,` $counts `,` $stats (`scale` $loss_scale^)?
+    attr-dict `:` type($logits)
     `,` type($columns) `,` type($counts) `,` type($stats)
   }];
   let hasVerifier = 1;
@@ -916,6 +922,55 @@ def Pfc_MarginPatchOp : Pfc_Op<"margin_patch", [Pure, Pointwise, Rows,
   let hasVerifier = 1;
 }
 
+def Pfc_MarginStatsOp : Pfc_Op<"margin_stats", [Pure, Pointwise, Rows]> {
+  let summary = "softmax_stats of the margin's logits, from cosines that stay";
+  let description = [{
+    With c the cosines, over used j:
+        stats[i] = (Σ_{j≠columns[i]} exp(s·c[i,j] − shift)
+                      + exp(s·ψ(c[i, columns[i]]) − shift),
+                    s·ψ(c[i, columns[i]]))
+    as margin and softmax_stats (a filtered logit is 0; without a target here
+    neither it nor its exponential). Nothing of size [B,S] is written.
+
+    Shapes: cosines [B,S], columns [B], count [1], stats [B,2].
+    Made by: pfc-fuse-margin-softmax. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$cosines, Pfc_I64:$columns, Pfc_I64:$count,
+                       Pfc_MarginAttr:$margin, F64Attr:$shift);
+  let results = (outs Pfc_F32:$stats);
+  let assemblyFormat = [{
+    $cosines `,` $columns `,` $count `margin` $margin attr-dict `:`
+    type($cosines) `,` type($columns) `,` type($count) `->` type($stats)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_MarginStatsGradOp : Pfc_Op<"margin_stats_grad", [Pure, Pointwise,
+                                                         Rows]> {
+  let summary = "The gradient of the cosines, in one pass";
+  let description = [{
+    softmax_cross_entropy_grad and margin_grad from the cosines c and the stats
+    of all ranks: with p[i,j] = exp(z[i,j] − shift)/Z_i, z the logits,
+        dc[i,j] = loss_scale·s/batch · (p[i,j] − [j = columns[i]])·ψ'(c)
+    where ψ' is 1 but at the target, and dc is 0 where the filter applied and in
+    unused columns. Written in the element type of the products that read it.
+
+    Shapes: cosines, cosines_grad [B,S], stats [B,2], columns [B], count,
+    loss_scale [1].
+    Made by: pfc-fuse-margin-softmax. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$cosines, Pfc_F32:$stats, Pfc_I64:$columns,
+                       Pfc_I64:$count, Optional<Pfc_Scalar>:$loss_scale,
+                       Pfc_MarginAttr:$margin, F64Attr:$shift, I64Attr:$batch);
+  let results = (outs Pfc_Float:$cosines_grad);
+  let assemblyFormat = [{
+    $cosines `,` $stats `,` $columns `,` $count (`scale` $loss_scale^)?
+    `margin` $margin attr-dict `:` type($cosines) `,` type($stats) `,`
+    type($columns) `,` type($count) `->` type($cosines_grad)
+  }];
+  let hasVerifier = 1;
+}
+
 def Pfc_ScaleRowsOp : Pfc_KernelOp<"scale_rows", [Pointwise]> {
   let summary = "y[i,d] = factors[i]·x[i,d]";
   let description = [{
@@ -966,25 +1021,78 @@ def Pfc_ClipFactorOp : Pfc_KernelOp<"clip_factor", [Partitionable, Pointwise,
     AllTypesMatch<["sum_squares", "factor", "norm"]>]> {
   let summary = "norm = √sum; factor = min(1, limit/(norm + 1e-6))";
   let description = [{
-    As torch.nn.utils.clip_grad_norm_. Shapes: all [1].
-    Made by: pfc-insert-optimizer. Gone after: convert-pfc-to-plan.
+    As torch.nn.utils.clip_grad_norm_. Shapes: all [1]. With `unscale`, the
+    inverse of the loss scale that the gradients have in them: norm =
+    unscale·√sum, and the factor takes it out of them, unscale·min(1, …).
+    Made by: pfc-insert-optimizer; unscale by pfc-scale-loss. Gone after:
+    convert-pfc-to-plan.
   }];
-  let arguments = (ins Pfc_F32:$sum_squares, F64Attr:$limit);
+  let arguments = (ins Pfc_F32:$sum_squares, Optional<Pfc_Scalar>:$unscale,
+                       F64Attr:$limit);
   let results = (outs Pfc_F32:$factor, Pfc_F32:$norm);
   let assemblyFormat = [{
-    $sum_squares attr-dict `:` type($sum_squares)
+    $sum_squares (`unscale` $unscale^)? attr-dict `:` type($sum_squares)
   }];
   let hasVerifier = 1;
 }
 
+def Pfc_FoundInfOp : Pfc_KernelOp<"found_inf", [Partitionable, Pointwise]> {
+  let summary = "Above 0 where a sum of squares is Inf or NaN";
+  let description = [{
+    found = 1 if one of the sums isn't finite, else 0: whether an element of
+    the gradients they are sums of overflowed. (Or is above 1.8e19, so that its
+    square did; a step with such a gradient is no loss.) Shapes: all [1].
+
+    After pfc-partition each rank looks at its own gradients, also at its part
+    of a sharded one, and found is the number of ranks that found some: one
+    all_reduce of 4 bytes, after which all ranks agree.
+    Example: `%found = pfc.found_inf %backbone, %centers`
+
+    Made by: pfc-scale-loss. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Variadic<Pfc_Scalar>:$sums);
+  let results = (outs Pfc_Scalar:$found);
+  let assemblyFormat = "$sums attr-dict";
+  let hasVerifier = 1;
+}
+
+def Pfc_UpdateLossScaleOp : Pfc_KernelOp<"update_loss_scale", [Partitionable,
+                                                               Pointwise]> {
+  let summary = "Dynamic loss scaling: the scale of the next step";
+  let description = [{
+    With n = good_steps + 1:
+        found > 0        scale' = backoff·scale,  good_steps' = 0,  skipped = 1
+        n >= interval    scale' = growth·scale (if fp32 holds it),  good_steps' = 0
+        else             scale' = scale,  good_steps' = n
+    and unscale = 1/scale. Shapes: all [1].
+    (torch.amp.GradScaler; Micikevicius et al., Mixed Precision Training,
+    ICLR'18.)
+    Example:
+    ```mlir
+    %unscale, %s1, %n1, %skipped = pfc.update_loss_scale %s, %n, %found {growth = 2.0 : f64, backoff = 0.5 : f64, interval = 2000 : i64}
+    ```
+    Made by: pfc-scale-loss. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Scalar:$scale, Pfc_Scalar:$good_steps,
+                       Pfc_Scalar:$found, F64Attr:$growth, F64Attr:$backoff,
+                       I64Attr:$interval);
+  let results = (outs Pfc_Scalar:$unscale, Pfc_Scalar:$new_scale,
+                      Pfc_Scalar:$new_good_steps, Pfc_Scalar:$skipped);
+  let assemblyFormat = "$scale `,` $good_steps `,` $found attr-dict";
+  let hasVerifier = 1;
+}
+
 def Pfc_SgdOp : Pfc_KernelOp<"sgd", [Partitionable, Pointwise,
+    AttrSizedOperandSegments,
     AllTypesMatch<["parameter", "momentum", "gradient", "new_parameter",
                    "new_momentum"]>]> {
   let summary = "SGD with momentum and weight decay";
   let description = [{
     v' = mu·v + (clip·g + weight_decay·p);  p' = p − lr·v'
     (torch.optim.SGD; v starts at 0, so the first v' is the gradient.)
-    lr, clip: tensors of one.
+    lr; clip, the factor of clip_factor or of update_loss_scale; found_inf:
+    tensors of one. Where found_inf > 0 the step is skipped: p' = p, v' = v,
+    whatever the gradient holds.
     Example:
     ```mlir
     %p1, %v1 = pfc.sgd %p, %v, %g, %lr clip %f {mu = 0.9 : f64, weight_decay = 5.0e-4 : f64} : tensor<64xf32>
@@ -992,16 +1100,18 @@ def Pfc_SgdOp : Pfc_KernelOp<"sgd", [Partitionable, Pointwise,
     Made by: pfc-insert-optimizer. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_F32:$parameter, Pfc_F32:$momentum, Pfc_F32:$gradient,
-                       Pfc_Scalar:$lr, Optional<Pfc_Scalar>:$clip, F64Attr:$mu,
+                       Pfc_Scalar:$lr, Optional<Pfc_Scalar>:$clip,
+                       Optional<Pfc_Scalar>:$found_inf, F64Attr:$mu,
                        F64Attr:$weight_decay);
   let results = (outs Pfc_F32:$new_parameter, Pfc_F32:$new_momentum);
   let assemblyFormat = [{
     $parameter `,` $momentum `,` $gradient `,` $lr (`clip` $clip^)?
-    attr-dict `:` type($parameter)
+    (`unless` $found_inf^)? attr-dict `:` type($parameter)
   }];
 }
 
 def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
+    AttrSizedOperandSegments,
     AllTypesMatch<["table", "momentum", "new_table", "new_momentum"]>]> {
   let summary = "SGD on the class centers";
   let description = [{
@@ -1010,21 +1120,27 @@ def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
     `sampled`: all other rows and their momentum stay as they are (the original
     Partial FC). `all`: every row r < count that is not among the indices does
     the same with a zero gradient: it decays and its momentum coasts (as
-    PartialFC_V2's dense optimizer).
+    PartialFC_V2's dense optimizer). With `unscale` it takes the place of the
+    factor 1 of rows_grad[j]; where found_inf > 0 no row changes.
 
     Shapes: table, momentum [C,D]; indices [S], ascending over the used ones;
-    count [1], rows of the table in use; rows_grad [S,D]; lr [1]. In place.
+    count [1], rows of the table in use; rows_grad [S,D]; lr, unscale, found_inf
+    [1]. In place.
     Before pfc-partition indices are global and count is absent.
     Made by: pfc-insert-optimizer. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_F32:$table, Pfc_F32:$momentum, Pfc_I64:$indices,
                        Pfc_F32:$rows_grad, Pfc_Scalar:$lr,
-                       Optional<Pfc_I64>:$count, Pfc_RowUpdateAttr:$row_update,
+                       Optional<Pfc_I64>:$count,
+                       Optional<Pfc_Scalar>:$unscale,
+                       Optional<Pfc_Scalar>:$found_inf,
+                       Pfc_RowUpdateAttr:$row_update,
                        F64Attr:$mu, F64Attr:$weight_decay);
   let results = (outs Pfc_F32:$new_table, Pfc_F32:$new_momentum);
   let assemblyFormat = [{
     $row_update $table `,` $momentum `,` $indices `,` $rows_grad `,` $lr
-    (`count` $count^ `:` type($count))? attr-dict `:` type($table) `,`
+    (`count` $count^ `:` type($count))? (`unscale` $unscale^)?
+    (`unless` $found_inf^)? attr-dict `:` type($table) `,`
     type($indices) `,` type($rows_grad)
   }];
   let hasVerifier = 1;

@@ -196,6 +196,21 @@ LogicalResult ClipFactorOp::verify() {
   return verifyShape(*this, getSumSquares(), "sum_squares", {1});
 }
 
+LogicalResult FoundInfOp::verify() {
+  if (getSums().empty())
+    return emitOpError("needs a sum to look at");
+  return success();
+}
+LogicalResult UpdateLossScaleOp::verify() {
+  double growth = getGrowth().convertToDouble();
+  double backoff = getBackoff().convertToDouble();
+  if (!(growth > 1.0) || !(backoff > 0.0 && backoff < 1.0))
+    return emitOpError("needs growth above 1 and backoff in (0, 1)");
+  if (static_cast<int64_t>(getInterval()) < 1)
+    return emitOpError("interval must be at least 1");
+  return success();
+}
+
 LogicalResult ReshapeOp::verify() {
   auto in = cast<RankedTensorType>(getInput().getType());
   auto out = cast<RankedTensorType>(getOutput().getType());
@@ -380,6 +395,24 @@ LogicalResult MarginExpOp::verify() {
   return verifyExps(*this, shapeOf(getCosines())[0], shapeOf(getCosines())[1],
                     getExps(), getStats(), getTargets(), getColumns(),
                     getCount());
+}
+LogicalResult MarginStatsOp::verify() {
+  if (failed(
+          verifyRowsAndColumns(*this, getCosines(), "cosines", getColumns())) ||
+      failed(verifyShape(*this, getCount(), "count", {1})))
+    return failure();
+  return verifyShape(*this, getStats(), "stats", {shapeOf(getCosines())[0], 2});
+}
+LogicalResult MarginStatsGradOp::verify() {
+  if (failed(
+          verifyRowsAndColumns(*this, getCosines(), "cosines", getColumns())) ||
+      failed(verifyShape(*this, getCount(), "count", {1})) ||
+      failed(verifyShape(*this, getCosinesGrad(), "cosines_grad",
+                         shapeOf(getCosines()))))
+    return failure();
+  if (getBatch() < 1)
+    return emitOpError("batch must be the rows the loss is a mean over");
+  return verifyShape(*this, getStats(), "stats", {shapeOf(getCosines())[0], 2});
 }
 LogicalResult MarginSoftmaxGradOp::verify() {
   if (failed(

@@ -160,7 +160,8 @@ LogicalResult SoftmaxCrossEntropyOp::buildVjp(OpBuilder &builder, ValueRange,
   // The root: the loss has gradient 1, its statistics none.
   gradients[0] = SoftmaxCrossEntropyGradOp::create(
       builder, gradientLoc(*this), getLogits(), getColumns(), getCounts(),
-      getStats(), getShift(), typeOf(getLogits()).getDimSize(0));
+      getStats(), /*loss_scale=*/Value(), getShift(),
+      typeOf(getLogits()).getDimSize(0));
   return success();
 }
 

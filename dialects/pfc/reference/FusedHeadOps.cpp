@@ -108,11 +108,54 @@ static void marginSoftmaxGrad(MarginSoftmaxGradOp op, Call &call) {
     }
 }
 
+/// Σ and target logit of each row, from the cosines of the used columns.
+static void marginStats(MarginStatsOp op, Call &call) {
+  const Tensor &cosines = call[op.getCosines()],
+               &columns = call[op.getColumns()];
+  Tensor &stats = call.result(op.getStats());
+  MarginAttr margin = op.getMargin();
+  double s = margin.getScale(), shift = op.getShift().convertToDouble();
+  int64_t used = call.integer(op.getCount(), 0), width = cosines.width();
+  for (int64_t i = 0; i < cosines.rows(); ++i)
+    for (int64_t j = 0; j < std::min(used, width); ++j) {
+      double c = cosines.reals[i * width + j];
+      bool isTarget = j == columns.integers[i];
+      double logit = isTarget                ? s * psi(margin, c)
+                     : isFiltered(margin, c) ? 0.0
+                                             : s * c;
+      stats.reals[2 * i] += std::exp(logit - shift);
+      if (isTarget)
+        stats.reals[2 * i + 1] = logit;
+    }
+}
+
+static void marginStatsGrad(MarginStatsGradOp op, Call &call) {
+  const Tensor &cosines = call[op.getCosines()], &stats = call[op.getStats()],
+               &columns = call[op.getColumns()];
+  Tensor &gradient = call.result(op.getCosinesGrad());
+  MarginAttr margin = op.getMargin();
+  double s = margin.getScale(), shift = op.getShift().convertToDouble();
+  double factor = call.real(op.getLossScale(), 1.0) * s / op.getBatch();
+  int64_t used = call.integer(op.getCount(), 0), width = cosines.width();
+  for (int64_t i = 0; i < cosines.rows(); ++i)
+    for (int64_t j = 0; j < std::min(used, width); ++j) {
+      double c = cosines.reals[i * width + j], z = stats.reals[2 * i];
+      double &g = gradient.reals[i * width + j];
+      if (j == columns.integers[i])
+        g = factor * (std::exp(s * psi(margin, c) - shift) / z - 1.0) *
+            psiDerivative(margin, c);
+      else if (!isFiltered(margin, c))
+        g = factor * std::exp(s * c - shift) / z;
+    }
+}
+
 void addFusedHeadOps(Registry &registry) {
   registry.add(marginSoftmax);
   registry.add(marginSoftmaxGrad);
   registry.add(marginExp);
   registry.add(marginPatch);
+  registry.add(marginStats);
+  registry.add(marginStatsGrad);
 }
 
 } // namespace pfc::reference

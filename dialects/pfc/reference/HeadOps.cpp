@@ -125,7 +125,8 @@ static void softmaxCrossEntropyGrad(SoftmaxCrossEntropyGradOp op, Call &call) {
   const Tensor &logits = call[op.getLogits()], &columns = call[op.getColumns()],
                &counts = call[op.getCounts()], &stats = call[op.getStats()];
   Tensor &dz = call.result(op.getLogitsGrad());
-  double shift = op.getShift().convertToDouble(), batch = op.getBatch();
+  double shift = op.getShift().convertToDouble();
+  double factor = call.real(op.getLossScale(), 1.0) / op.getBatch();
   int64_t width = logits.width();
   for (int64_t i = 0; i < logits.rows(); ++i)
     for (int64_t j = 0; j < width; ++j)
@@ -133,8 +134,8 @@ static void softmaxCrossEntropyGrad(SoftmaxCrossEntropyGradOp op, Call &call) {
         dz.reals[i * width + j] =
             (std::exp(logits.reals[i * width + j] - shift) /
                  stats.reals[2 * i] -
-             (j == columns.integers[i] ? 1.0 : 0.0)) /
-            batch;
+             (j == columns.integers[i] ? 1.0 : 0.0)) *
+            factor;
 }
 
 void addHeadOps(Registry &registry) {

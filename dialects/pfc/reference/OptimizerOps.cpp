@@ -2,7 +2,10 @@
 #include "dialects/pfc/ir/PfcDialect.h"
 #include "dialects/pfc/reference/Registry.h"
 #include <cmath>
+#include <limits>
 #include <set>
+
+using namespace mlir;
 
 namespace pfc::reference {
 
@@ -24,10 +27,36 @@ static void sumSquares(SumSquaresOp op, Call &call) {
 }
 
 static void clipFactor(ClipFactorOp op, Call &call) {
-  double norm = std::sqrt(call.real(op.getSumSquares(), 0.0));
+  double unscale = call.real(op.getUnscale(), 1.0);
+  double norm = unscale * std::sqrt(call.real(op.getSumSquares(), 0.0));
   double limit = op.getLimit().convertToDouble();
   call.result(op.getNorm()).reals[0] = norm;
-  call.result(op.getFactor()).reals[0] = std::min(1.0, limit / (norm + 1e-6));
+  call.result(op.getFactor()).reals[0] =
+      unscale * std::min(1.0, limit / (norm + 1e-6));
+}
+
+static void foundInf(FoundInfOp op, Call &call) {
+  for (Value sum : op.getSums())
+    if (!std::isfinite(call[sum].reals[0]))
+      call.result(op.getFound()).reals[0] = 1.0;
+}
+
+static void updateLossScale(UpdateLossScaleOp op, Call &call) {
+  double scale = call[op.getScale()].reals[0];
+  double steps = call[op.getGoodSteps()].reals[0] + 1.0;
+  bool found = call[op.getFound()].reals[0] > 0.0;
+  double next = scale, grown = scale * op.getGrowth().convertToDouble();
+  if (found)
+    next = scale * op.getBackoff().convertToDouble();
+  else if (steps >= static_cast<double>(op.getInterval()) &&
+           grown <= std::numeric_limits<float>::max())
+    next = grown;
+  if (found || steps >= static_cast<double>(op.getInterval()))
+    steps = 0.0;
+  call.result(op.getUnscale()).reals[0] = 1.0 / scale;
+  call.result(op.getNewScale()).reals[0] = next;
+  call.result(op.getNewGoodSteps()).reals[0] = steps;
+  call.result(op.getSkipped()).reals[0] = found ? 1.0 : 0.0;
 }
 
 static void sgd(SgdOp op, Call &call) {
@@ -38,6 +67,11 @@ static void sgd(SgdOp op, Call &call) {
   double lr = call.real(op.getLr(), 0.0), clip = call.real(op.getClip(), 1.0);
   double mu = op.getMu().convertToDouble();
   double decay = op.getWeightDecay().convertToDouble();
+  if (call.real(op.getFoundInf(), 0.0) > 0.0) {
+    newP.reals = p.reals;
+    newV.reals = v.reals;
+    return;
+  }
   for (int64_t i = 0; i < p.size(); ++i) {
     newV.reals[i] = mu * v.reals[i] + (clip * g.reals[i] + decay * p.reals[i]);
     newP.reals[i] = p.reals[i] - lr * newV.reals[i];
@@ -51,14 +85,17 @@ static void updateRows(UpdateRowsOp op, Call &call) {
   Tensor &v = call.result(op.getNewMomentum());
   w.reals = call[op.getTable()].reals;
   v.reals = call[op.getMomentum()].reals;
+  if (call.real(op.getFoundInf(), 0.0) > 0.0)
+    return;
   int64_t width = w.width(), used = call.integer(op.getCount(), w.rows());
   double lr = call.real(op.getLr(), 0.0), mu = op.getMu().convertToDouble();
   double decay = op.getWeightDecay().convertToDouble();
+  double unscale = call.real(op.getUnscale(), 1.0);
   // One row; no gradient is a gradient of zero.
   auto update = [&](int64_t row, const double *gradient) {
     for (int64_t d = 0; d < width; ++d) {
       double &wd = w.reals[row * width + d], &vd = v.reals[row * width + d];
-      vd = mu * vd + ((gradient ? gradient[d] : 0.0) + decay * wd);
+      vd = mu * vd + ((gradient ? unscale * gradient[d] : 0.0) + decay * wd);
       wd -= lr * vd;
     }
   };
@@ -81,6 +118,8 @@ void addOptimizerOps(Registry &registry) {
   registry.add(movingAverage);
   registry.add(sumSquares);
   registry.add(clipFactor);
+  registry.add(foundInf);
+  registry.add(updateLossScale);
   registry.add(sgd);
   registry.add(updateRows);
 }

@@ -30,7 +30,7 @@ class Plan_BufferOf<list<Type> elements>
         "contiguous, non-empty, " # StaticShapeMemRefOf<elements>.summary,
         "::mlir::MemRefType">;
 def Plan_Buffer : Plan_BufferOf<[F32, BF16, F16, I64, I32, UI8, I8]>;
-def Plan_Real : Plan_BufferOf<[F32, BF16]>;
+def Plan_Real : Plan_BufferOf<[F32, BF16, F16]>;
 def Plan_Scalar : Plan_BufferOf<[I64]>;
 
 class Plan_Op<string mnemonic, list<Trait> traits = []>
@@ -305,7 +305,8 @@ def Plan_MatmulOp : Plan_InstructionOp<"matmul"> {
     Shapes: lhs [m,k] ([k,m] with `transpose_lhs`), rhs [k,n] ([n,k] with
     `transpose_rhs`), out [m,n].
 
-    (C1) Shapes as above. (C2) f32 in and out, or bf16 in and bf16 or f32 out.
+    (C1) Shapes as above. (C2) f32 in and out, or bf16 or f16 in and that
+    or f32 out.
     (C3) `out` is no operand.
 
     Example:

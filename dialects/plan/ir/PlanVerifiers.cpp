@@ -153,7 +153,7 @@ static LogicalResult verifyProduct(Operation *op, Value lhs, Value rhs,
     return cast<MemRefType>(value.getType()).getElementType();
   };
   bool fits = element(lhs) == element(rhs) &&
-              (element(lhs).isBF16() || element(result).isF32());
+              (element(result) == element(lhs) || element(result).isF32());
   if (!fits)
     return op->emitOpError("can't multiply ")
            << element(lhs) << " by " << element(rhs) << " into "

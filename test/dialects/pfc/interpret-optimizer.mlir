@@ -68,6 +68,64 @@ func.func @train_step(%lr: tensor<1xf32> {pfc.input = "lr"}) {
   // CHECK-DAG: loose [1]: 1
   %loose, %same_norm = pfc.clip_factor %squares {limit = 20.0 : f64} : tensor<1xf32>
   pfc.output "loose", %loose : tensor<1xf32>
+  // With a loss scale of 4 in the gradients: norm 2.5, 2/(2.5 + 1e-6)/4.
+  // CHECK-DAG: scaled [1]: 0.19999992
+  // CHECK-DAG: scaled_norm [1]: 2.5
+  %quarter = arith.constant dense<0.25> : tensor<1xf32>
+  %scaled, %scaled_norm = pfc.clip_factor %squares unscale %quarter {limit = 2.0 : f64} : tensor<1xf32>
+  pfc.output "scaled", %scaled : tensor<1xf32>
+  pfc.output "scaled_norm", %scaled_norm : tensor<1xf32>
+
+  // Inf and NaN are found wherever they are; what is finite is not.
+  // CHECK-DAG: none [1]: 0
+  // CHECK-DAG: inf [1]: 1
+  // CHECK-DAG: nan [1]: 1
+  %inf = arith.constant dense<0x7F800000> : tensor<1xf32>
+  %nan = arith.constant dense<0x7FC00000> : tensor<1xf32>
+  %found_none = pfc.found_inf %one, %squares
+  %found_inf = pfc.found_inf %inf, %squares
+  %found_nan = pfc.found_inf %one, %nan
+  pfc.output "none", %found_none : tensor<1xf32>
+  pfc.output "inf", %found_inf : tensor<1xf32>
+  pfc.output "nan", %found_nan : tensor<1xf32>
+
+  // Interval 3: two good steps before, a third now; or an overflow.
+  // CHECK-DAG: unscale [1]: 0.5
+  // CHECK-DAG: grown [1]: 4
+  // CHECK-DAG: grown_steps [1]: 0
+  // CHECK-DAG: grown_skipped [1]: 0
+  %unscale, %grown, %grown_steps, %grown_skipped = pfc.update_loss_scale %two, %two, %found_none {growth = 2.0 : f64, backoff = 0.25 : f64, interval = 3 : i64}
+  pfc.output "unscale", %unscale : tensor<1xf32>
+  pfc.output "grown", %grown : tensor<1xf32>
+  pfc.output "grown_steps", %grown_steps : tensor<1xf32>
+  pfc.output "grown_skipped", %grown_skipped : tensor<1xf32>
+  // CHECK-DAG: same [1]: 2
+  // CHECK-DAG: same_steps [1]: 2
+  %1, %same, %same_steps, %2 = pfc.update_loss_scale %two, %one, %found_none {growth = 2.0 : f64, backoff = 0.25 : f64, interval = 3 : i64}
+  pfc.output "same", %same : tensor<1xf32>
+  pfc.output "same_steps", %same_steps : tensor<1xf32>
+  // CHECK-DAG: backed_off [1]: 0.5
+  // CHECK-DAG: backed_off_steps [1]: 0
+  // CHECK-DAG: backed_off_skipped [1]: 1
+  %3, %off, %off_steps, %off_skipped = pfc.update_loss_scale %two, %two, %found_inf {growth = 2.0 : f64, backoff = 0.25 : f64, interval = 3 : i64}
+  pfc.output "backed_off", %off : tensor<1xf32>
+  pfc.output "backed_off_steps", %off_steps : tensor<1xf32>
+  pfc.output "backed_off_skipped", %off_skipped : tensor<1xf32>
+
+  // A skipped update reads no gradient: one is NaN here.
+  // CHECK-DAG: skipped_p [1]: 1
+  // CHECK-DAG: skipped_v [1]: 2
+  %p5, %v5 = pfc.sgd %one, %two, %nan, %lr unless %found_nan {mu = 0.9 : f64, weight_decay = 0.5 : f64} : tensor<1xf32>
+  pfc.output "skipped_p", %p5 : tensor<1xf32>
+  pfc.output "skipped_v", %v5 : tensor<1xf32>
+  // CHECK-DAG: skipped_w [4x1]: 1 2 3 4
+  %w6, %m6 = pfc.update_rows all %table, %momentum, %indices, %gradients, %lr unscale %nan unless %found_nan {mu = 0.5 : f64, weight_decay = 0.1 : f64} : tensor<4x1xf32>, tensor<3xi64>, tensor<3x1xf32>
+  pfc.output "skipped_w", %w6 : tensor<4x1xf32>
+  // Gradients of an eighth: row 1 and row 3 move less.
+  // CHECK-DAG: unscaled_v [4x1]: 0 1.95 0 3.4
+  %eighth = arith.constant dense<0.125> : tensor<1xf32>
+  %w7, %m7 = pfc.update_rows sampled %table, %momentum, %indices, %gradients, %lr unscale %eighth unless %found_none {mu = 0.5 : f64, weight_decay = 0.1 : f64} : tensor<4x1xf32>, tensor<3xi64>, tensor<3x1xf32>
+  pfc.output "unscaled_v", %m7 : tensor<4x1xf32>
   return
 }
 

@@ -277,6 +277,46 @@ func.func @update_rows_shapes(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %g: tenso
 
 // -----
 
+func.func @found_inf_of_nothing() {
+  // expected-error @+1 {{needs a sum to look at}}
+  %found = pfc.found_inf
+  return
+}
+
+// -----
+
+func.func @loss_scale_growth(%s: tensor<1xf32>) {
+  // expected-error @+1 {{needs growth above 1 and backoff in (0, 1)}}
+  %0:4 = pfc.update_loss_scale %s, %s, %s {growth = 2.0 : f64, backoff = 1.0 : f64, interval = 2000 : i64}
+  return
+}
+
+// -----
+
+func.func @loss_scale_interval(%s: tensor<1xf32>) {
+  // expected-error @+1 {{interval must be at least 1}}
+  %0:4 = pfc.update_loss_scale %s, %s, %s {growth = 2.0 : f64, backoff = 0.5 : f64, interval = 0 : i64}
+  return
+}
+
+// -----
+
+func.func @margin_stats_columns(%c: tensor<8x3xf32>, %columns: tensor<7xi64>, %n: tensor<1xi64>) {
+  // expected-error @+1 {{columns must be [8]}}
+  %stats = pfc.margin_stats %c, %columns, %n margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.0 : f64} : tensor<8x3xf32>, tensor<7xi64>, tensor<1xi64> -> tensor<8x2xf32>
+  return
+}
+
+// -----
+
+func.func @margin_stats_grad_batch(%c: tensor<8x3xf32>, %stats: tensor<8x2xf32>, %columns: tensor<8xi64>, %n: tensor<1xi64>) {
+  // expected-error @+1 {{batch must be the rows the loss is a mean over}}
+  %g = pfc.margin_stats_grad %c, %stats, %columns, %n margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.0 : f64, batch = 0 : i64} : tensor<8x3xf32>, tensor<8x2xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x3xf16>
+  return
+}
+
+// -----
+
 // Logical shapes are known.
 func.func @dynamic(%x: tensor<?x4xf32>) {
   // expected-error @+1 {{must be statically shaped tensor}}

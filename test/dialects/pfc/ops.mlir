@@ -124,6 +124,10 @@ func.func @local_head(%arg0: tensor<8x16xf32>, %arg1: tensor<3x16xf32>, %arg2: t
   %exps_0, %stats_1, %targets_2 = pfc.margin_exp %arg4, %columns, %used margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.000000e+00 : f64} : tensor<8x3xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>
   // CHECK: pfc.margin_patch %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {batch = 8 : i64, shift = 0.000000e+00 : f64} : tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>, tensor<8xi64> -> tensor<8xf32>
   %patched, %factors = pfc.margin_patch %exps_0, %stats_1, %targets_2, %columns margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {batch = 8 : i64, shift = 0.000000e+00 : f64} : tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>, tensor<8xi64> -> tensor<8xf32>
+  // CHECK: pfc.margin_stats %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.000000e+00 : f64} : tensor<8x3xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x2xf32>
+  %sums = pfc.margin_stats %arg4, %columns, %used margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.000000e+00 : f64} : tensor<8x3xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x2xf32>
+  // CHECK: pfc.margin_stats_grad %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} scale %{{[a-z_0-9]+}} margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {batch = 8 : i64, shift = 0.000000e+00 : f64} : tensor<8x3xf32>, tensor<8x2xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x3xf16>
+  %cosines_grad = pfc.margin_stats_grad %arg4, %sums, %columns, %used scale %1 margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {batch = 8 : i64, shift = 0.000000e+00 : f64} : tensor<8x3xf32>, tensor<8x2xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x3xf16>
   // CHECK: pfc.scale_rows %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} : tensor<8x16xf32>, tensor<8xf32> -> tensor<8x16xbf16>
   %2 = pfc.scale_rows %embeddings_grad, %factors : tensor<8x16xf32>, tensor<8xf32> -> tensor<8x16xbf16>
   return
@@ -141,6 +145,16 @@ func.func @optimizer(%arg0: tensor<64xf32>, %arg1: tensor<1xf32>, %arg2: tensor<
   %new_parameter, %new_momentum = pfc.sgd %arg0, %arg0, %arg0, %arg1 {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<64xf32>
   // CHECK: pfc.sgd %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} clip %{{[a-z_0-9]+}} {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<64xf32>
   %new_parameter_0, %new_momentum_1 = pfc.sgd %arg0, %arg0, %arg0, %arg1 clip %factor {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<64xf32>
+  // CHECK: %[[FOUND:.*]] = pfc.found_inf %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}
+  %found = pfc.found_inf %1, %arg1
+  // CHECK: %[[UNSCALE:.*]], %{{.*}}, %{{.*}}, %{{.*}} = pfc.update_loss_scale %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %[[FOUND]] {backoff = 5.000000e-01 : f64, growth = 2.000000e+00 : f64, interval = 2000 : i64}
+  %unscale, %scale, %steps, %skipped = pfc.update_loss_scale %arg1, %arg1, %found {backoff = 5.000000e-01 : f64, growth = 2.000000e+00 : f64, interval = 2000 : i64}
+  // CHECK: pfc.clip_factor %{{[a-z_0-9]+}} unscale %[[UNSCALE]] {limit = 5.000000e+00 : f64} : tensor<1xf32>
+  %scaled_factor, %scaled_norm = pfc.clip_factor %1 unscale %unscale {limit = 5.000000e+00 : f64} : tensor<1xf32>
+  // CHECK: pfc.sgd %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} unless %[[FOUND]] {
+  %new_parameter_5, %new_momentum_6 = pfc.sgd %arg0, %arg0, %arg0, %arg1 unless %found {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<64xf32>
+  // CHECK: pfc.update_rows sampled %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} unscale %[[UNSCALE]] unless %[[FOUND]] {
+  %new_table_7, %new_momentum_8 = pfc.update_rows sampled %arg2, %arg2, %arg3, %arg4, %arg1 unscale %unscale unless %found {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<10x16xf32>, tensor<3xi64>, tensor<3x16xf32>
   // CHECK: pfc.update_rows sampled %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<10x16xf32>, tensor<3xi64>, tensor<3x16xf32>
   %new_table, %new_momentum_2 = pfc.update_rows sampled %arg2, %arg2, %arg3, %arg4, %arg1 {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<10x16xf32>, tensor<3xi64>, tensor<3x16xf32>
   // CHECK: pfc.update_rows all %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} count %{{[a-z_0-9]+}} : tensor<1xi64> {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<10x16xf32>, tensor<3xi64>, tensor<3x16xf32>

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 GROUPS = (["pointwise"], ["batch_norm"], ["sums"], ["conv"], ["matmul"],
-          ["head"], ["optimizer"], ["pointwise", "bf16"],
+          ["head"], ["optimizer"], ["loss_scale"], ["pointwise", "bf16"],
           ["sampling", "10", "1", "8"])
 # No instruction computes these.
 BARE = {"variable", "assign", "output", "rank_constant", "reshape"}

@@ -1,11 +1,11 @@
 """Prints a module with one function for each op and shape of a group.
 
-    ops.py pointwise|sums|batch_norm|head|optimizer|conv|matmul [bf16]
+    ops.py pointwise|sums|batch_norm|head|optimizer|conv|matmul [bf16|f16]
     ops.py sampling CLASSES RANKS BATCH
 
 Inputs are random and every result is an output, so that pfc-check-plan holds
 each op alone against its meaning. The module is at stage "fused": what it says
-is what is generated. With bf16, activations, class centers and their gradients
+is what is generated. With bf16 or f16, activations, class centers and their gradients
 have that type, as pfc-mixed-precision makes them; statistics and sums do not.
 """
 import sys
@@ -276,10 +276,13 @@ def head(element):
             (1.0, 0.5, 0.0, 32.0, 0.0), (1.0, 0.0, 0.4, 32.0, 0.0),
             (0.9, 0.4, 0.0, 32.0, 0.0), (1.1, 0.2, 0.1, 8.0, 0.3)):
         for gradient in "exact", "straight_through":
-            margin(function("margin", int(10 * m1), int(10 * m3), gradient),
-                   "#pfc.margin<m1 = %e, m2 = %e, m3 = %e, scale = %e, "
-                   "gradient = %s, filter = %e>" % (m1, m2, m3, scale,
-                                                    gradient, filter), element)
+            attribute = ("#pfc.margin<m1 = %e, m2 = %e, m3 = %e, scale = %e, "
+                         "gradient = %s, filter = %e>" % (
+                             m1, m2, m3, scale, gradient, filter))
+            names = int(10 * m1), int(10 * m3), gradient
+            if element != "f16":  # has no room for exponentials
+                margin(function("margin", *names), attribute, element)
+            margin_stats(function("margin_stats", *names), attribute, element)
 
 
 def margin(f, margin, element):
@@ -294,6 +297,18 @@ def margin(f, margin, element):
         [(e, element), pairs, rows], margin=margin, shift=1.5)
     f.pfc("margin_patch", [exps, stats, targets, columns],
           [(e, element), rows], margin=margin, shift=1.5, batch=batch)
+
+
+def margin_stats(f, margin, element):
+    batch, here = 40, 2 * CLASSES // 3
+    _, used, columns, _ = sample(f, f.input((batch,), I64, "labels"), 1, here,
+                                 rate=0.7)
+    cosines = f.uniform((batch, here), -1.0, 1.0)
+    stats = f.pfc("margin_stats", [cosines, columns, used], [(batch, 2)],
+                  margin=margin, shift=1.5)
+    for scale in [], [f.uniform((1,), 100.0, 200.0)]:
+        f.pfc("margin_stats_grad", [cosines, stats, columns, used] + scale,
+              [((batch, here), element)], margin=margin, shift=1.5, batch=batch)
 
 
 def sampling(classes, ranks, batch):
@@ -317,6 +332,7 @@ def sampling(classes, ranks, batch):
             new = f.pfc("update_rows", [table, momentum, indices, gradient,
                                         f.input((1,), name="lr"), count],
                         [table.shape] * 2, hidden=True, mu=0.9,
+                        operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 0, 0),
                         weight_decay=0.01, row_update="#pfc<row_update %s>" % mode)
             f.assign(table, new[0])
             f.assign(momentum, new[1])
@@ -326,19 +342,83 @@ def sampling(classes, ranks, batch):
 # Optimizer
 #===----------------------------------------------------------------------===#
 
+def segments(*present):
+    """Which operands of an op with optional ones are there."""
+    return "array<i32: %s>" % ", ".join(str(int(p)) for p in present)
+
+
+def infinite(f, sign):
+    """A tensor of one: Inf, or NaN: the loss of a softmax of 0, or of -1."""
+    stats = f.uniform((1, 2), min(sign, 0.0), min(sign, 0.0))
+    return f.pfc("softmax_loss", [stats], [(1,)], hidden=True, shift=0.0)
+
+
+def loss_scale(element):
+    settings = {"mu": 0.9, "weight_decay": 0.05}
+    for case, steps, scale in (("good", 7.0, 1024.0), ("due", 99.0, 1024.0),
+                               ("at_its_most", 99.0, 2.0 ** 127)):
+        f = function("update_loss_scale", case)
+        for found in 0.0, 2.0:
+            f.pfc("update_loss_scale",
+                  [f.uniform((1,), scale, scale), f.uniform((1,), steps, steps),
+                   f.uniform((1,), found, found)], [(1,)] * 4, growth=2.0,
+                  backoff=0.5, interval=100)
+    for case, bad in ("finite", None), ("inf", 0.0), ("nan", -1.0):
+        f = function("found_inf", case)
+        sums = [f.uniform((1,), 0.0, 3e38), f.uniform((1,), 0.0, 1.0)]
+        f.pfc("found_inf", sums, [(1,)])
+        x = (1, 640)
+        gradient = f.input(x)
+        if bad is not None:
+            one = infinite(f, bad)
+            f.pfc("found_inf", [sums[0], f.pfc("sum_squares", [one], [(1,)],
+                                               hidden=True)], [(1,)])
+            gradient = f.pfc("scale_rows", [gradient, one], [x], hidden=True)
+        square = f.pfc("sum_squares", [gradient], [(1,)], hidden=True)
+        found = f.pfc("found_inf", [square], [(1,)])
+        lr, unscale = f.input((1,), name="lr"), f.uniform((1,), 0.1, 0.2)
+        # In place, as a step does it; where found, not a bit changes.
+        p, v = (f.variable(x, "normal, 0.0, 1.0", role="parameter")
+                for _ in range(2))
+        new = f.pfc("sgd", [p, v, gradient, lr, unscale, found], [x, x],
+                    hidden=True, operandSegmentSizes=segments(1, 1, 1, 1, 1, 1),
+                    **settings)
+        f.assign(p, new[0])
+        f.assign(v, new[1])
+        indices, _, _, count = sample(f, f.input((24,), I64, "labels"), 1,
+                                      CLASSES, 0.3)
+        for mode in "sampled", "all":
+            table, momentum = (f.variable((CLASSES, 640), "normal, 0.0, 1.0",
+                                          rows=CLASSES, role="parameter")
+                               for _ in range(2))
+            rows = f.input(indices.shape + (640,))
+            new = f.pfc("update_rows", [table, momentum, indices, rows, lr,
+                                        count, unscale, found],
+                        [table.shape] * 2, hidden=True,
+                        operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 1, 1),
+                        row_update="#pfc<row_update %s>" % mode, **settings)
+            f.assign(table, new[0])
+            f.assign(momentum, new[1])
+    f = function("clip_factor_scaled")
+    for limit in 0.01, 100.0:
+        f.pfc("clip_factor", [f.uniform((1,), 0.5, 1.5),
+                              f.uniform((1,), 0.1, 0.2)], [(1,), (1,)],
+              limit=limit)
+
+
 def optimizer(element):
     for f, x, _, _ in each_shape("sgd"):
         settings = {"mu": 0.9, "weight_decay": 0.05}
         lr = f.input((1,), name="lr")
         f.pfc("sgd", [f.input(x), f.input(x), f.input(x), lr], [x, x],
-              **settings)
+              operandSegmentSizes=segments(1, 1, 1, 1, 0, 0), **settings)
         factor, _ = f.pfc("clip_factor", [f.uniform((1,), 0.5, 1.5)],
                           [(1,), (1,)], limit=0.7)
         # In place, as a step does it.
         p, v = (f.variable(x, "normal, 0.0, 1.0", role="parameter")
                 for _ in range(2))
         new = f.pfc("sgd", [p, v, f.input(x), lr, factor], [x, x], hidden=True,
-                    **settings)
+                    operandSegmentSizes=segments(1, 1, 1, 1, 1, 0), **settings)
         f.assign(p, new[0])
         f.assign(v, new[1])
     f = function("clip_factor_small")  # a norm below the limit

@@ -47,7 +47,8 @@ static cl::opt<Precision>
     precision("precision", cl::desc("Element type of the computation"),
               cl::init(Precision::Fp32),
               cl::values(clEnumValN(Precision::Fp32, "fp32", "32-bit floats"),
-                         clEnumValN(Precision::Bf16, "bf16", "bfloat16")),
+                         clEnumValN(Precision::Bf16, "bf16", "bfloat16"),
+                         clEnumValN(Precision::Fp16, "fp16", "half precision")),
               cl::cat(category));
 static cl::opt<KernelTarget>
     device("device", cl::desc("What runs the plan"),
