@@ -39,7 +39,7 @@ plan() {
 }
 
 # Every kernel and whole steps, small: with what the emulated device computes.
-for precision in fp32 bf16; do
+for precision in fp32 bf16 fp16; do
   for case in "nano quickstart" "r18 r18"; do
     read -r short spec <<<"$case"
     name=check-$short-$precision

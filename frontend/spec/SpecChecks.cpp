@@ -21,6 +21,7 @@ public:
     checkLength();
     checkWarmup();
     checkBatchNorm();
+    checkPrecision();
     if (!spec.data.flipTest)
       spec.data.flipTest = spec.data.flip;
   }
@@ -47,6 +48,7 @@ private:
   void checkLength();
   void checkWarmup();
   void checkBatchNorm();
+  void checkPrecision();
 };
 
 } // namespace
@@ -155,6 +157,27 @@ void Checker::checkBatchNorm() {
               std::string(spec.cluster.worldSize > 1
                               ? " (or set train.sync_batch_norm = true)"
                               : ""));
+}
+
+/// fp16 is a GPU's type: oneDNN has no products of it on a CPU.
+void Checker::checkPrecision() {
+  if (!valid({"train.precision", "cluster.device"}))
+    return;
+  bool fp16 = spec.train.precision == PrecisionSpec::FP16;
+  if (fp16 && spec.cluster.device == DeviceType::CPU)
+    error("train.precision",
+          "train.precision = \"fp16\" needs cluster.device = \"cuda\"; a CPU "
+          "has \"bf16\"");
+  for (StringRef path :
+       {"train.loss_scale.initial", "train.loss_scale.growth_interval"})
+    if (!fp16 && given(path) && valid({path}))
+      error(path, path.str() + " has no effect: only train.precision = "
+                               "\"fp16\" scales the loss; remove it");
+  if (!fp16)
+    return;
+  LossScaleSpec &scale = spec.train.lossScale;
+  scale.initial = scale.initial.value_or(65536);
+  scale.growthInterval = scale.growthInterval.value_or(2000);
 }
 
 void pfc::checkSpec(LoadedSpec &loaded, const llvm::StringSet<> &invalid,

@@ -37,7 +37,7 @@ constexpr SpecRange leftOpen(double min, double max) {
 constexpr StringRef marginTypes[] = {"arcface", "cosface", "combined"};
 constexpr StringRef gradients[] = {"exact", "straight_through"};
 constexpr StringRef rowUpdates[] = {"sampled", "all"};
-constexpr StringRef precisions[] = {"fp32", "bf16", "auto"};
+constexpr StringRef precisions[] = {"fp32", "bf16", "fp16", "auto"};
 constexpr StringRef optimizers[] = {"sgd"};
 constexpr StringRef schedules[] = {"polynomial"};
 constexpr StringRef devices[] = {"cpu", "cuda"};
@@ -76,6 +76,12 @@ ArrayRef<SpecSection> pfc::specSections() {
                 "`steps` and `epochs`."},
       {"train.optimizer", "v = momentum·v + g + weight_decay·w, then "
                           "w = w − lr·v; a fresh v is g + weight_decay·w."},
+      {"train.loss_scale",
+       "Dynamic loss scaling of `precision = \"fp16\"`. The loss is multiplied "
+       "by the scale before it is differentiated and the gradients divided by "
+       "it before they are used. A step with a gradient beyond fp16 is skipped "
+       "by all ranks and halves the scale; after `growth_interval` steps "
+       "without one it doubles."},
       {"train.schedule",
        "With T steps of which w are warm-up, step t = 0, 1, … runs at "
        "lr·(t + 1)/w while t < w, then at lr·(1 − (t − w)/(T − w))^power. "
@@ -146,7 +152,9 @@ static ArrayRef<SpecKey> makeSpecKeys() {
       {"train", "precision", "", false, "", anything, precisions,
        "Arithmetic of the backbone and the head's products; weights, sums "
        "and the optimizer are fp32. `auto` is bf16 where the CPU "
-       "multiplies bf16 matrices in hardware (AMX), else fp32.",
+       "multiplies bf16 matrices in hardware (AMX), or the GPU does (compute "
+       "capability 8.0), else fp32. `fp16` is for GPUs without bf16, with "
+       "`device = \"cuda\"`; its loss is scaled.",
        ENUM_FIELD(train.precision)},
       {"train", "seed", "", false, "", closed(0, maxSeed), {},
        "Key of all randomness: initial weights, order of the data, flips, "
@@ -173,6 +181,14 @@ static ArrayRef<SpecKey> makeSpecKeys() {
       {"train.optimizer", "weight_decay", "", false, "", rightOpen(0, 1), {},
        "L2 penalty, added to the gradient.",
        FIELD(train.optimizer.weightDecay)},
+
+      {"train.loss_scale", "initial", "", false, "65536 for fp16", closed(1, 0x1p100), {},
+       "Scale of the first step, as torch.amp.GradScaler's init_scale.",
+       FIELD(train.lossScale.initial)},
+      {"train.loss_scale", "growth_interval", "steps", false, "2000 for fp16",
+       closed(1, 1e6), {},
+       "Steps in a row without an overflow after which the scale doubles "
+       "(arcface_torch: 100).", FIELD(train.lossScale.growthInterval)},
 
       {"train.schedule", "type", "", false, "", anything, schedules,
        "Polynomial decay to 0.", ENUM_FIELD(train.schedule.type)},

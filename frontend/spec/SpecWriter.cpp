@@ -11,15 +11,18 @@ void pfc::writeSpec(const TrainSpec &spec, llvm::raw_ostream &os) {
   TrainSpec copy = spec; // fields are reached through mutable references
   StringRef separator;
   for (const SpecSection &section : specSections()) {
-    os << separator << '[' << section.name << "]\n";
-    separator = "\n";
+    std::string lines;
     for (const SpecKey &key : specKeys()) {
       if (key.section != section.name)
         continue;
       std::string value = fieldToToml(key, key.field(copy));
       if (!value.empty())
-        os << key.name << " = " << value << '\n';
+        lines += (key.name + " = " + value + "\n").str();
     }
+    if (lines.empty()) // all its keys are absent
+      continue;
+    os << separator << '[' << section.name << "]\n" << lines;
+    separator = "\n";
   }
 }
 

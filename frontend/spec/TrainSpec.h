@@ -23,7 +23,7 @@ namespace pfc {
 enum class MarginType : uint8_t { ArcFace, CosFace, Combined };
 enum class MarginGradientSpec : uint8_t { Exact, StraightThrough };
 enum class RowUpdateSpec : uint8_t { Sampled, All };
-enum class PrecisionSpec : uint8_t { FP32, BF16, Auto };
+enum class PrecisionSpec : uint8_t { FP32, BF16, FP16, Auto };
 enum class OptimizerType : uint8_t { SGD };
 enum class ScheduleType : uint8_t { Polynomial };
 enum class DeviceType : uint8_t { CPU, CUDA };
@@ -63,6 +63,12 @@ struct OptimizerSpec {
   double weightDecay = 5e-4; ///< λ
 };
 
+/// [train.loss_scale]: of fp16, absent with others; see pfc-scale-loss.
+struct LossScaleSpec {
+  std::optional<double> initial;         ///< default 2^16
+  std::optional<int64_t> growthInterval; ///< steps; default 2000
+};
+
 /// [train.schedule]: lr·(t+1)/w for step t < w, then
 /// lr·(1 − (t − w)/(T − w))^power; t counts from 0, T = all steps.
 struct ScheduleSpec {
@@ -83,6 +89,7 @@ struct StepsSpec {
   double clipGradNorm = 5; ///< L2 norm of the backbone's gradient; 0: off
   int64_t logEvery = 10;   ///< steps
   OptimizerSpec optimizer;
+  LossScaleSpec lossScale;
   ScheduleSpec schedule;
 };
 

@@ -123,6 +123,10 @@ Reporter::~Reporter() {
 
 void Reporter::step(const StepMetrics &metrics) {
   console.step(metrics);
+  if (metrics.skipped)
+    console.message(fmt::format("step {}: skipped, as a gradient overflowed; "
+                                "the loss scale is now {:.6g}",
+                                metrics.step, metrics.lossScale.value_or(0)));
   log.step(metrics);
   plot.addLoss(metrics.step, metrics.loss);
 }

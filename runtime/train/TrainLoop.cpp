@@ -15,6 +15,9 @@ namespace {
 
 constexpr const char *program = "train_step";
 
+/// Below it no scale helps; as fairseq's min_loss_scale.
+constexpr double smallestLossScale = 1e-4;
+
 std::string trainPath(const Job &job, const std::string &dataDir) {
   std::filesystem::path path = dataDir;
   if (job.settings.train_data() && job.settings.train_data()->size() != 0)
@@ -253,13 +256,22 @@ void TrainLoop::startStep(int64_t t) {
   job.executor.setInput(program, "lr", &lr, sizeof lr);
   job.executor.setInput(program, "step", &t, sizeof t);
   job.executor.start(program);
-  StartedStep started{t, rate, job.executor.startOutput(program, "loss"), {}};
-  if (job.executor.hasOutput(program, "grad_norm"))
-    started.gradNorm = job.executor.startOutput(program, "grad_norm");
+  StartedStep started{t,
+                      rate,
+                      job.executor.startOutput(program, "loss"),
+                      startOptionalOutput("grad_norm"),
+                      startOptionalOutput("loss_scale"),
+                      startOptionalOutput("skipped")};
   finishStep();
   running = std::move(started);
   if (!job.device->stream()) // it is done already
     finishStep();
+}
+
+std::optional<PendingOutput> TrainLoop::startOptionalOutput(const char *name) {
+  if (!job.executor.hasOutput(program, name))
+    return std::nullopt;
+  return job.executor.startOutput(program, name);
 }
 
 /// Waits for the step that was started last, and reports it.
@@ -273,14 +285,21 @@ void TrainLoop::finishStep() {
   std::chrono::duration<double> seconds = now - finishedAt;
   finishedAt = now;
   checkFinite("loss", loss, step.t, step.rate);
-  if (step.gradNorm)
+  StepMetrics metrics{step.t + 1, loss, step.rate,
+                      job.settings.batch_per_rank() *
+                          job.communicator.worldSize(),
+                      seconds.count()};
+  if (step.lossScale) {
+    metrics.lossScale = step.lossScale->wait().at(0);
+    metrics.skipped = step.skipped && step.skipped->wait().at(0) > 0;
+    checkLossScale(*metrics.lossScale, step.t);
+  }
+  // A gradient that overflowed was not used, and the next one is smaller.
+  if (step.gradNorm && !metrics.skipped)
     checkFinite("gradient's norm", step.gradNorm->wait().at(0), step.t,
                 step.rate);
   if (reporter)
-    reporter->step(
-        {step.t + 1, loss, step.rate,
-         job.settings.batch_per_rank() * job.communicator.worldSize(),
-         seconds.count()});
+    reporter->step(metrics);
 }
 
 void TrainLoop::uploadBatch(const data::Batch &batch) {
@@ -293,6 +312,14 @@ void TrainLoop::uploadBatch(const data::Batch &batch) {
                         batch.images.size());
   job.executor.setInput(program, "labels", batch.labels.data(),
                         batch.labels.size() * sizeof(int64_t));
+}
+
+void TrainLoop::checkLossScale(double scale, int64_t t) const {
+  require(scale >= smallestLossScale,
+          "the loss scale fell to {:.3g} at step {} of {}: gradients overflow "
+          "fp16 whatever it is; try a lower train.optimizer.lr or "
+          "train.precision = \"fp32\"",
+          scale, t + 1, total);
 }
 
 void TrainLoop::checkFinite(const char *what, double value, int64_t t,

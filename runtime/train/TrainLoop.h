@@ -2,8 +2,9 @@
 //
 // One step t, the same on every rank:
 //   batch of step t -> inputs "images", "labels", "lr" [1], "step" [1]
-//   start "train_step" -> outputs "loss" [1], and "grad_norm" [1] if it clips,
-//   which are read when step t + 1 has been enqueued
+//   start "train_step" -> outputs "loss" [1]; "grad_norm" [1] if it clips;
+//   "loss_scale" [1] and "skipped" [1] if it scales the loss; they are read
+//   when step t + 1 has been enqueued
 // Every settings.verify_every steps and at the end the network is verified;
 // at the end the weights are written (ModelFolder). Checkpoints are written on
 // the way, and when a signal ends the run.
@@ -51,7 +52,7 @@ private:
     int64_t t;
     double rate;
     PendingOutput loss;
-    std::optional<PendingOutput> gradNorm;
+    std::optional<PendingOutput> gradNorm, lossScale, skipped;
   };
 
   void barrier(const char *name);
@@ -67,6 +68,8 @@ private:
   void startStep(int64_t t);
   void finishStep();
   void uploadBatch(const data::Batch &batch);
+  std::optional<PendingOutput> startOptionalOutput(const char *name);
+  void checkLossScale(double scale, int64_t t) const;
   void checkFinite(const char *what, double value, int64_t t, double lr) const;
   void verify(int64_t stepsDone);
 

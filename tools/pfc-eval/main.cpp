@@ -40,8 +40,8 @@ void declare(CLI::App &verify, Arguments &arguments) {
                     "what executes the plan (default: the plan's)");
   verify
       .add_option("--precision", arguments.job.precision,
-                  "fp32, bf16, or auto: the first the machine is good at")
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
+                  "fp32, bf16, fp16, or auto: the first the machine is good at")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16", "fp16"}));
   verify
       .add_option("--threads", arguments.job.threads,
                   "threads of a rank (default: processors / ranks)")

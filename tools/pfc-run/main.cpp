@@ -1,7 +1,7 @@
 //===- main.cpp - pfc-run: train a plan -------------------------*- C++ -*-===//
 //
 //   pfc-run PLAN --data DIR --out DIR [--steps N] [--device cpu]
-//           [--precision auto|fp32|bf16] [--threads N]
+//           [--precision auto|fp32|bf16|fp16] [--threads N]
 //           [--checkpoint-every N] [--keep K] [--resume[=DIR]]
 //           [--init DIR [--class-map FILE] | --init-backbone DIR|FILE]
 //           [--timeout SECONDS]
@@ -50,8 +50,8 @@ void declare(CLI::App &app, Arguments &arguments) {
                  "what executes the plan: cpu, or emulated-cuda, which runs a "
                  "CUDA plan without a GPU (default: the plan's)");
   app.add_option("--precision", arguments.job.precision,
-                 "fp32, bf16, or auto: the first the machine is good at")
-      ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
+                 "fp32, bf16, fp16, or auto: the first the machine is good at")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16", "fp16"}));
   app.add_option("--threads", arguments.job.threads,
                  "compute threads of a rank (default: processors / ranks)")
       ->check(CLI::Range(1, 4096));

@@ -13,6 +13,8 @@ pfc::precisionChoices(const TrainSpec &spec) {
     return {fp32};
   case PrecisionSpec::BF16:
     return {{Precision::Bf16, "bf16", ""}};
+  case PrecisionSpec::FP16:
+    return {{Precision::Fp16, "fp16", ""}};
   case PrecisionSpec::Auto:
     // Where bf16 is faster than fp32: CPUs with AMX, GPUs from Ampere on.
     bool cpu = spec.cluster.device == DeviceType::CPU;
@@ -36,6 +38,10 @@ CompileOptions pfc::compileOptions(const TrainSpec &spec, Precision precision) {
   options.optimizer.rowUpdate = spec.head.rowUpdate == RowUpdateSpec::Sampled
                                     ? RowUpdate::Sampled
                                     : RowUpdate::All;
+  if (spec.train.lossScale.initial)
+    options.lossScale.initialScale = *spec.train.lossScale.initial;
+  if (spec.train.lossScale.growthInterval)
+    options.lossScale.growthInterval = *spec.train.lossScale.growthInterval;
   return options;
 }
 

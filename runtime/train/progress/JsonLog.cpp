@@ -18,14 +18,20 @@ void JsonLog::write(const nlohmann::ordered_json &object) {
 }
 
 void JsonLog::step(const StepMetrics &metrics) {
-  write({{"kind", "step"},
-         {"step", metrics.step},
-         {"loss", metrics.loss},
-         {"learning_rate", metrics.learningRate},
-         {"images", metrics.images},
-         {"seconds", metrics.seconds},
-         {"images_per_second",
-          static_cast<double>(metrics.images) / metrics.seconds}});
+  nlohmann::ordered_json row = {
+      {"kind", "step"},
+      {"step", metrics.step},
+      {"loss", metrics.loss},
+      {"learning_rate", metrics.learningRate},
+      {"images", metrics.images},
+      {"seconds", metrics.seconds},
+      {"images_per_second",
+       static_cast<double>(metrics.images) / metrics.seconds}};
+  if (metrics.lossScale) {
+    row["loss_scale"] = *metrics.lossScale;
+    row["skipped"] = metrics.skipped;
+  }
+  write(row);
 }
 
 void JsonLog::verification(int64_t step, const VerificationResult &result) {

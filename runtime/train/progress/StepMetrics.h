@@ -3,6 +3,7 @@
 #define PFC_RUNTIME_TRAIN_PROGRESS_STEPMETRICS_H
 
 #include <cstdint>
+#include <optional>
 
 namespace pfc::rt {
 
@@ -14,6 +15,9 @@ struct StepMetrics {
   /// Wall time of this step. Verification and checkpoints don't count, so that
   /// images/s is the training speed.
   double seconds = 0;
+  /// Of the next step; none where the plan doesn't scale its loss.
+  std::optional<double> lossScale = {};
+  bool skipped = false; ///< a gradient overflowed: nothing was updated
 };
 
 } // namespace pfc::rt
