@@ -12,6 +12,32 @@
 #include <utility>
 
 namespace pfc::rt {
+namespace {
+
+using Shape = flatbuffers::Vector<int64_t>;
+
+bool isAligned(const Shape *shape) {
+  return !shape ||
+         reinterpret_cast<uintptr_t>(shape->Data()) % alignof(int64_t) == 0;
+}
+
+/// FlatBuffers' verifier aligns a vector's length, 4 bytes, not its elements.
+bool shapesAligned(const plan::fb::Plan &plan) {
+  for (const auto *variant : *plan.variants()) {
+    for (const auto *variable : *variant->variables())
+      if (!isAligned(variable->shape()) ||
+          !isAligned(variable->export_view()) ||
+          !isAligned(variable->export_shape()))
+        return false;
+    for (const auto *program : *variant->programs())
+      for (const auto *buffer : *program->buffers())
+        if (!isAligned(buffer->shape()))
+          return false;
+  }
+  return true;
+}
+
+} // namespace
 
 const plan::fb::Plan &verifyPlan(const std::byte *bytes, size_t size,
                                  const std::string &name) {
@@ -29,6 +55,10 @@ const plan::fb::Plan &verifyPlan(const std::byte *bytes, size_t size,
           "changed after it was written); compile it again",
           name);
   const plan::fb::Plan &plan = *plan::fb::GetPlan(data);
+  require(shapesAligned(plan),
+          "{}: damaged plan: a shape is not aligned (changed after it was "
+          "written); compile it again",
+          name);
   validatePlan(plan, name);
   return plan;
 }

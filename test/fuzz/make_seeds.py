@@ -101,7 +101,7 @@ def main():
     pairs()
     records(sys.argv[1])
     weights()
-    put("plan", "v1", get("test/runtime/plan/v1.plan"))
+    put("plan", "v1", get("test/runtime/plan/v1.plan")) # others: once found
     digest = "0123456789abcdef" * 4
     put("manifest", "two-shards", json.dumps({
         "format": 1, "step": 200, "total_steps": 600, "plan": "r100",

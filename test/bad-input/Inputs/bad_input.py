@@ -97,7 +97,7 @@ def run_plan(text, folder):
     with open(GOOD_PLAN, "rb") as file:
         good = file.read()
     made = []
-    exec(text, {"plan": plan, "good": good,
+    exec(text, {"plan": plan, "good": good, "root": root,
                 "set": lambda path, value: set_value(plan, path, value),
                 "main": plan["variants"][0]["programs"][0],
                 "bytes": made.append})
