@@ -337,6 +337,48 @@ def ConvertPfcToPlanPass : Pass<"convert-pfc-to-plan", "::mlir::ModuleOp"> {
     "::mlir::func::FuncDialect"];
 }
 
+def ScheduleCollectivesPass
+    : Pass<"plan-schedule-collectives", "::mlir::ModuleOp"> {
+  let summary = "Puts computation under the transfers between ranks";
+  let description = [{
+    Reorders a program's instructions so that a collective starts as soon as its
+    source is there and computation that does not need it goes on meanwhile;
+    `plan.wait` stands where it is needed. A list schedule of one stream that
+    computes and one that transfers, on a machine with the options' rates, of
+    which only the ratios matter; instructions keep their order but where they
+    would have to wait. The network's are low, so that a transfer on a busy
+    network is covered as well.
+
+    So labels are gathered and centers sampled under the backbone's forward
+    pass, {Σ E, target} are summed under E·Ŵ, dX̂ is under Eᵀ·X̂, and buckets of
+    gradients under the rest of the backward pass.
+
+    Precondition: convert-pfc-to-plan ran.
+    Postcondition: each collective has one wait; see plan-verify-memory.
+
+    Example (test/passes/plan-schedule-collectives.mlir):
+    ```mlir
+    plan.collective all_reduce_sum %z, %z : memref<8x2xf32>, memref<8x2xf32>
+    plan.launch @kernels::@loss(%z, %loss) extent 1 writes [1] : memref<8x2xf32>, memref<1xf32>
+    plan.matmul %e, %w, %dx : memref<8x32xf32>, memref<32x16xf32>, memref<8x16xf32>
+    // becomes
+    %t = plan.collective all_reduce_sum %z, %z : memref<8x2xf32>, memref<8x2xf32>
+    plan.matmul %e, %w, %dx : memref<8x32xf32>, memref<32x16xf32>, memref<8x16xf32>
+    plan.wait %t
+    plan.launch @kernels::@loss(%z, %loss) extent 1 writes [1] : memref<8x2xf32>, memref<1xf32>
+    ```
+  }];
+  let options = [
+    Option<"flops", "flops", "double", "4e14", "Operations a second">,
+    Option<"memoryBandwidth", "memory-bandwidth", "double", "3e12",
+           "Bytes a second of memory">,
+    Option<"networkBandwidth", "network-bandwidth", "double", "1e11",
+           "Bytes a second that a rank sends">,
+    Option<"latency", "latency", "double", "3e-5", "Seconds of any collective">,
+  ];
+  let dependentDialects = ["::pfc::plan::PlanDialect"];
+}
+
 def AssignMemoryPass : Pass<"plan-assign-memory", "::mlir::ModuleOp"> {
   let summary = "Gives every buffer its bytes of the arena";
   let description = [{
@@ -363,7 +405,8 @@ def VerifyMemoryPass : Pass<"plan-verify-memory", "::mlir::ModuleOp"> {
   let description = [{
     Independent of plan-assign-memory's code: replays each program on a map of
     the arena that says whose bytes each byte is. Every use of a buffer but the
-    first finds it in possession of all its bytes; nothing takes bytes of state
+    first finds it in possession of all its bytes; while a collective goes on,
+    nothing touches its target or writes its source; nothing takes bytes of state
     or of a rank constant; all lies within the arena, aligned; nothing is read
     before it was written; a kernel that writes an argument has it once. Always
     in the pipeline. It changes nothing.

@@ -45,6 +45,12 @@ static void buildPlan(OpPassManager &manager, const CompileOptions &options) {
   manager.addPass(createConvertPfcToPlanPass({options.target}));
 }
 
+static void buildScheduled(OpPassManager &manager,
+                           const CompileOptions &options) {
+  if (options.overlap)
+    manager.addPass(createScheduleCollectivesPass());
+}
+
 static void buildAllocated(OpPassManager &manager, const CompileOptions &) {
   manager.addPass(createAssignMemoryPass());
   manager.addPass(createVerifyMemoryPass());
@@ -67,6 +73,7 @@ static constexpr Stage stages[] = {
     {"kernels", "generated code as linalg, element-wise ops fused",
      buildKernels},
     {"plan", "buffers, instructions and outlined kernels", buildPlan},
+    {"scheduled", "transfers under computation", buildScheduled},
     {"allocated", "every buffer at its place in the arena", buildAllocated},
     {"llvm", "kernels as LLVM IR", buildLLVM, KernelTarget::Cpu},
     {"cuda", "kernels as CUDA C++", buildCuda, KernelTarget::Cuda},
@@ -134,11 +141,16 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
       llvm::cl::values(clEnumValN(KernelTarget::Cpu, "cpu", "LLVM IR"),
                        clEnumValN(KernelTarget::Cuda, "cuda", "CUDA C++"))};
 
+  Option<bool> overlap{*this, "overlap",
+                       llvm::cl::desc("Let transfers go on under computation"),
+                       llvm::cl::init(true)};
+
   CompileOptions get() const {
     CompileOptions options;
     options.precision = precision;
     options.optimizer = {momentum, weightDecay, clipGradNorm, rowUpdate};
     options.target = target;
+    options.overlap = overlap;
     return options;
   }
 };

@@ -13,6 +13,8 @@ struct CompileOptions {
   InsertOptimizerPassOptions optimizer;
   ScaleLossPassOptions lossScale; ///< of fp16
   KernelTarget target = KernelTarget::Cpu;
+  /// Whether transfers go on under computation.
+  bool overlap = true;
 };
 
 /// The module between two groups of passes. One table drives `pfcc --emit`,

@@ -7,7 +7,9 @@
 //   - an input takes its bytes before the first instruction;
 //   - the first instruction to write a buffer takes its bytes, from whomever;
 //   - every later use, and every output at the end, must find the buffer in
-//     possession of all its bytes.
+//     possession of all its bytes; a `plan.wait` uses what its collective uses;
+//   - between a collective and its wait nothing touches the bytes of its target
+//     or writes those of its source.
 //
 // A buffer that lost bytes between two uses overlapped a live one; a buffer
 // used before anyone wrote it is an error as well.
@@ -136,12 +138,15 @@ private:
   llvm::DenseSet<Operation *> permanent; ///< rank constants
   llvm::DenseSet<Operation *> written;
   llvm::DenseMap<Operation *, Loss> losses;
+  SmallVector<plan::CollectiveOp> goingOn; ///< collectives not waited for yet
 
   LogicalResult begin();
   LogicalResult take(const Region &region, Operation *at);
   LogicalResult requireHeld(const Region &region, Operation *user);
   LogicalResult execute(plan::InstructionOpInterface instruction);
   LogicalResult verifyOperands(plan::InstructionOpInterface op);
+  LogicalResult verifyTransfers(plan::InstructionOpInterface op);
+  LogicalResult wait(plan::WaitOp op);
   Operation *ownerOf(Value buffer);
 };
 
@@ -229,7 +234,45 @@ LogicalResult Replay::verifyOperands(plan::InstructionOpInterface op) {
   return success();
 }
 
+/// Nothing gets in the way of the collectives that go on.
+LogicalResult Replay::verifyTransfers(plan::InstructionOpInterface op) {
+  for (OpOperand &operand : op->getOpOperands()) {
+    Region bytes = regions[ownerOf(operand.get())];
+    bool writes = op.writesOperand(operand.getOperandNumber());
+    for (plan::CollectiveOp collective : goingOn)
+      for (OpOperand &other : collective->getOpOperands()) {
+        Region busy = regions[ownerOf(other.get())];
+        bool written = collective.writesOperand(other.getOperandNumber());
+        if ((!writes && !written) || bytes.begin >= busy.end ||
+            busy.begin >= bytes.end)
+          continue;
+        InFlightDiagnostic error =
+            op->emitError()
+            << (writes ? "writes " : "reads ") << describe(bytes)
+            << ", which a collective that is not waited for "
+            << (written ? "writes" : "reads");
+        error.attachNote(collective->getLoc()) << "it started here";
+        return error;
+      }
+  }
+  return success();
+}
+
+LogicalResult Replay::wait(plan::WaitOp op) {
+  plan::CollectiveOp collective = op.getCollective();
+  llvm::erase(goingOn, collective);
+  for (Value operand : collective->getOperands()) {
+    Operation *owner = ownerOf(operand);
+    if (!isa<plan::VariableOp>(owner) &&
+        failed(requireHeld(regions[owner], op)))
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult Replay::execute(plan::InstructionOpInterface instruction) {
+  if (auto op = dyn_cast<plan::WaitOp>(instruction.getOperation()))
+    return wait(op);
   SmallVector<Region> firstWrites;
   for (OpOperand &operand : instruction->getOpOperands()) {
     Operation *owner = ownerOf(operand.get());
@@ -246,13 +289,17 @@ LogicalResult Replay::execute(plan::InstructionOpInterface instruction) {
              << describe(region) << " is read before anything wrote it";
     }
   }
-  if (failed(verifyOperands(instruction)))
+  if (failed(verifyOperands(instruction)) ||
+      failed(verifyTransfers(instruction)))
     return failure();
   for (const Region &region : firstWrites) {
     if (failed(take(region, instruction)))
       return failure();
     written.insert(region.owner);
   }
+  if (auto op = dyn_cast<plan::CollectiveOp>(instruction.getOperation());
+      op && op.getWait())
+    goingOn.push_back(op);
   return success();
 }
 

@@ -231,7 +231,10 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "Processes of the job; on `cuda`, one GPU each.",
        FIELD(cluster.worldSize)},
       {"cluster", "device", "", false, "", anything, devices,
-       "What a rank computes on.", ENUM_FIELD(cluster.device)}};
+       "What a rank computes on.", ENUM_FIELD(cluster.device)},
+      {"cluster", "overlap", "", false, "", anything, {},
+       "Exchange between ranks while they compute; `false` is for "
+       "comparisons.", FIELD(cluster.overlap)}};
   // clang-format on
   return keys;
 }

@@ -109,6 +109,7 @@ struct DataSpec {
 struct ClusterSpec {
   int64_t worldSize = 1; ///< ranks
   DeviceType device = DeviceType::CPU;
+  bool overlap = true;
 };
 
 /// A whole job.

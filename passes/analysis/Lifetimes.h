@@ -7,6 +7,7 @@
 //     input           from −1, as the host writes it before
 //     rank_constant   from −1 to n, the whole program
 //     plan.output     is a use at n, as the host reads afterwards
+//     plan.wait       is a use of what its collective uses
 //
 // State is live always and not listed.
 //

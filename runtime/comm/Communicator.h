@@ -34,6 +34,18 @@ public:
   virtual void allGather(BufferView source, BufferView target) = 0;
   /// target = this rank's slice, along dimension 0, of the sum of sources.
   virtual void reduceScatterSum(BufferView source, BufferView target) = 0;
+  /// One of these three.
+  void exchange(plan::fb::CollectiveKind kind, const BufferView &source,
+                const BufferView &target) {
+    switch (kind) {
+    case plan::fb::CollectiveKind_AllReduceSum:
+      return allReduceSum(source, target);
+    case plan::fb::CollectiveKind_AllGather:
+      return allGather(source, target);
+    case plan::fb::CollectiveKind_ReduceScatterSum:
+      return reduceScatterSum(source, target);
+    }
+  }
   virtual void broadcast(void *bytes, size_t size, int root) = 0;
   virtual void barrier() = 0;
 

@@ -1,8 +1,7 @@
 //===- DeviceCommunicator.h - Collectives on a device's memory --*- C++ -*-===//
 //
 // What NCCL is to MPI: the host's Communicator brings the ranks together, this
-// one carries the plan's collectives between GPUs, enqueued like all other
-// work.
+// one carries the plan's collectives between devices while they compute.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_RUNTIME_COMM_DEVICECOMMUNICATOR_H
@@ -16,12 +15,13 @@
 
 namespace pfc::rt {
 
-/// A collective, in two tasks that only enqueue.
+/// A collective, in two tasks.
 struct EnqueuedCollective {
-  /// The collective, on the communicator's own stream, after what the device
-  /// was given before.
+  /// The collective, on the communicator's own stream or thread, after what the
+  /// device was given before. Only enqueues.
   std::unique_ptr<Task> start;
-  /// What the device is given from now on comes after it.
+  /// What the device is given from now on comes after it. Enqueues that on a
+  /// stream, waits for a thread.
   std::unique_ptr<Task> finish;
 };
 
@@ -38,9 +38,10 @@ public:
   virtual void abort() = 0;
 };
 
-/// NCCL between the ranks' GPUs. Null where the device works in host memory,
-/// where two ranks share a GPU, which NCCL refuses, and where PFC_NCCL is
-/// "off": then collectives go through host memory. Collective.
+/// NCCL between the ranks' GPUs; where the device works in host memory, a
+/// thread beside it. Null in a job of one, where two ranks share a GPU, which
+/// NCCL refuses, and where PFC_NCCL is "off": then collectives go through host
+/// memory and nothing goes on meanwhile. Collective.
 std::unique_ptr<DeviceCommunicator> openDeviceCommunicator(Device &device,
                                                            Communicator &host);
 

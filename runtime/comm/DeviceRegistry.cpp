@@ -1,7 +1,7 @@
-//===- DeviceRegistry.cpp - NCCL, or host memory ----------------------------=//
+//===- DeviceRegistry.cpp - Who does a device's collectives -----------------=//
 #include "runtime/base/DynamicLibrary.h"
 #include "runtime/base/Error.h"
-#include "runtime/comm/DeviceCommunicator.h"
+#include "runtime/comm/BackgroundCollectives.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -28,9 +28,12 @@ bool eachHasItsChip(const std::string &ownChip, Communicator &host) {
 
 std::unique_ptr<DeviceCommunicator> openDeviceCommunicator(Device &device,
                                                            Communicator &host) {
+  if (host.worldSize() == 1)
+    return nullptr;
+  if (!device.stream())
+    return std::make_unique<BackgroundCollectives>(host);
   const char *wanted = std::getenv("PFC_NCCL");
-  if (!device.stream() || host.worldSize() == 1 ||
-      (wanted && std::strcmp(wanted, "off") == 0))
+  if (wanted && std::strcmp(wanted, "off") == 0)
     return nullptr;
   if (!eachHasItsChip(device.chip(), host)) {
     if (host.rank() == 0)

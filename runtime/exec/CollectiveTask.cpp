@@ -12,23 +12,12 @@ public:
 
   void execute() override {
     device.synchronize();
-    communicate(source, target);
+    communicator.exchange(kind, source, target);
   }
   /// Other ranks are waited for.
   bool recordable() const override { return false; }
 
 protected:
-  void communicate(const BufferView &from, const BufferView &to) {
-    switch (kind) {
-    case plan::fb::CollectiveKind_AllReduceSum:
-      return communicator.allReduceSum(from, to);
-    case plan::fb::CollectiveKind_AllGather:
-      return communicator.allGather(from, to);
-    case plan::fb::CollectiveKind_ReduceScatterSum:
-      return communicator.reduceScatterSum(from, to);
-    }
-  }
-
   plan::fb::CollectiveKind kind;
   BufferView source, target;
   Device &device;
@@ -46,7 +35,7 @@ public:
     // The communicator only reads what is sent.
     from.data = const_cast<std::byte *>(sent->wait());
     to.data = received.data();
-    communicate(from, to);
+    communicator.exchange(kind, from, to);
     device.upload(received.data(), target);
   }
 

@@ -5,7 +5,6 @@
 #include "runtime/base/Float16.h"
 #include "runtime/exec/CollectiveTask.h"
 #include "runtime/exec/Initializer.h"
-#include "runtime/exec/Overlap.h"
 #include "runtime/exec/ProgramRunner.h"
 #include "runtime/exec/Waiter.h"
 #include "runtime/plan/RankInteger.h"
@@ -13,6 +12,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 namespace pfc::rt {
 namespace {
@@ -20,12 +20,6 @@ namespace {
 struct Constant {
   BufferView buffer;
   int64_t value;
-};
-
-/// An enqueued collective that the device does not wait for yet.
-struct Unfinished {
-  uint32_t collective; // its instruction
-  std::unique_ptr<Task> task;
 };
 
 /// A program, ready to run.
@@ -159,20 +153,23 @@ void Executor::Impl::prepare(const plan::fb::Program &program) {
   addTasks(program, *prepared.runner);
 }
 
-/// In the plan's order; what makes the device wait for an enqueued collective
-/// comes before the first instruction that needs that.
+/// In the plan's order. A collective that no instruction waits for ends before
+/// the next one.
 void Executor::Impl::addTasks(const plan::fb::Program &program,
                               ProgramRunner &runner) {
-  std::multimap<uint32_t, Unfinished> unfinished; // by that instruction
-  auto finishBefore = [&](uint32_t index) {
-    for (auto [at, end] = unfinished.equal_range(index); at != end; ++at)
-      runner.add(at->second.collective, std::move(at->second.task));
-  };
+  std::map<uint32_t, std::unique_ptr<Task>> unfinished; // by collective
+  std::set<uint32_t> waitedFor;
+  for (const plan::fb::Instruction *instruction : *program.instructions())
+    if (const auto *wait = instruction->operation_as_Wait())
+      waitedFor.insert(wait->collective());
   for (uint32_t i = 0; i < program.instructions()->size(); ++i) {
+    const plan::fb::Instruction &instruction = *program.instructions()->Get(i);
     try {
-      finishBefore(i);
-      const plan::fb::Instruction &instruction =
-          *program.instructions()->Get(i);
+      if (const auto *wait = instruction.operation_as_Wait()) {
+        if (collectives)
+          runner.add(i, std::move(unfinished.at(wait->collective())));
+        continue;
+      }
       const auto *op = instruction.operation_as_Collective();
       if (!op || !collectives) {
         runner.add(i, makeTask(program, instruction));
@@ -181,13 +178,14 @@ void Executor::Impl::addTasks(const plan::fb::Program &program,
       EnqueuedCollective enqueued = collectives->makeCollective(
           op->kind(), view(program, op->source()), view(program, op->target()));
       runner.add(i, std::move(enqueued.start));
-      unfinished.emplace(firstUseAfter(program, i),
-                         Unfinished{i, std::move(enqueued.finish)});
+      if (waitedFor.count(i) != 0)
+        unfinished[i] = std::move(enqueued.finish);
+      else
+        runner.add(i, std::move(enqueued.finish));
     } catch (const Error &error) {
       fail("{}: {}", runner.describe(i), error.what());
     }
   }
-  finishBefore(program.instructions()->size());
 }
 
 void Executor::Impl::enqueue(const std::string &name) {

@@ -34,6 +34,8 @@ std::string workOf(const plan::fb::Variant &variant,
   }
   case plan::fb::Operation_Copy:
     return "copy";
+  case plan::fb::Operation_Wait:
+    return "wait";
   default:
     return EnumNameCollectiveKind(
         instruction.operation_as_Collective()->kind());

@@ -20,6 +20,8 @@ std::vector<uint32_t> buffersOf(const plan::fb::Instruction &instruction) {
     const auto &op = *instruction.operation_as_Copy();
     return {op.source(), op.target()};
   }
+  case plan::fb::Operation_Wait:
+    return {};
   default: {
     const auto &op = *instruction.operation_as_Collective();
     return {op.source(), op.target()};

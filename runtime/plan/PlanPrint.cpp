@@ -125,6 +125,8 @@ std::string operationText(const Instruction &i, const Variant &variant) {
   case Operation_Copy:
     return fmt::format("copy {} = {}", i.operation_as_Copy()->target(),
                        i.operation_as_Copy()->source());
+  case Operation_Wait:
+    return fmt::format("wait for {}", i.operation_as_Wait()->collective());
   default: {
     const Collective &op = *i.operation_as_Collective();
     return fmt::format("{} {} = {}", EnumNameCollectiveKind(op.kind()),

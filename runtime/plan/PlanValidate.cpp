@@ -5,6 +5,7 @@
 #include "runtime/plan/RankInteger.h"
 #include "runtime/plan/Shape.h"
 #include "runtime/plan/ValidateOperation.h"
+#include "runtime/plan/ValidateWaits.h"
 
 #include <algorithm>
 #include <cmath>
@@ -207,6 +208,7 @@ void validateProgram(const Program &program, const Variant &variant,
       scope.where += fmt::format(" ({})", instruction.location()->str());
     validateOperation(instruction, scope);
   }
+  validateWaits(program, where);
 }
 
 /// On CUDA a kernel has a launch shape; no chip takes blocks of more threads.

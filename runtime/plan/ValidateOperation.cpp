@@ -189,6 +189,8 @@ void validateOperation(const Instruction &instruction,
     return validate(*instruction.operation_as_Copy(), scope);
   case Operation_Collective:
     return validate(*instruction.operation_as_Collective(), scope);
+  case Operation_Wait:
+    return; // ValidateWaits.h
   default:
     fail("{}: unknown operation {} (a plan of a newer pfcc?)", scope.where,
          static_cast<int>(instruction.operation_type()));

@@ -165,3 +165,58 @@ module attributes {plan.arena_bytes = 64 : i64} {
     plan.launch @k(%w, %again) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
   }
 }
+
+// -----
+
+// While a gather goes on, its source is read and its target is written.
+module attributes {plan.arena_bytes = 256 : i64} {
+  shard.grid @ranks(shape = 2)
+  plan.program @p batch 1 {
+    %x = plan.input "x" at 0 : memref<16xf32>
+    %y = plan.input "y" at 64 : memref<16xf32>
+    %all = plan.alloc at 128 : memref<32xf32>
+    // expected-note@+1 {{it started here}}
+    %t = plan.collective all_gather %x, %all : memref<16xf32>, memref<32xf32>
+    plan.copy %x, %y : memref<16xf32>, memref<16xf32>
+    // expected-error@+1 {{writes buffer %x (bytes 0..64), which a collective that is not waited for reads}}
+    plan.copy %y, %x : memref<16xf32>, memref<16xf32>
+    plan.wait %t
+  }
+}
+
+// -----
+
+module attributes {plan.arena_bytes = 192 : i64} {
+  shard.grid @ranks(shape = 2)
+  plan.program @p batch 1 {
+    %x = plan.input "x" at 0 : memref<16xf32>
+    %y = plan.alloc at 64 : memref<16xf32>
+    // expected-note@+1 {{it started here}}
+    %t = plan.collective all_reduce_sum %x, %x : memref<16xf32>, memref<16xf32>
+    // expected-error@+1 {{reads buffer %x (bytes 0..64), which a collective that is not waited for writes}}
+    plan.copy %x, %y : memref<16xf32>, memref<16xf32>
+    plan.wait %t
+    plan.output "y", %y : memref<16xf32>
+  }
+}
+
+// -----
+
+// The same bytes under another buffer: a source is live up to the wait.
+module attributes {plan.arena_bytes = 320 : i64} {
+  shard.grid @ranks(shape = 2)
+  plan.program @p batch 1 {
+    %x = plan.input "x" at 0 : memref<16xf32>
+    %source = plan.alloc at 64 : memref<16xf32>
+    %all = plan.alloc at 128 : memref<32xf32>
+    %late = plan.alloc at 64 : memref<16xf32>
+    plan.copy %x, %source : memref<16xf32>, memref<16xf32>
+    // expected-note@+1 {{it started here}}
+    %t = plan.collective all_gather %source, %all : memref<16xf32>, memref<32xf32>
+    // expected-error@+1 {{writes buffer %2 (bytes 64..128), which a collective that is not waited for reads}}
+    plan.copy %x, %late : memref<16xf32>, memref<16xf32>
+    plan.wait %t
+    plan.output "all", %all : memref<32xf32>
+    plan.output "late", %late : memref<16xf32>
+  }
+}

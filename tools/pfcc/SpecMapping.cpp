@@ -42,6 +42,7 @@ CompileOptions pfc::compileOptions(const TrainSpec &spec, Precision precision) {
     options.lossScale.initialScale = *spec.train.lossScale.initial;
   if (spec.train.lossScale.growthInterval)
     options.lossScale.growthInterval = *spec.train.lossScale.growthInterval;
+  options.overlap = spec.cluster.overlap;
   return options;
 }
 

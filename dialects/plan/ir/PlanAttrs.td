@@ -1,4 +1,4 @@
-//===- PlanAttrs.td - Attributes of the plan dialect -------*- tablegen -*-===//
+//===- PlanAttrs.td - Attributes and types of the dialect --*- tablegen -*-===//
 #ifndef PLAN_ATTRS
 #define PLAN_ATTRS
 
@@ -38,6 +38,11 @@ def Plan_CostAttr : AttrDef<Plan_Dialect, "Cost"> {
   let parameters = (ins "uint64_t":$flops, "uint64_t":$read,
                         "uint64_t":$written, "uint64_t":$sent);
   let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Plan_TransferType : TypeDef<Plan_Dialect, "Transfer"> {
+  let mnemonic = "transfer";
+  let summary = "A collective on its way";
 }
 
 #endif // PLAN_ATTRS

@@ -16,6 +16,9 @@ using namespace pfc::plan;
 #define GET_ATTRDEF_CLASSES
 #include "dialects/plan/ir/PlanAttrs.cpp.inc"
 
+#define GET_TYPEDEF_CLASSES
+#include "dialects/plan/ir/PlanTypes.cpp.inc"
+
 #define GET_OP_CLASSES
 #include "dialects/plan/ir/PlanOps.cpp.inc"
 
@@ -23,6 +26,10 @@ void PlanDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialects/plan/ir/PlanAttrs.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/plan/ir/PlanTypes.cpp.inc"
       >();
   addOperations<
 #define GET_OP_LIST
@@ -116,3 +123,18 @@ bool MatmulOp::writesOperand(unsigned operand) { return operand == 2; }
 bool ConvOp::writesOperand(unsigned operand) { return operand == 2; }
 bool CopyOp::writesOperand(unsigned operand) { return operand == 1; }
 bool CollectiveOp::writesOperand(unsigned operand) { return operand == 1; }
+bool WaitOp::writesOperand(unsigned) { return false; }
+
+//===----------------------------------------------------------------------===//
+// Collectives and their waits
+//===----------------------------------------------------------------------===//
+
+WaitOp CollectiveOp::getWait() {
+  if (getTransfer().use_empty())
+    return {};
+  return cast<WaitOp>(*getTransfer().user_begin());
+}
+
+CollectiveOp WaitOp::getCollective() {
+  return getTransfer().getDefiningOp<CollectiveOp>();
+}

@@ -14,6 +14,9 @@
 #define GET_ATTRDEF_CLASSES
 #include "dialects/plan/ir/PlanAttrs.h.inc"
 
+#define GET_TYPEDEF_CLASSES
+#include "dialects/plan/ir/PlanTypes.h.inc"
+
 #include "dialects/plan/ir/PlanInterfaces.h.inc"
 
 #define GET_OP_CLASSES

@@ -2,6 +2,7 @@
 //
 //   pfc dialect ─▶ variable, program { launch matmul conv … }, @kernels
 //                                                        (convert-pfc-to-plan)
+//               ─▶ reordered, with waits          (plan-schedule-collectives)
 //               ─▶ + offsets, plan.arena_bytes           (plan-assign-memory)
 //               ─▶ proved: no two live buffers overlap   (plan-verify-memory)
 //               ─▶ @kernels become kernel ops and plan.kernel_ir
@@ -10,7 +11,7 @@
 //               ─▶ bytes of a plan file                  (translate/)
 //
 //   PlanDialect.td     this file: the dialect
-//   PlanAttrs.td       kinds of convolution and collective, costs
+//   PlanAttrs.td       kinds of convolution and collective, costs, transfers
 //   PlanInterfaces.td  what memory planning asks an instruction
 //   PlanOps.td         the ops
 //
@@ -33,7 +34,7 @@ def Plan_Dialect : Dialect {
     shape and identity layout that stand for bytes of one arena per rank.
     `plan.input`, `plan.state`, `plan.rank_constant` and `plan.alloc` name
     buffers, `plan.view` renames one, and the instructions (`launch`, `matmul`,
-    `conv`, `copy`, `collective`) read and write them in order. State has the
+    `conv`, `copy`, `collective`, `wait`) read and write them in order. State has the
     start of the arena to itself; the programs share the rest, as only one runs
     at a time and nothing but state survives it.
 
@@ -61,6 +62,7 @@ def Plan_Dialect : Dialect {
     "::mlir::func::FuncDialect"
   ];
   let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
   let hasOperationAttrVerify = 1;
 }
 

@@ -7,8 +7,8 @@ include "mlir/IR/OpBase.td"
 def InstructionOpInterface : OpInterface<"InstructionOpInterface"> {
   let cppNamespace = "::pfc::plan";
   let description = [{
-    The op is an instruction of a program: its operands are the buffers it
-    reads and writes, it has no results.
+    The op is an instruction of a program. Its operands are the buffers it reads
+    and writes; those of `plan.wait`, what it waits for.
   }];
   let methods = [
     InterfaceMethod<[{

@@ -2,7 +2,7 @@
 //
 //   Module        variable program kernel
 //   Buffers       input output state rank_constant alloc view
-//   Instructions  launch matmul conv copy collective
+//   Instructions  launch matmul conv copy collective wait
 //
 // Each op is one table of runtime/plan/plan.fbs; alloc and view only place
 // Buffer entries. Every op states its constraints (C1) …, who makes it and
@@ -387,22 +387,53 @@ def Plan_CollectiveOp : Plan_InstructionOp<"collective"> {
 
     Every rank executes the same collectives in the same order.
 
+    Its transfer may go on under the instructions behind it, up to its
+    `plan.wait`; without one, until it is done here.
+
     (C1) The element types agree; sums are of f32, bf16 or i64. (C2) With n
     elements of source on R ranks, target has n, n·R, n/R. (C3) Only
-    all_reduce_sum works in place.
+    all_reduce_sum works in place. (C4) At most one `plan.wait` names it.
 
     Example:
     ```mlir
-    plan.collective all_gather %x, %all : memref<8x512xf32>, memref<16x512xf32>
+    %t = plan.collective all_gather %x, %all : memref<8x512xf32>, memref<16x512xf32>
     ```
     Made by: convert-pfc-to-plan. Gone after: the plan file.
   }];
   let arguments = (ins Plan_CollectiveKindAttr:$kind, Plan_Buffer:$source,
                        Plan_Buffer:$target, OptionalAttr<Plan_CostAttr>:$cost);
+  let results = (outs Plan_TransferType:$transfer);
+  let builders = [OpBuilder<(ins "CollectiveKind":$kind, "::mlir::Value":$source,
+                                 "::mlir::Value":$target, "CostAttr":$cost), [{
+    build($_builder, $_state, TransferType::get($_builder.getContext()), kind,
+          source, target, cost);
+  }]>];
   let assemblyFormat = [{
     $kind $source `,` $target attr-dict `:` type($source) `,` type($target)
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The op that waits for the transfer; null: this one does.
+    WaitOp getWait();
+  }];
+}
+
+def Plan_WaitOp : Plan_InstructionOp<"wait"> {
+  let summary = "Waits until a collective is done";
+  let description = [{
+    From the collective to here, no instruction touches the bytes of its target
+    or writes those of its source; plan-verify-memory proves it.
+
+    Example: `plan.wait %t`
+
+    Made by: plan-schedule-collectives. Gone after: the plan file.
+  }];
+  let arguments = (ins Plan_TransferType:$transfer);
+  let assemblyFormat = "$transfer attr-dict";
+  let extraClassDeclaration = [{
+    CollectiveOp getCollective();
+    CostAttr getCostAttr() { return {}; }
+  }];
 }
 
 #endif // PLAN_OPS

@@ -250,5 +250,7 @@ LogicalResult CollectiveOp::verify() {
            << source << " into " << target << " on " << ranks << " ranks";
   if (!reduces && viewedBuffer(getSource()) == viewedBuffer(getTarget()))
     return emitOpError("can't work in place"); // (C3)
+  if (!getTransfer().use_empty() && !getTransfer().hasOneUse())
+    return emitOpError("is waited for twice"); // (C4)
   return success();
 }

@@ -84,6 +84,7 @@ private:
   SymbolTable &symbols;
   std::unique_ptr<fb::ProgramT> result = std::make_unique<fb::ProgramT>();
   llvm::DenseMap<Value, uint32_t> indices;
+  llvm::DenseMap<Operation *, uint32_t> instructions;
 
   uint32_t indexOf(Value value) const { return indices.at(value); }
   void addBuffer(Value value, const std::string &name, uint64_t offset);
@@ -96,6 +97,7 @@ private:
   fb::OperationUnion operation(ConvOp op);
   fb::OperationUnion operation(CopyOp op);
   fb::OperationUnion operation(CollectiveOp op);
+  fb::OperationUnion operation(WaitOp op);
 };
 
 } // namespace
@@ -143,9 +145,10 @@ void ProgramTranslator::visit(InstructionOpInterface op) {
   auto instruction = std::make_unique<fb::InstructionT>();
   instruction->operation =
       llvm::TypeSwitch<Operation *, fb::OperationUnion>(op)
-          .Case<LaunchOp, MatmulOp, ConvOp, CopyOp, CollectiveOp>(
+          .Case<LaunchOp, MatmulOp, ConvOp, CopyOp, CollectiveOp, WaitOp>(
               [&](auto known) { return operation(known); });
   instruction->location = locationName(op.getLoc());
+  instructions[op] = result->instructions.size();
   if (CostAttr cost = op.getPredictedCost()) {
     instruction->cost = std::make_unique<fb::CostT>();
     instruction->cost->flops = cost.getFlops();
@@ -250,6 +253,12 @@ fb::OperationUnion ProgramTranslator::operation(CollectiveOp op) {
   collective.source = indexOf(op.getSource());
   collective.target = indexOf(op.getTarget());
   return makeUnion(std::move(collective));
+}
+
+fb::OperationUnion ProgramTranslator::operation(WaitOp op) {
+  fb::WaitT wait;
+  wait.collective = instructions.at(op.getCollective());
+  return makeUnion(std::move(wait));
 }
 
 //===----------------------------------------------------------------------===//

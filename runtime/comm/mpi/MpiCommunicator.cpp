@@ -57,9 +57,11 @@ public:
   MpiCommunicator() {
     avoidForbiddenCopies();
     int provided = 0;
-    if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) !=
-        MPI_SUCCESS)
-      fail("MPI could not start");
+    // A step's collectives are called by a thread of their own.
+    if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided) !=
+            MPI_SUCCESS ||
+        provided < MPI_THREAD_SERIALIZED)
+      fail("MPI could not start for calls from more than one thread");
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     check(MPI_Comm_rank(MPI_COMM_WORLD, &ownRank), "rank");
     check(MPI_Comm_size(MPI_COMM_WORLD, &size), "size");

@@ -279,3 +279,13 @@ plan.kernel @k arguments 2 threads 48 work 1 description "odd"
 
 // expected-error @below {{has threads or work without the other}}
 plan.kernel @k arguments 2 threads 64 description "no work"
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  // expected-error@+1 {{is waited for twice}}
+  %t = plan.collective all_reduce_sum %a, %a : memref<4xf32>, memref<4xf32>
+  plan.wait %t
+  plan.wait %t
+}

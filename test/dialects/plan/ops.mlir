@@ -57,12 +57,14 @@ plan.program @train_step batch 2 {
   // CHECK-NEXT: plan.matmul %[[V]], %[[ALL]], %[[P:.*]] {transpose_rhs} : memref<2x144xf32>, memref<4x144xf32>, memref<2x4xf32>
   plan.matmul %v, %all, %product {transpose_rhs}
       : memref<2x144xf32>, memref<4x144xf32>, memref<2x4xf32>
-  // CHECK-NEXT: plan.collective all_reduce_sum %[[P]], %[[P]]
-  plan.collective all_reduce_sum %product, %product : memref<2x4xf32>, memref<2x4xf32>
+  // CHECK-NEXT: %[[SUM:.*]] = plan.collective all_reduce_sum %[[P]], %[[P]]
+  %sum = plan.collective all_reduce_sum %product, %product : memref<2x4xf32>, memref<2x4xf32>
   // CHECK-NEXT: plan.collective reduce_scatter_sum %[[ALL]], %[[V]]
   plan.collective reduce_scatter_sum %all, %v : memref<4x144xf32>, memref<2x144xf32>
   // CHECK-NEXT: plan.copy %[[X]], %[[Y]]
   plan.copy %x, %y : memref<2x6x6x4xf32>, memref<2x6x6x4xf32>
+  // CHECK-NEXT: plan.wait %[[SUM]]
+  plan.wait %sum
   // CHECK-NEXT: plan.output "product", %[[P]] : memref<2x4xf32>
   plan.output "product", %product : memref<2x4xf32>
 }

@@ -5,7 +5,6 @@
 #include "CudaTest.h"
 #include "runtime/comm/DeviceCommunicator.h"
 #include "runtime/exec/Executor.h"
-#include "runtime/exec/Overlap.h"
 
 #include <cstring>
 #include <dlfcn.h>
@@ -94,23 +93,6 @@ protected:
   }
 };
 
-TEST(Overlap, LastsUntilTheBytesAreTouched) {
-  TestPlan plan = makePlan();
-  const Program &program =
-      *plan.finish().variants()->Get(0)->programs()->Get(0);
-  EXPECT_EQ(firstUseAfter(program, 1), 3u);
-  plan.program().instructions.pop_back();
-  EXPECT_EQ(
-      firstUseAfter(*plan.finish().variants()->Get(0)->programs()->Get(0), 1),
-      3u)
-      << "until the end";
-  // Another buffer in the same bytes.
-  TestPlan reused = makePlan();
-  reused.program().buffers[2]->offset = reused.program().buffers[1]->offset;
-  EXPECT_EQ(
-      firstUseAfter(*reused.finish().variants()->Get(0)->programs()->Get(0), 1),
-      2u);
-}
 
 TEST_F(NcclTest, SumsOnTheGpu) {
   open("another");

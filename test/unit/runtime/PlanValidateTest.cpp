@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <limits>
 
@@ -36,6 +37,15 @@ MatmulT &matmul(TestPlan &test) { return operation<MatmulT>(test, 1); }
 CopyT &copy(TestPlan &test) { return operation<CopyT>(test, 2); }
 CollectiveT &reduce(TestPlan &test) { return operation<CollectiveT>(test, 3); }
 LaunchT &launch(TestPlan &test) { return operation<LaunchT>(test, 4); }
+/// Waits for `reduce`, in front of instruction `index`.
+void waitAt(TestPlan &test, size_t index) {
+  WaitT wait;
+  wait.collective = 3;
+  test.add(std::move(wait));
+  auto &all = test.program().instructions;
+  std::rotate(all.begin() + static_cast<std::ptrdiff_t>(index), all.end() - 1,
+              all.end());
+}
 BufferT &buffer(TestPlan &test, size_t index) {
   return *test.program().buffers[index];
 }
@@ -132,6 +142,34 @@ const Case cases[] = {
      "takes 2 buffers, the launch gives 1"},
     {"NoSuchArgument", [](TestPlan &t) { launch(t).arguments[0] = 1000; },
      "is buffer 1000"},
+    {"WaitForNoCollective", [](TestPlan &t) { t.add(WaitT{}); },
+     "instruction 5: waits for instruction 0, which is no collective"},
+    {"WaitForWhatComesLater",
+     [](TestPlan &t) {
+       WaitT wait;
+       wait.collective = 5;
+       t.add(std::move(wait));
+     },
+     "waits for instruction 5"},
+    {"WaitTwice", [](TestPlan &t) { waitAt(t, 4), waitAt(t, 5); },
+     "instruction 3 is waited for twice"},
+    {"TouchesAGoingSum", [](TestPlan &t) { waitAt(t, 5); },
+     "instruction 4: touches buffer 5, which the collective of instruction 3 "
+     "writes until instruction 5"},
+    {"WritesWhatIsSent",
+     [](TestPlan &t) {
+       uint32_t result = t.buffer(DType_F32, {18, 4});
+       reduce(t).target = result;
+       auto launch = std::move(t.program().instructions.back());
+       t.program().instructions.pop_back();
+       CopyT copy;
+       copy.source = matmul(t).out, copy.target = reduce(t).source;
+       t.add(std::move(copy));
+       waitAt(t, 5);
+       t.program().instructions.push_back(std::move(launch));
+     },
+     "instruction 4: writes buffer 5, which the collective of instruction 3 "
+     "reads until instruction 5"},
     {"NegativeLaunch", [](TestPlan &t) { launch(t).extent = -1; },
      "out of range"},
     {"MatmulShape", [](TestPlan &t) { matmul(t).k = 9; },

@@ -43,8 +43,9 @@ module attributes {plan.arena_bytes = 4096 : i64,
         loc(fused["conv", "bias"])
     plan.matmul %v, %v, %p {transpose_lhs}
         : memref<2x8xf32>, memref<2x8xf32>, memref<8x8xf32>
-    plan.collective all_gather %v, %all : memref<2x8xf32>, memref<6x8xf32>
+    %t = plan.collective all_gather %v, %all : memref<2x8xf32>, memref<6x8xf32>
     plan.copy %x, %x : memref<2x3x3x4xf32>, memref<2x3x3x4xf32>
+    plan.wait %t
     plan.output "products", %p : memref<8x8xf32>
   }
 }
@@ -217,6 +218,7 @@ TEST_F(PlanToFlatBufferTest, Instructions) {
   const fb::Copy &copy = *instructions[4]->operation_as_Copy();
   EXPECT_EQ(copy.source(), 3u);
   EXPECT_EQ(copy.target(), 3u);
+  EXPECT_EQ(instructions[5]->operation_as_Wait()->collective(), 3u);
 }
 
 TEST_F(PlanToFlatBufferTest, KernelsForCuda) {

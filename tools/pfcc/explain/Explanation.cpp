@@ -11,7 +11,7 @@ using namespace pfc::explain;
 namespace fb = pfc::plan::fb;
 
 double Explanation::imagesPerSecond() const {
-  return static_cast<double>(ranks * batchPerRank) / step.total().seconds;
+  return static_cast<double>(ranks * batchPerRank) / step.seconds;
 }
 
 Explanation pfc::explain::explainPlan(const fb::Plan &plan,
@@ -103,7 +103,7 @@ static void printWork(const Explanation &e, llvm::raw_ostream &os) {
   for (size_t i = 0; i < partCount; ++i)
     if (e.step.parts[i].instructions != 0)
       printRow(partName(static_cast<Part>(i)), e.step.parts[i], os);
-  printRow("whole step", e.step.total(), os);
+  printRow("in all", e.step.total(), os);
 }
 
 static void printHeads(const Explanation &e, llvm::raw_ostream &os) {
@@ -129,10 +129,10 @@ void pfc::explain::printText(const Explanation &e, llvm::raw_ostream &os) {
   printWork(e, os);
   os << '\n';
   printHeads(e, os);
-  os << llvm::format(
-      "\npredicted: %.2f ms a step, %.0f images/s, bound by %s\n",
-      e.step.total().seconds * 1e3, e.imagesPerSecond(),
-      e.step.total().bound());
+  os << llvm::format("\npredicted: %.2f ms a step (%.2f of them waiting for "
+                     "other ranks), %.0f images/s, bound by %s\n",
+                     e.step.seconds * 1e3, e.step.waiting * 1e3,
+                     e.imagesPerSecond(), e.step.bound());
 }
 
 //===----------------------------------------------------------------------===//
@@ -173,7 +173,10 @@ void pfc::explain::printJson(const Explanation &e, llvm::raw_ostream &os) {
       {"memory_bytes", std::move(memory)},
       {"fits", e.memory.arena <= e.machine.memory},
       {"work", std::move(work)},
-      {"step", jsonOf(e.step.total())},
+      {"in_all", jsonOf(e.step.total())},
+      {"step", llvm::json::Object{{"seconds", e.step.seconds},
+                                  {"waiting", e.step.waiting},
+                                  {"bound_by", e.step.bound()}}},
       {"images_per_second", e.imagesPerSecond()},
       {"head",
        llvm::json::Object{

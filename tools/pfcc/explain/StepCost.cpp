@@ -2,6 +2,8 @@
 
 #include "runtime/plan/PlanMemory.h"
 #include "runtime/plan/Shape.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -139,11 +141,58 @@ Cost StepCost::head() const {
   return sum;
 }
 
+const char *StepCost::bound() const {
+  Cost exposed = total();
+  exposed.talking = waiting;
+  return exposed.bound();
+}
+
+namespace {
+
+/// When each of a rank's two streams is free, in seconds.
+struct Timeline {
+  double computing = 0, transferring = 0, waiting = 0;
+  llvm::DenseMap<uint32_t, double> ends = {}; // of transfers
+
+  void compute(double seconds) { computing += seconds; }
+  void transfer(uint32_t collective, double seconds) {
+    transferring = std::max(transferring, computing) + seconds;
+    ends[collective] = transferring;
+  }
+  void wait(uint32_t collective) {
+    double end = std::max(computing, ends.lookup(collective));
+    waiting += end - computing;
+    computing = end;
+  }
+};
+
+} // namespace
+
 StepCost pfc::explain::stepCost(const fb::Program &step, int64_t ranks,
                                 const Machine &machine) {
-  StepCost result;
+  llvm::DenseSet<uint32_t> waitedFor;
   for (const fb::Instruction *i : *step.instructions())
-    result.parts[static_cast<size_t>(partOf(*i))] +=
-        instructionCost(step, *i, ranks, machine);
+    if (const fb::Wait *wait = i->operation_as_Wait())
+      waitedFor.insert(wait->collective());
+  StepCost result;
+  Timeline timeline;
+  for (uint32_t number = 0; number < step.instructions()->size(); ++number) {
+    const fb::Instruction &i = *step.instructions()->Get(number);
+    if (const fb::Wait *wait = i.operation_as_Wait()) {
+      timeline.wait(wait->collective());
+      continue;
+    }
+    Cost cost = instructionCost(step, i, ranks, machine);
+    result.parts[static_cast<size_t>(partOf(i))] += cost;
+    if (i.operation_type() != fb::Operation_Collective) {
+      timeline.compute(cost.seconds);
+      continue;
+    }
+    timeline.transfer(number, cost.seconds);
+    if (!waitedFor.contains(number))
+      timeline.wait(number);
+  }
+  result.seconds = timeline.computing;
+  result.waiting = timeline.waiting;
   return result;
 }

@@ -5,7 +5,8 @@
 //   all_reduce      2·⌈log₂ W⌉·α + 2·(W − 1)/W·n/β
 //   all_gather        ⌈log₂ W⌉·α + (W − 1)·n/β
 //   reduce_scatter    ⌈log₂ W⌉·α + (W − 1)/W·n/β
-// and the sum of them all, since a plan's instructions run one after another.
+// Then the plan's order on two streams, as it runs: a collective from when its
+// instruction is reached and the one before it is done, to its wait.
 //
 //===----------------------------------------------------------------------===//
 #ifndef TOOLS_PFCC_EXPLAIN_STEPCOST_H
@@ -49,6 +50,11 @@ struct Cost {
 
 struct StepCost {
   std::array<Cost, partCount> parts;
+  double seconds = 0; ///< from the first instruction to the last
+  double waiting = 0; ///< of them, for transfers with nothing to compute
+
+  /// What takes most of the time: see Cost::bound.
+  const char *bound() const;
 
   Cost total() const;
   Cost head() const;

@@ -1,0 +1,170 @@
+//===- ScheduleCollectives.cpp - Transfers under computation --------------===//
+//
+// A list scheduler of two streams, one that computes and one that transfers, on
+// a machine of the pass's options (the rates matter by their ratio alone):
+//
+//   - a collective starts as soon as its source is there;
+//   - the compute stream takes the first instruction, in the program's order,
+//     that needs no unfinished transfer; if each one does, the one whose
+//     transfers are done first;
+//   - `plan.wait` stands in front of the first instruction that needs it.
+//
+// So instructions keep their order but where they would have to wait.
+//
+//===----------------------------------------------------------------------===//
+#include "passes/Passes.h"
+#include "passes/analysis/Dependences.h"
+
+#include "mlir/IR/Builders.h"
+
+#include <algorithm>
+#include <set>
+
+namespace pfc {
+#define GEN_PASS_DEF_SCHEDULECOLLECTIVESPASS
+#include "passes/Passes.h.inc"
+} // namespace pfc
+
+using namespace mlir;
+using namespace pfc;
+
+namespace {
+
+/// What the schedule assumes of a machine: operations, bytes a second, seconds.
+struct Rates {
+  double flops, memory, network, latency;
+
+  /// Seconds that an instruction takes.
+  double operator()(plan::InstructionOpInterface op) const {
+    plan::CostAttr cost = op.getPredictedCost();
+    if (isa<plan::CollectiveOp>(op))
+      return latency +
+             (cost ? static_cast<double>(cost.getSent()) / network : 0);
+    if (!cost)
+      return 0;
+    return std::max(static_cast<double>(cost.getFlops()) / flops,
+                    static_cast<double>(cost.getRead() + cost.getWritten()) /
+                        memory);
+  }
+};
+
+class Scheduler {
+public:
+  Scheduler(plan::ProgramOp program, const Rates &rates)
+      : program(program), dependences(program), rates(rates),
+        missing(dependences.instructions().size()),
+        available(dependences.instructions().size()) {}
+
+  /// Reorders the program and adds the waits.
+  void run();
+
+private:
+  plan::ProgramOp program;
+  Dependences dependences;
+  const Rates &rates;
+  SmallVector<unsigned> missing; ///< predecessors not scheduled yet
+  SmallVector<double> available; ///< when all of them are done
+  std::set<unsigned> ready;      ///< nothing missing, in the program's order
+  SmallVector<unsigned> order;
+  double computing = 0;    ///< when the compute stream is free
+  double transferring = 0; ///< and the network
+
+  unsigned choose() const;
+  void schedule(unsigned i);
+  plan::InstructionOpInterface op(unsigned i) const {
+    return dependences.instructions()[i];
+  }
+  bool isCollective(unsigned i) const { return isa<plan::CollectiveOp>(op(i)); }
+  void addWaits();
+};
+
+} // namespace
+
+/// A collective that can start; else the first that needn't wait; else the one
+/// that waits the least.
+unsigned Scheduler::choose() const {
+  for (unsigned i : ready)
+    if (isCollective(i))
+      return i;
+  for (unsigned i : ready)
+    if (available[i] <= computing)
+      return i;
+  return *std::min_element(
+      ready.begin(), ready.end(),
+      [&](unsigned a, unsigned b) { return available[a] < available[b]; });
+}
+
+void Scheduler::schedule(unsigned i) {
+  double &stream = isCollective(i) ? transferring : computing;
+  stream = std::max(stream, available[i]) + rates(op(i));
+  ready.erase(i);
+  order.push_back(i);
+  for (unsigned next : dependences.successors(i)) {
+    available[next] = std::max(available[next], stream);
+    if (--missing[next] == 0)
+      ready.insert(next);
+  }
+}
+
+/// Walks the new order; a transfer is waited for by the first instruction that
+/// depends on it, and at the end.
+void Scheduler::addWaits() {
+  llvm::DenseSet<unsigned> pending;
+  auto waitFor = [&](unsigned collective, Operation *position) {
+    if (!pending.erase(collective))
+      return;
+    auto started = cast<plan::CollectiveOp>(op(collective).getOperation());
+    OpBuilder builder(position->getContext());
+    builder.setInsertionPointAfter(position);
+    plan::WaitOp::create(builder, started.getLoc(), started.getTransfer());
+  };
+  Operation *last = nullptr;
+  for (unsigned i : order) {
+    for (unsigned needed : dependences.predecessors(i))
+      if (last)
+        waitFor(needed, last);
+    if (isCollective(i))
+      pending.insert(i);
+    last = op(i);
+  }
+  for (unsigned i : order)
+    waitFor(i, last);
+}
+
+void Scheduler::run() {
+  unsigned count = dependences.instructions().size();
+  if (count == 0)
+    return;
+  for (unsigned i = 0; i < count; ++i)
+    if ((missing[i] = dependences.predecessors(i).size()) == 0)
+      ready.insert(i);
+  while (!ready.empty())
+    schedule(choose());
+  Block &body = program.getBody().front();
+  for (unsigned i : order)
+    op(i)->moveBefore(&body, body.end());
+  addWaits();
+  for (plan::OutputOp output :
+       llvm::to_vector(program.getOps<plan::OutputOp>()))
+    output->moveBefore(&body, body.end());
+}
+
+namespace {
+
+struct ScheduleCollectivesPass
+    : pfc::impl::ScheduleCollectivesPassBase<ScheduleCollectivesPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    Rates rates{flops, memoryBandwidth, networkBandwidth, latency};
+    for (auto program : getOperation().getOps<plan::ProgramOp>()) {
+      for (auto wait :
+           llvm::make_early_inc_range(program.getOps<plan::WaitOp>()))
+        wait.erase();
+      moveBuffersToFront(program);
+      Scheduler(program, rates).run();
+    }
+  }
+};
+
+} // namespace

@@ -1,0 +1,114 @@
+// Transfers go on under what does not need them.
+// RUN: pfc-opt %s --plan-schedule-collectives | FileCheck %s
+// RUN: pfc-opt %s --plan-schedule-collectives --plan-schedule-collectives | FileCheck %s
+// RUN: pfc-opt %s --plan-schedule-collectives --plan-assign-memory --plan-verify-memory | FileCheck %s --check-prefix=PLACED
+
+// The head: the sum of z runs under e·w, which does not need it.
+// CHECK-LABEL: plan.program @head
+// CHECK: %[[Z:.*]] = plan.alloc
+// CHECK: plan.launch @k(%x, %[[Z]])
+// CHECK-NEXT: %[[T:.*]] = plan.collective all_reduce_sum %[[Z]], %[[Z]]
+// CHECK-NEXT: plan.matmul
+// CHECK-NEXT: plan.wait %[[T]]
+// CHECK-NEXT: plan.launch @k(%[[Z]],
+// The gather has its source from the start, but was behind it all.
+// CHECK-LABEL: plan.program @early
+// CHECK: %[[G:.*]] = plan.collective all_gather
+// CHECK-NEXT: plan.launch @k(
+// CHECK-NEXT: plan.launch @k(
+// CHECK-NEXT: plan.wait %[[G]]
+// CHECK-NEXT: plan.launch @k(
+// Two transfers, one behind the other on the network: the one that is done
+// first is waited for first, and gradients go on to the end.
+// CHECK-LABEL: plan.program @gradients
+// CHECK: %[[A:.*]] = plan.collective all_reduce_sum
+// CHECK-NEXT: plan.launch @k(%x, %[[BUFFER:.*]])
+// CHECK-NEXT: %[[B:.*]] = plan.collective all_reduce_sum %[[BUFFER]], %[[BUFFER]]
+// CHECK-NEXT: plan.wait %[[A]]
+// CHECK-NEXT: plan.launch
+// CHECK-NEXT: plan.wait %[[B]]
+// CHECK-NEXT: plan.launch
+// A result that no instruction reads is there at the end.
+// CHECK-LABEL: plan.program @last
+// CHECK: plan.collective
+// CHECK-NEXT: plan.wait
+// CHECK-NEXT: plan.output
+
+// Nothing has the bytes of the gather's source before its wait.
+// PLACED-LABEL: plan.program @reused
+// PLACED: plan.alloc at [[SOURCE:[0-9]+]] : memref<16xf32>
+// PLACED-NOT: plan.alloc at [[SOURCE]] :
+// PLACED: plan.collective all_gather
+// PLACED-NEXT: plan.launch
+// PLACED-NEXT: plan.wait
+module {
+  shard.grid @ranks(shape = 2)
+  plan.kernel @k arguments 2 description ""
+
+  plan.program @head batch 1 {
+    %x = plan.input "x" : memref<8x2xf32>
+    %e = plan.input "e" : memref<8x4xf32>
+    %w = plan.input "w" : memref<4x2xf32>
+    %z = plan.alloc : memref<8x2xf32>
+    %loss = plan.alloc : memref<1xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] : memref<8x2xf32>, memref<8x2xf32>
+    plan.collective all_reduce_sum %z, %z : memref<8x2xf32>, memref<8x2xf32>
+    plan.launch @k(%z, %loss) extent 1 writes [1] : memref<8x2xf32>, memref<1xf32>
+    %dx = plan.alloc : memref<8x2xf32>
+    plan.matmul %e, %w, %dx : memref<8x4xf32>, memref<4x2xf32>, memref<8x2xf32>
+    plan.output "loss", %loss : memref<1xf32>
+    plan.output "dx", %dx : memref<8x2xf32>
+  }
+
+  plan.program @early batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %y = plan.input "y" : memref<16xf32>
+    %a = plan.alloc : memref<16xf32>
+    %b = plan.alloc : memref<16xf32>
+    %all = plan.alloc : memref<32xf32>
+    %c = plan.alloc : memref<16xf32>
+    plan.launch @k(%x, %a) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 99999999999, written = 64, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%a, %b) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.collective all_gather %y, %all {cost = #plan.cost<flops = 0, read = 0, written = 0, sent = 64>} : memref<16xf32>, memref<32xf32>
+    plan.launch @k(%all, %c) extent 1 writes [1] : memref<32xf32>, memref<16xf32>
+    plan.output "b", %b : memref<16xf32>
+    plan.output "c", %c : memref<16xf32>
+  }
+
+  plan.program @gradients batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %a = plan.alloc : memref<16xf32>
+    %b = plan.alloc : memref<16xf32>
+    %c = plan.alloc : memref<16xf32>
+    %d = plan.alloc : memref<16xf32>
+    plan.launch @k(%x, %a) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %b) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.collective all_reduce_sum %b, %b {cost = #plan.cost<flops = 0, read = 0, written = 0, sent = 64>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%b, %c) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.collective all_reduce_sum %a, %a {cost = #plan.cost<flops = 0, read = 0, written = 0, sent = 64>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%a, %d) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.output "c", %c : memref<16xf32>
+    plan.output "d", %d : memref<16xf32>
+  }
+
+  plan.program @reused batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %source = plan.alloc : memref<16xf32>
+    %all = plan.alloc : memref<32xf32>
+    %a = plan.alloc : memref<16xf32>
+    %b = plan.alloc : memref<16xf32>
+    plan.launch @k(%x, %source) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.collective all_gather %source, %all : memref<16xf32>, memref<32xf32>
+    plan.launch @k(%x, %a) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%all, %b) extent 1 writes [1] : memref<32xf32>, memref<16xf32>
+    plan.output "a", %a : memref<16xf32>
+    plan.output "b", %b : memref<16xf32>
+  }
+
+  plan.program @last batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %all = plan.alloc : memref<32xf32>
+    plan.output "all", %all : memref<32xf32>
+    plan.collective all_gather %x, %all : memref<16xf32>, memref<32xf32>
+  }
+}
