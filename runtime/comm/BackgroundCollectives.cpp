@@ -20,6 +20,8 @@ public:
   Finish(BackgroundCollectives &owner, std::shared_ptr<Transfer> transfer)
       : owner(owner), transfer(std::move(transfer)) {}
   void execute() override { owner.finish(*transfer); }
+  /// Other ranks are waited for.
+  bool recordable() const override { return false; }
 
 private:
   BackgroundCollectives &owner;

@@ -34,8 +34,12 @@ void ProgramRunner::add(uint32_t instruction, std::unique_ptr<Task> task) {
 /// "all_reduce of head, instruction 41 of train_step"
 Activity::Place ProgramRunner::placeOf(uint32_t index, const Task &task) const {
   const plan::fb::Instruction &instruction = *source.instructions()->Get(index);
+  uint32_t collective = index;
+  if (const auto *wait = instruction.operation_as_Wait())
+    collective = wait->collective();
   std::string what;
-  if (const auto *op = instruction.operation_as_Collective())
+  if (const auto *op =
+          source.instructions()->Get(collective)->operation_as_Collective())
     what = collectiveName(op->kind());
   if (instruction.location() && instruction.location()->size() != 0)
     what += fmt::format("{}{}", what.empty() ? "" : " of ",
