@@ -4,7 +4,7 @@ namespace pfc::rt {
 
 const Activity::Place *Activity::keep(const Place &place) {
   std::lock_guard lock(mutex);
-  return &kept.try_emplace(place.text, place).first->second;
+  return &kept.try_emplace({place.text, place.kind}, place).first->second;
 }
 
 const Activity::Place *Activity::enter(const Place *next) {

@@ -14,6 +14,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace pfc::rt {
 
@@ -49,7 +50,7 @@ public:
 
 private:
   std::mutex mutex;
-  std::map<std::string, Place> kept;
+  std::map<std::pair<std::string, Kind>, Place> kept;
   std::atomic<const Place *> place;
   std::atomic<int64_t> step = 0;
   std::atomic<uint64_t> changes = 0, waits = 0;

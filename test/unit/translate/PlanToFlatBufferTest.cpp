@@ -179,7 +179,7 @@ TEST_F(PlanToFlatBufferTest, BuffersAndBindings) {
 TEST_F(PlanToFlatBufferTest, Instructions) {
   const auto &instructions =
       *translateSource().variants()->Get(0)->programs()->Get(0)->instructions();
-  ASSERT_EQ(instructions.size(), 5u);
+  ASSERT_EQ(instructions.size(), 6u);
   const fb::Launch &launch = *instructions[0]->operation_as_Launch();
   EXPECT_EQ(launch.kernel(), 1u);
   EXPECT_EQ(launch.arguments()->Get(0), 0u);
