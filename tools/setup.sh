@@ -12,7 +12,7 @@ packages=(
   # libraries
   libtomlplusplus-dev libcli11-dev nlohmann-json3-dev libfmt-dev
   libflatbuffers-dev flatbuffers-compiler
-  libdnnl-dev libopenmpi-dev openmpi-bin
+  libdnnl-dev libssl-dev libopenmpi-dev openmpi-bin
   libturbojpeg0-dev libpng-dev libfreetype-dev zlib1g-dev libzip-dev
   libprotobuf-dev protobuf-compiler libonnx-dev
   # tests and benchmarks

@@ -5,8 +5,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+
+struct evp_md_ctx_st; // libcrypto's EVP_MD_CTX
 
 namespace pfc::rt {
 
@@ -15,18 +18,16 @@ using Sha256Digest = std::array<uint8_t, 32>;
 /// FIPS 180-4, of bytes that come in pieces.
 class Sha256 {
 public:
+  Sha256();
   void update(const void *data, size_t size);
   /// Of all that came so far; nothing may come after it.
   Sha256Digest digest();
 
 private:
-  using State = std::array<uint32_t, 8>;
-
-  State state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  std::array<uint8_t, 64> block; ///< the last bytes, no whole block yet
-  size_t filled = 0;
-  uint64_t total = 0;
+  struct Free {
+    void operator()(evp_md_ctx_st *context) const;
+  };
+  std::unique_ptr<evp_md_ctx_st, Free> context;
 };
 
 Sha256Digest sha256(std::string_view bytes);

@@ -49,6 +49,9 @@ public:
   virtual void broadcast(void *bytes, size_t size, int root) = 0;
   virtual void barrier() = 0;
 
+  /// What carries the bytes, which all ranks must share: ", Open MPI 4.1.4".
+  virtual std::string library() const { return {}; }
+
   /// Throws an Error where another rank is known to have ended.
   virtual void checkRanks() {}
 

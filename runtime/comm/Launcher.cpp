@@ -50,6 +50,12 @@ bool startedByLauncher() {
 
 std::vector<std::string>
 launchCommand(int ranks, const std::vector<std::string> &arguments) {
+  std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
+  if (ranks == 1) {
+    std::vector<std::string> alone = {self};
+    alone.insert(alone.end(), arguments.begin(), arguments.end());
+    return alone;
+  }
   // Ranks on one machine share its processors by their thread counts, so they
   // are not bound, and may be more than the processors.
   std::vector<std::string> command = {
@@ -57,7 +63,7 @@ launchCommand(int ranks, const std::vector<std::string> &arguments) {
       "none",   "-n",      std::to_string(ranks)};
   if (geteuid() == 0)
     command.push_back("--allow-run-as-root");
-  command.push_back(std::filesystem::read_symlink("/proc/self/exe").string());
+  command.push_back(self);
   command.insert(command.end(), arguments.begin(), arguments.end());
   return command;
 }
@@ -72,12 +78,15 @@ static void passTerminal() {
 
 namespace {
 
-volatile pid_t launcher = 0;
-volatile std::sig_atomic_t interrupted = false;
+volatile pid_t launcher = 0; // 0: none runs
+volatile std::sig_atomic_t interrupted = false, asked = false;
 
 /// mpirun would kill its ranks a second after a SIGTERM or SIGINT, whatever
 /// they are at; SIGUSR1 it passes on.
 void askRanksToEnd(int signal) {
+  asked = true;
+  if (launcher <= 0)
+    return; // between two starts
   kill(launcher, signal == SIGINT && interrupted ? SIGTERM : SIGUSR1);
   interrupted = signal == SIGINT;
 }
@@ -101,9 +110,41 @@ int waitFor(pid_t child) {
 
 } // namespace
 
+namespace {
+
+/// A file's place that the ranks and no stranger can fill.
+class LastWords {
+public:
+  LastWords() {
+    std::string folder = std::filesystem::temp_directory_path() / "pfc-XXXXXX";
+    if (mkdtemp(folder.data())) {
+      path = folder + "/said";
+      setenv(lastWordsVariable, path.c_str(), 1);
+    }
+  }
+  ~LastWords() {
+    std::error_code ignored;
+    if (!path.empty())
+      std::filesystem::remove_all(std::filesystem::path(path).parent_path(),
+                                  ignored);
+  }
+  bool said() const {
+    std::error_code ignored;
+    return path.empty() || std::filesystem::exists(path, ignored);
+  }
+
+private:
+  std::string path;
+};
+
+} // namespace
+
+bool askedToEnd() { return asked; }
+
 int launchRanks(int ranks, const std::vector<std::string> &arguments) {
   std::vector<std::string> command = launchCommand(ranks, arguments);
   passTerminal();
+  LastWords lastWords;
   std::vector<char *> pointers;
   for (std::string &word : command)
     pointers.push_back(word.data());
@@ -116,10 +157,16 @@ int launchRanks(int ranks, const std::vector<std::string> &arguments) {
   for (int signal : {SIGTERM, SIGINT, SIGUSR1})
     std::signal(signal, askRanksToEnd);
   int status = waitFor(launcher);
+  launcher = 0;
   require(status != notFound,
           "cannot start {} ranks: there is no mpirun; install Open MPI "
           "(Debian: openmpi-bin), or start the ranks with srun",
           ranks);
+  if (status > 128 && !lastWords.said())
+    fmt::print(stderr,
+               "pfc-run: error: a rank was ended by signal {} ({}) before it "
+               "trained\n",
+               status - 128, strsignal(status - 128));
   return status;
 }
 

@@ -26,9 +26,17 @@ bool startedByLauncher();
 std::vector<std::string>
 launchCommand(int ranks, const std::vector<std::string> &arguments);
 
-/// Runs that command; its exit status. SIGTERM and SIGINT reach the ranks as
-/// SIGUSR1, and they have all the time they need; a second SIGINT ends them.
+/// Runs that command, or one rank without a launcher; its exit status. SIGTERM
+/// and SIGINT reach the ranks as SIGUSR1, and they have all the time they need;
+/// a second SIGINT ends them.
 int launchRanks(int ranks, const std::vector<std::string> &arguments);
+
+/// Whether such a signal has come.
+bool askedToEnd();
+
+/// In the environment of ranks that launchRanks() started: the file whose being
+/// there says that a rank has told people why the job ends.
+constexpr const char *lastWordsVariable = "PFC_LAST_WORDS";
 
 } // namespace pfc::rt
 

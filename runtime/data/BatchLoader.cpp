@@ -54,6 +54,7 @@ BatchLoader::BatchLoader(std::shared_ptr<const Dataset> set,
           "({} a rank on {} ranks); lower train.batch_per_rank",
           dataset->size(), global, options.shape.batchPerRank,
           options.worldSize);
+  known.insert(options.knownBad.begin(), options.knownBad.end());
   std::vector<Bad> damage;
   for (const std::string &line : dataset->damage())
     damage.push_back({-1 - static_cast<int64_t>(damage.size()), line});
@@ -183,12 +184,18 @@ void BatchLoader::account(const std::vector<Bad> &bad) {
   for (const Bad &record : bad) {
     if (!known.insert(record.sample).second)
       continue;
-    require(badRecords() <= options.maxBadRecords,
-            "{} (bad record {}; data.max_bad_records = {}). Run `pfc-data "
-            "check` to list all bad records, or raise data.max_bad_records",
-            record.message, badRecords(), options.maxBadRecords);
+    if (badRecords() > options.maxBadRecords)
+      throw LastingError(fmt::format(
+          "{} (bad record {}; data.max_bad_records = {}). Run `pfc-data check` "
+          "to list all bad records, or raise data.max_bad_records",
+          record.message, badRecords(), options.maxBadRecords));
     report(record.message);
   }
+}
+
+/// Without the parts of the set that have no number.
+std::vector<int64_t> BatchLoader::badSamples() const {
+  return {known.lower_bound(0), known.end()};
 }
 
 void BatchLoader::report(const std::string &message) const {

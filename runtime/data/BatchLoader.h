@@ -44,6 +44,9 @@ struct LoaderOptions {
   int64_t firstStep = 0;
   /// Distinct bad records that are skipped before the loader gives up.
   int64_t maxBadRecords = 0;
+  /// Numbers of images that were found bad before: they count, but aren't told
+  /// again.
+  std::vector<int64_t> knownBad = {};
   /// When > 0, a label outside [0, classes) makes its record a bad one.
   int64_t classes = 0;
   /// Called in next() for every bad record met for the first time; null
@@ -74,6 +77,9 @@ public:
 
   /// Distinct bad records met in the batches handed out so far.
   int64_t badRecords() const { return static_cast<int64_t>(known.size()); }
+
+  /// Their numbers, rising.
+  std::vector<int64_t> badSamples() const;
 
 private:
   struct Bad {

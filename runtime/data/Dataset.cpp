@@ -15,7 +15,9 @@ void Dataset::decode(int64_t i, ImageShape shape,
   std::span<const uint8_t> file = encoded(i, scratch);
   try {
     decodeImage(file, shape, out);
+    checkIntact();
   } catch (const BadRecord &bad) {
+    checkIntact();
     failRecord("{}: {}", where(i), bad.what());
   }
 }

@@ -34,6 +34,12 @@ public:
   /// Where image `i` is stored, for messages: file, offset, key.
   virtual std::string where(int64_t i) const = 0;
 
+  /// Throws an Error when the set's files were damaged after it was opened.
+  virtual void checkIntact() const {}
+
+  /// Whether label() only looks into memory.
+  virtual bool labelsAtHand() const { return true; }
+
   /// One line for each part of the set that was unreadable on opening, and so
   /// has no number.
   virtual const std::vector<std::string> &damage() const = 0;

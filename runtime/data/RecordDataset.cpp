@@ -116,6 +116,7 @@ RecordPayload RecordDataset::payload(int64_t i,
   try {
     return parsePayload(reader.read(offsets[i], scratch).bytes);
   } catch (const BadRecord &bad) {
+    checkIntact();
     failRecord("{}: {}", where(i), bad.what());
   }
 }
@@ -135,6 +136,12 @@ int64_t RecordDataset::label(int64_t i) const {
 std::span<const uint8_t>
 RecordDataset::encoded(int64_t i, std::vector<uint8_t> &scratch) const {
   return payload(i, scratch).image;
+}
+
+void RecordDataset::checkIntact() const {
+  reader.checkIntact();
+  if (labels)
+    labels->checkIntact();
 }
 
 std::string RecordDataset::where(int64_t i) const {

@@ -42,6 +42,8 @@ public:
   std::span<const uint8_t>
   encoded(int64_t i, std::vector<uint8_t> &scratch) const override;
   std::string where(int64_t i) const override;
+  void checkIntact() const override;
+  bool labelsAtHand() const override { return labels.has_value(); }
   const std::vector<std::string> &damage() const override { return broken; }
 
   const std::optional<Property> &property() const { return stated; }

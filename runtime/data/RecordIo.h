@@ -48,6 +48,9 @@ public:
   /// magic, cflag 0 or 1, a length that fits); size() when there is none.
   uint64_t resync(uint64_t offset) const;
 
+  /// Throws an Error when what was read was not the file's (MappedFile.h).
+  void checkIntact() const { file.checkIntact(); }
+
   uint64_t size() const { return file.bytes().size(); }
   const std::string &path() const { return file.path(); }
 

@@ -29,6 +29,9 @@ public:
   /// The label of image `i`; throws BadRecord when it is negative.
   int64_t at(int64_t i) const;
 
+  /// Throws an Error when the file was damaged after it was mapped.
+  void checkIntact() const { file.checkIntact(); }
+
   static void write(const std::string &path,
                     const std::vector<int64_t> &labels);
 

@@ -65,6 +65,10 @@ public:
   /// One line for people: "cpu: AMD EPYC …, 2 threads, avx512_bf16".
   virtual std::string describe() const = 0;
 
+  /// The versions of what computes, which all ranks must share: "LLVM 22.1.8,
+  /// oneDNN 2.6.3".
+  virtual std::string libraries() const { return describe(); }
+
   /// Whether the machine has a feature a variant requires ("amx_bf16").
   virtual bool supports(const std::string &feature) const = 0;
 

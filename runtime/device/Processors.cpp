@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 #include <sched.h>
+#include <sstream>
 #include <string>
 #include <unistd.h>
 
@@ -31,13 +32,35 @@ int availableProcessors() {
   return std::max(count, 1);
 }
 
+/// The number after `key` in a file of "key number" lines; 0 without.
+static uint64_t numberOf(const char *path, const std::string &key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string name;
+    if (uint64_t value = 0; words >> name >> value && name == key)
+      return value;
+  }
+  return 0;
+}
+
+static uint64_t numberIn(const char *path) {
+  std::ifstream file(path); // a number, or "max"
+  uint64_t value = 0;
+  return file >> value ? value : 0;
+}
+
 uint64_t availableMemory() {
-  uint64_t bytes = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-                   static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  std::ifstream file("/sys/fs/cgroup/memory.max"); // a number, or "max"
-  if (uint64_t limit = 0; file >> limit)
-    bytes = std::min(bytes, limit);
-  return bytes;
+  uint64_t bytes = numberOf("/proc/meminfo", "MemAvailable:") * 1024;
+  uint64_t limit = numberIn("/sys/fs/cgroup/memory.max");
+  if (limit == 0)
+    return bytes;
+  // What the container's files have in memory makes room when it is needed.
+  uint64_t used = numberIn("/sys/fs/cgroup/memory.current");
+  uint64_t files = numberOf("/sys/fs/cgroup/memory.stat", "inactive_file") +
+                   numberOf("/sys/fs/cgroup/memory.stat", "active_file");
+  used -= std::min(used, files);
+  return std::min(bytes, limit - std::min(limit, used));
 }
 
 } // namespace pfc::rt

@@ -10,7 +10,8 @@ namespace pfc::rt {
 /// allows fewer; at least 1.
 int availableProcessors();
 
-/// The machine's memory, less if a container's limit allows less.
+/// The machine's memory that is free, or becomes so when it is asked for; less
+/// if a container's limit allows less.
 uint64_t availableMemory();
 
 } // namespace pfc::rt

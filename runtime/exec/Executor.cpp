@@ -11,6 +11,7 @@
 #include "runtime/plan/Shape.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <set>
 
@@ -93,6 +94,7 @@ struct Executor::Impl {
                                  const plan::fb::Instruction &instruction);
   void addTasks(const plan::fb::Program &program, ProgramRunner &runner);
   void prepare(const plan::fb::Program &program);
+  PreparedProgram &begin(const std::string &name);
   void enqueue(const std::string &name);
   void wait(const std::string &name);
   std::string describe(const std::string &program) const;
@@ -188,11 +190,16 @@ void Executor::Impl::addTasks(const plan::fb::Program &program,
   }
 }
 
-void Executor::Impl::enqueue(const std::string &name) {
+PreparedProgram &Executor::Impl::begin(const std::string &name) {
   PreparedProgram &prepared = program(name);
   // Another program may have used the same bytes of the arena.
   for (const Constant &constant : prepared.constants)
     device.upload(&constant.value, constant.buffer);
+  return prepared;
+}
+
+void Executor::Impl::enqueue(const std::string &name) {
+  PreparedProgram &prepared = begin(name);
   if (profiling)
     prepared.runner->measure();
   else
@@ -296,6 +303,53 @@ void Executor::initializeState(uint64_t seed) {
                        impl->view(*variable));
 }
 
+void Executor::clear() {
+  uint64_t total = impl->variant.arena_bytes();
+  std::vector<std::byte> zeros(std::min<uint64_t>(total, 16 << 20));
+  for (uint64_t begin = 0; begin < total; begin += zeros.size()) {
+    auto size =
+        static_cast<int64_t>(std::min<uint64_t>(zeros.size(), total - begin));
+    impl->device.upload(zeros.data(),
+                        {impl->arena + begin, plan::fb::DType_U8, {size}});
+  }
+}
+
+double Executor::tryAllReduce() {
+  using Clock = std::chrono::steady_clock;
+  if (impl->variant.arena_bytes() < sizeof(float))
+    return 0;
+  BufferView number{impl->arena, plan::fb::DType_F32, {1}};
+  std::unique_ptr<Task> task, finish;
+  if (impl->collectives) {
+    EnqueuedCollective enqueued = impl->collectives->makeCollective(
+        plan::fb::CollectiveKind_AllReduceSum, number, number);
+    task = std::move(enqueued.start);
+    finish = std::move(enqueued.finish);
+  } else {
+    task = makeHostCollective(plan::fb::CollectiveKind_AllReduceSum, number,
+                              number, impl->device, impl->communicator);
+  }
+  double seconds = 0;
+  for (int i = 0; i < 2; ++i) {
+    Doing doing(impl->communicator.activity(), "a first all_reduce",
+                Activity::Kind::Waits);
+    float value = 1;
+    impl->device.upload(&value, number);
+    Clock::time_point begin = Clock::now();
+    task->execute();
+    if (finish)
+      finish->execute();
+    impl->waiter->waitForDevice();
+    seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    impl->device.download(number, &value);
+    require(value == static_cast<float>(impl->communicator.worldSize()),
+            "an all_reduce of ones over {} ranks gave {}: the network or its "
+            "library does not work",
+            impl->communicator.worldSize(), value);
+  }
+  return seconds;
+}
+
 void Executor::setInput(const std::string &program, const std::string &name,
                         const void *data, size_t bytes) {
   const BufferView &input =
@@ -311,6 +365,12 @@ void Executor::start(const std::string &name) { impl->enqueue(name); }
 void Executor::run(const std::string &name) {
   impl->enqueue(name);
   impl->wait(name);
+}
+
+void Executor::runEach(const std::string &program,
+                       const std::function<void(uint32_t instruction)> &before,
+                       const std::function<void(uint32_t instruction)> &after) {
+  impl->begin(program).runner->runEach(before, after);
 }
 
 ProgramRunner &Executor::runner(const std::string &program) {

@@ -10,6 +10,7 @@
 #include "runtime/comm/Communicator.h"
 #include "runtime/device/Device.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -58,6 +59,14 @@ public:
   /// global index), the same at any world size.
   void initializeState(uint64_t seed);
 
+  /// Zeros everywhere, so that nothing is left of what ran.
+  void clear();
+
+  /// Sums one number over the ranks, as the plan's collectives are done, and
+  /// checks it; the seconds it takes, the second time. Overwrites the arena's
+  /// first bytes. Collective.
+  double tryAllReduce();
+
   /// Writes the input `name` of `program` from host memory; sizes must match.
   void setInput(const std::string &program, const std::string &name,
                 const void *data, size_t bytes);
@@ -67,6 +76,11 @@ public:
   void start(const std::string &program);
   /// The same, to completion.
   void run(const std::string &program);
+
+  /// Runs `program` once, with a visit before and after each instruction.
+  void runEach(const std::string &program,
+               const std::function<void(uint32_t instruction)> &before,
+               const std::function<void(uint32_t instruction)> &after);
 
   /// What `program` consists of, to be looked at between its instructions.
   ProgramRunner &runner(const std::string &program);

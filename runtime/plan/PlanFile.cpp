@@ -1,6 +1,7 @@
 #include "runtime/plan/PlanFile.h"
 
 #include "runtime/base/Error.h"
+#include "runtime/base/Sha256.h"
 #include "runtime/plan/PlanValidate.h"
 
 #include <cerrno>
@@ -93,6 +94,10 @@ PlanFile PlanFile::open(const std::string &path) {
   PlanFile file(path, static_cast<const std::byte *>(address), size);
   file.root = &verifyPlan(file.bytes, size, path);
   return file;
+}
+
+std::string PlanFile::sha256() const {
+  return sha256Hex({reinterpret_cast<const char *>(bytes), size});
 }
 
 PlanFile::PlanFile(PlanFile &&other) noexcept

@@ -41,6 +41,8 @@ public:
 
   const plan::fb::Plan &plan() const { return *root; }
   const std::string &path() const { return filePath; }
+  /// Of the file's bytes, in hexadecimal: what sha256sum prints.
+  std::string sha256() const;
 
 private:
   PlanFile(std::string path, const std::byte *bytes, size_t size)

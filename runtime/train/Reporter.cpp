@@ -141,6 +141,11 @@ void Reporter::verification(int64_t step,
   last = results;
 }
 
+void Reporter::skipped(int64_t step, const std::string &why) {
+  console.message(fmt::format("warning: step {} is left out: {}", step, why));
+  log.write({{"kind", "skipped"}, {"step", step}, {"why", why}});
+}
+
 void Reporter::stop(const std::string &why) {
   finished = true;
   console.finish();

@@ -26,6 +26,8 @@ public:
   void step(const StepMetrics &metrics);
   void verification(int64_t step,
                     const std::vector<VerificationResult> &results);
+  /// A step that was left out, and why.
+  void skipped(int64_t step, const std::string &why);
   void message(const std::string &text) { console.message(text); }
 
   /// Ends the console's line, writes the curves; then the summary line, from

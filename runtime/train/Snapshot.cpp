@@ -1,14 +1,13 @@
 #include "runtime/train/Snapshot.h"
 
-#include "runtime/base/Bfloat16.h"
 #include "runtime/base/Error.h"
+#include "runtime/exec/Finite.h"
 #include "runtime/plan/RankInteger.h"
 #include "runtime/plan/Shape.h"
 #include "runtime/train/StateDict.h"
 #include "runtime/train/weights/Safetensors.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <deque>
 #include <span>
@@ -43,25 +42,6 @@ void addBatchCounter(Tensors &tensors, const std::string &name,
   std::memcpy(bytes.data(), &batches, sizeof batches);
   tensors.add(layer + ".num_batches_tracked", TensorType::I64, {},
               tensors.own(std::move(bytes)));
-}
-
-template <typename T, typename ToFloat>
-bool allFinite(std::span<const std::byte> bytes, ToFloat toFloat) {
-  const T *values = reinterpret_cast<const T *>(bytes.data());
-  return std::all_of(values, values + bytes.size() / sizeof(T),
-                     [&](T value) { return std::isfinite(toFloat(value)); });
-}
-
-bool isFinite(const plan::fb::Variable &variable,
-              std::span<const std::byte> contents) {
-  switch (variable.dtype()) {
-  case plan::fb::DType_F32:
-    return allFinite<float>(contents, [](float value) { return value; });
-  case plan::fb::DType_BF16:
-    return allFinite<uint16_t>(contents, bfloat16ToFloat);
-  default:
-    return true;
-  }
 }
 
 } // namespace
@@ -101,11 +81,16 @@ uint64_t Snapshot::bytes() const {
   return total;
 }
 
-void Snapshot::take(const Executor &executor, int64_t stepsDone) {
-  steps = stepsDone;
-  for (Held &state : held) {
+void Snapshot::reserve() {
+  for (Held &state : held)
     state.contents.resize(
         byteSize(*state.variable->shape(), state.variable->dtype()));
+}
+
+void Snapshot::take(const Executor &executor, int64_t stepsDone) {
+  steps = stepsDone;
+  reserve();
+  for (Held &state : held) {
     executor.readVariable(state.variable->name()->str(), state.contents);
   }
 }
@@ -118,7 +103,7 @@ bool Snapshot::hasClassCenters() const {
 
 std::string Snapshot::firstNotFinite() const {
   for (const Held &state : held)
-    if (!isFinite(*state.variable, state.contents))
+    if (!allFinite(state.variable->dtype(), state.contents))
       return state.variable->name()->str();
   return {};
 }

@@ -40,6 +40,9 @@ public:
   /// Of what `rank` has to write.
   Snapshot(const plan::fb::Variant &variant, StateScope scope, int rank);
 
+  /// Takes the memory that copies need, and touches it: the first copy is as
+  /// quick as the others.
+  void reserve();
   /// Copies the state as it is now. Memory is kept from one copy to the next.
   void take(const Executor &executor, int64_t steps);
 

@@ -13,7 +13,7 @@
 namespace pfc::rt {
 namespace {
 
-constexpr const char *program = "train_step";
+constexpr const char *program = trainProgram;
 
 /// Below it no scale helps; as fairseq's min_loss_scale.
 constexpr double smallestLossScale = 1e-4;
@@ -59,24 +59,6 @@ void checkProgram(const Job &job) {
           fmt::join(images, ", "));
 }
 
-/// Training touches the whole arena; without this the kernel would end a rank
-/// without a word.
-void checkMemory(const Job &job, bool checkpoints) {
-  uint64_t perRank = 0;
-  if (!job.device->stream()) // a device's own memory: it says so itself
-    perRank += job.variant.arena_bytes();
-  if (checkpoints)
-    perRank +=
-        Snapshot(job.variant, StateScope::All, job.communicator.rank()).bytes();
-  uint64_t needed =
-      perRank * static_cast<uint64_t>(job.communicator.localRanks());
-  require(needed <= availableMemory(),
-          "the plan needs {} for {} rank(s) on this machine, which has {}: use "
-          "more machines, a smaller train.batch_per_rank, or fewer classes",
-          bytesText(needed), job.communicator.localRanks(),
-          bytesText(availableMemory()));
-}
-
 /// A set with other identities than the plan's classes is a mistake; one with
 /// fewer is only a waste of memory.
 void checkClasses(const data::Dataset &dataset, const std::string &path,
@@ -104,27 +86,38 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
       dataset(data::openDataset(trainPath(job, options.dataDir))),
       resumed(
           chooseCheckpoint(job.communicator, options.outDir, options.resume)),
-      loader(makeLoader()),
+      loader(makeLoader(firstStep(), badRecordsBefore())),
       total(totalSteps(job.settings, loader->stepsPerEpoch(), options.steps)),
       profile(options.profile),
       schedule(makeSchedule(job.settings, loader->stepsPerEpoch(), total)),
       verifier(job, verificationPaths(job, options.dataDir),
                job.settings.flip_test()),
-      checkpointing(options.checkpoint) {
+      checkpointing(options.checkpoint), init(options.init),
+      skipping(options.skipNotFinite) {
   checkProgram(job);
-  checkMemory(job, checkpointing.every > 0);
   std::string path = trainPath(job, options.dataDir);
   checkClasses(*dataset, path, job.settings.classes());
-  initialize(options.init);
+  std::string checked =
+      preflight(job, options.planHash, *dataset, checkpointBytes());
+  initialize();
   if (job.isRoot()) {
     folder.create(options.planPath);
     reporter = std::make_unique<Reporter>(
         job, folder, total,
         describeData(*dataset, path, loader->stepsPerEpoch()),
         resumed ? &*resumed : nullptr);
+    reporter->message(checked);
   }
   prepareCheckpoints(options.resume.has_value());
   barrier("the barrier before training"); // the folder is there
+}
+
+/// Of this rank's copy of the state.
+uint64_t TrainLoop::checkpointBytes() const {
+  if (checkpointing.every == 0)
+    return 0;
+  return Snapshot(job.variant, StateScope::All, job.communicator.rank())
+      .bytes();
 }
 
 void TrainLoop::barrier(const char *name) {
@@ -147,7 +140,8 @@ void TrainLoop::prepareCheckpoints(bool resume) {
       [this](const std::string &text) { reporter->message(text); });
 }
 
-std::unique_ptr<data::BatchLoader> TrainLoop::makeLoader() {
+std::unique_ptr<data::BatchLoader>
+TrainLoop::makeLoader(int64_t step, std::vector<int64_t> knownBad) {
   data::LoaderOptions options;
   options.shape = batchShape(job.settings);
   options.rank = job.communicator.rank();
@@ -158,7 +152,8 @@ std::unique_ptr<data::BatchLoader> TrainLoop::makeLoader() {
   options.threads = decodeThreads(job);
   options.maxBadRecords = job.settings.max_bad_records();
   options.classes = job.settings.classes();
-  options.firstStep = firstStep();
+  options.firstStep = step;
+  options.knownBad = std::move(knownBad);
   options.onBadRecord = [this](const std::string &message) {
     if (reporter)
       reporter->message("warning: " + message);
@@ -178,7 +173,7 @@ void TrainLoop::run() {
   finish();
 }
 
-void TrainLoop::initialize(const InitialWeights &init) {
+void TrainLoop::initialize() {
   if (!resumed) {
     job.executor.initializeState(job.settings.seed());
     taken = loadInitialWeights(init, job.variant, job.communicator.rank(),
@@ -194,7 +189,18 @@ void TrainLoop::initialize(const InitialWeights &init) {
 }
 
 int64_t TrainLoop::trainSteps() {
-  int64_t every = job.settings.verify_every(), done = firstStep();
+  int64_t done = firstStep();
+  for (;;) {
+    try {
+      return trainFrom(done);
+    } catch (const NotFiniteError &error) {
+      done = recover(error);
+    }
+  }
+}
+
+int64_t TrainLoop::trainFrom(int64_t done) {
+  int64_t every = job.settings.verify_every();
   finishedAt = std::chrono::steady_clock::now();
   while (done < total && !checkpointer->stopped()) {
     startStep(done);
@@ -211,12 +217,49 @@ int64_t TrainLoop::trainSteps() {
 
 void TrainLoop::startCheckpoint(int64_t stepsDone) {
   finishStep(); // its loss must be finite, and in the metrics
+  checkpointer->setBadRecords(allBadRecords());
   checkpointer->start(stepsDone);
   finishedAt = std::chrono::steady_clock::now();
 }
 
+/// What the checkpoint knows of this data set.
+std::vector<int64_t> TrainLoop::badRecordsBefore() const {
+  if (!resumed || resumed->manifest().images != dataset->size())
+    return {};
+  return resumed->manifest().badRecords;
+}
+
+/// What any rank has met. Collective.
+std::vector<int64_t> TrainLoop::allBadRecords() {
+  Doing doing(job.communicator.activity(), "all_gather of bad records",
+              Activity::Kind::Waits);
+  std::vector<int64_t> own = loader->badSamples();
+  auto gather = [&](std::vector<int64_t> &mine) {
+    std::vector<int64_t> all(mine.size() *
+                             static_cast<size_t>(job.communicator.worldSize()));
+    auto view = [](std::vector<int64_t> &values) {
+      return BufferView{reinterpret_cast<std::byte *>(values.data()),
+                        plan::fb::DType_I64,
+                        {static_cast<int64_t>(values.size())}};
+    };
+    job.communicator.allGather(view(mine), view(all));
+    return all;
+  };
+  std::vector<int64_t> count = {static_cast<int64_t>(own.size())};
+  std::vector<int64_t> counts = gather(count);
+  own.resize(static_cast<size_t>(*std::ranges::max_element(counts)), -1);
+  std::set<int64_t> records;
+  if (!own.empty()) {
+    std::vector<int64_t> all = gather(own);
+    records.insert(all.begin(), all.end());
+    records.erase(-1);
+  }
+  return {records.begin(), records.end()};
+}
+
 /// A signal came: what was trained is kept for another day.
 void TrainLoop::stop(int64_t stepsDone) {
+  checkpointer->setBadRecords(allBadRecords());
   require(checkpointer->write(stepsDone),
           "stopped by a signal after step {} of {}, and the checkpoint could "
           "not be written; see the warning above",
@@ -228,9 +271,12 @@ void TrainLoop::stop(int64_t stepsDone) {
 }
 
 void TrainLoop::finish() {
-  if (checkpointing.every > 0)
+  if (checkpointing.every > 0) {
+    checkpointer->setBadRecords(allBadRecords());
     checkpointer->write(total);
+  }
   verify(total);
+  checkState();
   Doing doing(job.communicator.activity(), "writing the results",
               Activity::Kind::Slow);
   folder.save(job.variant, job.executor, job.communicator, total);
@@ -242,9 +288,8 @@ void TrainLoop::finish() {
   reporter->finish();
 }
 
-/// Enqueues step t, then waits for the one before: the device is never without
-/// work while the host prepares some.
-void TrainLoop::startStep(int64_t t) {
+/// Gives the program its inputs for step t; the learning rate.
+double TrainLoop::feed(int64_t t) {
   Activity &activity = job.communicator.activity();
   activity.setStep(t + 1);
   {
@@ -255,6 +300,13 @@ void TrainLoop::startStep(int64_t t) {
   float lr = static_cast<float>(rate);
   job.executor.setInput(program, "lr", &lr, sizeof lr);
   job.executor.setInput(program, "step", &t, sizeof t);
+  return rate;
+}
+
+/// Enqueues step t, then waits for the one before: the device is never without
+/// work while the host prepares some.
+void TrainLoop::startStep(int64_t t) {
+  double rate = feed(t);
   job.executor.start(program);
   StartedStep started{t,
                       rate,
@@ -284,7 +336,6 @@ void TrainLoop::finishStep() {
   auto now = std::chrono::steady_clock::now();
   std::chrono::duration<double> seconds = now - finishedAt;
   finishedAt = now;
-  checkFinite("loss", loss, step.t, step.rate);
   StepMetrics metrics{step.t + 1, loss, step.rate,
                       job.settings.batch_per_rank() *
                           job.communicator.worldSize(),
@@ -294,10 +345,10 @@ void TrainLoop::finishStep() {
     metrics.skipped = step.skipped && step.skipped->wait().at(0) > 0;
     checkLossScale(*metrics.lossScale, step.t);
   }
+  checkFinite("loss", metrics.loss, metrics);
   // A gradient that overflowed was not used, and the next one is smaller.
   if (step.gradNorm && !metrics.skipped)
-    checkFinite("gradient's norm", step.gradNorm->wait().at(0), step.t,
-                step.rate);
+    checkFinite("gradient's norm", step.gradNorm->wait().at(0), metrics);
   if (reporter)
     reporter->step(metrics);
 }
@@ -315,20 +366,26 @@ void TrainLoop::uploadBatch(const data::Batch &batch) {
 }
 
 void TrainLoop::checkLossScale(double scale, int64_t t) const {
-  require(scale >= smallestLossScale,
-          "the loss scale fell to {:.3g} at step {} of {}: gradients overflow "
-          "fp16 whatever it is; try a lower train.optimizer.lr or "
-          "train.precision = \"fp32\"",
-          scale, t + 1, total);
+  if (scale < smallestLossScale)
+    throw LastingError(fmt::format(
+        "the loss scale fell to {:.3g} at step {} of {}: gradients overflow "
+        "fp16 whatever it is; try a lower train.optimizer.lr or "
+        "train.precision = \"fp32\"",
+        scale, t + 1, total));
 }
 
-void TrainLoop::checkFinite(const char *what, double value, int64_t t,
-                            double lr) const {
-  require(std::isfinite(value),
-          "the {} is {} at step {} of {} (learning rate {:.6g}): training has "
-          "diverged; try a lower train.optimizer.lr, a longer "
-          "train.schedule.warmup_steps, or train.clip_grad_norm",
-          what, value, t + 1, total, lr);
+void TrainLoop::checkFinite(const char *what, double value,
+                            const StepMetrics &step) const {
+  if (std::isfinite(value))
+    return;
+  std::string scale;
+  if (step.lossScale)
+    scale = fmt::format(", loss scale {:.6g}", *step.lossScale);
+  throw NotFiniteError(fmt::format("the {} is {} at step {} of {} (learning "
+                                   "rate {:.6g}{})",
+                                   what, value, step.step, total,
+                                   step.learningRate, scale),
+                       step.step - 1);
 }
 
 void TrainLoop::verify(int64_t stepsDone) {

@@ -13,10 +13,13 @@
 #ifndef PFC_RUNTIME_TRAIN_TRAINLOOP_H
 #define PFC_RUNTIME_TRAIN_TRAINLOOP_H
 
+#include "runtime/base/Error.h"
 #include "runtime/data/BatchLoader.h"
+#include "runtime/exec/Finite.h"
 #include "runtime/train/InitialWeights.h"
 #include "runtime/train/Job.h"
 #include "runtime/train/LrSchedule.h"
+#include "runtime/train/Preflight.h"
 #include "runtime/train/Reporter.h"
 #include "runtime/train/Verifier.h"
 #include "runtime/train/checkpoint/Checkpointer.h"
@@ -25,7 +28,9 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace pfc::rt {
 
@@ -34,8 +39,21 @@ struct TrainOptions {
   int64_t steps = -1;   ///< instead of the plan's; negative: the plan's
   bool profile = false; ///< print where a step's time goes
   CheckpointOptions checkpoint = {};
+  bool skipNotFinite = false; ///< leave out a step with NaN, and go on
+  std::string planHash = {};  ///< for people
   std::optional<std::string> resume = {}; ///< from it; empty: from outDir
   InitialWeights init = {};               ///< where it isn't resumed
+};
+
+/// The program of a training step.
+constexpr const char *trainProgram = "train_step";
+
+/// What step t gave, or left, is NaN or infinite.
+class NotFiniteError : public LastingError {
+public:
+  NotFiniteError(const std::string &message, int64_t t)
+      : LastingError(message), t(t) {}
+  int64_t t;
 };
 
 class TrainLoop {
@@ -56,22 +74,39 @@ private:
   };
 
   void barrier(const char *name);
-  std::unique_ptr<data::BatchLoader> makeLoader();
+  uint64_t checkpointBytes() const;
+  std::unique_ptr<data::BatchLoader> makeLoader(int64_t step,
+                                                std::vector<int64_t> knownBad);
   int64_t firstStep() const { return resumed ? resumed->manifest().step : 0; }
   void prepareCheckpoints(bool resume);
-  void initialize(const InitialWeights &init);
+  void initialize();
   /// Steps done when it ends: all, or fewer when a signal came.
   int64_t trainSteps();
+  int64_t trainFrom(int64_t done);
   void startCheckpoint(int64_t stepsDone);
+  std::vector<int64_t> badRecordsBefore() const;
+  std::vector<int64_t> allBadRecords();
   void stop(int64_t stepsDone);
   void finish();
+  double feed(int64_t t);
   void startStep(int64_t t);
   void finishStep();
   void uploadBatch(const data::Batch &batch);
   std::optional<PendingOutput> startOptionalOutput(const char *name);
   void checkLossScale(double scale, int64_t t) const;
-  void checkFinite(const char *what, double value, int64_t t, double lr) const;
+  void checkFinite(const char *what, double value,
+                   const StepMetrics &step) const;
   void verify(int64_t stepsDone);
+
+  // When something isn't finite (Recovery.cpp):
+  int64_t recover(const NotFiniteError &error);
+  int64_t lastGoodStep() const;
+  void goBackTo(int64_t step);
+  std::optional<std::string> repeat(int64_t t);
+  void replay(int64_t from, int64_t to);
+  std::string agreeOnFirst(const std::vector<FiniteFinding> &findings);
+  std::string stateNotFinite();
+  void checkState();
 
   Job &job;
   ModelFolder folder;
@@ -83,8 +118,12 @@ private:
   LrSchedule schedule;
   Verifier verifier;
   CheckpointOptions checkpointing;
-  std::string taken;                  // what the run starts from, for people
-  std::unique_ptr<Reporter> reporter; // rank 0's
+  InitialWeights init;
+  bool skipping;
+  std::set<int64_t> skipped;             // steps left out
+  std::set<FiniteFinding> harmless = {}; // what good steps have too
+  std::string taken;                     // what the run starts from, for people
+  std::unique_ptr<Reporter> reporter;    // rank 0's
   std::unique_ptr<Checkpointer> checkpointer;
   std::optional<StartedStep> running;
   std::chrono::steady_clock::time_point finishedAt; // the last step

@@ -4,7 +4,7 @@
 //           [--precision auto|fp32|bf16|fp16] [--threads N]
 //           [--checkpoint-every N] [--keep K] [--resume[=DIR]]
 //           [--init DIR [--class-map FILE] | --init-backbone DIR|FILE]
-//           [--timeout SECONDS]
+//           [--timeout SECONDS] [--max-restarts N] [--expect-hash HEX]
 //
 // Executes a compiled plan on this rank. A plan for several ranks starts them
 // itself, unless mpirun or srun did.
@@ -13,9 +13,13 @@
 #include "runtime/base/Error.h"
 #include "runtime/comm/Launcher.h"
 #include "runtime/train/Job.h"
+#include "runtime/train/Preflight.h"
 #include "runtime/train/TrainLoop.h"
+#include "tools/pfc-run/Supervise.h"
 
 #include <CLI/CLI.hpp>
+
+#include <cctype>
 
 using namespace pfc::rt;
 
@@ -29,6 +33,8 @@ struct Arguments {
   TrainOptions train;
   JobOptions job;
   double timeout = 60;
+  int restarts = 0;
+  std::string expectedHash;
 };
 
 void declare(CLI::App &app, Arguments &arguments) {
@@ -92,6 +98,30 @@ void declareFailures(CLI::App &app, Arguments &arguments) {
                  "seconds after which a rank that gives no sign of life, or "
                  "keeps the others waiting, ends the job (default: 60)")
       ->check(CLI::Range(2.0, 86400.0));
+  app.add_option("--max-restarts", arguments.restarts,
+                 "start the ranks again, from the last checkpoint, up to so "
+                 "many times (default: 0)")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option(
+         "--on-nan",
+         [&](const CLI::results_t &words) {
+           arguments.train.skipNotFinite = words[0] == "skip";
+           return words[0] == "skip" || words[0] == "stop";
+         },
+         "a step whose loss, gradient or state is NaN or infinite: "
+         "stop (default), or skip it and go on")
+      ->type_name("stop|skip");
+  app.add_option("--expect-hash", arguments.expectedHash,
+                 "refuse any plan but the one of this SHA-256 (sha256sum)");
+}
+
+void checkHash(const PlanFile &plan, std::string expected) {
+  for (char &digit : expected)
+    digit = static_cast<char>(std::tolower(digit));
+  require(expected.empty() || plan.sha256() == expected,
+          "{}: its SHA-256 is {}, not {} (--expect-hash): it is another plan, "
+          "or was changed",
+          plan.path(), plan.sha256(), expected);
 }
 
 int body(int argc, char **argv) {
@@ -110,13 +140,24 @@ int body(int argc, char **argv) {
     arguments.train.resume =
         arguments.resume == lastCheckpoint ? "" : arguments.resume;
   PlanFile plan = PlanFile::open(arguments.train.planPath);
-  if (plan.plan().world_size() > 1 && !startedByLauncher())
-    return launchRanks(static_cast<int>(plan.plan().world_size()),
-                       {argv + 1, argv + argc});
+  checkHash(plan, arguments.expectedHash);
+  bool launched = startedByLauncher();
+  if (!launched && !isSupervised() &&
+      (plan.plan().world_size() > 1 || arguments.restarts > 0))
+    return supervise({static_cast<int>(plan.plan().world_size()),
+                      arguments.restarts, arguments.train.outDir},
+                     {argv + 1, argv + argc});
+  arguments.train.planHash = plan.sha256();
   std::unique_ptr<Communicator> communicator = openCommunicator();
+  if (launched && arguments.restarts > 0 && !isSupervised() &&
+      communicator->rank() == 0)
+    fmt::print(stderr, "pfc-run: note: --max-restarts has no effect: another "
+                       "launcher started the ranks, and has to start them "
+                       "again, with --resume\n");
   WatchOptions watching{"pfc-run", arguments.timeout,
                         "--resume goes on from the last checkpoint"};
   return runOnRank(watching, *communicator, [&] {
+    checkSamePlan(plan, *communicator);
     Job job(plan, *communicator, arguments.job);
     TrainLoop(job, arguments.train).run();
   });

@@ -85,6 +85,14 @@ public:
   int localRanks() const override { return local; }
   int localRank() const override { return ownLocalRank; }
 
+  std::string library() const override {
+    char text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length = 0;
+    MPI_Get_library_version(text, &length);
+    std::string version(text, static_cast<size_t>(length));
+    return ", " + version.substr(0, version.find(','));
+  }
+
   void allReduceSum(BufferView source, BufferView target) override {
     size_t width = byteWidth(source.dtype);
     int64_t total = source.elements();

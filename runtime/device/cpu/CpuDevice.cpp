@@ -5,6 +5,9 @@
 #include "runtime/device/cpu/CpuFeatures.h"
 #include "runtime/plan/Shape.h"
 
+#include <llvm/Config/llvm-config.h>
+#include <oneapi/dnnl/dnnl.hpp>
+
 #include <cerrno>
 #include <cstring>
 #include <omp.h>
@@ -80,6 +83,12 @@ std::string CpuDevice::describe() const {
   return fmt::format("cpu: {}, {} thread{}{}{}", cpuModel(), threads,
                      threads == 1 ? "" : "s", feature.empty() ? "" : ", ",
                      feature);
+}
+
+std::string CpuDevice::libraries() const {
+  const dnnl_version_t *dnnl = dnnl::version();
+  return fmt::format("LLVM {}, oneDNN {}.{}.{}", LLVM_VERSION_STRING,
+                     dnnl->major, dnnl->minor, dnnl->patch);
 }
 
 bool CpuDevice::supports(const std::string &feature) const {

@@ -20,6 +20,7 @@ public:
   ~CpuDevice() override;
 
   std::string describe() const override;
+  std::string libraries() const override;
   bool supports(const std::string &feature) const override;
   std::byte *allocateArena(uint64_t bytes) override;
   void loadKernels(const plan::fb::Variant &variant) override;

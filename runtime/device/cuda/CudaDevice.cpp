@@ -2,6 +2,7 @@
 
 #include "runtime/base/Error.h"
 #include "runtime/device/cuda/GraphTask.h"
+#include "runtime/device/cuda/KernelCompiler.h"
 #include "runtime/device/cuda/Status.h"
 
 namespace pfc::rt {
@@ -74,6 +75,12 @@ std::string CudaDevice::describe() const {
   return fmt::format("cuda: GPU {}, {}, {}, {} multiprocessors, {}",
                      chip.number, chip.name, chip.architecture(),
                      chip.multiprocessors, bytesText(chip.memory));
+}
+
+std::string CudaDevice::libraries() const {
+  int version = context.chip.driverVersion;
+  return fmt::format("CUDA driver {}.{}, {}", version / 1000,
+                     version % 1000 / 10, cuda::compilerVersion());
 }
 
 bool CudaDevice::supports(const std::string &feature) const {

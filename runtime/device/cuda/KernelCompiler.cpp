@@ -63,13 +63,13 @@ std::string firstLines(const std::string &log) {
   return text;
 }
 
+} // namespace
+
 std::string compilerVersion() {
   int major = 0, minor = 0;
   check(nvrtc().nvrtcVersion(&major, &minor), "nvrtcVersion");
   return fmt::format("NVRTC {}.{}", major, minor);
 }
-
-} // namespace
 
 std::vector<std::string> compilerOptions(const std::string &architecture) {
   std::vector<std::string> options = {"--gpu-architecture=" + architecture,

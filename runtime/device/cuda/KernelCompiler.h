@@ -12,6 +12,9 @@
 
 namespace pfc::rt::cuda {
 
+/// "NVRTC 13.0"
+std::string compilerVersion();
+
 /// What the text of a plan is compiled with.
 std::vector<std::string> compilerOptions(const std::string &architecture);
 

@@ -29,6 +29,7 @@ public:
   explicit EmulatedCudaDevice(const DeviceOptions &options);
 
   std::string describe() const override;
+  std::string libraries() const override { return "emulated CUDA"; }
   bool supports(const std::string &feature) const override;
   std::byte *allocateArena(uint64_t bytes) override;
   void loadKernels(const plan::fb::Variant &variant) override;

@@ -10,11 +10,16 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace pfc::rt {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// This thread gives way to those that train (Linux: a thread has a niceness).
+void giveWay() { setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10); }
 
 /// A future's thread is at work.
 template <typename T>
@@ -63,6 +68,8 @@ Checkpointer::Checkpointer(Job &job, const ModelFolder &out,
       wholeStep(lastStep) {
   if (job.isRoot())
     folder.removeRemains();
+  if (options.every > 0)
+    snapshot.reserve();
 }
 
 bool Checkpointer::busy() const {
@@ -87,11 +94,15 @@ void Checkpointer::poll(int64_t steps) {
 void Checkpointer::start(int64_t steps) {
   wanted = false;
   step = steps;
+  run.badRecords = badRecords;
   snapshot.take(job.executor, steps);
   if (job.isRoot())
     metricsBytes = fs::file_size(out.metrics());
   stage = Stage::Writing;
-  writing = std::async(std::launch::async, [this] { return writeFiles(); });
+  writing = std::async(std::launch::async, [this] {
+    giveWay();
+    return writeFiles();
+  });
 }
 
 void Checkpointer::wait() {
@@ -124,6 +135,7 @@ void Checkpointer::publish() {
   if (job.isRoot())
     publishing =
         std::async(std::launch::async, [this, reports = std::move(reports)] {
+          giveWay();
           return finish(reports);
         });
 }

@@ -50,6 +50,11 @@ public:
   bool stopped() const { return stopAgreed; }
   bool due() const { return wanted && stage == Stage::Idle; }
 
+  /// All ranks' bad records, for the checkpoints to come.
+  void setBadRecords(std::vector<int64_t> records) {
+    badRecords = std::move(records);
+  }
+
   /// Copies the state after `steps` and starts writing it. Collective.
   void start(int64_t steps);
 
@@ -59,6 +64,9 @@ public:
   /// start() and wait(), unless that checkpoint is there. False when it could
   /// not be written.
   bool write(int64_t steps);
+
+  /// Of the last that is whole, or that training went on from; -1: none.
+  int64_t lastStep() const { return wholeStep; }
 
   /// Of a checkpoint after `steps`.
   std::string path(int64_t steps) const { return folder.whole(steps); }
@@ -93,7 +101,7 @@ private:
   const ModelFolder &out;
   CheckpointFolder folder;
   CheckpointOptions options;
-  Manifest run;
+  Manifest run; // of the checkpoint being written
   std::function<void(const std::string &)> say;
   StopSignal stop;
   Snapshot snapshot;
@@ -102,6 +110,7 @@ private:
   int64_t step = -1;      ///< of the snapshot
   int64_t wholeStep = -1; ///< of the last checkpoint that is whole
   uint64_t metricsBytes = 0;
+  std::vector<int64_t> badRecords;
   std::vector<ManifestFile> rootFiles; ///< rank 0's, but its shard
   // Last: their threads use the others, and are waited for first.
   std::future<Report> writing;

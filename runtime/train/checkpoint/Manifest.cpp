@@ -40,6 +40,10 @@ public:
     manifest.batchPerRank = integer(json, "batch_per_rank", 1);
     manifest.seed = unsignedInteger(json, "seed");
     manifest.images = integer(json, "images", 0);
+    if (json.contains("bad_records")) // not in older ones
+      for (const Json &record : list(json, "bad_records"))
+        manifest.badRecords.push_back(
+            integer({{"bad_records", record}}, "bad_records", 0));
     for (const Json &file : list(json, "files"))
       readFile(file, manifest.files.emplace_back());
     for (const Json &file : list(json, "shards"))
@@ -167,6 +171,7 @@ std::string formatManifest(const Manifest &manifest) {
                {"batch_per_rank", manifest.batchPerRank},
                {"seed", manifest.seed},
                {"images", manifest.images},
+               {"bad_records", manifest.badRecords},
                {"files", std::move(files)},
                {"shards", std::move(shards)}};
   return json.dump(2) + "\n";

@@ -4,6 +4,7 @@
 //   {"format": 1, "step": 200, "total_steps": 600,
 //    "plan": "r100", "spec_hash": "…", "precision": "bf16",
 //    "world_size": 2, "batch_per_rank": 64, "seed": 7, "images": 17091657,
+//    "bad_records": [7],
 //    "files":  [{"name": "backbone.safetensors", "bytes": …, "sha256": "…"},
 //    …], "shards": [{"name": "class_centers-00000-of-00002.safetensors",
 //                "bytes": …, "sha256": "…", "first_class": 0, "classes":
@@ -38,7 +39,8 @@ struct Manifest {
   std::string plan, specHash, precision;
   int64_t worldSize = 1, batchPerRank = 1;
   uint64_t seed = 0;
-  int64_t images = 0; ///< of the training set
+  int64_t images = 0;              ///< of the training set
+  std::vector<int64_t> badRecords; ///< images found bad so far, rising
   std::vector<ManifestFile> files;
   std::vector<ManifestShard> shards; ///< in the order of their classes
 

@@ -21,7 +21,9 @@ std::string readAll(const std::string &path) {
   return std::move(text).str();
 }
 
-std::vector<pid_t> childrenOf(pid_t process) {
+} // namespace
+
+std::vector<pid_t> RunningJob::childrenOf(pid_t process) {
   std::istringstream words(
       readAll(fmt::format("/proc/{0}/task/{0}/children", process)));
   std::vector<pid_t> children;
@@ -30,11 +32,9 @@ std::vector<pid_t> childrenOf(pid_t process) {
   return children;
 }
 
-} // namespace
-
 RunningJob::~RunningJob() {
   for (pid_t process : running)
-    if (!ended(process)) {
+    if (!hasEnded(process)) {
       for (pid_t rank : ranksOf(process))
         kill(rank, SIGKILL);
       kill(process, SIGKILL);
@@ -66,8 +66,9 @@ bool RunningJob::trains(const std::string &out, int64_t steps) {
   auto steptext = fmt::format("\"kind\":\"step\",\"step\":{},", steps);
   bool alive = true;
   return soon([&] {
-           alive = std::none_of(running.begin(), running.end(),
-                                [&](pid_t process) { return ended(process); });
+           alive =
+               std::none_of(running.begin(), running.end(),
+                            [&](pid_t process) { return hasEnded(process); });
            return !alive || readAll(out + "/metrics.jsonl").find(steptext) !=
                                 std::string::npos;
          }) &&
@@ -79,7 +80,7 @@ std::vector<pid_t> RunningJob::ranksOf(pid_t starter) {
   return launchers.empty() ? launchers : childrenOf(launchers[0]);
 }
 
-bool RunningJob::ended(pid_t process) {
+bool RunningJob::hasEnded(pid_t process) {
   for (const auto &[known, status] : statuses)
     if (known == process)
       return true;
@@ -92,7 +93,7 @@ bool RunningJob::ended(pid_t process) {
 }
 
 int RunningJob::status(pid_t process) {
-  if (!soon([&] { return ended(process); }))
+  if (!soon([&] { return hasEnded(process); }))
     return -1;
   for (const auto &[known, status] : statuses)
     if (known == process)

@@ -27,14 +27,15 @@ public:
   /// The ranks that `starter` started, in order: its child's children.
   static std::vector<pid_t> ranksOf(pid_t starter);
 
+  static std::vector<pid_t> childrenOf(pid_t process);
+
+  bool hasEnded(pid_t process);
   /// A process's exit status, once it has ended; 128 + signal; -1: it doesn't.
   int status(pid_t process);
 
   std::string output() const;
 
 private:
-  bool ended(pid_t process);
-
   std::string log;
   std::vector<pid_t> running;
   std::vector<std::pair<pid_t, int>> statuses;

@@ -1,0 +1,271 @@
+// Disks, data and numbers that fail while a run trains.
+#include "TrainTest.h"
+
+#include "runtime/base/Error.h"
+#include "runtime/data/ImageCodec.h"
+#include "runtime/data/RecordSetWriter.h"
+#include "runtime/exec/Finite.h"
+#include "runtime/train/Preflight.h"
+#include "runtime/train/checkpoint/Checkpoint.h"
+#include "runtime/train/checkpoint/CheckpointFolder.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <sys/resource.h>
+#include <thread>
+
+namespace pfc::rt::test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+class BadTimes : public Train {
+protected:
+  TrainOptions every(int64_t steps, const TestPlan &test) const {
+    TrainOptions options = optionsFor(test);
+    options.checkpoint = {steps, 100};
+    return options;
+  }
+  fs::path records() const { return root / "data/records/train.rec"; }
+  /// A set that doesn't say how many identities it has.
+  void writeRecords(int classes) const {
+    fs::create_directories(records().parent_path());
+    data::RecordSetWriter writer(records().parent_path().string());
+    std::vector<uint8_t> pixels(16 * 16);
+    for (int label = 0; label < classes; ++label)
+      for (int number = 0; number < 8; ++number) {
+        std::fill(pixels.begin(), pixels.end(), 10 * label + number);
+        writer.add(label, data::encodePng(pixels, {16, 16, 1}));
+      }
+    writer.finish(16, 16);
+    fs::remove(records().parent_path() / "property");
+  }
+  std::vector<CheckpointFolder::Entry> checkpoints() const {
+    return CheckpointFolder((root / "out").string()).list();
+  }
+  void expectWholeCheckpoints() const {
+    for (const auto &entry : checkpoints())
+      Checkpoint(entry.path).verify();
+  }
+};
+
+// w += lr leaves the finite numbers when it is squared, in every step after.
+TEST_F(BadTimes, NaNNamesWhatMadeIt) {
+  TestPlan test = makeTrainPlan(1);
+  test.plan.settings->learning_rate = 1e30;
+  EXPECT_THAT(failure(every(1, test)),
+              AllOf(HasSubstr("the loss is inf at step 2 of 6 (learning rate "),
+                    HasSubstr("first not finite, in step 2: 'loss' (f32 [1]), "
+                              "written by instruction 0 of train_step "
+                              "(layer1.0.conv1), on every rank"),
+                    HasSubstr("the last checkpoint is of step 1")));
+  ASSERT_EQ(checkpoints().size(), 1u);
+  expectWholeCheckpoints();
+}
+
+TEST_F(BadTimes, SkippedStepsChangeNothing) {
+  TestPlan test = makeTrainPlan(1);
+  test.plan.settings->learning_rate = 1e30;
+  test.plan.settings->verify_every = 0;
+  TrainOptions options = every(1, test);
+  options.skipNotFinite = true;
+  train(options);
+  EXPECT_EQ(metrics("step").size(), 1u);
+  EXPECT_EQ(metrics("skipped").size(), 5u);
+  auto found = checkpoints();
+  ASSERT_EQ(found.back().step, 6);
+  Checkpoint first(found.front().path), last(found.back().path);
+  ASSERT_EQ(first.manifest().step, 1);
+  EXPECT_EQ(first.manifest().shards.at(0).sha256.size(), 64u);
+  PlanFile plan = PlanFile::open(options.planPath);
+  auto communicator = makeSelfCommunicator();
+  Job job(plan, *communicator, {.threads = 1});
+  auto weights = [&](Checkpoint &checkpoint) {
+    checkpoint.load(job.variant, 0, job.executor);
+    return job.executor.readVariable("conv1.weight");
+  };
+  EXPECT_EQ(weights(first), weights(last));
+}
+
+TEST(Finite, EveryTypeAndPlace) {
+  using namespace plan::fb;
+  for (size_t size : {1, 7, 5000}) {
+    for (size_t at : {size_t{0}, size / 2, size - 1}) {
+      std::vector<float> values(size, -3e38f);
+      auto bytes = [&] { return std::as_bytes(std::span(values)); };
+      EXPECT_TRUE(allFinite(DType_F32, bytes()));
+      for (float bad : {NAN, INFINITY, -INFINITY}) {
+        values[at] = bad;
+        EXPECT_FALSE(allFinite(DType_F32, bytes()));
+        EXPECT_TRUE(allFinite(DType_I32, bytes()));
+      }
+      std::vector<uint16_t> halves(size, 0x7BFF); // fp16's largest
+      auto halfBytes = [&] { return std::as_bytes(std::span(halves)); };
+      EXPECT_TRUE(allFinite(DType_F16, halfBytes()));
+      EXPECT_TRUE(allFinite(DType_BF16, halfBytes()));
+      halves[at] = 0xFC00; // fp16's -inf, a large bf16
+      EXPECT_FALSE(allFinite(DType_F16, halfBytes()));
+      EXPECT_TRUE(allFinite(DType_BF16, halfBytes()));
+      halves[at] = 0x7FC0; // a NaN in both
+      EXPECT_FALSE(allFinite(DType_BF16, halfBytes()));
+    }
+  }
+}
+
+TEST(Preflight, NamesTheOddRanks) {
+  EXPECT_EQ(oddRanks({"a", "a", "a"}), "");
+  EXPECT_EQ(oddRanks({"a", "b", "a"}), "rank 1");
+  EXPECT_EQ(oddRanks({"b", "a", "a", "a", "c"}), "ranks 0, 4");
+}
+
+TEST_F(BadTimes, PreflightIsOneLine) {
+  std::string output = pfcRun(makeTrainPlan(3));
+  EXPECT_THAT(output, AllOf(HasSubstr("preflight: 3 ranks, plan "),
+                            HasSubstr("Open MPI"), HasSubstr("oneDNN"),
+                            HasSubstr("all_reduce "), HasSubstr("status 0")));
+}
+
+TEST_F(BadTimes, PreflightRefusesLabelsBeyondTheClasses) {
+  TestPlan test = makeTrainPlan(1);
+  test.plan.settings->train_data = "records";
+  writeRecords(14);
+  EXPECT_THAT(failure(test), AllOf(HasSubstr("train.rec"),
+                                   HasSubstr("is outside the plan's "
+                                             "head.classes, [0, 12)")));
+}
+
+TEST_F(BadTimes, AnotherPlanThanExpected) {
+  TestPlan test = makeTrainPlan(1);
+  std::string sum = PlanFile::open(writePlan(test)).sha256();
+  EXPECT_THAT(pfcRun(test, "--expect-hash=" + sum), HasSubstr("status 0"));
+  fs::remove_all(root / "out");
+  sum[5] = sum[5] == '0' ? '1' : '0';
+  EXPECT_THAT(pfcRun(test, "--expect-hash=" + sum),
+              AllOf(HasSubstr("x.plan: its SHA-256 is"),
+                    HasSubstr("not " + sum), HasSubstr("status 1")));
+  EXPECT_FALSE(fs::exists(root / "out"));
+}
+
+// A file that is deleted stays there for those who have it open.
+TEST_F(BadTimes, DataThatVanishIsNoLoss) {
+  TestPlan test = makeTrainPlan(1);
+  test.plan.settings->train_data = "records";
+  writeRecords(identities);
+  train(test);
+  auto before = metrics("step");
+  fs::remove_all(root / "out");
+  PlanFile file = PlanFile::open(writePlan(test));
+  auto communicator = makeSelfCommunicator();
+  Job job(file, *communicator, {.threads = 1});
+  TrainLoop loop(job, optionsFor(test));
+  fs::remove(records());
+  loop.run();
+  auto after = metrics("step");
+  ASSERT_EQ(after.size(), before.size());
+  for (size_t i = 0; i < after.size(); ++i)
+    EXPECT_EQ(after[i]["loss"], before[i]["loss"]);
+}
+
+TEST_F(BadTimes, DataCutShortEndTheRunWithItsCheckpoints) {
+  TestPlan test = makeTrainPlan(1);
+  test.plan.settings->train_data = "records";
+  test.plan.settings->steps = 1000000;
+  test.plan.settings->verify_every = 0;
+  writeRecords(identities);
+  PlanFile file = PlanFile::open(writePlan(test));
+  auto communicator = makeSelfCommunicator();
+  Job job(file, *communicator, {.threads = 1});
+  TrainOptions options = every(3, test);
+  TrainLoop loop(job, options);
+  std::thread cutter([&] {
+    while (checkpoints().empty())
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    fs::resize_file(records(), 0);
+  });
+  std::string message;
+  try {
+    loop.run();
+  } catch (const Error &error) {
+    message = error.what();
+  }
+  cutter.join();
+  EXPECT_THAT(message, AllOf(HasSubstr("train.rec: was cut short"),
+                             HasSubstr("restore the file")));
+  expectWholeCheckpoints();
+}
+
+// A disk that takes no more: the limit of a file's size stands for it.
+TEST_F(BadTimes, AFullDiskLeavesWhatIsThere) {
+  TestPlan test = makeTrainPlan(1);
+  train(every(6, test)); // leaves a checkpoint
+  test.plan.settings->steps = 2000;
+  test.plan.settings->verify_every = 0;
+  test.plan.settings->log_every = 1000;
+  TrainOptions options = every(2000, test);
+  options.resume = "";
+  PlanFile file = PlanFile::open(options.planPath);
+  auto communicator = makeSelfCommunicator();
+  Job job(file, *communicator, {.threads = 1});
+  TrainLoop loop(job, options);
+  std::signal(SIGXFSZ, SIG_IGN); // write() then fails, as on a full disk
+  rlimit before{}, full{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  full = before;
+  full.rlim_cur = 100000; // about 700 lines of metrics
+  setrlimit(RLIMIT_FSIZE, &full);
+  std::string message;
+  try {
+    loop.run();
+  } catch (const Error &error) {
+    message = error.what();
+  }
+  setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_THAT(message, HasSubstr("metrics.jsonl: cannot be written; is the "
+                                 "disk full?"));
+  ASSERT_EQ(checkpoints().size(), 1u);
+  expectWholeCheckpoints();
+}
+
+TEST_F(BadTimes, AReadOnlyFolderIsSaidAtOnce) {
+  TestPlan test = makeTrainPlan(1);
+  std::ofstream(root / "out") << "a file in the way"; // root may write anywhere
+  EXPECT_THAT(failure(test), HasSubstr("out: cannot make the output folder"));
+}
+
+// The images found bad before still count after a resume, and are not told
+// again.
+TEST_F(BadTimes, BadRecordsAreRemembered) {
+  TestPlan test = makeTrainPlan(1);
+  test.plan.settings->steps = 24; // two epochs
+  test.plan.settings->verify_every = 0;
+  test.plan.settings->max_bad_records = 2;
+  for (const char *name : {"03/1.png", "07/2.png"})
+    std::ofstream(root / "data" / "train" / name) << "no picture";
+  TrainOptions options = every(12, test);
+  options.steps = 12;
+  testing::internal::CaptureStdout();
+  train(options);
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("07/2.png"));
+  EXPECT_EQ(Checkpoint(checkpoints().back().path).manifest().badRecords.size(),
+            2u);
+  options.steps = 24;
+  options.resume = "";
+  testing::internal::CaptureStdout();
+  train(options);
+  EXPECT_THAT(testing::internal::GetCapturedStdout(),
+              testing::Not(HasSubstr("07/2.png")));
+  std::ofstream(root / "data" / "train" / "05/0.png") << "no picture";
+  options = optionsFor(test, "other");
+  options.resume = checkpoints().front().path;
+  EXPECT_THAT(failure(options), HasSubstr("bad record 3"));
+}
+
+} // namespace
+} // namespace pfc::rt::test
