@@ -92,8 +92,8 @@ bool RunningJob::hasEnded(pid_t process) {
   return true;
 }
 
-int RunningJob::status(pid_t process) {
-  if (!soon([&] { return hasEnded(process); }))
+int RunningJob::status(pid_t process, int patience) {
+  if (!soon([&] { return hasEnded(process); }, patience))
     return -1;
   for (const auto &[known, status] : statuses)
     if (known == process)

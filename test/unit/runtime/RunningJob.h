@@ -31,7 +31,7 @@ public:
 
   bool hasEnded(pid_t process);
   /// A process's exit status, once it has ended; 128 + signal; -1: it doesn't.
-  int status(pid_t process);
+  int status(pid_t process, int patience = 90);
 
   std::string output() const;
 
@@ -44,9 +44,9 @@ private:
 /// Whether it exists, and is no zombie that its new parent doesn't ask after.
 bool alive(pid_t process);
 
-/// `condition()` within a minute and a half, which a loaded machine may need.
+/// `condition()` within as many seconds as a loaded machine may need.
 template <typename Condition>
-bool soon(Condition condition);
+bool soon(Condition condition, int patience = 90);
 
 /// TCP's place of a rank.
 Words tcpPlace(int rank, int worldSize, int port);
@@ -57,8 +57,9 @@ Words tcpPlace(int rank, int worldSize, int port);
 #include <thread>
 
 template <typename Condition>
-bool pfc::rt::test::soon(Condition condition) {
-  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(90);
+bool pfc::rt::test::soon(Condition condition, int patience) {
+  auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::seconds(patience);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline)
       return false;

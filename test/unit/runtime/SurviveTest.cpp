@@ -163,9 +163,9 @@ protected:
 TEST_F(Survive, RandomKills) {
   int64_t kills = numberFrom("PFC_KILLS", 6);
   std::mt19937 random(static_cast<unsigned>(numberFrom("PFC_SEED", 1)));
-  writePlan(makeDriftPlan(150 * kills));
+  writePlan(makeDriftPlan(std::max<int64_t>(900, 60 * kills)));
   RunningJob whole(log());
-  ASSERT_EQ(whole.status(whole.start(command("whole"))), 0) << whole.output();
+  ASSERT_EQ(whole.status(whole.start(command("whole")), 900), 0);
 
   RunningJob job(log());
   pid_t starter = job.start(command(
@@ -196,7 +196,7 @@ TEST_F(Survive, RandomKills) {
     if (kill(ranks[random() % 3], SIGKILL) == 0)
       ++done;
   }
-  EXPECT_EQ(job.status(starter), 0) << job.output();
+  EXPECT_EQ(job.status(starter, 900), 0);
   EXPECT_GE(lastCheckpoint("killed"), newest);
   EXPECT_EQ(done, kills) << "it ended before";
   fmt::print("{} kills, {} of them during the writing of a checkpoint\n", done,
