@@ -6,7 +6,6 @@
 #include "runtime/plan/Shape.h"
 
 #include <llvm/Config/llvm-config.h>
-#include <oneapi/dnnl/dnnl.hpp>
 
 #include <cerrno>
 #include <cstring>
@@ -86,9 +85,7 @@ std::string CpuDevice::describe() const {
 }
 
 std::string CpuDevice::libraries() const {
-  const dnnl_version_t *dnnl = dnnl::version();
-  return fmt::format("LLVM {}, oneDNN {}.{}.{}", LLVM_VERSION_STRING,
-                     dnnl->major, dnnl->minor, dnnl->patch);
+  return fmt::format("LLVM {}, {}", LLVM_VERSION_STRING, oneDnnVersion());
 }
 
 bool CpuDevice::supports(const std::string &feature) const {

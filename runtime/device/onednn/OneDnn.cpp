@@ -20,6 +20,12 @@ void Workspace::reserve(size_t size) {
   capacity = rounded;
 }
 
+std::string oneDnnVersion() {
+  const dnnl_version_t *version = dnnl::version();
+  return fmt::format("oneDNN {}.{}.{}", version->major, version->minor,
+                     version->patch);
+}
+
 void failOneDnn(const dnnl::error &error, const std::string &what) {
   if (error.status == dnnl_unimplemented)
     fail("oneDNN has no {} for this processor: use a plan for a precision the "

@@ -13,6 +13,7 @@
 #include <dnnl.hpp>
 
 #include <memory>
+#include <string>
 
 namespace pfc::rt {
 
@@ -36,6 +37,9 @@ struct OneDnn {
   Workspace scratchpad;
   Workspace packed; // an operand in the layout a primitive asked for
 };
+
+/// "oneDNN 2.6.3"
+std::string oneDnnVersion();
 
 /// Throws an Error that says what oneDNN refused, and why.
 [[noreturn]] void failOneDnn(const dnnl::error &error, const std::string &what);
