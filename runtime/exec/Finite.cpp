@@ -78,8 +78,12 @@ std::vector<FiniteFinding> runLookingAtAll(Executor &executor, Device &device,
   std::vector<FiniteFinding> findings;
   std::vector<std::byte> bytes;
   std::map<uint32_t, Look> before;
-  auto buffers = [&](uint32_t instruction) {
-    return buffersOf(*source.instructions()->Get(instruction));
+  auto buffers = [&](uint32_t index) {
+    // A transfer's result is there when it has been waited for.
+    if (const auto *wait =
+            source.instructions()->Get(index)->operation_as_Wait())
+      index = wait->collective();
+    return buffersOf(*source.instructions()->Get(index));
   };
   auto look = [&](uint32_t buffer) {
     return lookAt(device, executor.buffer(program, buffer), bytes);
