@@ -39,7 +39,7 @@ LogicalResult expand(KernelBodyOpInterface op) {
   StringAttr name = builder.getStringAttr(op->getName().stripDialect());
   Operation *first = before ? before->getNextNode() : &op->getBlock()->front();
   for (Operation *built = first; built != op; built = built->getNextNode())
-    if (isa<linalg::GenericOp>(built))
+    if (isa<linalg::GenericOp>(built) && !built->hasAttr(kSource))
       built->setAttr(kSource, name);
   op->replaceAllUsesWith(results);
   op->erase();
@@ -97,7 +97,10 @@ struct ConvertPfcToLinalgPass
 
   void runOnOperation() override {
     SmallVector<KernelBodyOpInterface> ops;
-    getOperation().walk([&](KernelBodyOpInterface op) { ops.push_back(op); });
+    getOperation().walk<WalkOrder::PreOrder>([&](KernelBodyOpInterface op) {
+      ops.push_back(op);
+      return WalkResult::skip(); // what is in a sweep is the sweep's
+    });
     for (KernelBodyOpInterface op : ops)
       if (failed(expand(op)))
         return signalPassFailure();

@@ -29,9 +29,11 @@ static void buildPrecision(OpPassManager &manager,
   manager.addPass(createMixedPrecisionPass({options.precision}));
 }
 
-static void buildFused(OpPassManager &manager, const CompileOptions &) {
+static void buildFused(OpPassManager &manager, const CompileOptions &options) {
   manager.addPass(createFuseMarginSoftmaxPass());
   manager.addPass(createTileHeadPass());
+  if (options.fusePointwise)
+    manager.addPass(createFusePointwisePass());
   manager.addPass(createVerifyPartitionedPass());
 }
 
@@ -69,7 +71,7 @@ static constexpr Stage stages[] = {
     {"train", "with gradients and parameter updates", buildTrain},
     {"partitioned", "one rank's shapes, with collectives", buildPartitioned},
     {"precision", "with the element types of the computation", buildPrecision},
-    {"fused", "the head as three products around exponentials", buildFused},
+    {"fused", "the head as three products, activations in fewer passes", buildFused},
     {"kernels", "generated code as linalg, element-wise ops fused",
      buildKernels},
     {"plan", "buffers, instructions and outlined kernels", buildPlan},
@@ -144,6 +146,10 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
   Option<bool> overlap{*this, "overlap",
                        llvm::cl::desc("Let transfers go on under computation"),
                        llvm::cl::init(true)};
+  Option<bool> fusePointwise{
+      *this, "fuse-pointwise",
+      llvm::cl::desc("Several ops in one pass over activations"),
+      llvm::cl::init(true)};
 
   CompileOptions get() const {
     CompileOptions options;
@@ -151,6 +157,7 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
     options.optimizer = {momentum, weightDecay, clipGradNorm, rowUpdate};
     options.target = target;
     options.overlap = overlap;
+    options.fusePointwise = fusePointwise;
     return options;
   }
 };

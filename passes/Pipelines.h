@@ -15,6 +15,7 @@ struct CompileOptions {
   KernelTarget target = KernelTarget::Cpu;
   /// Whether transfers go on under computation.
   bool overlap = true;
+  bool fusePointwise = true; ///< pfc-fuse-pointwise
 };
 
 /// The module between two groups of passes. One table drives `pfcc --emit`,

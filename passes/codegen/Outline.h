@@ -19,6 +19,7 @@
 #ifndef PASSES_CODEGEN_OUTLINE_H
 #define PASSES_CODEGEN_OUTLINE_H
 
+#include "dialects/pfc/ir/KernelBuilder.h"
 #include "dialects/pfc/ir/PfcDialect.h"
 #include "dialects/plan/ir/PlanDialect.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -29,9 +30,6 @@
 #include "llvm/ADT/StringMap.h"
 
 namespace pfc {
-
-/// Attribute that names the ops a generic does: "batch_norm, prelu".
-constexpr llvm::StringLiteral kernelSourceAttrName = "pfc.source";
 
 /// The buffer of a tensor: the same shape, bytes as i8.
 mlir::MemRefType bufferTypeOf(mlir::Type tensorType);

@@ -39,6 +39,8 @@ struct CheckOptions {
   double bf16Tolerance = 0x1p-8;
   /// Of one in fp16: to 11 bits.
   double fp16Tolerance = 0x1p-11;
+  /// Whether the reference rounds where an op's result is narrow, too.
+  bool roundNarrow = false;
 };
 
 /// How far one tensor is off after one step.

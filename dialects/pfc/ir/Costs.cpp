@@ -61,7 +61,7 @@ OpCost Conv2dFilterGradOp::getCost() {
   return costOf(*this, convolutionFlops(getOutputGrad(), getFilterGrad()));
 }
 
-/// Σx, then Σ(x − mean)².
+/// Σ(x − shift), Σ(x − shift)².
 OpCost BatchStatsOp::getCost() { return pointwiseCost(*this, 4); }
 
 /// Σdy, Σdy·(x − mean); the scale is applied once a channel.
@@ -118,6 +118,14 @@ OpCost MarginSoftmaxGradOp::getCost() {
   uint64_t size = typeOf(getEmbeddings()).getDimSize(1);
   return costOf(*this, elementsOf(getExps()) * 4 * size +
                            2 * elementsOf(getEmbeddings()));
+}
+
+/// The work of its ops on what a pass over its operands reads.
+OpCost SweepOp::getCost() {
+  uint64_t flops = 0;
+  for (auto op : getBody().getOps<CostOpInterface>())
+    flops += op.getCost().flops;
+  return costOf(*this, flops);
 }
 
 OpCost SumSquaresOp::getCost() { return pointwiseCost(*this, 2); }

@@ -24,13 +24,24 @@ struct Space {
   unsigned channel;
 };
 
+/// Of a tensor with more dimensions than the space: those behind the first
+/// that are too many are held at their middle.
+static void addMiddle(ArrayRef<int64_t> shape, const Space &space,
+                      MLIRContext *context, SmallVectorImpl<AffineExpr> &exprs) {
+  exprs.push_back(getAffineDimExpr(0, context));
+  for (int64_t extent : shape.slice(1, shape.size() - space.dims))
+    exprs.push_back(getAffineConstantExpr(extent / 2, context));
+  for (unsigned d = 1; d < space.dims; ++d)
+    exprs.push_back(getAffineDimExpr(d, context));
+}
+
 static AffineMap mapOf(MLIRContext *context, const Space &space,
-                       Access access) {
+                       const Input &input) {
   auto dim = [&](unsigned d) { return getAffineDimExpr(d, context); };
   AffineExpr zero = getAffineConstantExpr(0, context);
   AffineExpr one = getAffineConstantExpr(1, context);
   SmallVector<AffineExpr> exprs;
-  switch (access) {
+  switch (input.access) {
   case Access::Full:
     for (unsigned d : space.full)
       exprs.push_back(dim(d));
@@ -46,6 +57,10 @@ static AffineMap mapOf(MLIRContext *context, const Space &space,
     break;
   case Access::Image:
     exprs = {dim(space.row), dim(space.channel)};
+    break;
+  case Access::Middle:
+    addMiddle(cast<RankedTensorType>(input.tensor.getType()).getShape(), space,
+              context, exprs);
     break;
   case Access::Scalar:
     exprs = {zero};
@@ -72,7 +87,7 @@ buildGeneric(OpBuilder &builder, Location loc, const Space &space,
   SmallVector<AffineMap> maps;
   for (const Input &input : inputs) {
     operands.push_back(input.tensor);
-    maps.push_back(mapOf(context, space, input.access));
+    maps.push_back(mapOf(context, space, input));
   }
   SmallVector<Type> types;
   for (RankedTensorType type : resultTypes) {

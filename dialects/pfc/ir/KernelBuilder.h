@@ -17,6 +17,9 @@
 
 namespace pfc {
 
+/// Attribute that names the ops a generic does: "batch_norm, prelu".
+constexpr llvm::StringLiteral kernelSourceAttrName = "pfc.source";
+
 /// f32 arithmetic with the rewrites we allow: contraction to fma everywhere;
 /// `sum` may also be reordered, so that a reduction vectorises.
 class Scalars {
@@ -93,6 +96,7 @@ enum class Access {
   Channel, ///< the last dimension
   Stat,    ///< [0, last]: statistics [1,C]
   Image,   ///< [first, last]: a value for each image and channel, [N,C]
+  Middle,  ///< [first, …, last] at the middle of what the body has no dim for
   Scalar,  ///< [0]: a tensor of one
   Pair0,   ///< [0, 0] … of stats [B,2]: (dimension 0, 0)
   Pair1,   ///< (dimension 0, 1)

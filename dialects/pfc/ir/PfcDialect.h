@@ -5,6 +5,7 @@
 #include "dialects/pfc/ir/OpCost.h"
 #include "dialects/pfc/ir/Partitioner.h"
 #include "dialects/pfc/ir/Real.h"
+#include "dialects/pfc/ir/Sweep.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/Shard/IR/ShardDialect.h"
 #include "mlir/Dialect/Shard/IR/ShardOps.h"

@@ -6,6 +6,7 @@
 //        ─▶ local shapes, rank_constant, shard.all_*      (pfc-partition)
 //        ─▶ cast                                          (pfc-mixed-precision)
 //        ─▶ margin_softmax, margin_softmax_grad           (pfc-fuse-margin-softmax)
+//        ─▶ sweep                                         (pfc-fuse-pointwise)
 //        ─▶ plan dialect                                  (convert-pfc-to-plan)
 //
 //   PfcDialect.td     this file: the dialect
@@ -17,6 +18,7 @@
 //   Partitioning.cpp  what one rank does of each
 //   Costs.cpp         FLOPs and bytes
 //   *Kernel*.cpp      their generated code
+//   Sweep.h           which of them may share a pass over activations
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_DIALECT

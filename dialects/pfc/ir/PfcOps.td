@@ -10,7 +10,7 @@
 //               found_inf update_loss_scale
 //   One rank's  sample_local_centers softmax_stats softmax_loss
 //               margin_softmax margin_softmax_grad margin_exp margin_patch
-//               margin_stats margin_stats_grad scale_rows cast
+//               margin_stats margin_stats_grad scale_rows cast sweep yield
 //
 // Every op states its formula, shapes, constraints (C1) …, who makes it and
 // after which pass it is gone.
@@ -45,6 +45,10 @@ def Costed : DeclareOpInterfaceMethods<CostOpInterface, ["getCost"]>;
 def Pointwise : DeclareOpInterfaceMethods<CostOpInterface>;
 def Body : DeclareOpInterfaceMethods<KernelBodyOpInterface>;
 def Rows : DeclareOpInterfaceMethods<RowKernelOpInterface>;
+// On activations, element by element (Sweep.h).
+def Sweepable : NativeOpTrait<"Sweepable"> {
+  let cppNamespace = "::pfc";
+}
 
 class Pfc_Op<string mnemonic, list<Trait> traits = []>
     : Op<Pfc_Dialect, mnemonic, traits>;
@@ -227,7 +231,7 @@ def Pfc_Conv2dFilterGradOp : Pfc_ConvOp<"conv2d_filter_grad"> {
   let hasVerifier = 1;
 }
 
-def Pfc_BatchStatsOp : Pfc_KernelOp<"batch_stats", [Partitionable, Costed,
+def Pfc_BatchStatsOp : Pfc_KernelOp<"batch_stats", [Partitionable, Costed, Sweepable,
     AllTypesMatch<["mean", "variance"]>]> {
   let summary = "Mean and variance of each channel, for each group of rows";
   let description = [{
@@ -274,7 +278,7 @@ def Pfc_MergeStatsOp : Pfc_KernelOp<"merge_stats",
 }
 
 def Pfc_BatchNormOp : Pfc_KernelOp<"batch_norm",
-                                   [Vjp, Partitionable, Pointwise,
+                                   [Vjp, Partitionable, Pointwise, Sweepable,
     AllTypesMatch<["mean", "variance"]>, AllTypesMatch<["gamma", "beta"]>, AllTypesMatch<["input", "output"]>]> {
   let summary = "Applies batch normalisation with given statistics";
   let description = [{
@@ -304,7 +308,7 @@ def Pfc_BatchNormOp : Pfc_KernelOp<"batch_norm",
 }
 
 def Pfc_BatchNormGradStatsOp : Pfc_KernelOp<"batch_norm_grad_stats",
-                                            [Partitionable, Costed,
+                                            [Partitionable, Costed, Sweepable,
     AllTypesMatch<["input", "output_grad"]>, AllTypesMatch<["mean", "variance", "gamma_grad", "beta_grad"]>]> {
   let summary = "Gradients of gamma and beta, for each group of rows";
   let description = [{
@@ -325,7 +329,7 @@ def Pfc_BatchNormGradStatsOp : Pfc_KernelOp<"batch_norm_grad_stats",
 }
 
 def Pfc_BatchNormGradOp : Pfc_KernelOp<"batch_norm_grad",
-                                       [Partitionable, Pointwise,
+                                       [Partitionable, Pointwise, Sweepable,
     AllTypesMatch<["input", "output_grad", "input_grad"]>, AllTypesMatch<["mean", "variance", "gamma_grad", "beta_grad"]>]> {
   let summary = "Gradient of batch_norm with respect to its input";
   let description = [{
@@ -348,7 +352,7 @@ def Pfc_BatchNormGradOp : Pfc_KernelOp<"batch_norm_grad",
   let hasVerifier = 1;
 }
 
-def Pfc_PReluOp : Pfc_KernelOp<"prelu", [Vjp, Partitionable, Pointwise,
+def Pfc_PReluOp : Pfc_KernelOp<"prelu", [Vjp, Partitionable, Pointwise, Sweepable,
                                          AllTypesMatch<["input", "output"]>]> {
   let summary = "y = x > 0 ? x : slope[c]·x";
   let description = [{
@@ -365,7 +369,7 @@ def Pfc_PReluOp : Pfc_KernelOp<"prelu", [Vjp, Partitionable, Pointwise,
   let hasVerifier = 1;
 }
 
-def Pfc_PReluGradOp : Pfc_KernelOp<"prelu_grad", [Partitionable, Pointwise,
+def Pfc_PReluGradOp : Pfc_KernelOp<"prelu_grad", [Partitionable, Pointwise, Sweepable,
     AllTypesMatch<["output_grad", "input", "input_grad"]>]> {
   let summary = "dx = x > 0 ? dy : slope[c]·dy";
   let description = "Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.";
@@ -380,7 +384,7 @@ def Pfc_PReluGradOp : Pfc_KernelOp<"prelu_grad", [Partitionable, Pointwise,
 }
 
 def Pfc_PReluSlopeGradOp : Pfc_KernelOp<"prelu_slope_grad",
-    [Partitionable, Costed, AllTypesMatch<["output_grad", "input"]>]> {
+    [Partitionable, Costed, Sweepable, AllTypesMatch<["output_grad", "input"]>]> {
   let summary = "dslope[c] = Σ over elements with x <= 0 of dy·x";
   let description = [{
     A sum over the batch: partial on a split batch.
@@ -394,7 +398,7 @@ def Pfc_PReluSlopeGradOp : Pfc_KernelOp<"prelu_slope_grad",
   let hasVerifier = 1;
 }
 
-def Pfc_AddOp : Pfc_KernelOp<"add", [Vjp, Partitionable, Pointwise,
+def Pfc_AddOp : Pfc_KernelOp<"add", [Vjp, Partitionable, Pointwise, Sweepable,
                                      SameOperandsAndResultType]> {
   let summary = "Element-wise sum";
   let description = [{
@@ -464,7 +468,7 @@ def Pfc_LinearOp : Pfc_Op<"linear", [Pure, Vjp, Partitionable, Costed]> {
   let hasVerifier = 1;
 }
 
-def Pfc_AddBiasOp : Pfc_KernelOp<"add_bias", [Vjp, Partitionable, Pointwise,
+def Pfc_AddBiasOp : Pfc_KernelOp<"add_bias", [Vjp, Partitionable, Pointwise, Sweepable,
                                      AllTypesMatch<["input", "output"]>]> {
   let summary = "y = x + bias[c]";
   let description = [{
@@ -479,7 +483,7 @@ def Pfc_AddBiasOp : Pfc_KernelOp<"add_bias", [Vjp, Partitionable, Pointwise,
   let hasVerifier = 1;
 }
 
-def Pfc_ChannelSumOp : Pfc_KernelOp<"channel_sum", [Partitionable, Costed]> {
+def Pfc_ChannelSumOp : Pfc_KernelOp<"channel_sum", [Partitionable, Costed, Sweepable]> {
   let summary = "y[c] = Σ over all but the last dimension of x";
   let description = [{
     A sum over the batch: partial on a split batch.
@@ -542,6 +546,58 @@ def Pfc_CastOp : Pfc_KernelOp<"cast", [Pointwise]> {
   let results = (outs Pfc_Float:$output);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Fused
+//===----------------------------------------------------------------------===//
+
+def Pfc_SweepOp : Pfc_KernelOp<"sweep", [Costed, IsolatedFromAbove,
+    SingleBlock]> {
+  let summary = "One pass over activations that does several ops";
+  let description = [{
+    Means what its body means, in whose ops nothing else is hidden: each acts on
+    the activations [B,…,C] element by element, or sums over them. An element is
+    read once, goes through all of them in registers, rounded as each op's
+    result type says, and is written where the body yields it. Sums are formed
+    in fp32, first for each image, then over the images in order.
+
+    (C1) The body's arguments have the inputs' types, what it yields those of
+    the outputs. (C2) Its ops are all over activations of one shape, of three
+    dimensions or more. (C3) None reads what another one sums: that is known
+    when the pass is over.
+
+    Example:
+    ```mlir
+    %y, %mean, %var = pfc.sweep(%x, %m, %v, %g, %b, %shortcut) {
+    ^bb0(%0: tensor<8x7x7x64xbf16>, %1: tensor<1x64xf32>, %2: tensor<1x64xf32>,
+         %3: tensor<64xf32>, %4: tensor<64xf32>, %5: tensor<8x7x7x64xbf16>):
+      %6 = pfc.batch_norm %0, %1, %2, %3, %4 {eps = 1.0e-5 : f64, training} : tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<64xf32>
+      %7 = pfc.add %6, %5 : tensor<8x7x7x64xbf16>
+      %8, %9 = pfc.batch_stats %7 : tensor<8x7x7x64xbf16> -> tensor<1x64xf32>
+      pfc.yield %7, %8, %9 : tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<1x64xf32>
+    } : (…) -> (tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<1x64xf32>)
+    ```
+    Made by: pfc-fuse-pointwise. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Variadic<Pfc_Float>:$inputs);
+  let results = (outs Variadic<Pfc_Float>:$outputs);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    `(` $inputs `)` $body attr-dict `:` functional-type($inputs, $outputs)
+  }];
+  let extraClassDeclaration = [{
+    /// The values that its terminator yields, one a result.
+    ::mlir::OperandRange getYielded();
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_YieldOp : Pfc_Op<"yield", [Pure, Terminator, HasParent<"SweepOp">]> {
+  let summary = "The results of a sweep's body";
+  let description = "Made by: pfc-fuse-pointwise. Gone after: convert-pfc-to-plan.";
+  let arguments = (ins Variadic<Pfc_Float>:$values);
+  let assemblyFormat = "attr-dict ($values^ `:` type($values))?";
 }
 
 //===----------------------------------------------------------------------===//

@@ -49,6 +49,8 @@ private:
   LogicalResult bindInput(BlockArgument argument, StringRef name,
                           const Tensor &input);
   LogicalResult executeOp(Operation &op);
+  LogicalResult executeBlock(Block &block);
+  LogicalResult executeSweep(SweepOp op);
   LogicalResult evaluate(Operation &op);
   void readVariable(VariableOp op);
   LogicalResult assign(AssignOp op);
@@ -57,6 +59,7 @@ private:
   LogicalResult writeState();
   void trackRankDependence(Operation &op);
   void roundResults(Operation &op);
+  void countUses(ValueRange defined);
   void releaseOperands(Operation &op);
 
   func::FuncOp function;
@@ -233,7 +236,40 @@ LogicalResult Run::executeOp(Operation &op) {
         return failure();
     return success();
   }
+  if (auto sweep = dyn_cast<SweepOp>(op))
+    return executeSweep(sweep);
+  if (isa<YieldOp>(op))
+    return success();
   return evaluate(op);
+}
+
+void Run::countUses(ValueRange defined) {
+  for (Value value : defined)
+    remainingUses[value] = std::distance(value.use_begin(), value.use_end());
+}
+
+/// A sweep means what its ops mean.
+LogicalResult Run::executeSweep(SweepOp op) {
+  Block &body = op.getBody().front();
+  for (auto [argument, input] :
+       llvm::zip_equal(body.getArguments(), op.getInputs())) {
+    std::vector<Tensor> locals = values[input];
+    values[argument] = std::move(locals);
+    if (rankDependent.contains(input))
+      rankDependent.insert(argument);
+  }
+  countUses(body.getArguments());
+  if (failed(executeBlock(body)))
+    return failure();
+  for (auto [result, yielded] :
+       llvm::zip_equal(op.getOutputs(), op.getYielded())) {
+    std::vector<Tensor> locals = std::move(values[yielded]);
+    values[result] = std::move(locals);
+    values.erase(yielded);
+    if (rankDependent.contains(yielded))
+      rankDependent.insert(result);
+  }
+  return success();
 }
 
 /// Activations are large: keep only those that are still read.
@@ -241,25 +277,28 @@ void Run::releaseOperands(Operation &op) {
   for (Value operand : op.getOperands())
     if (--remainingUses[operand] == 0)
       values.erase(operand);
-  for (Value result : op.getResults()) {
-    remainingUses[result] = std::distance(result.use_begin(), result.use_end());
+  countUses(op.getResults());
+  for (Value result : op.getResults())
     if (remainingUses[result] == 0)
       values.erase(result);
+}
+
+LogicalResult Run::executeBlock(Block &block) {
+  for (Operation &op : block) {
+    if (failed(executeOp(op)))
+      return failure();
+    // What a body yields is read after it.
+    if (!isa<YieldOp>(op))
+      releaseOperands(op);
   }
+  return success();
 }
 
 FailureOr<RunResult> Run::execute() {
   if (!function.getBody().hasOneBlock())
     return function.emitError("must be one block");
-  for (Value argument : function.getArguments())
-    remainingUses[argument] =
-        std::distance(argument.use_begin(), argument.use_end());
-  for (Operation &op : function.getBody().front()) {
-    if (failed(executeOp(op)))
-      return failure();
-    releaseOperands(op);
-  }
-  if (failed(writeState()))
+  countUses(function.getArguments());
+  if (failed(executeBlock(function.getBody().front())) || failed(writeState()))
     return failure();
   return std::move(recorded);
 }

@@ -63,6 +63,14 @@ void PackedBody::chooseWidth() {
     packWidth /= 2;
 }
 
+int64_t PackedBody::countPacks(bool invariant) {
+  return llvm::count_if(op.getDpsInputOperands(), [&](OpOperand *input) {
+    AffineMap map = op.getMatchingIndexingMap(input);
+    return reachOf(map) == Reach::Neighbours &&
+           dependsOnReduction(op, map) != invariant;
+  });
+}
+
 Position PackedBody::positionOf(Value linear) {
   Position at{SmallVector<Value>(ranges.size()), linear};
   Value rest = linear;

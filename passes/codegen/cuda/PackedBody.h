@@ -29,6 +29,9 @@ public:
   /// loop, or with `linear()` all of them, has a multiple of that.
   int64_t width() const { return packWidth; }
 
+  /// Inputs that a pack reads as neighbours; `invariant` as in load().
+  int64_t countPacks(bool invariant);
+
   /// `linear` in [0, volume) as a position.
   Position positionOf(mlir::Value linear);
   /// From indices, one a loop.

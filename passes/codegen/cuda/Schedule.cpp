@@ -33,21 +33,22 @@ Form formOf(linalg::GenericOp op) {
   return channels ? Form::ChannelSums : Form::RowSums;
 }
 
-/// Results are indexed by the parallel loops, in order: what a schedule writes
-/// is then contiguous.
-bool writesParallelLoopsInOrder(linalg::GenericOp op) {
+/// Results are indexed by the parallel loops, in order, or beside channel sums
+/// by all loops: what a schedule writes is then contiguous.
+bool writesInOrder(linalg::GenericOp op) {
   SmallVector<AffineExpr> parallel;
   for (auto [d, kind] : llvm::enumerate(op.getIteratorTypesArray()))
     if (kind == IteratorType::parallel)
       parallel.push_back(getAffineDimExpr(d, op.getContext()));
   return llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &output) {
-    return op.getMatchingIndexingMap(&output).getResults() ==
-           ArrayRef<AffineExpr>(parallel);
+    AffineMap map = op.getMatchingIndexingMap(&output);
+    return map.getResults() == ArrayRef<AffineExpr>(parallel) ||
+           (map.isIdentity() && formOf(op) == Form::ChannelSums);
   });
 }
 
 FailureOr<LaunchShape> scheduleGeneric(linalg::GenericOp op) {
-  if (writesParallelLoopsInOrder(op))
+  if (writesInOrder(op))
     switch (formOf(op)) {
     case Form::Flat:
       return scheduleFlat(op);

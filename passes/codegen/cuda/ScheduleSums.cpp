@@ -5,7 +5,7 @@
 //
 //   channel sums   threads are `lanes` packs of channels × the rest of the
 //                  block over what is summed, so that a warp reads lines of
-//                  128 bytes
+//                  128 bytes; a sweep also writes the packs it makes
 //   row sums       a block has a row
 //
 //===----------------------------------------------------------------------===//
@@ -20,6 +20,11 @@ namespace {
 
 constexpr int64_t kWarp = 32;
 constexpr int64_t kChannelLanes = 8;
+/// 32-bit registers of a multiprocessor; those a thread has for addresses.
+constexpr int64_t kRegisters = 65536;
+constexpr int64_t kScalarRegisters = 24;
+/// Loads of 16 bytes that a thread has under way.
+constexpr int64_t kPacksUnderWay = 8;
 
 using Ranges = ArrayRef<int64_t>;
 
@@ -30,12 +35,27 @@ int64_t volume(Ranges ranges) {
   return product;
 }
 
-/// Whether every result is the sum of a term onto its argument, from zero, at
-/// the parallel loops in order.
+/// Whether `output` has an element for each iteration.
+bool isStored(linalg::GenericOp op, OpOperand &output) {
+  return op.getMatchingIndexingMap(&output).isIdentity();
+}
+
+SmallVector<Value> summedOutputs(linalg::GenericOp op) {
+  SmallVector<Value> outputs;
+  for (OpOperand &output : op.getDpsInitsMutable())
+    if (!isStored(op, output))
+      outputs.push_back(output.get());
+  return outputs;
+}
+
+/// Whether every result that isn't stored is the sum of a term onto its
+/// argument, from zero, at the parallel loops in order.
 LogicalResult requireSums(linalg::GenericOp op) {
   auto yield = op.getBody()->getTerminator();
   unsigned inputs = op.getNumDpsInputs();
   for (auto [k, value] : llvm::enumerate(yield->getOperands())) {
+    if (isStored(op, op.getDpsInitsMutable()[k]))
+      continue;
     auto sum = value.getDefiningOp<arith::AddFOp>();
     BlockArgument total = op.getBody()->getArgument(inputs + k);
     if (!sum || !llvm::is_contained(sum->getOperands(), total) ||
@@ -59,25 +79,18 @@ void delinearize(DeviceCode &code, Value linear, Ranges ranges,
     indices[first] = linear;
 }
 
-/// The thread's sums of `width` neighbours for each result of a generic.
+/// What a thread makes of packs of `width` neighbours: its sums, and the packs
+/// of the results that are stored.
 class Sums {
 public:
   Sums(linalg::GenericOp op, DeviceCode &code, PackedBody &body)
       : op(op), code(code), body(body) {
-    for (unsigned k = 0; k < op.getNumDpsInits(); ++k)
+    for (size_t k = summedOutputs(op).size(); k > 0; --k)
       sums.push_back(code.accumulators(body.width()));
   }
-  void add(const Position &at) {
-    code.unrolled(body.width(), [&](Value j) {
-      SmallVector<Value> before;
-      for (Value sum : sums)
-        before.push_back(code.load(sum, j));
-      for (auto [value, sum] : llvm::zip(body.body(at, j, before), sums))
-        code.store(value, sum, j);
-    });
-  }
+  void add(const Position &at);
 
-  SmallVector<Value> sums;
+  SmallVector<Value> sums; ///< of summedOutputs()
 
 private:
   linalg::GenericOp op;
@@ -85,23 +98,52 @@ private:
   PackedBody &body;
 };
 
+void Sums::add(const Position &at) {
+  SmallVector<Value> registers; // of each result
+  const Value *sum = sums.begin();
+  for (OpOperand &output : op.getDpsInitsMutable()) {
+    Type element = cast<MemRefType>(output.get().getType()).getElementType();
+    registers.push_back(isStored(op, output)
+                            ? code.registers(body.width(), element)
+                            : *sum++);
+  }
+  code.unrolled(body.width(), [&](Value j) {
+    SmallVector<Value> before;
+    for (auto [output, values] : llvm::zip(op.getDpsInitsMutable(), registers))
+      before.push_back(isStored(op, output) ? code.zero()
+                                            : code.load(values, j));
+    for (auto [value, values] : llvm::zip(body.body(at, j, before), registers))
+      code.store(value, values, j);
+  });
+  for (auto [output, values] : llvm::zip(op.getDpsInitsMutable(), registers))
+    if (isStored(op, output))
+      code.storePack(values, code.flat(output.get()), at.linear);
+}
+
 /// How a block is laid over channels and what is summed.
 struct ChannelLayout {
   int64_t outer, area, channels; ///< parallel, reduction and last loops
   int64_t width, lanes, threads;
+  int64_t unroll; ///< elements of the area at once
 
-  ChannelLayout(linalg::GenericOp op, int64_t width, unsigned parallel)
-      : width(width) {
+  ChannelLayout(linalg::GenericOp op, PackedBody &body, unsigned parallel)
+      : width(body.width()) {
     SmallVector<int64_t> ranges = op.getStaticLoopRanges();
     outer = volume(Ranges(ranges).take_front(parallel));
     area = volume(Ranges(ranges).drop_front(parallel).drop_back());
     channels = ranges.back();
     lanes =
         std::min<int64_t>(kChannelLanes, llvm::PowerOf2Ceil(channels / width));
-    // Few units: more threads each, as long as they have something to sum.
+    int64_t packs = body.countPacks(/*invariant=*/false);
+    unroll = std::clamp<int64_t>(kPacksUnderWay / std::max<int64_t>(packs, 1), 1, 4);
+    // Few units: more threads each, as long as they have something to sum and
+    // registers to do it with.
+    int64_t fp32 = summedOutputs(op).size() + body.countPacks(/*invariant=*/true);
+    int64_t registers =
+        kScalarRegisters + fp32 * width + unroll * packs * 4;
     threads = 256;
     while (threads < 1024 && outer * tiles() * threads < (1 << 18) &&
-           area >= threads / lanes * 4)
+           area >= threads / lanes * 4 && 2 * threads * registers <= kRegisters)
       threads *= 2;
   }
   int64_t tileChannels() const { return lanes * width; }
@@ -145,7 +187,7 @@ Position ChannelUnit::positionOf(Value outer, Value area, Value channel) {
 
 void ChannelUnit::sumArea(Sums &sums, Value outer, Value channel) {
   body.load(positionOf(outer, code.index(0), channel), /*invariant=*/true);
-  code.hintUnroll(4);
+  code.hintUnroll(layout.unroll);
   code.loop(code.div(code.thread(), layout.lanes), code.index(layout.area),
             code.index(layout.threads / layout.lanes), [&](Value area) {
               Position at = positionOf(outer, area, channel);
@@ -206,7 +248,7 @@ void ChannelUnit::emit(Value unit, ValueRange sharedSums) {
     });
   code.barrier();
   code.when(code.less(code.thread(), layout.tileChannels()), [&] {
-    for (auto [sharedSum, output] : llvm::zip(sharedSums, op.getDpsInits()))
+    for (auto [sharedSum, output] : llvm::zip(sharedSums, summedOutputs(op)))
       sumWarps(sharedSum, output, outer, tile);
   });
   code.barrier(); // the next unit writes there again
@@ -221,10 +263,10 @@ FailureOr<LaunchShape> scheduleChannelSums(linalg::GenericOp op) {
   DeviceCode code(builder, op.getLoc());
   PackedBody body(op, code);
   unsigned parallel = op.getNumParallelLoops() - 1;
-  ChannelLayout layout(op, body.width(), parallel);
+  ChannelLayout layout(op, body, parallel);
   ChannelUnit unit(op, code, body, layout, parallel);
   SmallVector<Value> sharedSums;
-  for (unsigned k = 0; k < op.getNumDpsInits(); ++k)
+  for (size_t k = summedOutputs(op).size(); k > 0; --k)
     sharedSums.push_back(code.shared(layout.warps() * layout.tileChannels(),
                                      builder.getF32Type()));
   int64_t work = layout.outer * layout.tiles();

@@ -1,7 +1,8 @@
 //===- Schedules.h - Which thread does what ---------------------*- C++ -*-===//
 //
 //   ScheduleFlat.cpp   element-wise ops: packs of neighbours by threads
-//   ScheduleSums.cpp   channel sums and row sums, in two levels, of fixed order
+//   ScheduleSums.cpp   channel sums and row sums, in two levels, of fixed order;
+//                      sweeps: channel sums of what is written on the way
 //   ScheduleRows.cpp   rows with data-dependent addresses: a block a row
 //
 // Each turns the body of a kernel as convert-pfc-to-plan outlines it for CUDA,
@@ -29,7 +30,7 @@ struct LaunchShape {
 LaunchShape scheduleFlat(mlir::linalg::GenericOp op);
 
 /// Replaces `op`, whose loops are parallel … reduction … and one parallel last,
-/// the channels.
+/// the channels. Results over all loops are stored element by element.
 mlir::FailureOr<LaunchShape> scheduleChannelSums(mlir::linalg::GenericOp op);
 
 /// Replaces `op`, whose loops are parallel … reduction ….

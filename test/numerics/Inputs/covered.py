@@ -4,8 +4,9 @@ import re
 import subprocess
 import sys
 
-GROUPS = (["pointwise"], ["batch_norm"], ["sums"], ["conv"], ["matmul"],
-          ["head"], ["optimizer"], ["loss_scale"], ["pointwise", "bf16"],
+GROUPS = (["pointwise"], ["batch_norm"], ["sums"], ["sweeps"], ["conv"],
+          ["matmul"], ["head"], ["optimizer"], ["loss_scale"],
+          ["pointwise", "bf16"],
           ["sampling", "10", "1", "8"])
 # No instruction computes these.
 BARE = {"variable", "assign", "output", "rank_constant", "reshape"}

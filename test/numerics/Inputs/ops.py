@@ -1,6 +1,7 @@
 """Prints a module with one function for each op and shape of a group.
 
-    ops.py pointwise|sums|batch_norm|head|optimizer|conv|matmul [bf16|f16]
+    ops.py pointwise|sums|batch_norm|sweeps|head|optimizer|conv|matmul
+        [bf16|f16]
     ops.py sampling CLASSES RANKS BATCH
 
 Inputs are random and every result is an output, so that pfc-check-plan holds
@@ -90,6 +91,28 @@ class Function:
             self.output(value)
         return values[0] if len(values) == 1 else values
 
+    def sweep(self, operands, build):
+        """One pass over `operands`. build(*operands) makes its ops, hidden, and
+        returns what it yields."""
+        outside, self.lines = self.lines, []
+        arguments = [self.fresh("a", v.shape, v.element) for v in operands]
+        yielded = build(*arguments)
+        body, self.lines = self.lines, outside
+        results = [self.fresh("r", v.shape, v.element) for v in yielded]
+        names = lambda values: ", ".join("%" + v.name for v in values)
+        types = lambda values: ", ".join(v.type for v in values)
+        self.lines.append('%s = "pfc.sweep"(%s) ({' % (
+            names(results), names(operands)))
+        self.lines.append("^bb0(%s):" % ", ".join(
+            "%%%s: %s" % (a.name, a.type) for a in arguments))
+        self.lines += body
+        self.lines.append('"pfc.yield"(%s) : (%s) -> ()' % (
+            names(yielded), types(yielded)))
+        self.lines.append("}) : (%s) -> (%s)" % (
+            types(operands), types(results)))
+        for value in results:
+            self.output(value)
+
     def pfc(self, name, *arguments, **attributes):
         return self.op("pfc." + name, *arguments, **attributes)
 
@@ -173,6 +196,13 @@ def batch_norm(element):
     # A mean of 100: a variance from sums of squares would be off by 1e-3.
     for f, x, c, g in each_shape("batch_stats_far"):
         f.pfc("batch_stats", [f.uniform(x, 99.0, 101.0)], [g, g])
+    # Fewer dimensions.
+    for name, x in ("line", (7, 9, 24)), ("matrix", (9, 24)):
+        g = (1, x[-1])
+        f = function("batch_stats", name)
+        f.pfc("batch_stats", [f.input(x, element)], [g, g])
+        f = function("batch_stats_far", name)
+        f.pfc("batch_stats", [f.uniform(x, 99.0, 101.0)], [g, g])
     for channels in 6, 640:
         f, x, g = function("merge_stats", channels), (16, channels), (1, channels)
         f.pfc("merge_stats", [f.input(x), f.uniform(x, 0.5, 1.5)], [g, g])
@@ -180,6 +210,110 @@ def batch_norm(element):
         f, g = function("moving_average", channels), (1, channels)
         f.pfc("moving_average", [f.input(g), f.input(g)], [g], momentum=0.1,
               scale=1.25)
+
+
+class Layer:
+    """A batch norm's parameters and statistics for activations of shape x."""
+
+    def __init__(self, f, x, element):
+        self.f, self.x, self.element = f, x, element
+        g, c = (1, x[-1]), x[-1:]
+        self.values = [f.input(g), f.uniform(g, 0.5, 1.5), f.input(c),
+                       f.input(c), f.input(g), f.input(g)]
+
+    def bound(self, values):
+        """The same layer inside of a sweep."""
+        layer = Layer.__new__(Layer)
+        layer.f, layer.x, layer.element = self.f, self.x, self.element
+        layer.values = values
+        return layer
+
+    def op(self, name, operands, results, **attributes):
+        return self.f.pfc(name, operands, results, hidden=True, **attributes)
+
+    def apply(self, x):
+        return self.op("batch_norm", [x] + self.values[:4],
+                       [(self.x, self.element)], eps=1e-5, training=True)
+
+    def grad(self, dy, x):
+        mean, variance, gamma, _, dgamma, dbeta = self.values
+        count = 1
+        for extent in self.x[:-1]:
+            count *= extent
+        return self.op("batch_norm_grad",
+                       [dy, x, mean, variance, gamma, dgamma, dbeta],
+                       [(self.x, self.element)], eps=1e-5, count=count,
+                       training=True)
+
+    def grad_sums(self, dy, x):
+        g = (1, self.x[-1])
+        return self.op("batch_norm_grad_stats", [dy, x] + self.values[:2],
+                       [g, g], eps=1e-5)
+
+
+def sweeps(element):
+    """What pfc-fuse-pointwise makes of an IR block, op by op."""
+    for size, x in ("small", SMALL), ("large", LARGE), ("line", (7, 9, 24)):
+        c, g, full = x[-1:], (1, x[-1]), (x, element)
+        hidden = {"hidden": True}
+
+        f = function("sweep_norm_prelu", size)
+        bn = Layer(f, x, element)
+
+        def norm_prelu(x_, slope, *values):
+            y = bn.bound(list(values)).apply(x_)
+            return [f.pfc("prelu", [y, slope], [full], **hidden)]
+        f.sweep([f.input(*full), f.input(c)] + bn.values, norm_prelu)
+
+        # The sum, and the next layer's statistics of it as it is stored.
+        f = function("sweep_norm_add_stats", size)
+        bn = Layer(f, x, element)
+
+        def norm_add_stats(x_, shortcut, *values):
+            y = bn.bound(list(values)).apply(x_)
+            z = f.pfc("add", [y, shortcut], [full], **hidden)
+            return [z] + f.pfc("batch_stats", [z], [g, g], **hidden)
+        f.sweep([f.input(*full), f.input(*full)] + bn.values, norm_add_stats)
+
+        # PReLU's gradient from the batch norm's input; sums of two layers.
+        f = function("sweep_prelu_grad_sums", size)
+        bn = Layer(f, x, element)
+
+        def prelu_grad_sums(dy, x_, slope, *values):
+            layer = bn.bound(list(values))
+            y = layer.apply(x_)
+            dslope = f.pfc("prelu_slope_grad", [dy, y], [c], **hidden)
+            d = f.pfc("prelu_grad", [dy, y, slope], [full], **hidden)
+            return [dslope] + layer.grad_sums(d, x_)
+        f.sweep([f.input(*full), f.input(*full), f.input(c)] + bn.values,
+                prelu_grad_sums)
+
+        f = function("sweep_grad_add_sums", size)
+        bn, first, second = (Layer(f, x, element) for _ in range(3))
+
+        def grad_add_sums(dy, x_, shortcut, x1, x2, *values):
+            d = bn.bound(list(values[:6])).grad(dy, x_)
+            z = f.pfc("add", [shortcut, d], [full], **hidden)
+            one = first.bound(list(values[6:12])).grad_sums(z, x1)
+            two = second.bound(list(values[12:])).grad_sums(z, x2)
+            channels = f.pfc("channel_sum", [z], [c], **hidden)
+            return [d, z, channels] + one + two
+        f.sweep([f.input(*full) for _ in range(5)] + bn.values + first.values +
+                second.values, grad_add_sums)
+
+        f = function("sweep_bias_stats", size)
+
+        def bias_stats(x_, bias):
+            y = f.pfc("add_bias", [x_, bias], [full], **hidden)
+            return [y] + f.pfc("batch_stats", [y], [g, g], **hidden)
+        f.sweep([f.input(*full), f.input(c)], bias_stats)
+    # Far from zero, in fp32.
+    f, x = function("sweep_far"), LARGE
+
+    def far(x_, y):
+        z = f.pfc("add", [x_, y], [x], **hidden)
+        return f.pfc("batch_stats", [z], [(1, x[-1])] * 2, **hidden)
+    f.sweep([f.uniform(x, 99.0, 101.0), f.uniform(x, -1.0, 1.0)], far)
 
 
 def sums(element):

@@ -41,6 +41,14 @@ static cl::opt<int> threads("rank-threads", cl::desc("Threads of a rank"),
 static cl::list<int64_t> labels("labels", cl::CommaSeparated,
                                 cl::desc("Labels, repeated over the batch"),
                                 cl::cat(category));
+static cl::opt<bool>
+    roundNarrow("round",
+                cl::desc("The reference rounds to bf16 where an op does"),
+                cl::cat(category));
+static cl::opt<bool>
+    fusePointwise("fuse-pointwise",
+                  cl::desc("Several ops in one pass over activations"),
+                  cl::init(true), cl::cat(category));
 static cl::opt<bool> printTable("print", cl::desc("Print the table of errors"),
                                 cl::cat(category));
 static cl::opt<Precision>
@@ -74,6 +82,8 @@ static CheckOptions checkOptions() {
   options.compile.target = device;
   options.compile.optimizer.rowUpdate = rowUpdate;
   options.compile.optimizer.clipGradNorm = clip;
+  options.compile.fusePointwise = fusePointwise;
+  options.roundNarrow = roundNarrow;
   options.steps = steps;
   options.seed = seed;
   options.threads = threads;
