@@ -11,8 +11,8 @@
 //===----------------------------------------------------------------------===//
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
-#include "passes/Passes.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "passes/Passes.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -117,8 +117,8 @@ std::string Groups::refusal(unsigned first, unsigned second,
 }
 
 static void explainMissed(Operation *a, Operation *b, StringRef reason) {
-  auto options = remark::RemarkOpts::name("FusePointwise")
-                     .category("pfc-fuse-pointwise");
+  auto options =
+      remark::RemarkOpts::name("FusePointwise").category("pfc-fuse-pointwise");
   remark::missed(b->getLoc(), options)
       << remark::add("{0} does not join {1}", b->getName().getStringRef(),
                      a->getName().getStringRef())
@@ -141,9 +141,8 @@ bool Groups::tryMerge(Operation *a, Operation *b, bool explain) {
       explainMissed(a, b, reason);
     return false;
   }
-  llvm::sort(between, [](Operation *x, Operation *y) {
-    return x->isBeforeInBlock(y);
-  });
+  llvm::sort(between,
+             [](Operation *x, Operation *y) { return x->isBeforeInBlock(y); });
   for (Operation *op : between)
     op->moveBefore(groups[first].ops.front());
   for (Operation *op : groups[second].ops) {
@@ -273,9 +272,8 @@ void Groups::recompute() {
   Ops ops;
   for (const Group &group : groups)
     llvm::append_range(ops, group.ops);
-  llvm::sort(ops, [](Operation *x, Operation *y) {
-    return x->isBeforeInBlock(y);
-  });
+  llvm::sort(ops,
+             [](Operation *x, Operation *y) { return x->isBeforeInBlock(y); });
   for (Operation *op : ops)
     if (op->getNumResults() == 1 && isActivation(op->getResult(0), op))
       recomputeElsewhere(op->getResult(0));
@@ -289,8 +287,8 @@ static void explainFused(SweepOp sweep, int64_t before) {
   SmallVector<StringRef> names;
   for (Operation &op : sweep.getBody().front().without_terminator())
     names.push_back(op.getName().stripDialect());
-  auto options = remark::RemarkOpts::name("FusePointwise")
-                     .category("pfc-fuse-pointwise");
+  auto options =
+      remark::RemarkOpts::name("FusePointwise").category("pfc-fuse-pointwise");
   remark::passed(sweep.getLoc(), options)
       << remark::add("{0}: {1} instead of {2} passes", llvm::join(names, ", "),
                      countPasses(sweep), before);
@@ -371,7 +369,8 @@ struct Traffic {
         return isActivation(result, &op);
       });
       statistics += writes ? 0 : 1;
-      for (Value operand : llvm::SetVector<Value>(op.operand_begin(), op.operand_end()))
+      for (Value operand :
+           llvm::SetVector<Value>(op.operand_begin(), op.operand_end()))
         bytes += bytesOf(operand, &op);
       for (Value result : op.getResults())
         bytes += bytesOf(result, &op);
@@ -391,14 +390,13 @@ struct Traffic {
 
 void explainTraffic(func::FuncOp function, const Traffic &before,
                     const Traffic &after) {
-  auto options = remark::RemarkOpts::name("FusePointwise")
-                     .category("pfc-fuse-pointwise");
-  remark::analysis(function.getLoc(), options)
-      << remark::add("@{0}: {1} -> {2} activations read or written, "
-                     "{3} -> {4} passes for sums alone, {5} -> {6} MiB",
-                     function.getName(), before.passes, after.passes,
-                     before.statistics, after.statistics, before.bytes >> 20,
-                     after.bytes >> 20);
+  auto options =
+      remark::RemarkOpts::name("FusePointwise").category("pfc-fuse-pointwise");
+  remark::analysis(function.getLoc(), options) << remark::add(
+      "@{0}: {1} -> {2} activations read or written, "
+      "{3} -> {4} passes for sums alone, {5} -> {6} MiB",
+      function.getName(), before.passes, after.passes, before.statistics,
+      after.statistics, before.bytes >> 20, after.bytes >> 20);
 }
 
 struct FusePointwisePass

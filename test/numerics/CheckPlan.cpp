@@ -177,8 +177,8 @@ TensorMap Oracle::inputsOf(func::FuncOp function, int64_t step) {
 
 TensorMap Oracle::run(func::FuncOp function, const TensorMap &inputs) {
   reference::State before = stateOf(function);
-  auto result = reference::runFunction(function, inputs, before,
-                                       {options.roundNarrow});
+  auto result =
+      reference::runFunction(function, inputs, before, {options.roundNarrow});
   require(succeeded(result), "the interpreter failed");
   for (auto &[name, tensor] : logicalState(before, function.getLoc()))
     state[name] = tensor;

@@ -8,6 +8,7 @@
 // CHECK: plan.kernel @prelu arguments 3 threads 256 work 512 description "prelu"
 // CHECK: plan.kernel @cast arguments 2 threads 256 work 256 description "cast"
 // CHECK: plan.kernel @sums arguments 3 threads 1024 work 4 description "sums"
+// CHECK: plan.kernel @sweep arguments 4 threads 1024 work 4 description "sweep"
 // CHECK: plan.kernel @columns arguments 2 threads 256 work 2 description "columns"
 // CHECK: plan.kernel @rows arguments 2 threads 128 work 64 description "rows"
 // CHECK: plan.kernel @gather arguments 3 threads 128 work 64 description "gather"
@@ -103,6 +104,32 @@ module {
           %next = arith.addf %sum, %in : f32
           %more = arith.addf %squares, %square : f32
           linalg.yield %next, %more : f32, f32
+        }
+      }
+      return
+    }
+
+    // A sweep stores packs on the way; two inputs, still four pixels at once.
+    // CU:      __launch_bounds__(1024) void sweep(const float *__restrict__ [[X:v[0-9]+]], const float *__restrict__ [[Z:v[0-9]+]], float *__restrict__ [[Y:v[0-9]+]], float *__restrict__ [[S:v[0-9]+]]) {
+    // CU:        #pragma unroll 4
+    // CU-NEXT:   for (int32_t {{.*}} = threadIdx.x / 8; {{.*}} < 4096; {{.*}} += 128) {
+    // CU:          pfc::load({{.*}}, [[X]],
+    // CU:          pfc::load({{.*}}, [[Z]],
+    // CU:          pfc::store([[Y]],
+    // CU:        pfc::warpSum<4, 8>(
+    // CU:        [[S]]{{\[}}
+    func.func @sweep(%x: memref<2x64x64x64xf32>, %z: memref<2x64x64x64xf32>, %y: memref<2x64x64x64xf32>, %s: memref<2x64xf32>, %begin: index, %end: index)
+        attributes {plan.description = "sweep"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        %zero = arith.constant 0.0 : f32
+        linalg.fill ins(%zero : f32) outs(%s : memref<2x64xf32>)
+        linalg.generic {indexing_maps = [#id4, #id4, #id4, #image4], iterator_types = ["parallel", "reduction", "reduction", "parallel"]}
+            ins(%x, %z : memref<2x64x64x64xf32>, memref<2x64x64x64xf32>) outs(%y, %s : memref<2x64x64x64xf32>, memref<2x64xf32>) {
+        ^bb0(%a: f32, %b: f32, %out: f32, %sum: f32):
+          %value = arith.addf %a, %b : f32
+          %next = arith.addf %sum, %value : f32
+          linalg.yield %value, %next : f32, f32
         }
       }
       return

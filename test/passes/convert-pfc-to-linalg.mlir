@@ -52,3 +52,34 @@ func.func @channel_sum(%x: tensor<4x3x3x8xf32>) -> tensor<8xf32> {
   %y = pfc.channel_sum %x : tensor<4x3x3x8xf32> -> tensor<8xf32>
   return %y : tensor<8xf32>
 }
+
+// A sweep is one generic: the sum is stored, and summed with its square over
+// each image. Factors come before; so does the middle row's sum, for which the
+// sum is computed again; merging the images comes after.
+// CHECK-LABEL: func.func @sweep
+// CHECK-SAME:  (%[[X:.*]]: tensor<4x6x3x8xbf16>, %[[Z:.*]]: tensor<4x6x3x8xbf16>,
+// CHECK:       %[[FACTOR:.*]] = linalg.generic
+// CHECK:         math.sqrt
+// CHECK:       %[[ROW:.*]] = linalg.generic {indexing_maps = [#[[MIDDLE:.*]], #{{.*}}, #{{.*}}, #{{.*}}, #[[MIDDLE]], #{{.*}}], iterator_types = ["parallel", "reduction", "parallel"]} ins(%[[X]], %{{.*}}, %[[FACTOR]], %{{.*}}, %[[Z]] :
+// CHECK-SAME:      pfc.source = "batch_stats"
+// CHECK:       %[[SWEEP:.*]]:3 = linalg.generic
+// CHECK-SAME:      iterator_types = ["parallel", "reduction", "reduction", "parallel"]}
+// CHECK-SAME:      ins(%[[X]], %{{.*}}, %[[FACTOR]], %{{.*}}, %[[Z]], %[[ROW]] :
+// CHECK-SAME:      pfc.source = "batch_norm, add, batch_stats"
+// CHECK:         %[[SUM:.*]] = arith.truncf
+// CHECK:         %[[SUM:.*]] = arith.truncf
+// CHECK:         linalg.yield %[[SUM]], %{{.*}}, %{{.*}} : bf16, f32, f32
+// CHECK:       linalg.generic {{.*}} ins(%[[ROW]], %[[SWEEP]]#1, %[[SWEEP]]#2 :
+// CHECK:       linalg.generic {{.*}} ins(%[[ROW]], %[[SWEEP]]#1, %[[SWEEP]]#2, %{{.*}} :
+// CHECK-NOT:   linalg.generic
+func.func @sweep(%x: tensor<4x6x3x8xbf16>, %z: tensor<4x6x3x8xbf16>, %g: tensor<1x8xf32>, %c: tensor<8xf32>)
+    -> (tensor<4x6x3x8xbf16>, tensor<1x8xf32>, tensor<1x8xf32>) {
+  %y:3 = pfc.sweep(%x, %z, %g, %c) {
+  ^bb0(%0: tensor<4x6x3x8xbf16>, %1: tensor<4x6x3x8xbf16>, %2: tensor<1x8xf32>, %3: tensor<8xf32>):
+    %4 = pfc.batch_norm %0, %2, %2, %3, %3 {eps = 1.0e-5 : f64, training} : tensor<4x6x3x8xbf16>, tensor<1x8xf32>, tensor<8xf32>
+    %5 = pfc.add %4, %1 : tensor<4x6x3x8xbf16>
+    %6, %7 = pfc.batch_stats %5 : tensor<4x6x3x8xbf16> -> tensor<1x8xf32>
+    pfc.yield %5, %6, %7 : tensor<4x6x3x8xbf16>, tensor<1x8xf32>, tensor<1x8xf32>
+  } : (tensor<4x6x3x8xbf16>, tensor<4x6x3x8xbf16>, tensor<1x8xf32>, tensor<8xf32>) -> (tensor<4x6x3x8xbf16>, tensor<1x8xf32>, tensor<1x8xf32>)
+  return %y#0, %y#1, %y#2 : tensor<4x6x3x8xbf16>, tensor<1x8xf32>, tensor<1x8xf32>
+}

@@ -236,30 +236,29 @@ LogicalResult SumGroupsOp::buildKernelBody(OpBuilder &builder,
 // Batch norm
 //===----------------------------------------------------------------------===//
 
-/// Mean and variance [1,C] of N equal groups from the mean and variance of each,
-/// which the bodies compute from inputs [N,C] (Chan et al. 1979).
+/// Mean and variance [1,C] of N equal groups from the mean and variance of
+/// each, which the bodies compute from inputs [N,C] (Chan et al. 1979).
 static SmallVector<Value> mergeRows(OpBuilder &builder, Location loc,
                                     int64_t rows, int64_t channels,
                                     ArrayRef<Input> inputs,
                                     PointwiseBody meanOf,
                                     PointwiseBody varianceOf) {
   double share = 1.0 / rows;
-  Value mean = buildColumnSums(
-                   builder, loc, rows, channels, /*keepRow=*/true, inputs,
-                   [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
-                     return {s.mul(meanOf(s, v)[0], s.constant(share))};
-                   })
-                   .front();
+  Value mean =
+      buildColumnSums(builder, loc, rows, channels, /*keepRow=*/true, inputs,
+                      [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                        return {s.mul(meanOf(s, v)[0], s.constant(share))};
+                      })
+          .front();
   SmallVector<Input> withMean(inputs);
   withMean.push_back({mean, Access::Stat});
   Value variance =
-      buildColumnSums(
-          builder, loc, rows, channels, /*keepRow=*/true, withMean,
-          [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
-            Value d = s.sub(meanOf(s, v)[0], v.back());
-            Value sum = s.add(varianceOf(s, v)[0], s.mul(d, d));
-            return {s.mul(sum, s.constant(share))};
-          })
+      buildColumnSums(builder, loc, rows, channels, /*keepRow=*/true, withMean,
+                      [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                        Value d = s.sub(meanOf(s, v)[0], v.back());
+                        Value sum = s.add(varianceOf(s, v)[0], s.mul(d, d));
+                        return {s.mul(sum, s.constant(share))};
+                      })
           .front();
   return {mean, variance};
 }

@@ -27,7 +27,8 @@ struct Space {
 /// Of a tensor with more dimensions than the space: those behind the first
 /// that are too many are held at their middle.
 static void addMiddle(ArrayRef<int64_t> shape, const Space &space,
-                      MLIRContext *context, SmallVectorImpl<AffineExpr> &exprs) {
+                      MLIRContext *context,
+                      SmallVectorImpl<AffineExpr> &exprs) {
   exprs.push_back(getAffineDimExpr(0, context));
   for (int64_t extent : shape.slice(1, shape.size() - space.dims))
     exprs.push_back(getAffineConstantExpr(extent / 2, context));

@@ -62,7 +62,8 @@ void Inliner::collect(Element element) {
   }
   auto producer = tensor.getDefiningOp<GenericOp>();
   for (OpOperand *input : producer.getDpsInputOperands())
-    collect({input->get(), producer.getMatchingIndexingMap(input).compose(map)});
+    collect(
+        {input->get(), producer.getMatchingIndexingMap(input).compose(map)});
 }
 
 /// What `op` yields where its loops are at `at`.
@@ -137,9 +138,9 @@ GenericOp Inliner::merge(OpBuilder &builder, Location loc,
           }
           auto producer = output.getDefiningOp<GenericOp>();
           llvm::append_range(
-              yielded, emitBody(nested, producer, identity,
-                                outs.slice(yielded.size(),
-                                           producer->getNumResults())));
+              yielded,
+              emitBody(nested, producer, identity,
+                       outs.slice(yielded.size(), producer->getNumResults())));
         }
         linalg::YieldOp::create(nested, loc, yielded);
       });
@@ -209,9 +210,8 @@ LogicalResult SweepBuilder::expand(IRMapping &mapping) {
 /// Sides that read what members compute.
 void SweepBuilder::inlineIntoSides() {
   for (GenericOp &side : sides) {
-    if (llvm::none_of(side.getDpsInputs(), [&](Value input) {
-          return inliner.isInlinable(input);
-        }))
+    if (llvm::none_of(side.getDpsInputs(),
+                      [&](Value input) { return inliner.isInlinable(input); }))
       continue;
     builder.setInsertionPoint(side);
     SmallVector<Value> results(side->getResults());

@@ -103,9 +103,8 @@ void Sums::add(const Position &at) {
   const Value *sum = sums.begin();
   for (OpOperand &output : op.getDpsInitsMutable()) {
     Type element = cast<MemRefType>(output.get().getType()).getElementType();
-    registers.push_back(isStored(op, output)
-                            ? code.registers(body.width(), element)
-                            : *sum++);
+    registers.push_back(
+        isStored(op, output) ? code.registers(body.width(), element) : *sum++);
   }
   code.unrolled(body.width(), [&](Value j) {
     SmallVector<Value> before;
@@ -135,12 +134,13 @@ struct ChannelLayout {
     lanes =
         std::min<int64_t>(kChannelLanes, llvm::PowerOf2Ceil(channels / width));
     int64_t packs = body.countPacks(/*invariant=*/false);
-    unroll = std::clamp<int64_t>(kPacksUnderWay / std::max<int64_t>(packs, 1), 1, 4);
+    unroll =
+        std::clamp<int64_t>(kPacksUnderWay / std::max<int64_t>(packs, 1), 1, 4);
     // Few units: more threads each, as long as they have something to sum and
     // registers to do it with.
-    int64_t fp32 = summedOutputs(op).size() + body.countPacks(/*invariant=*/true);
-    int64_t registers =
-        kScalarRegisters + fp32 * width + unroll * packs * 4;
+    int64_t fp32 =
+        summedOutputs(op).size() + body.countPacks(/*invariant=*/true);
+    int64_t registers = kScalarRegisters + fp32 * width + unroll * packs * 4;
     threads = 256;
     while (threads < 1024 && outer * tiles() * threads < (1 << 18) &&
            area >= threads / lanes * 4 && 2 * threads * registers <= kRegisters)

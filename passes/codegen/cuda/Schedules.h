@@ -1,7 +1,8 @@
 //===- Schedules.h - Which thread does what ---------------------*- C++ -*-===//
 //
 //   ScheduleFlat.cpp   element-wise ops: packs of neighbours by threads
-//   ScheduleSums.cpp   channel sums and row sums, in two levels, of fixed order;
+//   ScheduleSums.cpp   channel sums and row sums, in two levels, of fixed
+//   order;
 //                      sweeps: channel sums of what is written on the way
 //   ScheduleRows.cpp   rows with data-dependent addresses: a block a row
 //

@@ -373,3 +373,78 @@ func.func @add_bias_channels(%x: tensor<4x8xf32>, %b: tensor<4xf32>) {
   %y = pfc.add_bias %x, %b : tensor<4x8xf32>, tensor<4xf32>
   return
 }
+
+// -----
+
+func.func @sweep_c1(%x: tensor<8x7x7x64xf32>) {
+  // expected-error @below {{body must yield the outputs' types}}
+  %y = pfc.sweep(%x) {
+  ^bb0(%0: tensor<8x7x7x64xf32>):
+    %1 = pfc.add %0, %0 : tensor<8x7x7x64xf32>
+    pfc.yield %1 : tensor<8x7x7x64xf32>
+  } : (tensor<8x7x7x64xf32>) -> tensor<64xf32>
+  return
+}
+
+// -----
+
+func.func @sweep_c1_inputs(%x: tensor<8x7x7x64xf32>) {
+  // expected-error @below {{body must take the inputs' types}}
+  %y = pfc.sweep(%x) {
+  ^bb0(%0: tensor<7x7x7x64xf32>):
+    %1 = pfc.add %0, %0 : tensor<7x7x7x64xf32>
+    pfc.yield %1 : tensor<7x7x7x64xf32>
+  } : (tensor<8x7x7x64xf32>) -> tensor<7x7x7x64xf32>
+  return
+}
+
+// -----
+
+func.func @sweep_c1_argument(%x: tensor<8x7x7x64xf32>) {
+  // expected-error @below {{body must yield what its ops compute}}
+  %y = pfc.sweep(%x) {
+  ^bb0(%0: tensor<8x7x7x64xf32>):
+    %1 = pfc.add %0, %0 : tensor<8x7x7x64xf32>
+    pfc.yield %0 : tensor<8x7x7x64xf32>
+  } : (tensor<8x7x7x64xf32>) -> tensor<8x7x7x64xf32>
+  return
+}
+
+// -----
+
+func.func @sweep_c2(%x: tensor<8x7x7x64xf32>, %z: tensor<4x7x7x64xf32>) {
+  %y:2 = pfc.sweep(%x, %z) {
+  ^bb0(%0: tensor<8x7x7x64xf32>, %1: tensor<4x7x7x64xf32>):
+    %2 = pfc.add %0, %0 : tensor<8x7x7x64xf32>
+    // expected-error @below {{is not over the activations of its sweep}}
+    %3 = pfc.add %1, %1 : tensor<4x7x7x64xf32>
+    pfc.yield %2, %3 : tensor<8x7x7x64xf32>, tensor<4x7x7x64xf32>
+  } : (tensor<8x7x7x64xf32>, tensor<4x7x7x64xf32>) -> (tensor<8x7x7x64xf32>, tensor<4x7x7x64xf32>)
+  return
+}
+
+// -----
+
+// A convolution reads neighbours, a matrix has no area.
+func.func @sweep_c2_op(%x: tensor<8x7x7x64xf32>, %w: tensor<64x1x1x64xf32>) {
+  %y = pfc.sweep(%x, %w) {
+  ^bb0(%0: tensor<8x7x7x64xf32>, %1: tensor<64x1x1x64xf32>):
+    // expected-error @below {{is not over the activations of its sweep}}
+    %2 = pfc.conv2d %0, %1 {padding = 0 : i64, stride = 1 : i64} : tensor<8x7x7x64xf32>, tensor<64x1x1x64xf32> -> tensor<8x7x7x64xf32>
+    pfc.yield %2 : tensor<8x7x7x64xf32>
+  } : (tensor<8x7x7x64xf32>, tensor<64x1x1x64xf32>) -> tensor<8x7x7x64xf32>
+  return
+}
+
+// -----
+
+func.func @sweep_c3(%x: tensor<8x7x7x64xf32>, %c: tensor<64xf32>) {
+  %y = pfc.sweep(%x, %c) {
+  ^bb0(%0: tensor<8x7x7x64xf32>, %1: tensor<64xf32>):
+    %2, %3 = pfc.batch_stats %0 : tensor<8x7x7x64xf32> -> tensor<1x64xf32>
+    // expected-error @below {{reads a sum of its own sweep}}
+    %4 = pfc.batch_norm %0, %2, %3, %1, %1 {eps = 1.0e-5 : f64} : tensor<8x7x7x64xf32>, tensor<1x64xf32>, tensor<64xf32>
+    pfc.yield %4 : tensor<8x7x7x64xf32>
+  } : (tensor<8x7x7x64xf32>, tensor<64xf32>) -> tensor<8x7x7x64xf32>
+  return
+}

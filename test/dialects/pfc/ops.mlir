@@ -161,3 +161,19 @@ func.func @optimizer(%arg0: tensor<64xf32>, %arg1: tensor<1xf32>, %arg2: tensor<
   %new_table_3, %new_momentum_4 = pfc.update_rows all %arg2, %arg2, %arg3, %arg4, %arg1 count %arg5 : tensor<1xi64> {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<10x16xf32>, tensor<3xi64>, tensor<3x16xf32>
   return
 }
+
+// CHECK-LABEL: func.func @sweep
+func.func @sweep(%x: tensor<8x7x7x64xbf16>, %g: tensor<1x64xf32>, %c: tensor<64xf32>) {
+  // CHECK: %{{[a-z_0-9]+}}:3 = pfc.sweep(%{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}) {
+  // CHECK-NEXT: ^bb0(%[[X:.+]]: tensor<8x7x7x64xbf16>, %[[G:.+]]: tensor<1x64xf32>, %[[C:.+]]: tensor<64xf32>):
+  %y:3 = pfc.sweep(%x, %g, %c) {
+  ^bb0(%0: tensor<8x7x7x64xbf16>, %1: tensor<1x64xf32>, %2: tensor<64xf32>):
+    // CHECK-NEXT: %[[Y:.+]] = pfc.batch_norm %[[X]], %[[G]], %[[G]], %[[C]], %[[C]]
+    %3 = pfc.batch_norm %0, %1, %1, %2, %2 {eps = 1.0e-5 : f64, training} : tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<64xf32>
+    %4, %5 = pfc.batch_stats %3 : tensor<8x7x7x64xbf16> -> tensor<1x64xf32>
+    // CHECK: pfc.yield %[[Y]], %{{.+}}, %{{.+}} : tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<1x64xf32>
+    pfc.yield %3, %4, %5 : tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<1x64xf32>
+  // CHECK-NEXT: } : (tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<64xf32>) -> (tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<1x64xf32>)
+  } : (tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<64xf32>) -> (tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<1x64xf32>)
+  return
+}

@@ -196,6 +196,13 @@ def batch_norm(element):
     # A mean of 100: a variance from sums of squares would be off by 1e-3.
     for f, x, c, g in each_shape("batch_stats_far"):
         f.pfc("batch_stats", [f.uniform(x, 99.0, 101.0)], [g, g])
+    # Few elements that stand out far.
+    f, x, g = function("batch_stats_spikes"), (6, 16, 16, 24), (1, 24)
+    flat = f.input((x[0], 16 * 16 * 24))
+    spikes = f.pfc("dropout", [flat, f.input((1,), I64, "step")], [flat.shape],
+                   hidden=True, rate=0.995, seed=5, layer=0)
+    f.pfc("batch_stats", [f.pfc("reshape", [spikes], [x], hidden=True)],
+          [g, g])
     # Fewer dimensions.
     for name, x in ("line", (7, 9, 24)), ("matrix", (9, 24)):
         g = (1, x[-1])
