@@ -51,7 +51,6 @@ private:
                    Value result, int64_t stride, int64_t padding);
   void convertCollective(Operation *op, plan::CollectiveKind kind, Value source,
                          Value target);
-  void planInPlaceUpdates();
   void finishAssignments();
 
   /// Ends the run of generated code before an instruction.
@@ -90,31 +89,89 @@ LogicalResult ProgramConverter::convertArguments() {
   return success();
 }
 
-/// A variable's new value may overwrite the old one in place when its producer
-/// is the last to read the old one, and reads it element by element.
-void ProgramConverter::planInPlaceUpdates() {
-  llvm::StringMap<SmallVector<VariableOp>> variables;
-  function.walk([&](VariableOp op) { variables[op.getName()].push_back(op); });
-  llvm::DenseMap<Operation *, unsigned> order;
-  unsigned next = 0;
-  function.walk([&](Operation *op) { order[op] = next++; });
+namespace {
 
+/// A variable's new value may overwrite the old one in place when its producer
+/// is the last to read the old one, and reads it element by element. Buckets of
+/// variables are updated in place as one.
+class InPlaceUpdates {
+public:
+  explicit InPlaceUpdates(func::FuncOp function) : function(function) {
+    unsigned next = 0;
+    function.walk([&](Operation *op) {
+      order[op] = next++;
+      if (auto variable = dyn_cast<VariableOp>(op))
+        variables[variable.getName()].push_back(variable);
+    });
+  }
+
+  void plan(BufferTable &buffers);
+
+private:
+  bool overwrites(Value value, ArrayRef<StringRef> names);
+  bool isReadInTime(Value old, Value value, bool sameElements);
+
+  func::FuncOp function;
+  llvm::StringMap<SmallVector<VariableOp>> variables;
+  llvm::DenseMap<Operation *, unsigned> order;
+};
+
+/// Whether `bucket` is of the variables `names`, in order.
+bool isBucketOf(BucketOp bucket, ArrayRef<StringRef> names) {
+  return llvm::equal(bucket.getTensors(), names,
+                     [](Value tensor, StringRef name) {
+                       auto variable = tensor.getDefiningOp<VariableOp>();
+                       return variable && variable.getName() == name;
+                     });
+}
+
+} // namespace
+
+/// Whether all readers of `old` come before the producer of `value`, or are the
+/// producer, which may overwrite each element that it has read.
+bool InPlaceUpdates::isReadInTime(Value old, Value value, bool sameElements) {
+  Operation *producer = value.getDefiningOp();
+  return llvm::all_of(old.getUses(), [&](OpOperand &use) {
+    Operation *reader = use.getOwner();
+    return isa<BucketOp>(reader) || order[reader] < order[producer] ||
+           (sameElements && reader == producer &&
+            updatesElementwise(use, value));
+  });
+}
+
+bool InPlaceUpdates::overwrites(Value value, ArrayRef<StringRef> names) {
+  Operation *producer = value.getDefiningOp();
+  if (!isa_and_nonnull<linalg::GenericOp, RowKernelOpInterface>(producer))
+    return false;
+  for (StringRef name : names)
+    for (VariableOp variable : variables[name]) {
+      if (!isReadInTime(variable, value, names.size() == 1))
+        return false;
+      for (Operation *user : variable->getUsers())
+        if (auto bucket = dyn_cast<BucketOp>(user);
+            bucket && !isReadInTime(bucket, value, isBucketOf(bucket, names)))
+          return false;
+    }
+  return true;
+}
+
+void InPlaceUpdates::plan(BufferTable &buffers) {
   llvm::DenseSet<Value> taken;
   function.walk([&](AssignOp assign) {
     Value value = assign.getValue();
-    Operation *producer = value.getDefiningOp();
-    if (!producer || isa<VariableOp>(producer) ||
-        !isa<linalg::GenericOp, RowKernelOpInterface>(producer))
-      return;
-    for (VariableOp variable : variables[assign.getName()])
-      for (OpOperand &use : variable->getUses()) {
-        Operation *reader = use.getOwner();
-        bool sameElement = reader == producer && updatesElementwise(use, value);
-        if (!sameElement && order[reader] >= order[producer])
-          return;
-      }
-    if (taken.insert(value).second)
-      buffers.writeInPlace(value, assign.getName());
+    if (overwrites(value, assign.getName()) && taken.insert(value).second)
+      buffers.writeInPlace(value, value, assign.getName());
+  });
+  function.walk([&](UnbucketOp op) {
+    SmallVector<StringRef> names;
+    for (Value tensor : op.getTensors())
+      if (auto assign = tensor.hasOneUse()
+                            ? dyn_cast<AssignOp>(*tensor.user_begin())
+                            : AssignOp())
+        names.push_back(assign.getName());
+    SmallVector<Value> tensors(op.getTensors());
+    if (names.size() == tensors.size() && overwrites(op.getBucket(), names))
+      buffers.writeInPlace(op.getBucket(), tensors, names);
   });
 }
 
@@ -236,6 +293,11 @@ LogicalResult ProgramConverter::convertOp(Operation *op) {
                           collective.getInput(), collective.getResult());
         return success();
       })
+      .Case([&](BucketOp bucket) {
+        buffers.bindBucket(bucket);
+        return success();
+      })
+      .Case([&](UnbucketOp unbucket) { return buffers.bindTensors(unbucket); })
       .Case([&](ReshapeOp reshape) {
         auto view = plan::ViewOp::create(
             builder, op->getLoc(), bufferTypeOf(reshape.getOutput().getType()),
@@ -257,7 +319,7 @@ LogicalResult ProgramConverter::convertOp(Operation *op) {
 LogicalResult ProgramConverter::convert() {
   if (failed(convertArguments()))
     return failure();
-  planInPlaceUpdates();
+  InPlaceUpdates(function).plan(buffers);
   for (Operation &op : function.getBody().front())
     if (failed(convertOp(&op)))
       return failure();

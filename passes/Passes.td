@@ -346,6 +346,44 @@ def FusePointwisePass : Pass<"pfc-fuse-pointwise", "::mlir::ModuleOp"> {
   let dependentDialects = ["::pfc::PfcDialect"];
 }
 
+def BucketUpdatesPass : Pass<"pfc-bucket-updates", "::mlir::ModuleOp"> {
+  let summary = "Sums and applies the gradients of many layers at once";
+  let description = [{
+    Updates of the same form (`pfc.sgd` with equal attributes and scalars) of
+    parameters whose gradients come one after the other in the backward pass are
+    made as one, on `pfc.bucket`s of parameters, momenta and gradients: one
+    `shard.all_reduce` a bucket, right behind its last gradient, so that it may
+    run while the rest of the backward pass does; one `pfc.sum_squares`; one
+    `pfc.sgd`. A bucket is full with `bucket-bytes` of gradients. A gradient with
+    other readers, or not a multiple of 64 bytes, stays alone.
+
+    (Li et al., PyTorch Distributed, VLDB'20: gradient buckets; NVIDIA Apex:
+    multi-tensor apply. Here the tensors lie one behind the other, and nothing
+    is copied or looked up.)
+
+    Precondition: pfc-partition ran. Postcondition: what the step computes is the
+    same but for the order of the terms of the gradient norm.
+
+    Example (test/passes/bucket-updates.mlir):
+    ```mlir
+    %p1, %v1 = pfc.sgd %p, %v, %g, %lr {…} : tensor<16xf32>
+    %q1, %u1 = pfc.sgd %q, %u, %h, %lr {…} : tensor<32xf32>
+    // becomes
+    %gs = pfc.bucket %g, %h : tensor<16xf32>, tensor<32xf32> to tensor<48xf32>
+    %ps = pfc.bucket %p, %q : tensor<16xf32>, tensor<32xf32> to tensor<48xf32>
+    %vs = pfc.bucket %v, %u : tensor<16xf32>, tensor<32xf32> to tensor<48xf32>
+    %ps1, %vs1 = pfc.sgd %ps, %vs, %gs, %lr {…} : tensor<48xf32>
+    %p1, %q1 = pfc.unbucket %ps1 : tensor<48xf32> to tensor<16xf32>, tensor<32xf32>
+    %v1, %u1 = pfc.unbucket %vs1 : tensor<48xf32> to tensor<16xf32>, tensor<32xf32>
+    ```
+  }];
+  let options = [
+    Option<"bucketBytes", "bucket-bytes", "int64_t", "16777216",
+           "Bytes of gradients that fill a bucket">,
+  ];
+  let dependentDialects = ["::pfc::PfcDialect"];
+}
+
 //===----------------------------------------------------------------------===//
 // plan passes
 //===----------------------------------------------------------------------===//
@@ -381,7 +419,8 @@ def ConvertPfcToPlanPass : Pass<"convert-pfc-to-plan", "::mlir::ModuleOp"> {
     own. With `target=cuda` every generic is a kernel. A new value of a variable
     is written over the old one when its producer
     is the old one's last reader, element by element; otherwise it is copied at
-    the end. Equal kernels are one.
+    the end. The buffers of a `pfc.bucket`'s tensors become a `plan.span`, so
+    that neither it nor `pfc.unbucket` moves a byte. Equal kernels are one.
 
     Precondition: convert-pfc-to-linalg ran. Postcondition: the module holds
     plan ops, the module @kernels and the shard.grid.
@@ -455,9 +494,10 @@ def AssignMemoryPass : Pass<"plan-assign-memory", "::mlir::ModuleOp"> {
   let description = [{
     State comes first, one variable behind the other. The buffers of a program
     follow, and share bytes where their lifetimes (passes/analysis/Lifetimes.h)
-    don't overlap: largest first, each in the smallest hole that fits. Programs
-    share the bytes behind the state, as only one runs at a time. An alloc
-    without a use is erased.
+    don't overlap: largest first, each in the smallest hole that fits, or in the
+    best of two other orders. The parts of a span lie one behind the other, but
+    each lends its bytes until its own first use. Programs share the bytes behind
+    the state, as only one runs at a time. An alloc without a use is erased.
 
     Precondition: convert-pfc-to-plan ran. Postcondition: each variable, input,
     rank_constant and alloc has an offset, a multiple of 64; the module has

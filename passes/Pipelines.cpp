@@ -34,6 +34,7 @@ static void buildFused(OpPassManager &manager, const CompileOptions &options) {
   manager.addPass(createTileHeadPass());
   if (options.fusePointwise)
     manager.addPass(createFusePointwisePass());
+  manager.addPass(createBucketUpdatesPass());
   manager.addPass(createVerifyPartitionedPass());
 }
 

@@ -11,6 +11,9 @@
 //   - between a collective and its wait nothing touches the bytes of its target
 //     or writes those of its source.
 //
+// A use of a span is a use of each of its parts, which lie one behind the
+// other.
+//
 // A buffer that lost bytes between two uses overlapped a live one; a buffer
 // used before anyone wrote it is an error as well.
 //
@@ -129,6 +132,11 @@ private:
     Region by;
     Operation *at;
   };
+  /// A region that an operand of an instruction covers.
+  struct Access {
+    Region region;
+    bool write;
+  };
 
   plan::ProgramOp program;
   const Variables &variables;
@@ -144,10 +152,14 @@ private:
   LogicalResult take(const Region &region, Operation *at);
   LogicalResult requireHeld(const Region &region, Operation *user);
   LogicalResult execute(plan::InstructionOpInterface instruction);
-  LogicalResult verifyOperands(plan::InstructionOpInterface op);
-  LogicalResult verifyTransfers(plan::InstructionOpInterface op);
+  LogicalResult verifyOperands(plan::InstructionOpInterface op,
+                               ArrayRef<Access> accesses);
+  LogicalResult verifyTransfers(plan::InstructionOpInterface op,
+                                ArrayRef<Access> accesses);
+  LogicalResult verifySpan(plan::SpanOp span);
   LogicalResult wait(plan::WaitOp op);
-  Operation *ownerOf(Value buffer);
+  SmallVector<Operation *, 1> ownersOf(Value buffer);
+  SmallVector<Access> accessesOf(plan::InstructionOpInterface op);
 };
 
 } // namespace
@@ -183,11 +195,41 @@ LogicalResult Replay::requireHeld(const Region &region, Operation *user) {
   return error;
 }
 
-/// The op in whose region a buffer lies; for state, the variable.
-Operation *Replay::ownerOf(Value buffer) {
+/// The ops in whose regions a buffer lies: one, or those of a span's parts; for
+/// state, the variable.
+SmallVector<Operation *, 1> Replay::ownersOf(Value buffer) {
   Operation *owner = plan::viewedBuffer(buffer).getDefiningOp();
-  auto state = dyn_cast<plan::StateOp>(owner);
-  return state ? variables.lookup(state.getVariable()).owner : owner;
+  if (auto state = dyn_cast<plan::StateOp>(owner))
+    return {variables.lookup(state.getVariable()).owner};
+  auto span = dyn_cast<plan::SpanOp>(owner);
+  if (!span)
+    return {owner};
+  SmallVector<Operation *, 1> owners;
+  for (Value part : span.getParts())
+    llvm::append_range(owners, ownersOf(part));
+  return owners;
+}
+
+SmallVector<Replay::Access>
+Replay::accessesOf(plan::InstructionOpInterface op) {
+  SmallVector<Access> accesses;
+  for (OpOperand &operand : op->getOpOperands())
+    for (Operation *owner : ownersOf(operand.get()))
+      accesses.push_back(
+          {regions[owner], op.writesOperand(operand.getOperandNumber())});
+  return accesses;
+}
+
+/// Each part begins where the one before ends.
+LogicalResult Replay::verifySpan(plan::SpanOp span) {
+  SmallVector<Operation *, 1> owners = ownersOf(span.getBuffer());
+  for (size_t i = 1; i < owners.size(); ++i) {
+    const Region &before = regions[owners[i - 1]], &next = regions[owners[i]];
+    if (next.begin != before.end)
+      return span.emitError() << "a span has " << describe(next) << " behind "
+                              << describe(before);
+  }
+  return success();
 }
 
 /// Rank constants and inputs are there before the first instruction.
@@ -211,86 +253,83 @@ LogicalResult Replay::begin() {
       return failure();
     written.insert(input);
   }
+  for (auto span : program.getOps<plan::SpanOp>())
+    if (failed(verifySpan(span)))
+      return failure();
   return success();
 }
 
 /// An instruction's operands have no common byte, or are the same buffer; a
 /// kernel may assume that nothing else is where it writes.
-LogicalResult Replay::verifyOperands(plan::InstructionOpInterface op) {
-  auto regionAt = [&](unsigned index) {
-    return regions[ownerOf(op->getOperand(index))];
-  };
-  for (unsigned i = 0, count = op->getNumOperands(); i < count; ++i)
-    for (unsigned j = i + 1; j < count; ++j) {
-      Region a = regionAt(i), b = regionAt(j);
-      if (a.owner != b.owner && a.begin < b.end && b.begin < a.end)
-        return op->emitError() << describe(a) << " and " << describe(b)
-                               << " overlap, and both are live here";
-      bool writes = op.writesOperand(i) || op.writesOperand(j);
-      if (a.owner == b.owner && writes && isa<plan::LaunchOp>(op))
+LogicalResult Replay::verifyOperands(plan::InstructionOpInterface op,
+                                     ArrayRef<Access> accesses) {
+  for (auto [i, a] : llvm::enumerate(accesses))
+    for (const Access &b : accesses.drop_front(i + 1)) {
+      bool same = a.region.owner == b.region.owner;
+      if (!same && a.region.begin < b.region.end &&
+          b.region.begin < a.region.end)
         return op->emitError()
-               << "a kernel gets " << describe(a) << " twice, and writes it";
+               << describe(a.region) << " and " << describe(b.region)
+               << " overlap, and both are live here";
+      if (same && (a.write || b.write) && isa<plan::LaunchOp>(op))
+        return op->emitError() << "a kernel gets " << describe(a.region)
+                               << " twice, and writes it";
     }
   return success();
 }
 
 /// Nothing gets in the way of the collectives that go on.
-LogicalResult Replay::verifyTransfers(plan::InstructionOpInterface op) {
-  for (OpOperand &operand : op->getOpOperands()) {
-    Region bytes = regions[ownerOf(operand.get())];
-    bool writes = op.writesOperand(operand.getOperandNumber());
-    for (plan::CollectiveOp collective : goingOn)
-      for (OpOperand &other : collective->getOpOperands()) {
-        Region busy = regions[ownerOf(other.get())];
-        bool written = collective.writesOperand(other.getOperandNumber());
-        if ((!writes && !written) || bytes.begin >= busy.end ||
-            busy.begin >= bytes.end)
+LogicalResult Replay::verifyTransfers(plan::InstructionOpInterface op,
+                                      ArrayRef<Access> accesses) {
+  for (plan::CollectiveOp collective : goingOn)
+    for (const Access &busy : accessesOf(collective))
+      for (const Access &access : accesses) {
+        const Region &bytes = access.region;
+        if ((!access.write && !busy.write) || bytes.begin >= busy.region.end ||
+            busy.region.begin >= bytes.end)
           continue;
         InFlightDiagnostic error =
             op->emitError()
-            << (writes ? "writes " : "reads ") << describe(bytes)
+            << (access.write ? "writes " : "reads ") << describe(bytes)
             << ", which a collective that is not waited for "
-            << (written ? "writes" : "reads");
+            << (busy.write ? "writes" : "reads");
         error.attachNote(collective->getLoc()) << "it started here";
         return error;
       }
-  }
   return success();
 }
 
 LogicalResult Replay::wait(plan::WaitOp op) {
   plan::CollectiveOp collective = op.getCollective();
   llvm::erase(goingOn, collective);
-  for (Value operand : collective->getOperands()) {
-    Operation *owner = ownerOf(operand);
-    if (!isa<plan::VariableOp>(owner) &&
-        failed(requireHeld(regions[owner], op)))
+  for (const Access &access : accessesOf(collective))
+    if (!isa<plan::VariableOp>(access.region.owner) &&
+        failed(requireHeld(access.region, op)))
       return failure();
-  }
   return success();
 }
 
 LogicalResult Replay::execute(plan::InstructionOpInterface instruction) {
   if (auto op = dyn_cast<plan::WaitOp>(instruction.getOperation()))
     return wait(op);
+  SmallVector<Access> accesses = accessesOf(instruction);
   SmallVector<Region> firstWrites;
-  for (OpOperand &operand : instruction->getOpOperands()) {
-    Operation *owner = ownerOf(operand.get());
-    if (isa<plan::VariableOp>(owner))
+  for (const Access &access : accesses) {
+    const Region &region = access.region;
+    if (isa<plan::VariableOp>(region.owner))
       continue; // nothing takes its bytes
-    const Region &region = regions[owner];
-    if (written.contains(owner)) {
+    if (written.contains(region.owner)) {
       if (failed(requireHeld(region, instruction)))
         return failure();
-    } else if (instruction.writesOperand(operand.getOperandNumber())) {
+    } else if (access.write) {
       firstWrites.push_back(region);
     } else {
       return instruction->emitError()
              << describe(region) << " is read before anything wrote it";
     }
   }
-  if (failed(verifyOperands(instruction)) ||
-      failed(verifyTransfers(instruction)))
+  if (failed(verifyOperands(instruction, accesses)) ||
+      failed(verifyTransfers(instruction, accesses)))
     return failure();
   for (const Region &region : firstWrites) {
     if (failed(take(region, instruction)))
@@ -309,17 +348,17 @@ LogicalResult Replay::run() {
   for (auto instruction : program.getOps<plan::InstructionOpInterface>())
     if (failed(execute(instruction)))
       return failure();
-  for (auto output : program.getOps<plan::OutputOp>()) {
-    Operation *owner = ownerOf(output.getBuffer());
-    if (isa<plan::VariableOp>(owner))
-      continue;
-    const Region &region = regions[owner];
-    if (!written.contains(owner))
-      return output.emitError()
-             << describe(region) << " is read before anything wrote it";
-    if (failed(requireHeld(region, output)))
-      return failure();
-  }
+  for (auto output : program.getOps<plan::OutputOp>())
+    for (Operation *owner : ownersOf(output.getBuffer())) {
+      if (isa<plan::VariableOp>(owner))
+        continue;
+      const Region &region = regions[owner];
+      if (!written.contains(owner))
+        return output.emitError()
+               << describe(region) << " is read before anything wrote it";
+      if (failed(requireHeld(region, output)))
+        return failure();
+    }
   return success();
 }
 

@@ -13,12 +13,18 @@ struct Access {
   bool writes;
 };
 
-/// Two `plan.state` of a variable are the same bytes.
-const void *identityOf(Value buffer) {
+/// What stands for a buffer's bytes, each part of a span's by itself. Two
+/// `plan.state` of a variable are the same bytes.
+void addIdentities(Value buffer, SmallVectorImpl<const void *> &identities) {
   Value base = plan::viewedBuffer(buffer);
-  if (auto state = base.getDefiningOp<plan::StateOp>())
-    return state.getVariableAttr().getAttr().getAsOpaquePointer();
-  return base.getAsOpaquePointer();
+  if (auto span = base.getDefiningOp<plan::SpanOp>())
+    for (Value part : span.getParts())
+      addIdentities(part, identities);
+  else if (auto state = base.getDefiningOp<plan::StateOp>())
+    identities.push_back(
+        state.getVariableAttr().getAttr().getAsOpaquePointer());
+  else
+    identities.push_back(base.getAsOpaquePointer());
 }
 
 } // namespace
@@ -34,11 +40,15 @@ Dependences::Dependences(plan::ProgramOp program) {
     llvm::SmallSetVector<unsigned, 8> needed;
     for (OpOperand &operand : all[i]->getOpOperands()) {
       bool writes = all[i].writesOperand(operand.getOperandNumber());
-      SmallVector<Access> &others = accesses[identityOf(operand.get())];
-      for (Access other : others)
-        if (other.instruction != i && (writes || other.writes))
-          needed.insert(other.instruction);
-      others.push_back({i, writes});
+      SmallVector<const void *> identities;
+      addIdentities(operand.get(), identities);
+      for (const void *identity : identities) {
+        SmallVector<Access> &others = accesses[identity];
+        for (Access other : others)
+          if (other.instruction != i && (writes || other.writes))
+            needed.insert(other.instruction);
+        others.push_back({i, writes});
+      }
     }
     before[i].assign(needed.begin(), needed.end());
     for (unsigned other : needed)

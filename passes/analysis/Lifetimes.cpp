@@ -29,8 +29,13 @@ private:
 
   void use(Value operand, int64_t at) {
     Value buffer = plan::viewedBuffer(operand);
-    if (buffer.getDefiningOp<plan::StateOp>())
+    if (plan::isState(buffer))
       return;
+    if (auto span = buffer.getDefiningOp<plan::SpanOp>()) {
+      for (Value part : span.getParts())
+        use(part, at);
+      return;
+    }
     Lifetime &lifetime =
         lifetimes.try_emplace(buffer, Lifetime{buffer, at, at}).first->second;
     lifetime.first = std::min(lifetime.first, at);

@@ -9,7 +9,8 @@
 //     plan.output     is a use at n, as the host reads afterwards
 //     plan.wait       is a use of what its collective uses
 //
-// State is live always and not listed.
+// A use of a plan.span is a use of each of its parts. State is live always and
+// not listed.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PASSES_ANALYSIS_LIFETIMES_H

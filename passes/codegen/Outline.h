@@ -60,20 +60,39 @@ public:
   /// The state buffer of a variable.
   mlir::Value state(llvm::StringRef name, mlir::Location loc,
                     mlir::Type tensorType);
-  /// `value` is to be written into the state buffer of variable `name`.
-  void writeInPlace(mlir::Value value, llvm::StringRef name);
+  /// `value`, or the bucket of several, is to be written into the state buffers
+  /// of the variables `names`.
+  void writeInPlace(mlir::Value value, llvm::ArrayRef<mlir::Value> variables,
+                    llvm::ArrayRef<llvm::StringRef> names);
+  /// The span of `parts`, which are its for good; one for the same parts.
+  mlir::Value span(llvm::ArrayRef<mlir::Value> parts, mlir::Location loc);
+  /// `bucket` is the span of its tensors' buffers, copies where they can't be.
+  void bindBucket(BucketOp bucket);
+  /// The tensors of `op` are parts of the span that holds its bucket.
+  llvm::LogicalResult bindTensors(UnbucketOp op);
 
-  /// Whether `buffer` is a plan.alloc, which no variable or input is.
+  /// The buffer that `buffer` is a part or a view of, itself if of none.
+  mlir::Value whole(mlir::Value buffer);
+
+  /// Whether `buffer` is a plan.alloc or a span of such, which no variable or
+  /// input is.
   static bool isTemporary(mlir::Value buffer) {
+    if (auto span = buffer.getDefiningOp<plan::SpanOp>())
+      return isTemporary(span.getParts().front());
     return buffer.getDefiningOp<plan::AllocOp>() != nullptr;
   }
 
 private:
+  mlir::Value allocate(mlir::Value value);
+  mlir::Value copyOf(mlir::Value tensor);
+  bool ownsBuffer(mlir::Value tensor);
+
   mlir::OpBuilder &builder;
   plan::ProgramOp program;
   llvm::DenseMap<mlir::Value, mlir::Value> buffers;
   llvm::DenseMap<mlir::Value, mlir::Value> aliases;
   llvm::StringMap<mlir::Value> states;
+  llvm::DenseMap<mlir::Value, plan::SpanOp> spans; ///< by part
 };
 
 /// What becomes one kernel.

@@ -69,6 +69,10 @@ struct Lifetime {
     first = std::min(first, instruction);
     last = std::max(last, instruction);
   }
+  void include(const Lifetime &other) {
+    first = std::min(first, other.first);
+    last = std::max(last, other.last);
+  }
   bool contains(uint32_t instruction) const {
     return first <= instruction && instruction <= last;
   }
@@ -84,7 +88,17 @@ std::vector<Lifetime> lifetimes(const Program &program) {
     result[input->buffer()].include(0);
   for (const Binding *output : *program.outputs())
     result[output->buffer()].include(count - 1);
+  for (uint32_t i = 0; i < program.buffers()->size(); ++i)
+    if (const auto *parts = program.buffers()->Get(i)->parts())
+      for (uint32_t part : *parts)
+        result[part].include(result[i]);
   return result;
+}
+
+/// No state, and no span, whose parts count.
+bool isWorking(const Buffer &buffer, uint64_t persistentEnd) {
+  return buffer.offset() >= persistentEnd &&
+         (!buffer.parts() || buffer.parts()->size() == 0);
 }
 
 /// The working part of the arena at each instruction.
@@ -94,7 +108,7 @@ public:
       : program(program), lives(lifetimes(program)),
         shape(stepShape(program, batch)) {
     for (uint32_t i = 0; i < program.buffers()->size(); ++i)
-      if (program.buffers()->Get(i)->offset() >= persistentEnd)
+      if (isWorking(*program.buffers()->Get(i), persistentEnd))
         byOffset.push_back(i);
     std::stable_sort(byOffset.begin(), byOffset.end(),
                      [&](uint32_t a, uint32_t b) {

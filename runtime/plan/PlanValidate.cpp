@@ -152,6 +152,32 @@ void validateAgainstState(Range buffer, const std::vector<Range> &state,
   }
 }
 
+/// A span covers its parts, one behind the other, and nothing else.
+void validateSpan(const Buffer &span, const Program &program,
+                  const std::string &where) {
+  if (!span.parts() || span.parts()->size() == 0)
+    return;
+  const auto &buffers = *program.buffers();
+  uint64_t next = span.offset();
+  for (uint32_t index : *span.parts()) {
+    require(index < buffers.size(),
+            "{}: a part is buffer {}, but the program has {} buffers", where,
+            index, buffers.size());
+    const Buffer &part = *buffers.Get(index);
+    require(!part.parts() || part.parts()->size() == 0,
+            "{}: its part, buffer {}, has parts itself", where, index);
+    require(part.dtype() == span.dtype() && part.offset() == next,
+            "{}: its part, buffer {}, is {} at byte {}; {} at byte {} would "
+            "come next",
+            where, index, dtypeName(part.dtype()), part.offset(),
+            dtypeName(span.dtype()), next);
+    next += byteSize(*part.shape(), part.dtype());
+  }
+  require(next == span.offset() + byteSize(*span.shape(), span.dtype()),
+          "{}: its parts end at byte {}, it at byte {}", where, next,
+          span.offset() + byteSize(*span.shape(), span.dtype()));
+}
+
 void validateBindings(
     const flatbuffers::Vector<flatbuffers::Offset<Binding>> &bindings,
     const char *kind, const Program &program, const std::string &where) {
@@ -197,6 +223,9 @@ void validateProgram(const Program &program, const Variant &variant,
                                          what),
                          state, what);
   }
+  for (uint32_t i = 0; i < program.buffers()->size(); ++i)
+    validateSpan(*program.buffers()->Get(i), program,
+                 fmt::format("{}: span {}", where, i));
   validateBindings(*program.inputs(), "input", program, where);
   validateBindings(*program.outputs(), "output", program, where);
   validateConstants(program, worldSize, where);

@@ -74,4 +74,44 @@ module {
     pfc.output "q", %q : tensor<1024x16xf32>
     return
   }
+
+  // A bucket is no instruction: its tensors' buffers are a span, of which one
+  // kernel updates the variables in place. A gradient that is the host's is
+  // copied into its part.
+  // CHECK-LABEL: plan.program @buckets
+  // CHECK-DAG:     %[[A:.*]] = plan.state @a :
+  // CHECK-DAG:     %[[B:.*]] = plan.state @b :
+  // CHECK-DAG:     %[[P:.*]] = plan.span %[[A]], %[[B]] : memref<8x16xf32>, memref<16xf32> to memref<144xf32>
+  // CHECK-DAG:     %[[V:.*]] = plan.span %{{.*}}, %{{.*}} : memref<8x16xf32>, memref<16xf32> to memref<144xf32>
+  // CHECK:         plan.matmul %{{.*}}, %{{.*}}, %[[G:.*]] {
+  // CHECK:         %[[COPY:.*]] = plan.alloc : memref<16xf32>
+  // CHECK:         %[[S:.*]] = plan.span %[[G]], %[[COPY]]
+  // CHECK:         plan.copy %{{.*}}, %[[COPY]]
+  // CHECK:         plan.collective all_reduce_sum %[[S]], %[[S]]
+  // CHECK:         plan.launch @kernels::@{{.*}}sgd(%[[P]], %[[V]], %[[S]], %{{.*}}) extent {{[0-9]+}} writes [0, 1]
+  // CHECK-NOT:     plan.copy
+  // CHECK:         plan.output "g"
+  func.func @buckets(%x: tensor<8x16xf32> {pfc.input = "x"},
+                     %y: tensor<16x16xf32> {pfc.input = "y"},
+                     %h: tensor<16xf32> {pfc.input = "h"},
+                     %lr: tensor<1xf32> {pfc.input = "lr"}) {
+    %a = pfc.variable "a" parameter init<normal, 0.0, 0.1> : tensor<8x16xf32>
+    %b = pfc.variable "b" parameter init<normal, 0.0, 0.1> : tensor<16xf32>
+    %va = pfc.variable "a.momentum" optimizer_state init<constant, 0.0, 0.0> : tensor<8x16xf32>
+    %vb = pfc.variable "b.momentum" optimizer_state init<constant, 0.0, 0.0> : tensor<16xf32>
+    %g = pfc.matmul %x, %y : tensor<8x16xf32>, tensor<16x16xf32> -> tensor<8x16xf32>
+    %gs = pfc.bucket %g, %h : tensor<8x16xf32>, tensor<16xf32> to tensor<144xf32>
+    %sum = shard.all_reduce %gs on @ranks grid_axes = [0] : tensor<144xf32> -> tensor<144xf32>
+    %ps = pfc.bucket %a, %b : tensor<8x16xf32>, tensor<16xf32> to tensor<144xf32>
+    %vs = pfc.bucket %va, %vb : tensor<8x16xf32>, tensor<16xf32> to tensor<144xf32>
+    %ps1, %vs1 = pfc.sgd %ps, %vs, %sum, %lr {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<144xf32>
+    %new:2 = pfc.unbucket %ps1 : tensor<144xf32> to tensor<8x16xf32>, tensor<16xf32>
+    %newv:2 = pfc.unbucket %vs1 : tensor<144xf32> to tensor<8x16xf32>, tensor<16xf32>
+    pfc.assign "a", %new#0 : tensor<8x16xf32>
+    pfc.assign "b", %new#1 : tensor<16xf32>
+    pfc.assign "a.momentum", %newv#0 : tensor<8x16xf32>
+    pfc.assign "b.momentum", %newv#1 : tensor<16xf32>
+    pfc.output "g", %h : tensor<16xf32>
+    return
+  }
 }

@@ -119,3 +119,41 @@ module {
     plan.output "x", %x : memref<16xf32>
   }
 }
+
+// -----
+
+// A span's variables lie where the first of them comes, in the span's order,
+// though @between is declared between them. Of the buffers, %h and %g move as
+// one piece, but %h lends its bytes until its own first use: %x and %e have them
+// before. %t, live with both, has bytes of its own.
+// REMARK:     LiveAtOnce=256, Placed=256, Program=spans, State=256
+// CHECK:      module attributes {plan.arena_bytes = 512 : i64}
+// CHECK:      plan.variable @b {{.*}} at 128 : memref<16xf32>
+// CHECK-NEXT: plan.variable @between {{.*}} at 192 : memref<16xf32>
+// CHECK-NEXT: plan.variable @a {{.*}} at 0 : memref<32xf32>
+// CHECK:      plan.input "x" at 256
+// CHECK-NEXT: plan.alloc at 320 : memref<16xf32>
+// CHECK-NEXT: plan.alloc at 384 : memref<16xf32>
+// CHECK-NEXT: plan.alloc at 256 : memref<2x16xf32>
+// CHECK-NEXT: plan.alloc at 448 : memref<16xf32>
+module {
+  plan.variable @b parameter init <constant, 0.0, 0.0> : memref<16xf32>
+  plan.variable @between parameter init <constant, 0.0, 0.0> : memref<16xf32>
+  plan.variable @a parameter init <constant, 0.0, 0.0> : memref<32xf32>
+  plan.kernel @k3 arguments 3 description ""
+  plan.program @spans batch 1 {
+    %a = plan.state @a : memref<32xf32>
+    %b = plan.state @b : memref<16xf32>
+    %p = plan.span %a, %b : memref<32xf32>, memref<16xf32> to memref<48xf32>
+    %x = plan.input "x" : memref<16xf32>
+    %e = plan.alloc : memref<16xf32>
+    %g = plan.alloc : memref<16xf32>
+    %h = plan.alloc : memref<2x16xf32>
+    %t = plan.alloc : memref<16xf32>
+    %s = plan.span %h, %g : memref<2x16xf32>, memref<16xf32> to memref<48xf32>
+    plan.copy %x, %e : memref<16xf32>, memref<16xf32>
+    plan.copy %e, %g : memref<16xf32>, memref<16xf32>
+    plan.launch @k3(%g, %t, %h) extent 1 writes [1, 2] : memref<16xf32>, memref<16xf32>, memref<2x16xf32>
+    plan.launch @k3(%t, %p, %s) extent 1 writes [1] : memref<16xf32>, memref<48xf32>, memref<48xf32>
+  }
+}

@@ -220,3 +220,68 @@ module attributes {plan.arena_bytes = 320 : i64} {
     plan.output "late", %late : memref<16xf32>
   }
 }
+
+// -----
+
+// The parts of a span lie one behind the other.
+module attributes {plan.arena_bytes = 192 : i64} {
+  plan.program @p batch 1 {
+    %a = plan.alloc at 0 : memref<16xf32>
+    %b = plan.alloc at 128 : memref<16xf32>
+    // expected-error@+1 {{a span has buffer %1 (bytes 128..192) behind buffer %0 (bytes 0..64)}}
+    %s = plan.span %a, %b : memref<16xf32>, memref<16xf32> to memref<32xf32>
+    plan.launch @k(%s) extent 1 writes [0] : memref<32xf32>
+  }
+  plan.kernel @k arguments 1 description ""
+}
+
+// -----
+
+// A use of a span is a use of each part, of which %b lost its bytes.
+module attributes {plan.arena_bytes = 128 : i64} {
+  plan.program @p batch 1 {
+    %a = plan.alloc at 0 : memref<16xf32>
+    %b = plan.alloc at 64 : memref<16xf32>
+    %s = plan.span %a, %b : memref<16xf32>, memref<16xf32> to memref<32xf32>
+    %c = plan.alloc at 64 : memref<16xf32>
+    plan.launch @k(%s) extent 1 writes [0] : memref<32xf32>
+    // expected-note@+1 {{and was written here, while the first was live}}
+    plan.launch @k1(%c) extent 1 writes [0] : memref<16xf32>
+    // expected-error@+1 {{buffer %1 (bytes 64..128) is live here, but buffer %3 (bytes 64..128) overlaps it}}
+    plan.launch @k(%s) extent 1 writes [] : memref<32xf32>
+  }
+  plan.kernel @k arguments 1 description ""
+  plan.kernel @k1 arguments 1 description ""
+}
+
+// -----
+
+// Of a span of which one part was written the other was not.
+module attributes {plan.arena_bytes = 192 : i64} {
+  plan.program @p batch 1 {
+    %x = plan.input "x" at 128 : memref<16xf32>
+    %a = plan.alloc at 0 : memref<16xf32>
+    %b = plan.alloc at 64 : memref<16xf32>
+    %s = plan.span %a, %b : memref<16xf32>, memref<16xf32> to memref<32xf32>
+    plan.copy %x, %a : memref<16xf32>, memref<16xf32>
+    // expected-error@+1 {{buffer %1 (bytes 64..128) is read before anything wrote it}}
+    plan.launch @k(%s) extent 1 writes [] : memref<32xf32>
+  }
+  plan.kernel @k arguments 1 description ""
+}
+
+// -----
+
+// A kernel that writes a span has none of its parts besides.
+module attributes {plan.arena_bytes = 128 : i64} {
+  plan.variable @a parameter init <constant, 0.0, 0.0> at 0 : memref<16xf32>
+  plan.variable @b parameter init <constant, 0.0, 0.0> at 64 : memref<16xf32>
+  plan.program @p batch 1 {
+    %a = plan.state @a : memref<16xf32>
+    %b = plan.state @b : memref<16xf32>
+    %s = plan.span %a, %b : memref<16xf32>, memref<16xf32> to memref<32xf32>
+    // expected-error@+1 {{a kernel gets variable "b" (bytes 64..128) twice, and writes it}}
+    plan.launch @k(%s, %b) extent 1 writes [0] : memref<32xf32>, memref<16xf32>
+  }
+  plan.kernel @k arguments 2 description ""
+}

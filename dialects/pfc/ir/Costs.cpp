@@ -130,6 +130,8 @@ OpCost SweepOp::getCost() {
 
 OpCost SumSquaresOp::getCost() { return pointwiseCost(*this, 2); }
 
+OpCost ChunkSumSquaresOp::getCost() { return pointwiseCost(*this, 2); }
+
 /// Three multiply-adds an element of a touched row. `sampled` touches the
 /// rows of the indices, `all` every row.
 OpCost UpdateRowsOp::getCost() {

@@ -245,6 +245,29 @@ LogicalResult UpdateRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
   return success();
 }
 
+int64_t ChunkSumSquaresOp::getRowExtent() { return extent(getOutput(), 0); }
+int ChunkSumSquaresOp::getInPlaceOperand(unsigned) { return -1; }
+
+LogicalResult ChunkSumSquaresOp::buildRow(OpBuilder &builder,
+                                          ValueRange operands,
+                                          ValueRange results, Value row) {
+  RowCode code(builder, getLoc());
+  Value chunk = code.index(getChunk());
+  Value first = arith::MulIOp::create(builder, getLoc(), row, chunk);
+  Value rest = arith::SubIOp::create(builder, getLoc(),
+                                     code.index(extent(getInput(), 0)), first);
+  Value count = arith::MinUIOp::create(builder, getLoc(), rest, chunk);
+  Value sum = code.sum(code.index(0), count, code.scalars.constant(0.0),
+                       [&](RowCode &c, Value j) {
+                         Value at =
+                             arith::AddIOp::create(c.builder, c.loc, first, j);
+                         Value x = c.load(operands[0], {at});
+                         return c.scalars.mul(x, x);
+                       });
+  code.store(sum, results[0], {row});
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Margin and softmax
 //===----------------------------------------------------------------------===//

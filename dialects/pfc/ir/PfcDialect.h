@@ -26,4 +26,19 @@
 #define GET_OP_CLASSES
 #include "dialects/pfc/ir/PfcOps.h.inc"
 
+namespace pfc {
+
+/// Tensors of a bucket begin at multiples of this: a cache line, and what the
+/// widest accesses need.
+constexpr int64_t bucketRowBytes = 64;
+
+/// Whether a tensor of that type ends where another may begin.
+inline bool fillsBucketRows(mlir::RankedTensorType type) {
+  return type.getNumElements() * (type.getElementTypeBitWidth() / 8) %
+             bucketRowBytes ==
+         0;
+}
+
+} // namespace pfc
+
 #endif // DIALECTS_PFC_IR_PFCDIALECT_H

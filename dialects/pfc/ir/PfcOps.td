@@ -8,6 +8,7 @@
 //   Gradients   *_grad*, channel_sum, sum_groups, scatter_rows, matmul
 //   Optimizer   moving_average sum_squares clip_factor sgd update_rows
 //               found_inf update_loss_scale
+//               bucket unbucket chunk_sum_squares
 //   One rank's  sample_local_centers softmax_stats softmax_loss
 //               margin_softmax margin_softmax_grad margin_exp margin_patch
 //               margin_stats margin_stats_grad scale_rows cast sweep yield
@@ -1198,6 +1199,59 @@ def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
     (`count` $count^ `:` type($count))? (`unscale` $unscale^)?
     (`unless` $found_inf^)? attr-dict `:` type($table) `,`
     type($indices) `,` type($rows_grad)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_BucketOp : Pfc_Op<"bucket", [Pure]> {
+  let summary = "The elements of several tensors, one tensor behind the other";
+  let description = [{
+    What gradients of many layers are summed over ranks in, and what one
+    optimizer kernel updates.
+
+    (C1) The tensors have the bucket's element type, and each a multiple of 64
+    bytes. (C2) The bucket has all their elements, in one dimension.
+    Example: `%b = pfc.bucket %x, %y : tensor<8x4xf32>, tensor<16xf32> to tensor<48xf32>`
+
+    Made by: pfc-bucket-updates. Gone after: convert-pfc-to-plan (no
+    instruction: the tensors' buffers lie one behind the other).
+  }];
+  let arguments = (ins Variadic<Pfc_Float>:$tensors);
+  let results = (outs Pfc_Float:$bucket);
+  let assemblyFormat = [{
+    $tensors attr-dict `:` type($tensors) `to` type($bucket)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_UnbucketOp : Pfc_Op<"unbucket", [Pure]> {
+  let summary = "The tensors of a bucket";
+  let description = [{
+    (C1), (C2) as for `pfc.bucket`.
+    Example: `%x, %y = pfc.unbucket %b : tensor<48xf32> to tensor<8x4xf32>, tensor<16xf32>`
+
+    Made by: pfc-bucket-updates. Gone after: convert-pfc-to-plan (no
+    instruction).
+  }];
+  let arguments = (ins Pfc_Float:$bucket);
+  let results = (outs Variadic<Pfc_Float>:$tensors);
+  let assemblyFormat = [{
+    $bucket attr-dict `:` type($bucket) `to` type($tensors)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_ChunkSumSquaresOp : Pfc_Op<"chunk_sum_squares", [Pure, Costed, Rows]> {
+  let summary = "y[i] = Σ x[j]² over chunk i, elements j of [i·L, (i+1)·L)";
+  let description = [{
+    Shapes: input [N], output [⌈N/L⌉].
+    Made by: convert-pfc-to-linalg, of `pfc.sum_squares` of a bucket. Gone
+    after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$input, I64Attr:$chunk);
+  let results = (outs Pfc_F32:$output);
+  let assemblyFormat = [{
+    $input `chunk` $chunk attr-dict `:` type($input) `->` type($output)
   }];
   let hasVerifier = 1;
 }

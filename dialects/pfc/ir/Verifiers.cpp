@@ -211,6 +211,42 @@ LogicalResult UpdateLossScaleOp::verify() {
   return success();
 }
 
+/// `tensors` fill `bucket`, one behind the other.
+static LogicalResult verifyBucket(Operation *op, Value bucket,
+                                  ValueRange tensors) {
+  auto type = cast<RankedTensorType>(bucket.getType());
+  int64_t elements = 0;
+  for (Value tensor : tensors) {
+    auto part = cast<RankedTensorType>(tensor.getType());
+    if (part.getElementType() != type.getElementType() ||
+        !fillsBucketRows(part)) // (C1)
+      return op->emitOpError("of ")
+             << type << " can't hold " << part << ": " << bucketRowBytes
+             << "-byte rows of " << type.getElementType() << " are wanted";
+    elements += part.getNumElements();
+  }
+  if (tensors.empty() || type.getRank() != 1 ||
+      type.getNumElements() != elements) // (C2)
+    return op->emitOpError("has tensors of ")
+           << elements << " elements for " << type;
+  return success();
+}
+
+LogicalResult BucketOp::verify() {
+  return verifyBucket(*this, getBucket(), getTensors());
+}
+LogicalResult UnbucketOp::verify() {
+  return verifyBucket(*this, getBucket(), getTensors());
+}
+
+LogicalResult ChunkSumSquaresOp::verify() {
+  ArrayRef<int64_t> input = shapeOf(getInput());
+  if (getChunk() < 1 || input.size() != 1)
+    return emitOpError("takes a vector, in chunks of at least 1");
+  return verifyShape(*this, getOutput(), "output",
+                     {llvm::divideCeil(input[0], getChunk())});
+}
+
 LogicalResult ReshapeOp::verify() {
   auto in = cast<RankedTensorType>(getInput().getType());
   auto out = cast<RankedTensorType>(getOutput().getType());

@@ -26,6 +26,29 @@ static void sumSquares(SumSquaresOp op, Call &call) {
   call.result(op.getOutput()).reals[0] = sum;
 }
 
+static void chunkSumSquares(ChunkSumSquaresOp op, Call &call) {
+  const Tensor &x = call[op.getInput()];
+  Tensor &sums = call.result(op.getOutput());
+  for (int64_t i = 0; i < x.size(); ++i)
+    sums.reals[i / op.getChunk()] += x.reals[i] * x.reals[i];
+}
+
+static void bucket(BucketOp op, Call &call) {
+  Tensor &all = call.result(op.getBucket());
+  all.reals.clear();
+  for (mlir::Value tensor : op.getTensors())
+    llvm::append_range(all.reals, call[tensor].reals);
+}
+
+static void unbucket(UnbucketOp op, Call &call) {
+  auto next = call[op.getBucket()].reals.begin();
+  for (mlir::Value tensor : op.getTensors()) {
+    std::vector<double> &reals = call.result(tensor).reals;
+    std::copy_n(next, reals.size(), reals.begin());
+    next += reals.size();
+  }
+}
+
 static void clipFactor(ClipFactorOp op, Call &call) {
   double unscale = call.real(op.getUnscale(), 1.0);
   double norm = unscale * std::sqrt(call.real(op.getSumSquares(), 0.0));
@@ -117,6 +140,9 @@ static void updateRows(UpdateRowsOp op, Call &call) {
 void addOptimizerOps(Registry &registry) {
   registry.add(movingAverage);
   registry.add(sumSquares);
+  registry.add(chunkSumSquares);
+  registry.add(bucket);
+  registry.add(unbucket);
   registry.add(clipFactor);
   registry.add(foundInf);
   registry.add(updateLossScale);

@@ -77,6 +77,12 @@ Value pfc::plan::viewedBuffer(Value buffer) {
   return buffer;
 }
 
+bool pfc::plan::isState(Value buffer) {
+  if (auto span = buffer.getDefiningOp<SpanOp>())
+    return isState(span.getParts()[0]);
+  return buffer.getDefiningOp<StateOp>() != nullptr;
+}
+
 std::string pfc::plan::locationName(Location loc) {
   if (auto name = dyn_cast<NameLoc>(loc))
     return name.getName().str();

@@ -46,6 +46,9 @@ int64_t byteSize(mlir::MemRefType type);
 /// The buffer that `buffer` is a view of, itself if it is none.
 mlir::Value viewedBuffer(mlir::Value buffer);
 
+/// Whether `buffer`, no view, is state or a span of state.
+bool isState(mlir::Value buffer);
+
 /// The name of the layer or step at a location; empty without a NameLoc.
 std::string locationName(mlir::Location loc);
 

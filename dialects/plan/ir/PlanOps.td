@@ -1,11 +1,11 @@
 //===- PlanOps.td - The ops of the plan dialect ------------*- tablegen -*-===//
 //
 //   Module        variable program kernel
-//   Buffers       input output state rank_constant alloc view
+//   Buffers       input output state rank_constant alloc view span
 //   Instructions  launch matmul conv copy collective wait
 //
-// Each op is one table of runtime/plan/plan.fbs; alloc and view only place
-// Buffer entries. Every op states its constraints (C1) …, who makes it and
+// Each op is one table of runtime/plan/plan.fbs; alloc, view and span only
+// place Buffer entries. Every op states its constraints (C1) …, who makes it and
 // after which pass it is gone.
 //
 //===----------------------------------------------------------------------===//
@@ -263,6 +263,30 @@ def Plan_ViewOp : Plan_StepOp<"view", [Pure]> {
   let results = (outs Plan_Buffer:$buffer);
   let assemblyFormat = [{
     $source attr-dict `:` type($source) `to` type($buffer)
+  }];
+  let hasVerifier = 1;
+}
+
+def Plan_SpanOp : Plan_StepOp<"span", [Pure]> {
+  let summary = "Buffers that lie one behind the other, as one";
+  let description = [{
+    No instruction: the file has one more buffer, which names its parts. An
+    instruction that reads or writes the span reads or writes each of them.
+
+    (C1) The parts are allocs, or all state, and each is in no other span. (C2)
+    They have the span's element type and multiples of 64 bytes; the span has
+    all their elements, in one dimension.
+
+    Example:
+    ```mlir
+    %g = plan.span %a, %b : memref<8x4xf32>, memref<16xf32> to memref<48xf32>
+    ```
+    Made by: convert-pfc-to-plan. Gone after: the plan file.
+  }];
+  let arguments = (ins Variadic<Plan_Buffer>:$parts);
+  let results = (outs Plan_Buffer:$buffer);
+  let assemblyFormat = [{
+    $parts attr-dict `:` type($parts) `to` type($buffer)
   }];
   let hasVerifier = 1;
 }

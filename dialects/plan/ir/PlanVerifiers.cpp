@@ -100,6 +100,33 @@ LogicalResult ViewOp::verify() {
   return success();
 }
 
+LogicalResult SpanOp::verify() {
+  MemRefType span = getBuffer().getType();
+  int64_t elements = 0;
+  bool ofState = !getParts().empty() && getParts()[0].getDefiningOp<StateOp>();
+  for (Value part : getParts()) {
+    auto type = cast<MemRefType>(part.getType());
+    bool fits = ofState ? part.getDefiningOp<StateOp>() != nullptr
+                        : part.getDefiningOp<AllocOp>() != nullptr;
+    bool once = llvm::count_if(part.getUses(), [](OpOperand &use) {
+                  return isa<SpanOp>(use.getOwner());
+                }) == 1;
+    if (!fits || !once) // (C1)
+      return emitOpError("takes allocs, or state, that are in no other span "
+                         "and once in this one");
+    if (type.getElementType() != span.getElementType() ||
+        byteSize(type) % bufferAlignment != 0) // (C2)
+      return emitOpError("of ")
+             << span << " can't have " << type << " in it: multiples of "
+             << bufferAlignment << " bytes of " << span.getElementType()
+             << " are wanted";
+    elements += type.getNumElements();
+  }
+  if (span.getRank() != 1 || span.getNumElements() != elements) // (C2)
+    return emitOpError("has parts of ") << elements << " elements for " << span;
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Launch
 //===----------------------------------------------------------------------===//

@@ -183,6 +183,12 @@ void ProgramTranslator::visit(Operation &op) {
         addBuffer(view.getBuffer(), locationName(view.getLoc()),
                   result->buffers[indexOf(view.getSource())]->offset);
       })
+      .Case([&](SpanOp span) {
+        addBuffer(span.getBuffer(), locationName(span.getLoc()),
+                  result->buffers[indexOf(span.getParts()[0])]->offset);
+        for (Value part : span.getParts())
+          result->buffers.back()->parts.push_back(indexOf(part));
+      })
       .Case<RankConstantOp, InstructionOpInterface>(
           [&](auto known) { visit(known); });
 }

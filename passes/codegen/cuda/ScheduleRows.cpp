@@ -170,13 +170,19 @@ LogicalResult RowCodeSplitter::emit(Block &block) {
   return success();
 }
 
+/// The most that `bound` can be: a constant, or a minimum with one. A bound
+/// that is neither is within a buffer's row, and counts as 1.
+int64_t mostOf(Value bound) {
+  if (auto smaller = bound.getDefiningOp<arith::MinUIOp>())
+    return std::max(mostOf(smaller.getLhs()), mostOf(smaller.getRhs()));
+  return getConstantIntValue(bound).value_or(1);
+}
+
 /// Iterations of the longest inner loop, 1 without one.
 int64_t longestLoop(scf::ForOp rows) {
   int64_t longest = 1;
   rows.getBody()->walk([&](scf::ForOp loop) {
-    // A bound that isn't constant is within a buffer's row.
-    std::optional<int64_t> to = getConstantIntValue(loop.getUpperBound());
-    longest = std::max(longest, to.value_or(1));
+    longest = std::max(longest, mostOf(loop.getUpperBound()));
   });
   return longest;
 }

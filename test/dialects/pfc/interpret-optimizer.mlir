@@ -59,6 +59,22 @@ func.func @train_step(%lr: tensor<1xf32> {pfc.input = "lr"}) {
   %vector = arith.constant dense<[6.0, 8.0]> : tensor<2xf32>
   %squares = pfc.sum_squares %vector : tensor<2xf32> -> tensor<1xf32>
   pfc.output "squares", %squares : tensor<1xf32>
+  // Chunks of two elements and a rest.
+  // CHECK-DAG: chunks [2]: 100 49
+  %three_elements = arith.constant dense<[6.0, 8.0, 7.0]> : tensor<3xf32>
+  %chunks = pfc.chunk_sum_squares %three_elements chunk 2 : tensor<3xf32> -> tensor<2xf32>
+  pfc.output "chunks", %chunks : tensor<2xf32>
+  // Tensors one behind the other, and apart again.
+  // CHECK-DAG: bucket [16]: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
+  // CHECK-DAG: matrix [2x4]: 1 2 3 4 5 6 7 8
+  // CHECK-DAG: vector [8]: 9 10 11 12 13 14 15 16
+  %matrix = arith.constant dense<[[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]> : tensor<2x4xf64>
+  %row = arith.constant dense<[9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0]> : tensor<8xf64>
+  %bucket = pfc.bucket %matrix, %row : tensor<2x4xf64>, tensor<8xf64> to tensor<16xf64>
+  %first_part, %second_part = pfc.unbucket %bucket : tensor<16xf64> to tensor<2x4xf64>, tensor<8xf64>
+  pfc.output "bucket", %bucket : tensor<16xf64>
+  pfc.output "matrix", %first_part : tensor<2x4xf64>
+  pfc.output "vector", %second_part : tensor<8xf64>
   // 5/(10 + 1e-6).
   // CHECK-DAG: tight [1]: 0.49999995
   // CHECK-DAG: norm [1]: 10

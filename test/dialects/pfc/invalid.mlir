@@ -448,3 +448,35 @@ func.func @sweep_c3(%x: tensor<8x7x7x64xf32>, %c: tensor<64xf32>) {
   } : (tensor<8x7x7x64xf32>, tensor<64xf32>) -> tensor<8x7x7x64xf32>
   return
 }
+
+// -----
+
+func.func @bucket_rows(%x: tensor<16xf32>, %y: tensor<20xf32>) {
+  // expected-error @below {{can't hold 'tensor<20xf32>': 64-byte rows of 'f32' are wanted}}
+  %b = pfc.bucket %x, %y : tensor<16xf32>, tensor<20xf32> to tensor<36xf32>
+  return
+}
+
+// -----
+
+func.func @bucket_type(%x: tensor<16xf32>, %y: tensor<32xbf16>) {
+  // expected-error @below {{can't hold 'tensor<32xbf16>'}}
+  %b = pfc.bucket %x, %y : tensor<16xf32>, tensor<32xbf16> to tensor<48xf32>
+  return
+}
+
+// -----
+
+func.func @unbucket_size(%b: tensor<64xf32>) {
+  // expected-error @below {{has tensors of 48 elements for 'tensor<64xf32>'}}
+  %x, %y = pfc.unbucket %b : tensor<64xf32> to tensor<16xf32>, tensor<32xf32>
+  return
+}
+
+// -----
+
+func.func @chunks(%x: tensor<64xf32>) {
+  // expected-error @below {{output must be [3]}}
+  %y = pfc.chunk_sum_squares %x chunk 30 : tensor<64xf32> -> tensor<2xf32>
+  return
+}

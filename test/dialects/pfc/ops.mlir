@@ -159,6 +159,12 @@ func.func @optimizer(%arg0: tensor<64xf32>, %arg1: tensor<1xf32>, %arg2: tensor<
   %new_table, %new_momentum_2 = pfc.update_rows sampled %arg2, %arg2, %arg3, %arg4, %arg1 {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<10x16xf32>, tensor<3xi64>, tensor<3x16xf32>
   // CHECK: pfc.update_rows all %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} count %{{[a-z_0-9]+}} : tensor<1xi64> {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<10x16xf32>, tensor<3xi64>, tensor<3x16xf32>
   %new_table_3, %new_momentum_4 = pfc.update_rows all %arg2, %arg2, %arg3, %arg4, %arg1 count %arg5 : tensor<1xi64> {mu = 9.000000e-01 : f64, weight_decay = 5.000000e-04 : f64} : tensor<10x16xf32>, tensor<3xi64>, tensor<3x16xf32>
+  // CHECK: pfc.bucket %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} : tensor<64xf32>, tensor<10x16xf32> to tensor<224xf32>
+  %bucket = pfc.bucket %arg0, %arg2 : tensor<64xf32>, tensor<10x16xf32> to tensor<224xf32>
+  // CHECK: pfc.unbucket %{{[a-z_0-9]+}} : tensor<224xf32> to tensor<64xf32>, tensor<10x16xf32>
+  %vector, %matrix = pfc.unbucket %bucket : tensor<224xf32> to tensor<64xf32>, tensor<10x16xf32>
+  // CHECK: pfc.chunk_sum_squares %{{[a-z_0-9]+}} chunk 100 : tensor<224xf32> -> tensor<3xf32>
+  %chunks = pfc.chunk_sum_squares %bucket chunk 100 : tensor<224xf32> -> tensor<3xf32>
   return
 }
 

@@ -223,6 +223,42 @@ plan.program @p batch 1 {
 
 // -----
 
+// Spans
+
+plan.program @p batch 1 {
+  %a = plan.input "a" : memref<16xf32>
+  %b = plan.alloc : memref<16xf32>
+  // expected-error@+1 {{takes allocs, or state, that are in no other span and once in this one}}
+  %s = plan.span %b, %a : memref<16xf32>, memref<16xf32> to memref<32xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<16xf32>
+  // expected-error@+1 {{takes allocs, or state, that are in no other span and once in this one}}
+  %s = plan.span %a, %a : memref<16xf32>, memref<16xf32> to memref<32xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<16xf32>
+  %b = plan.alloc : memref<20xf32>
+  // expected-error@+1 {{can't have 'memref<20xf32>' in it: multiples of 64 bytes}}
+  %s = plan.span %a, %b : memref<16xf32>, memref<20xf32> to memref<36xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<16xf32>
+  // expected-error@+1 {{has parts of 16 elements for 'memref<32xf32>'}}
+  %s = plan.span %a : memref<16xf32> to memref<32xf32>
+}
+
+// -----
+
 // Copies and collectives
 
 plan.program @p batch 1 {

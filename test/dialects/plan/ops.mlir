@@ -65,6 +65,10 @@ plan.program @train_step batch 2 {
   plan.copy %x, %y : memref<2x6x6x4xf32>, memref<2x6x6x4xf32>
   // CHECK-NEXT: plan.wait %[[SUM]]
   plan.wait %sum
+  // CHECK: %[[S:.*]] = plan.span %[[X]], %[[Y]] : memref<2x6x6x4xf32>, memref<2x6x6x4xf32> to memref<576xf32>
+  %s = plan.span %x, %y : memref<2x6x6x4xf32>, memref<2x6x6x4xf32> to memref<576xf32>
+  // CHECK-NEXT: plan.collective all_reduce_sum %[[S]], %[[S]]
+  plan.collective all_reduce_sum %s, %s : memref<576xf32>, memref<576xf32>
   // CHECK-NEXT: plan.output "product", %[[P]] : memref<2x4xf32>
   plan.output "product", %product : memref<2x4xf32>
 }

@@ -9,7 +9,8 @@ GROUPS = (["pointwise"], ["batch_norm"], ["sums"], ["sweeps"], ["conv"],
           ["pointwise", "bf16"],
           ["sampling", "10", "1", "8"])
 # No instruction computes these.
-BARE = {"variable", "assign", "output", "rank_constant", "reshape"}
+BARE = {"variable", "assign", "output", "rank_constant", "reshape", "bucket",
+        "unbucket"}
 
 with open(sys.argv[1]) as file:
     definitions = re.split(r"^def ", file.read(), flags=re.M)[1:]

@@ -9,6 +9,7 @@ each op alone against its meaning. The module is at stage "fused": what it says
 is what is generated. With bf16 or f16, activations, class centers and their gradients
 have that type, as pfc-mixed-precision makes them; statistics and sums do not.
 """
+import math
 import sys
 
 # A volume of 8192 elements or more makes a parallel kernel, a smaller one a
@@ -562,6 +563,36 @@ def optimizer(element):
                     operandSegmentSizes=segments(1, 1, 1, 1, 1, 0), **settings)
         f.assign(p, new[0])
         f.assign(v, new[1])
+    # A bucket of parameters in place; the last chunk of its norm is not whole.
+    # One of the gradients is no buffer of its own, so that it is copied.
+    f = function("sgd_bucket")
+    shapes, lr = [(37, 16), (3000, 16), (16,)], f.input((1,), name="lr")
+    total = (sum(math.prod(shape) for shape in shapes),)
+    state = [[f.variable(shape, "normal, 0.0, 1.0", role="parameter")
+              for shape in shapes] for _ in range(2)]
+    gradients = [f.pfc("add", [f.input(x), f.input(x)], [x], hidden=True)
+                 for x in shapes[:2]] + [f.input(shapes[2])]
+    parameters, momenta, gradients = (
+        f.pfc("bucket", part, [total], hidden=True)
+        for part in (*state, gradients))
+    f.pfc("sum_squares", [gradients], [(1,)])
+    f.pfc("chunk_sum_squares", [gradients], [(-(-total[0] // 1000),)],
+          chunk=1000)
+    new = f.pfc("sgd", [parameters, momenta, gradients, lr], [total, total],
+                hidden=True, operandSegmentSizes=segments(1, 1, 1, 1, 0, 0),
+                **settings)
+    for old, bucket in zip(state, new):
+        tensors = f.pfc("unbucket", [bucket], shapes, hidden=True)
+        for variable, tensor in zip(old, tensors):
+            f.assign(variable, tensor)
+    # Apart and together again: the new values are read, so not in place.
+    f = function("unbucket")
+    p = [f.variable(shape, "normal, 0.0, 1.0") for shape in ((4, 4), (32,))]
+    bucket = f.pfc("bucket", p, [(48,)], hidden=True)
+    twice = f.pfc("add", [bucket, bucket], [(48,)], hidden=True)
+    tensors = f.pfc("unbucket", [twice], [(4, 4), (32,)])
+    f.assign(p[1], tensors[1])
+    f.output(f.pfc("add", [p[0], tensors[0]], [(4, 4)], hidden=True))
     f = function("clip_factor_small")  # a norm below the limit
     f.pfc("clip_factor", [f.uniform((1,), 0.5, 1.5)], [(1,), (1,)],
           limit=100.0)

@@ -73,7 +73,41 @@ KernelT &cudaKernel(TestPlan &test) {
   return kernel;
 }
 
+/// Buffers 0 and 1 of three more as a span, which is the third.
+BufferT &span(TestPlan &test) {
+  uint32_t first = test.buffer(DType_F32, {2, 16});
+  uint32_t second = test.buffer(DType_F32, {16});
+  uint32_t all = test.buffer(DType_F32, {48});
+  BufferT &result = buffer(test, all);
+  result.offset = buffer(test, first).offset;
+  result.parts = {first, second};
+  return result;
+}
+
 const Case cases[] = {
+    {"SpanOfBuffersThatAreNotThere",
+     [](TestPlan &t) { span(t).parts[1] = 1000; },
+     "a part is buffer 1000, but the program has"},
+    {"SpanOfASpan",
+     [](TestPlan &t) {
+       BufferT &s = span(t);
+       BufferT &part = buffer(t, s.parts[1]);
+       part.parts = {s.parts[1]};
+     },
+     "has parts itself"},
+    {"SpanWithAGap", [](TestPlan &t) { span(t).parts[1] = 0; },
+     "would come next"},
+    {"SpanInAnotherOrder",
+     [](TestPlan &t) {
+       BufferT &s = span(t);
+       std::swap(s.parts[0], s.parts[1]);
+     },
+     "would come next"},
+    {"SpanOfAnotherType", [](TestPlan &t) { span(t).dtype = DType_I32; },
+     "is f32 at byte"},
+    {"SpanBeyondItsParts",
+     [](TestPlan &t) { span(t).shape = {64}, t.variant().arena_bytes += 64; },
+     "its parts end at byte"},
     {"BlocksOfTooManyThreads",
      [](TestPlan &t) { cudaKernel(t).threads = 1025; },
      "kernel 'twice' wants 9 blocks of 1025 threads"},

@@ -46,6 +46,10 @@ module attributes {plan.arena_bytes = 4096 : i64,
     %t = plan.collective all_gather %v, %all : memref<2x8xf32>, memref<6x8xf32>
     plan.copy %x, %x : memref<2x3x3x4xf32>, memref<2x3x3x4xf32>
     plan.wait %t
+    %q = plan.alloc at 1792 : memref<16xf32>
+    %s = plan.span %p, %q : memref<8x8xf32>, memref<16xf32> to memref<80xf32>
+        loc("bucket")
+    plan.collective all_reduce_sum %s, %s : memref<80xf32>, memref<80xf32>
     plan.output "products", %p : memref<8x8xf32>
   }
 }
@@ -154,10 +158,16 @@ TEST_F(PlanToFlatBufferTest, BuffersAndBindings) {
   EXPECT_EQ(program.name()->str(), "train_step");
   EXPECT_EQ(program.batch(), 2);
   const auto &buffers = *program.buffers();
-  ASSERT_EQ(buffers.size(), 8u); // images w c x y v p all
-  uint64_t offsets[] = {128, 0, 256, 512, 1024, 1024, 1536, 2048};
-  for (int i = 0; i < 8; ++i)
+  ASSERT_EQ(buffers.size(), 10u); // images w c x y v p all q s
+  uint64_t offsets[] = {128, 0, 256, 512, 1024, 1024, 1536, 2048, 1792, 1536};
+  for (int i = 0; i < 10; ++i)
     EXPECT_EQ(buffers[i]->offset(), offsets[i]) << i;
+  EXPECT_EQ(buffers[6]->parts(), nullptr);
+  EXPECT_EQ(buffers[9]->name()->str(), "bucket");
+  EXPECT_EQ(values(buffers[9]->shape()), (std::vector<int64_t>{80}));
+  ASSERT_EQ(buffers[9]->parts()->size(), 2u);
+  EXPECT_EQ(buffers[9]->parts()->Get(0), 6u);
+  EXPECT_EQ(buffers[9]->parts()->Get(1), 8u);
   EXPECT_EQ(buffers[0]->dtype(), fb::DType_U8);
   EXPECT_EQ(buffers[0]->name()->str(), "images");
   EXPECT_EQ(buffers[1]->name()->str(), "conv.weight");
@@ -179,7 +189,7 @@ TEST_F(PlanToFlatBufferTest, BuffersAndBindings) {
 TEST_F(PlanToFlatBufferTest, Instructions) {
   const auto &instructions =
       *translateSource().variants()->Get(0)->programs()->Get(0)->instructions();
-  ASSERT_EQ(instructions.size(), 6u);
+  ASSERT_EQ(instructions.size(), 7u);
   const fb::Launch &launch = *instructions[0]->operation_as_Launch();
   EXPECT_EQ(launch.kernel(), 1u);
   EXPECT_EQ(launch.arguments()->Get(0), 0u);
@@ -219,6 +229,7 @@ TEST_F(PlanToFlatBufferTest, Instructions) {
   EXPECT_EQ(copy.source(), 3u);
   EXPECT_EQ(copy.target(), 3u);
   EXPECT_EQ(instructions[5]->operation_as_Wait()->collective(), 3u);
+  EXPECT_EQ(instructions[6]->operation_as_Collective()->source(), 9u);
 }
 
 TEST_F(PlanToFlatBufferTest, KernelsForCuda) {

@@ -1,0 +1,278 @@
+//===- BucketUpdates.cpp - pfc-bucket-updates -----------------------------===//
+//
+//   gradient ─▶ [all_reduce] ─▶ sgd        n times, and for clipping
+//                    └─▶ sum_squares ─▶ add … add
+// becomes
+//   gradients ─▶ bucket ─▶ [all_reduce] ─▶ sgd ─▶ unbucket
+//                               └─▶ sum_squares ─▶ add …
+//
+//===----------------------------------------------------------------------===//
+#include "passes/Passes.h"
+
+#include "llvm/ADT/SetVector.h"
+
+namespace pfc {
+#define GEN_PASS_DEF_BUCKETUPDATESPASS
+#include "passes/Passes.h.inc"
+} // namespace pfc
+
+using namespace mlir;
+using namespace pfc;
+
+namespace {
+
+/// An update, and what leads to it.
+struct Member {
+  SgdOp update;
+  Value gradient;           ///< before the sum over ranks
+  shard::AllReduceOp ranks; ///< null: none
+  SumSquaresOp norm;        ///< null: no clipping
+
+  RankedTensorType type() { return cast<RankedTensorType>(gradient.getType()); }
+};
+
+struct Bucket {
+  SmallVector<Member> members;
+  int64_t bytes = 0;
+  SumSquaresOp norm;
+};
+
+/// What the members of a bucket have in common.
+using UpdateForm = SmallVector<const void *>;
+
+class BucketBuilder {
+public:
+  BucketBuilder(func::FuncOp function, int64_t fullBytes)
+      : function(function), fullBytes(fullBytes), builder(function) {}
+
+  void run();
+
+private:
+  void fill();
+  void build(Bucket &bucket, unsigned number);
+  Value buildBucket(Location loc, ArrayRef<Value> tensors);
+  Value buildGradients(Bucket &bucket, Location loc);
+  void buildUpdate(Bucket &bucket, Value gradients, Location loc);
+  void rebuildSum(Value total);
+
+  func::FuncOp function;
+  int64_t fullBytes;
+  OpBuilder builder;
+  SmallVector<Bucket> buckets;
+  llvm::DenseMap<Operation *, unsigned> bucketOf; ///< of a sum_squares
+  llvm::SmallSetVector<Value, 1> totals;          ///< of gradient norms
+};
+
+} // namespace
+
+/// The end of the chain of additions that `term` is in.
+static Value totalOf(Value term) {
+  while (term.hasOneUse() && isa<AddOp>(*term.user_begin()))
+    term = term.user_begin()->getResult(0);
+  return term;
+}
+
+/// `update` as a member, if it may be one.
+static std::optional<Member> memberOf(SgdOp update) {
+  for (Value state : {update.getParameter(), update.getMomentum()})
+    if (!state.getDefiningOp<VariableOp>())
+      return std::nullopt;
+  for (Value result : update->getResults())
+    if (!result.hasOneUse() || !isa<AssignOp>(*result.user_begin()))
+      return std::nullopt;
+  Member member{update, update.getGradient(), {}, {}};
+  for (Operation *user : member.gradient.getUsers()) {
+    auto norm = dyn_cast<SumSquaresOp>(user);
+    if ((user != update && !norm) || (norm && member.norm))
+      return std::nullopt; // someone else reads it
+    if (norm)
+      member.norm = norm;
+  }
+  auto ranks = member.gradient.getDefiningOp<shard::AllReduceOp>();
+  if (ranks && ranks.getInput().hasOneUse() &&
+      ranks.getInput().getType() == member.gradient.getType()) {
+    member.ranks = ranks;
+    member.gradient = ranks.getInput();
+  }
+  if (!member.gradient.getDefiningOp() || !fillsBucketRows(member.type()))
+    return std::nullopt;
+  return member;
+}
+
+static UpdateForm formOf(Member &member) {
+  Operation *ranks = member.ranks;
+  UpdateForm form{
+      member.type().getElementType().getAsOpaquePointer(),
+      member.update->getAttrDictionary().getAsOpaquePointer(),
+      ranks ? ranks->getAttrDictionary().getAsOpaquePointer() : nullptr,
+      member.norm ? totalOf(member.norm.getOutput()).getAsOpaquePointer()
+                  : nullptr};
+  for (Value scalar : member.update->getOperands().drop_front(3))
+    form.push_back(scalar.getAsOpaquePointer());
+  return form;
+}
+
+/// Fills buckets in the order of the updates, which is that of the backward
+/// pass.
+void BucketBuilder::fill() {
+  SmallVector<std::pair<UpdateForm, Bucket>> open;
+  auto close = [&](Bucket &bucket) {
+    if (bucket.members.size() > 1)
+      buckets.push_back(std::move(bucket));
+    bucket = Bucket();
+  };
+  for (SgdOp update : function.getOps<SgdOp>()) {
+    std::optional<Member> member = memberOf(update);
+    if (!member)
+      continue;
+    UpdateForm form = formOf(*member);
+    auto *found =
+        llvm::find_if(open, [&](auto &entry) { return entry.first == form; });
+    if (found == open.end())
+      found = &open.emplace_back(form, Bucket());
+    Bucket &bucket = found->second;
+    bucket.members.push_back(*member);
+    bucket.bytes += member->type().getNumElements() *
+                    (member->type().getElementTypeBitWidth() / 8);
+    if (bucket.bytes >= fullBytes)
+      close(bucket);
+  }
+  for (auto &[form, bucket] : open)
+    close(bucket);
+}
+
+Value BucketBuilder::buildBucket(Location loc, ArrayRef<Value> tensors) {
+  int64_t elements = 0;
+  for (Value tensor : tensors)
+    elements += cast<RankedTensorType>(tensor.getType()).getNumElements();
+  Type element =
+      cast<RankedTensorType>(tensors.front().getType()).getElementType();
+  return BucketOp::create(builder, loc,
+                          RankedTensorType::get({elements}, element), tensors);
+}
+
+/// The gradients, summed over the ranks, right behind the last of them.
+Value BucketBuilder::buildGradients(Bucket &bucket, Location loc) {
+  SmallVector<Value> gradients;
+  Operation *last = bucket.members.front().gradient.getDefiningOp();
+  for (Member &member : bucket.members) {
+    gradients.push_back(member.gradient);
+    Operation *producer = member.gradient.getDefiningOp();
+    if (last->isBeforeInBlock(producer))
+      last = producer;
+  }
+  builder.setInsertionPointAfter(last);
+  Value all = buildBucket(loc, gradients);
+  shard::AllReduceOp ranks = bucket.members.front().ranks;
+  if (!ranks)
+    return all;
+  auto sum = cast<shard::AllReduceOp>(builder.clone(*ranks));
+  sum->setLoc(loc);
+  sum->setOperand(0, all);
+  sum.getResult().setType(cast<RankedTensorType>(all.getType()));
+  return sum.getResult();
+}
+
+/// One update where the last was, and the new values' assignments behind it.
+void BucketBuilder::buildUpdate(Bucket &bucket, Value gradients, Location loc) {
+  SgdOp last = bucket.members.back().update;
+  builder.setInsertionPoint(last);
+  Operation *update = builder.clone(*last);
+  update->setLoc(loc);
+  for (unsigned i = 0; i < 2; ++i) { // parameters, momenta
+    SmallVector<Value> old;
+    SmallVector<Type> types;
+    for (Member &member : bucket.members) {
+      old.push_back(member.update->getOperand(i));
+      types.push_back(old.back().getType());
+    }
+    builder.setInsertionPoint(update);
+    update->setOperand(i, buildBucket(loc, old));
+    Value result = update->getResult(i);
+    result.setType(gradients.getType());
+    builder.setInsertionPoint(last);
+    auto tensors = UnbucketOp::create(builder, loc, types, result);
+    for (auto [member, tensor] :
+         llvm::zip(bucket.members, tensors.getTensors())) {
+      Value single = member.update->getResult(i);
+      (*single.user_begin())->moveBefore(last);
+      single.replaceAllUsesWith(tensor);
+    }
+  }
+  update->setOperand(2, gradients);
+}
+
+void BucketBuilder::build(Bucket &bucket, unsigned number) {
+  std::string name = "bucket" + std::to_string(number);
+  Location loc = NameLoc::get(builder.getStringAttr(name), function.getLoc());
+  Location gradientLoc =
+      NameLoc::get(builder.getStringAttr(name + ".grad"), function.getLoc());
+  Value gradients = buildGradients(bucket, gradientLoc);
+  buildUpdate(bucket, gradients, loc);
+  if (SumSquaresOp norm = bucket.members.front().norm) {
+    Value total = totalOf(norm.getOutput());
+    builder.setInsertionPoint(total.getDefiningOp());
+    bucket.norm =
+        SumSquaresOp::create(builder, gradientLoc, norm.getType(), gradients);
+    totals.insert(total);
+    for (Member &member : bucket.members)
+      bucketOf[member.norm] = number;
+  }
+  for (Member &member : bucket.members)
+    member.update.erase();
+}
+
+/// `total`, a sum of squares of gradients, as one of those of buckets and of
+/// the gradients in none.
+void BucketBuilder::rebuildSum(Value total) {
+  SmallVector<Value> open{total};
+  llvm::SmallSetVector<Value, 8> terms;
+  while (!open.empty()) {
+    Value value = open.pop_back_val();
+    auto add = value.getDefiningOp<AddOp>();
+    if (add && (value == total || value.hasOneUse())) {
+      open.append({add.getRhs(), add.getLhs()});
+      continue;
+    }
+    auto bucket = bucketOf.find(value.getDefiningOp());
+    terms.insert(bucket == bucketOf.end()
+                     ? value
+                     : buckets[bucket->second].norm.getOutput());
+  }
+  builder.setInsertionPoint(total.getDefiningOp());
+  Value sum = terms.front();
+  for (Value term : llvm::drop_begin(terms))
+    sum = AddOp::create(builder, total.getLoc(), sum, term);
+  total.replaceAllUsesWith(sum);
+}
+
+/// Ops that lost their last reader.
+static void eraseUnread(func::FuncOp function) {
+  SmallVector<Operation *> backwards;
+  for (Operation &op : llvm::reverse(function.getBody().front()))
+    backwards.push_back(&op);
+  for (Operation *op : backwards)
+    if (isa<AddOp, SumSquaresOp, shard::AllReduceOp>(op) && op->use_empty())
+      op->erase();
+}
+
+void BucketBuilder::run() {
+  fill();
+  for (auto [number, bucket] : llvm::enumerate(buckets))
+    build(bucket, number);
+  for (Value total : totals)
+    rebuildSum(total);
+  eraseUnread(function);
+}
+
+namespace {
+struct BucketUpdatesPass
+    : public pfc::impl::BucketUpdatesPassBase<BucketUpdatesPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      BucketBuilder(function, bucketBytes).run();
+  }
+};
+} // namespace
