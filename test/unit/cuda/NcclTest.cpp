@@ -93,7 +93,6 @@ protected:
   }
 };
 
-
 TEST_F(NcclTest, SumsOnTheGpu) {
   open("another");
   EXPECT_EQ(fakecuda::count("ncclCommInitRank 2"), 1u);
