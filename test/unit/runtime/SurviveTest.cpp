@@ -135,14 +135,20 @@ protected:
     return entries.empty() ? -1 : entries.back().step;
   }
 
-  bool beingWritten(const std::string &out) const {
+  /// Not what a kill before `since` left.
+  bool beingWritten(const std::string &out, fs::file_time_type since) const {
     std::error_code error;
     for (const auto &entry :
          fs::directory_iterator(root / out / "checkpoints", error))
-      if (entry.path().extension() == ".partial")
+      if (entry.path().extension() == ".partial" &&
+          fs::last_write_time(entry.path(), error) > since && !error)
         return true;
     return false;
   }
+
+  int64_t disturb(const std::string &out, int64_t kills, std::mt19937 &random);
+
+  int64_t writing = 0; ///< kills while a checkpoint was being written
 
   void expectSame(const std::string &a, const std::string &b) const {
     EXPECT_EQ(history(a), history(b));
@@ -160,50 +166,60 @@ protected:
   }
 };
 
-TEST_F(Survive, RandomKills) {
-  int64_t kills = numberFrom("PFC_KILLS", 6);
-  std::mt19937 random(static_cast<unsigned>(numberFrom("PFC_SEED", 1)));
-  writePlan(makeDriftPlan(std::max<int64_t>(900, 60 * kills)));
-  RunningJob whole(log());
-  ASSERT_EQ(whole.status(whole.start(command("whole")), 900), 0);
-
+/// Kills random ranks of one job, at most `kills`, until it ends; how many.
+int64_t Survive::disturb(const std::string &out, int64_t kills,
+                         std::mt19937 &random) {
   RunningJob job(log());
-  pid_t starter = job.start(command(
-      "killed", {"--max-restarts", std::to_string(kills + 1), "--resume"}));
-  int64_t done = 0, writing = 0, newest = -1;
-  std::vector<pid_t> victims;
-  while (done < kills && !job.hasEnded(starter)) {
-    std::vector<pid_t> ranks;
-    if (!soon([&] {
-          ranks = RunningJob::ranksOf(starter);
-          return job.hasEnded(starter) ||
-                 (ranks.size() == 3 && ranks != victims);
-        }) ||
-        job.hasEnded(starter))
-      break;
+  pid_t starter = job.start(
+      command(out, {"--max-restarts", std::to_string(kills + 1), "--resume"}));
+  int64_t done = 0, newest = -1;
+  std::vector<pid_t> ranks, victims;
+  auto started = [&] {
+    ranks = RunningJob::ranksOf(starter);
+    return job.hasEnded(starter) || (ranks.size() == 3 && ranks != victims);
+  };
+  while (done < kills && soon(started) && !job.hasEnded(starter)) {
     victims = ranks;
+    auto since = fs::file_time_type::clock::now();
     // Half of them while a checkpoint is being written.
     bool wanted = random() % 2 == 0;
-    auto until = std::chrono::steady_clock::now() +
-                 std::chrono::milliseconds(random() % 1200);
+    auto until =
+        std::chrono::steady_clock::now() +
+        std::chrono::milliseconds(random() % 1200 + (wanted ? 3000 : 0));
     while (std::chrono::steady_clock::now() < until &&
-           !(wanted && beingWritten("killed")))
+           !(wanted && beingWritten(out, since)))
       std::this_thread::sleep_for(std::chrono::microseconds(200));
-    int64_t before = lastCheckpoint("killed");
+    int64_t before = lastCheckpoint(out);
     EXPECT_GE(before, newest) << "a checkpoint was lost";
     newest = before;
-    writing += beingWritten("killed");
-    if (kill(ranks[random() % 3], SIGKILL) == 0)
+    bool writes = beingWritten(out, since);
+    if (kill(ranks[random() % 3], SIGKILL) == 0) {
       ++done;
+      writing += writes;
+    }
   }
-  EXPECT_EQ(job.status(starter, 900), 0);
-  EXPECT_GE(lastCheckpoint("killed"), newest);
-  EXPECT_EQ(done, kills) << "it ended before";
-  fmt::print("{} kills, {} of them during the writing of a checkpoint\n", done,
-             writing);
-  for (const auto &entry : CheckpointFolder((root / "killed").string()).list())
-    Checkpoint(entry.path).verify();
-  expectSame("whole", "killed");
+  EXPECT_EQ(job.status(starter, 300), 0) << job.output();
+  EXPECT_GE(lastCheckpoint(out), newest);
+  return done;
+}
+
+TEST_F(Survive, RandomKills) {
+  int64_t kills = numberFrom("PFC_KILLS", 6), done = 0, jobs = 0;
+  std::mt19937 random(static_cast<unsigned>(numberFrom("PFC_SEED", 1)));
+  writePlan(makeDriftPlan(600));
+  RunningJob whole(log());
+  ASSERT_EQ(whole.status(whole.start(command("whole")), 300), 0);
+  while (done < kills && !HasFailure()) {
+    std::string out = fmt::format("killed-{}", ++jobs);
+    done += disturb(out, kills - done, random);
+    for (const auto &entry : CheckpointFolder((root / out).string()).list())
+      Checkpoint(entry.path).verify();
+    expectSame("whole", out);
+    fs::remove_all(root / out);
+  }
+  fmt::print("{} kills in {} jobs, {} of them during the writing of a "
+             "checkpoint\n",
+             done, jobs, writing);
 }
 
 TEST_F(Survive, OneRankRestartsToo) {
