@@ -1,6 +1,13 @@
 #include "runtime/plan/InstructionBuffers.h"
 
+#include "runtime/plan/Shape.h"
+
 namespace pfc::rt {
+
+bool overlap(const plan::fb::Buffer &a, const plan::fb::Buffer &b) {
+  return a.offset() < b.offset() + byteSize(*b.shape(), b.dtype()) &&
+         b.offset() < a.offset() + byteSize(*a.shape(), a.dtype());
+}
 
 std::vector<uint32_t> buffersOf(const plan::fb::Instruction &instruction) {
   switch (instruction.operation_type()) {

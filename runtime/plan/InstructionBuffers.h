@@ -14,6 +14,9 @@ namespace pfc::rt {
 /// launch's it writes, a plan does not say.
 std::vector<uint32_t> buffersOf(const plan::fb::Instruction &instruction);
 
+/// Whether two buffers of a validated plan have a byte of the arena in common.
+bool overlap(const plan::fb::Buffer &a, const plan::fb::Buffer &b);
+
 } // namespace pfc::rt
 
 #endif // PFC_RUNTIME_PLAN_INSTRUCTIONBUFFERS_H

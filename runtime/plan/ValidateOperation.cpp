@@ -1,6 +1,7 @@
 #include "runtime/plan/ValidateOperation.h"
 
 #include "runtime/base/Error.h"
+#include "runtime/plan/InstructionBuffers.h"
 #include "runtime/plan/Shape.h"
 
 #include <initializer_list>
@@ -20,11 +21,6 @@ const plan::fb::Buffer &bufferAt(uint32_t index, const char *role,
           "{}: {} is buffer {}, but the program has {} buffers", scope.where,
           role, index, buffers.size());
   return *buffers[index];
-}
-
-bool overlap(const plan::fb::Buffer &a, const plan::fb::Buffer &b) {
-  return a.offset() < b.offset() + byteSize(*b.shape(), b.dtype()) &&
-         b.offset() < a.offset() + byteSize(*a.shape(), a.dtype());
 }
 
 bool sameBytes(const plan::fb::Buffer &a, const plan::fb::Buffer &b) {

@@ -12,11 +12,6 @@ namespace {
 
 using namespace plan::fb;
 
-bool overlap(const plan::fb::Buffer &a, const plan::fb::Buffer &b) {
-  return a.offset() < b.offset() + byteSize(*b.shape(), b.dtype()) &&
-         b.offset() < a.offset() + byteSize(*a.shape(), a.dtype());
-}
-
 /// The buffer that everything but a launch writes.
 std::optional<uint32_t> resultOf(const Instruction &instruction) {
   switch (instruction.operation_type()) {
