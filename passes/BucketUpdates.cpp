@@ -29,6 +29,9 @@ struct Member {
   SumSquaresOp norm;        ///< null: no clipping
 
   RankedTensorType type() { return cast<RankedTensorType>(gradient.getType()); }
+  int64_t bytes() {
+    return type().getNumElements() * (type().getElementTypeBitWidth() / 8);
+  }
 };
 
 struct Bucket {
@@ -42,8 +45,9 @@ using UpdateForm = SmallVector<const void *>;
 
 class BucketBuilder {
 public:
-  BucketBuilder(func::FuncOp function, int64_t fullBytes)
-      : function(function), fullBytes(fullBytes), builder(function) {}
+  BucketBuilder(func::FuncOp function, int64_t mostBytes, int64_t leastBuckets)
+      : function(function), mostBytes(mostBytes), leastBuckets(leastBuckets),
+        builder(function) {}
 
   void run();
 
@@ -56,7 +60,7 @@ private:
   void rebuildSum(Value total);
 
   func::FuncOp function;
-  int64_t fullBytes;
+  int64_t mostBytes, leastBuckets;
   OpBuilder builder;
   SmallVector<Bucket> buckets;
   llvm::DenseMap<Operation *, unsigned> bucketOf; ///< of a sum_squares
@@ -115,25 +119,29 @@ static UpdateForm formOf(Member &member) {
 /// Fills buckets in the order of the updates, which is that of the backward
 /// pass.
 void BucketBuilder::fill() {
+  SmallVector<Member> members;
+  int64_t bytes = 0;
+  for (SgdOp update : function.getOps<SgdOp>())
+    if (std::optional<Member> member = memberOf(update)) {
+      members.push_back(*member);
+      bytes += member->bytes();
+    }
+  int64_t fullBytes = std::min(mostBytes, bytes / leastBuckets);
   SmallVector<std::pair<UpdateForm, Bucket>> open;
   auto close = [&](Bucket &bucket) {
     if (bucket.members.size() > 1)
       buckets.push_back(std::move(bucket));
     bucket = Bucket();
   };
-  for (SgdOp update : function.getOps<SgdOp>()) {
-    std::optional<Member> member = memberOf(update);
-    if (!member)
-      continue;
-    UpdateForm form = formOf(*member);
+  for (Member &member : members) {
+    UpdateForm form = formOf(member);
     auto *found =
         llvm::find_if(open, [&](auto &entry) { return entry.first == form; });
     if (found == open.end())
       found = &open.emplace_back(form, Bucket());
     Bucket &bucket = found->second;
-    bucket.members.push_back(*member);
-    bucket.bytes += member->type().getNumElements() *
-                    (member->type().getElementTypeBitWidth() / 8);
+    bucket.members.push_back(member);
+    bucket.bytes += member.bytes();
     if (bucket.bytes >= fullBytes)
       close(bucket);
   }
@@ -272,7 +280,7 @@ struct BucketUpdatesPass
 
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>())
-      BucketBuilder(function, bucketBytes).run();
+      BucketBuilder(function, bucketBytes, leastBuckets).run();
   }
 };
 } // namespace

@@ -354,8 +354,9 @@ def BucketUpdatesPass : Pass<"pfc-bucket-updates", "::mlir::ModuleOp"> {
     made as one, on `pfc.bucket`s of parameters, momenta and gradients: one
     `shard.all_reduce` a bucket, right behind its last gradient, so that it may
     run while the rest of the backward pass does; one `pfc.sum_squares`; one
-    `pfc.sgd`. A bucket is full with `bucket-bytes` of gradients. A gradient with
-    other readers, or not a multiple of 64 bytes, stays alone.
+    `pfc.sgd`. A bucket is full with `bucket-bytes` of gradients, or with one
+    `least-buckets`-th of them all: the last one's sum has nothing to run under.
+    A gradient with other readers, or not a multiple of 64 bytes, stays alone.
 
     (Li et al., PyTorch Distributed, VLDB'20: gradient buckets; NVIDIA Apex:
     multi-tensor apply. Here the tensors lie one behind the other, and nothing
@@ -380,6 +381,8 @@ def BucketUpdatesPass : Pass<"pfc-bucket-updates", "::mlir::ModuleOp"> {
   let options = [
     Option<"bucketBytes", "bucket-bytes", "int64_t", "16777216",
            "Bytes of gradients that fill a bucket">,
+    Option<"leastBuckets", "least-buckets", "int64_t", "8",
+           "A bucket is full with this share of all gradients, too">,
   ];
   let dependentDialects = ["::pfc::PfcDialect"];
 }
