@@ -59,7 +59,10 @@ TestPlan makePlan() {
   sum.kind = CollectiveKind_AllReduceSum;
   sum.source = sum.target = y;
   plan.add(std::move(sum)).location = "sum";
-  plan.launch(kernel, {w, x}, 1);
+  plan.launch(kernel, {w, x}, 1); // under the sum
+  WaitT wait;
+  wait.collective = 1;
+  plan.add(std::move(wait)).location = "sum";
   plan.launch(kernel, {z, y}, 1);
   return plan;
 }
