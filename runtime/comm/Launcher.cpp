@@ -163,9 +163,8 @@ int launchRanks(int ranks, const std::vector<std::string> &arguments) {
           "(Debian: openmpi-bin), or start the ranks with srun",
           ranks);
   if (status > 128 && !lastWords.said())
-    fmt::print(stderr,
-               "pfc-run: error: a rank was ended by signal {} ({}) before it "
-               "trained\n",
+    fmt::print(stderr, "pfc-run: error: {} was ended by signal {} ({})\n",
+               ranks == 1 ? "the run" : "mpirun, or a rank before it trained,",
                status - 128, strsignal(status - 128));
   return status;
 }

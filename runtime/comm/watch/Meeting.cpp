@@ -130,6 +130,8 @@ Meeting meet(Communicator &communicator, const std::string &tool) {
   int own = communicator.rank(), size = communicator.worldSize();
   Meeting meeting;
   meeting.machine = machineName();
+  if (size == 1)
+    return meeting;
   WatchMessage hello;
   hello.kind = WatchMessage::Kind::Hello;
   hello.rank = own;

@@ -27,7 +27,7 @@ struct Meeting {
 };
 
 /// Collective. A rank that can't reach a judge is missing there; rank 0 says
-/// so.
+/// so. One that is alone meets nobody.
 Meeting meet(Communicator &communicator, const std::string &tool);
 
 } // namespace pfc::rt

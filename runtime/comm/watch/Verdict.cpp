@@ -73,6 +73,10 @@ std::string listAll(const Ranks &ranks, Life life) {
   return listRanks(who);
 }
 
+double allowedAt(const RankState &rank, double limit) {
+  return rank.kind == Kind::Slow ? 10 * limit : limit;
+}
+
 /// The rank that keeps others waiting and does not get on.
 std::optional<int> stuckRank(const Ranks &ranks, double limit) {
   bool waited = std::any_of(ranks.begin(), ranks.end(), [](const auto &rank) {
@@ -81,9 +85,8 @@ std::optional<int> stuckRank(const Ranks &ranks, double limit) {
   });
   for (size_t rank = 0; waited && rank < ranks.size(); ++rank) {
     const RankState &state = ranks[rank];
-    double allowed = state.kind == Kind::Slow ? 10 * limit : limit;
     if (state.life == Life::Well && state.kind != Kind::Waits &&
-        state.since > allowed)
+        state.since > allowedAt(state, limit))
       return static_cast<int>(rank);
   }
   return std::nullopt;
@@ -119,9 +122,20 @@ Verdict judgeDeadlock(const Ranks &ranks) {
           statusWorthRestart};
 }
 
+/// In a job of one nobody waits, and all that it does is its own.
+std::optional<Verdict> judgeAlone(const RankState &rank, double limit) {
+  if (rank.life != Life::Well || rank.since <= allowedAt(rank, limit))
+    return std::nullopt;
+  return Verdict{fmt::format("the run has not got on for {:.0f} s, {}",
+                             rank.since, whereabouts(rank)),
+                 statusWorthRestart};
+}
+
 } // namespace
 
 std::optional<Verdict> judge(const Ranks &ranks, double limit) {
+  if (ranks.size() == 1)
+    return judgeAlone(ranks[0], limit);
   if (first(ranks, Life::Ended))
     return Verdict{
         fmt::format("{} ended without a word {} (killed, out of memory, or "

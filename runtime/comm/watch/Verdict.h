@@ -44,7 +44,8 @@ struct Verdict {
 
 /// What is wrong with the job, if anything: a rank that ended, else one that
 /// failed, is silent, or keeps the others waiting for longer than `limit`
-/// seconds (ten times as long where it reads or writes).
+/// seconds (ten times as long where it reads or writes). In a job of one: that
+/// doesn't get on for so long.
 std::optional<Verdict> judge(const std::vector<RankState> &ranks, double limit);
 
 /// Whether every rank that could be is waiting for the others by now.

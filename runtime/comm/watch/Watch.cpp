@@ -405,16 +405,12 @@ private:
 };
 
 Watch::Watch(Communicator &communicator, const WatchOptions &options)
-    : communicator(communicator) {
-  if (communicator.worldSize() > 1)
-    thread = std::make_unique<Thread>(communicator, options);
-}
+    : thread(std::make_unique<Thread>(communicator, options)),
+      communicator(communicator) {}
 
 Watch::~Watch() = default;
 
 void Watch::leave() {
-  if (!thread)
-    return;
   {
     Doing doing(communicator.activity(), "the barrier at the end",
                 Activity::Kind::Waits);
@@ -424,11 +420,9 @@ void Watch::leave() {
 }
 
 void Watch::fail(const std::string &why, int status) {
-  if (thread) {
-    thread->fail(why, status);
-    // Its thread ends this process. Unless nobody hears it:
-    std::this_thread::sleep_for(duration(10));
-  }
+  thread->fail(why, status);
+  // Its thread ends this process. Unless nobody hears it:
+  std::this_thread::sleep_for(duration(10));
   communicator.abort(why);
   std::_Exit(status);
 }

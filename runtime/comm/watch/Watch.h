@@ -5,7 +5,7 @@
 // them. Rank 0 judges (Verdict.h); rank 1 does when rank 0 is lost. When a rank
 // ends, fails, is stopped, loses its network or doesn't get on, the judge
 // prints one line and ends all ranks, wherever they wait: no collective is left
-// hanging.
+// hanging. The thread of a job of one sees whether that gets on.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_RUNTIME_COMM_WATCH_WATCH_H
@@ -26,7 +26,7 @@ struct WatchOptions {
 
 class Watch {
 public:
-  /// Collective. A job of one has nothing to watch.
+  /// Collective.
   Watch(Communicator &communicator, const WatchOptions &options);
   /// Without leave() the other ranks take it for the death of this one.
   ~Watch();
@@ -40,7 +40,7 @@ public:
 
 private:
   class Thread;
-  std::unique_ptr<Thread> thread; // none in a job of one
+  std::unique_ptr<Thread> thread;
   Communicator &communicator;
 };
 

@@ -1,5 +1,6 @@
 #include "runtime/train/checkpoint/Checkpoint.h"
 
+#include "runtime/base/AtomicFile.h"
 #include "runtime/base/Error.h"
 #include "runtime/plan/Shape.h"
 #include "runtime/train/ModelFolder.h"
@@ -45,6 +46,23 @@ ManifestFile describeFile(const std::string &folder, const std::string &name) {
   require(file.eof(), "{}/{}: cannot be read", folder, name);
   described.sha256 = hexText(digest.digest());
   return described;
+}
+
+ManifestFile copyFile(const std::string &from, uint64_t bytes,
+                      const std::string &to) {
+  std::ifstream source(from, std::ios::binary);
+  Sha256 digest;
+  AtomicFile target(to, &digest);
+  std::vector<char> block(1 << 20);
+  for (uint64_t left = bytes; left > 0;) {
+    size_t count = std::min<uint64_t>(left, block.size());
+    source.read(block.data(), static_cast<std::streamsize>(count));
+    require(source.good(), "{}: cannot be read", from);
+    target.write(block.data(), count);
+    left -= count;
+  }
+  target.commit();
+  return {fs::path(to).filename(), bytes, hexText(digest.digest())};
 }
 
 std::string findCheckpoint(const std::string &where) {

@@ -60,6 +60,10 @@ private:
 /// The digest of a file's bytes, and how many there are.
 ManifestFile describeFile(const std::string &folder, const std::string &name);
 
+/// Copies the first `bytes` of a file, flushed; what a manifest says of it.
+ManifestFile copyFile(const std::string &from, uint64_t bytes,
+                      const std::string &to);
+
 /// The checkpoint's folder that `--resume=where` means: `where` itself, or the
 /// last checkpoint of the run whose --out it was; empty when it has none.
 std::string findCheckpoint(const std::string &where);

@@ -3,13 +3,13 @@
 #include "runtime/base/AtomicFile.h"
 #include "runtime/base/Error.h"
 #include "runtime/plan/Shape.h"
+#include "runtime/train/checkpoint/Checkpoint.h"
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -36,24 +36,6 @@ void copyText(const std::string &text, char (&target)[Size]) {
 
 std::string nameOf(const std::string &path) {
   return fs::path(path).filename().string();
-}
-
-/// Copies the first `bytes` of a file, flushed; what the manifest says of it.
-ManifestFile copyFile(const std::string &from, uint64_t bytes,
-                      const std::string &to) {
-  std::ifstream source(from, std::ios::binary);
-  Sha256 digest;
-  AtomicFile target(to, &digest);
-  std::vector<char> block(1 << 20);
-  for (uint64_t left = bytes; left > 0;) {
-    size_t count = std::min<uint64_t>(left, block.size());
-    source.read(block.data(), static_cast<std::streamsize>(count));
-    require(source.good(), "{}: cannot be read", from);
-    target.write(block.data(), count);
-    left -= count;
-  }
-  target.commit();
-  return {nameOf(to), bytes, hexText(digest.digest())};
 }
 
 } // namespace
@@ -92,12 +74,14 @@ void Checkpointer::poll(int64_t steps) {
 }
 
 void Checkpointer::start(int64_t steps) {
+  auto begin = std::chrono::steady_clock::now();
   wanted = false;
   step = steps;
   run.badRecords = badRecords;
   snapshot.take(job.executor, steps);
   if (job.isRoot())
     metricsBytes = fs::file_size(out.metrics());
+  waited = std::chrono::steady_clock::now() - begin;
   stage = Stage::Writing;
   writing = std::async(std::launch::async, [this] {
     giveWay();
@@ -146,8 +130,9 @@ void Checkpointer::conclude() {
     Outcome outcome = publishing.get();
     whole = outcome.bytes != 0;
     if (whole)
-      say(fmt::format("checkpoint {} ({})", folder.whole(step),
-                      bytesText(outcome.bytes)));
+      say(fmt::format("checkpoint {} ({}; the steps waited {:.3f} s)",
+                      folder.whole(step), bytesText(outcome.bytes),
+                      waited.count()));
     if (!outcome.problem.empty())
       say(fmt::format("warning: {} step {}: {}",
                       whole ? "after the checkpoint of"

@@ -23,6 +23,7 @@
 #include "runtime/train/checkpoint/Manifest.h"
 #include "runtime/train/checkpoint/StopSignal.h"
 
+#include <chrono>
 #include <functional>
 #include <future>
 #include <string>
@@ -109,6 +110,7 @@ private:
   bool stopAgreed = false, wanted = false;
   int64_t step = -1;      ///< of the snapshot
   int64_t wholeStep = -1; ///< of the last checkpoint that is whole
+  std::chrono::duration<double> waited{}; ///< by the steps, for the snapshot
   uint64_t metricsBytes = 0;
   std::vector<int64_t> badRecords;
   std::vector<ManifestFile> rootFiles; ///< rank 0's, but its shard

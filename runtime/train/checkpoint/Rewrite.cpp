@@ -86,6 +86,38 @@ bool isCheckpoint(const std::string &folder) {
   return fs::exists(fs::path(folder) / manifestName);
 }
 
+/// A folder that is whole or absent: what isn't published goes.
+class NewFolder {
+public:
+  explicit NewFolder(const std::string &path)
+      : path(path), partial(path + ".partial") {
+    require(!fs::exists(path), "{}: exists already", path);
+    fs::remove_all(partial);
+    fs::create_directories(partial);
+  }
+  ~NewFolder() {
+    std::error_code ignored;
+    if (!published)
+      fs::remove_all(partial, ignored);
+  }
+  NewFolder(const NewFolder &) = delete;
+  NewFolder &operator=(const NewFolder &) = delete;
+
+  /// Where to write.
+  const std::string &folder() const { return partial; }
+
+  /// All of its files are on the disk.
+  void publish() {
+    fs::rename(partial, path);
+    published = true;
+    flushFolder(fs::path(path).parent_path().string());
+  }
+
+private:
+  std::string path, partial;
+  bool published = false;
+};
+
 class Conversion {
 public:
   Conversion(const std::string &source, const std::string &target,
@@ -102,28 +134,25 @@ public:
   }
 
   void run() {
-    require(!fs::exists(target), "{}: exists already", target);
-    std::string partial = target + ".partial";
-    fs::remove_all(partial);
-    fs::create_directories(partial);
+    NewFolder made(target);
     Manifest manifest = checkpoint.manifest();
     for (const ManifestFile &file : manifest.files)
-      copy(file, partial);
+      copy(file, made.folder());
     manifest.shards.clear();
     for (int shard = 0; shard < options.shards; ++shard)
-      manifest.shards.push_back(writeShard(shard, partial));
+      manifest.shards.push_back(writeShard(shard, made.folder()));
     std::string text = formatManifest(manifest);
-    AtomicFile file(partial + "/" + manifestName);
+    AtomicFile file(made.folder() + "/" + manifestName);
     file.write(text.data(), text.size());
     file.commit();
-    fs::rename(partial, target);
+    made.publish();
   }
 
 private:
   void copy(const ManifestFile &file, const std::string &folder) {
     checkpoint.check(file);
-    fs::copy_file(fs::path(checkpoint.path()) / file.name,
-                  fs::path(folder) / file.name);
+    copyFile(checkpoint.path() + "/" + file.name, file.bytes,
+             folder + "/" + file.name);
   }
 
   ManifestShard writeShard(int index, const std::string &folder) {

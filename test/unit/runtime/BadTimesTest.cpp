@@ -1,4 +1,5 @@
 // Disks, data and numbers that fail while a run trains.
+#include "CheckpointStates.h"
 #include "TrainTest.h"
 
 #include "runtime/base/Error.h"
@@ -25,6 +26,25 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
+
+/// While one lives, a file can't grow beyond it: write() fails as on a full
+/// disk.
+class LargestFile {
+public:
+  explicit LargestFile(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    rlimit limit = before;
+    limit.rlim_cur = bytes;
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~LargestFile() { setrlimit(RLIMIT_FSIZE, &before); }
+  LargestFile(const LargestFile &) = delete;
+  LargestFile &operator=(const LargestFile &) = delete;
+
+private:
+  rlimit before{};
+};
 
 class BadTimes : public Train {
 protected:
@@ -92,6 +112,26 @@ TEST_F(BadTimes, SkippedStepsChangeNothing) {
     return job.executor.readVariable("conv1.weight");
   };
   EXPECT_EQ(weights(first), weights(last));
+}
+
+TEST_F(BadTimes, SkippedStepsOfThreeRanks) {
+  TestPlan test = makeTrainPlan(3);
+  test.plan.settings->learning_rate = 1e30;
+  test.plan.settings->verify_every = 0;
+  EXPECT_THAT(
+      pfcRun(test, "--on-nan=skip --checkpoint-every 1 --keep 9"),
+      AllOf(HasSubstr("warning: step 2 is left out: the loss is inf at step 2 "
+                      "of 6"),
+            HasSubstr("on every rank"), HasSubstr("status 0")));
+  EXPECT_EQ(metrics("step").size(), 1u);
+  EXPECT_EQ(metrics("skipped").size(), 5u);
+  auto found = checkpoints();
+  ASSERT_EQ(found.front().step, 1);
+  ASSERT_EQ(found.back().step, 6);
+  States first(3, 7), last(3, 7);
+  first.load(found.front().path);
+  last.load(found.back().path);
+  EXPECT_EQ(first.contents(), last.contents());
 }
 
 TEST(Finite, EveryTypeAndPlace) {
@@ -201,6 +241,92 @@ TEST_F(BadTimes, DataCutShortEndTheRunWithItsCheckpoints) {
   expectWholeCheckpoints();
 }
 
+TEST_F(BadTimes, PicturesThatVanishEndTheRunWithItsCheckpoints) {
+  TestPlan test = makeTrainPlan(1);
+  test.plan.settings->steps = 1000000;
+  test.plan.settings->verify_every = 0;
+  PlanFile file = PlanFile::open(writePlan(test));
+  auto communicator = makeSelfCommunicator();
+  Job job(file, *communicator, {.threads = 1});
+  TrainLoop loop(job, every(3, test));
+  std::thread remover([&] {
+    while (checkpoints().empty())
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    fs::remove_all(root / "data/train/05");
+  });
+  std::string message;
+  try {
+    loop.run();
+  } catch (const LastingError &error) {
+    message = error.what();
+  }
+  remover.join();
+  EXPECT_THAT(message, AllOf(HasSubstr("train/05/"),
+                             HasSubstr("cannot be read (bad record 1; "
+                                       "data.max_bad_records = 0)")));
+  expectWholeCheckpoints();
+}
+
+// The files of results fit, those of checkpoints, with the momenta, don't: a
+// disk that is full in the middle of one.
+TEST_F(BadTimes, ADiskThatFillsUpDuringACheckpoint) {
+  TestPlan test = makeTrainPlan(1, 5000);
+  test.plan.settings->verify_every = 0;
+  train(every(6, test));
+  test.plan.settings->steps = 18;
+  TrainOptions options = every(6, test);
+  options.resume = "";
+  PlanFile file = PlanFile::open(options.planPath);
+  auto communicator = makeSelfCommunicator();
+  Job job(file, *communicator, {.threads = 1});
+  TrainLoop loop(job, options);
+  testing::internal::CaptureStdout();
+  {
+    LargestFile limit(240000); // of 320000
+    loop.run();
+  }
+  EXPECT_THAT(
+      testing::internal::GetCapturedStdout(),
+      AllOf(
+          HasSubstr("warning: no checkpoint was written of step 12: rank 0: "),
+          HasSubstr("warning: no checkpoint was written of step 18: rank 0: "),
+          HasSubstr("class_centers-00000-of-00001.safetensors.tmp: cannot be "
+                    "written: File too large; check the folder, its "
+                    "permissions and the free space")));
+  EXPECT_EQ(metrics("step").size(), 18u);
+  ASSERT_EQ(checkpoints().size(), 1u);
+  expectWholeCheckpoints();
+  fs::directory_iterator left(root / "out/checkpoints");
+  EXPECT_EQ(std::distance(begin(left), end(left)), 1) << "remains";
+}
+
+// Root may write anywhere, but not where the mount is read-only.
+TEST_F(BadTimes, AReadOnlyCheckpointFolder) {
+  TestPlan test = makeTrainPlan(1);
+  train(every(6, test));
+  test.plan.settings->steps = 12;
+  std::string folder = (root / "out/checkpoints").string();
+  std::string mount = fmt::format("mount --bind {0} {0} && "
+                                  "mount -o remount,bind,ro {0}",
+                                  folder);
+  if (shell(fmt::format("unshare --mount sh -c '{}'", mount)) != "status 0\n")
+    GTEST_SKIP() << "this system lets a test mount nothing";
+  std::string run = fmt::format(
+      "{} {} --data {} --out {} --threads 1 --resume --checkpoint-every 6",
+      PFC_RUN, writePlan(test), (root / "data").string(),
+      (root / "out").string());
+  EXPECT_THAT(
+      shell(fmt::format("unshare --mount sh -c '{} && {}'", mount, run)),
+      AllOf(
+          HasSubstr("warning: no checkpoint was written of step 12: rank 0: " +
+                    folder +
+                    "/step-000000012.partial: cannot be made: "
+                    "Read-only file system"),
+          HasSubstr("status 0")));
+  ASSERT_EQ(checkpoints().size(), 1u);
+  expectWholeCheckpoints();
+}
+
 // A disk that takes no more: the limit of a file's size stands for it.
 TEST_F(BadTimes, AFullDiskLeavesWhatIsThere) {
   TestPlan test = makeTrainPlan(1);
@@ -214,19 +340,13 @@ TEST_F(BadTimes, AFullDiskLeavesWhatIsThere) {
   auto communicator = makeSelfCommunicator();
   Job job(file, *communicator, {.threads = 1});
   TrainLoop loop(job, options);
-  std::signal(SIGXFSZ, SIG_IGN); // write() then fails, as on a full disk
-  rlimit before{}, full{};
-  getrlimit(RLIMIT_FSIZE, &before);
-  full = before;
-  full.rlim_cur = 100000; // about 700 lines of metrics
-  setrlimit(RLIMIT_FSIZE, &full);
   std::string message;
   try {
+    LargestFile limit(100000); // about 700 lines of metrics
     loop.run();
   } catch (const Error &error) {
     message = error.what();
   }
-  setrlimit(RLIMIT_FSIZE, &before);
   EXPECT_THAT(message, HasSubstr("metrics.jsonl: cannot be written; is the "
                                  "disk full?"));
   ASSERT_EQ(checkpoints().size(), 1u);

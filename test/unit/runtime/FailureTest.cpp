@@ -4,13 +4,18 @@
 
 #include "runtime/comm/tcp/Socket.h"
 #include "runtime/comm/watch/Verdict.h"
+#include "runtime/train/checkpoint/Checkpoint.h"
+#include "runtime/train/checkpoint/CheckpointFolder.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
+#include <filesystem>
 #include <sstream>
+#include <unistd.h>
 
 namespace pfc::rt::test {
 namespace {
@@ -32,6 +37,71 @@ std::string errorLine(const std::string &output) {
   return found;
 }
 
+/// Two machines and the cable between them: namespaces, which not every system
+/// lets a test make.
+class TwoMachines {
+public:
+  explicit TwoMachines(const std::string &log) : processes(log) {
+    for (pid_t &machine : machines)
+      machine = processes.start(
+          {"/usr/bin/env", "unshare", "--net", "--uts", "sleep", "600"});
+  }
+
+  bool connect() {
+    return isOfItsOwn(0) && isOfItsOwn(1) &&
+           configure(0, fmt::format("ip link add pfc type veth peer name pfc "
+                                    "netns {}",
+                                    machines[1])) &&
+           configure(1, "true");
+  }
+  bool cut() { return run(0, "ip link set pfc down"); }
+
+  /// The command, there.
+  Words on(int machine, const Words &command) const {
+    Words words = {"/usr/bin/env", "nsenter", "--net=" + space(machine, "net"),
+                   "--uts=" + space(machine, "uts")};
+    words.insert(words.end(), command.begin(), command.end());
+    return words;
+  }
+
+  static std::string address(int machine) {
+    return fmt::format("10.77.0.{}", machine + 1);
+  }
+
+private:
+  std::string space(int machine, const char *kind) const {
+    return fmt::format("/proc/{}/ns/{}", machines[machine], kind);
+  }
+  bool isOfItsOwn(int machine) {
+    auto separate = [&](const char *kind) {
+      std::error_code error;
+      auto name = std::filesystem::read_symlink(space(machine, kind), error);
+      return !error && name != std::filesystem::read_symlink(
+                                   std::string("/proc/self/ns/") + kind);
+    };
+    bool ended = false;
+    return soon([&] {
+             ended = processes.hasEnded(machines[machine]);
+             return ended || (separate("net") && separate("uts"));
+           }) &&
+           !ended;
+  }
+  bool run(int machine, const std::string &script) {
+    return processes.status(processes.start(on(
+               machine, {"sh", "-c", "PATH=$PATH:/usr/sbin; " + script}))) == 0;
+  }
+  bool configure(int machine, const std::string &makeLink) {
+    return run(machine,
+               fmt::format("{} && echo pfc-{} > /proc/sys/kernel/hostname && "
+                           "ip addr add {}/24 dev pfc && "
+                           "ip link set lo up && ip link set pfc up",
+                           makeLink, machine, address(machine)));
+  }
+
+  RunningJob processes;
+  std::array<pid_t, 2> machines{};
+};
+
 class Failure : public Train {
 protected:
   /// A job of three ranks without an end.
@@ -39,6 +109,9 @@ protected:
     TestPlan test = makeTrainPlan(3);
     test.plan.settings->steps = 1 << 30;
     test.plan.settings->verify_every = 0;
+    return command(test, more);
+  }
+  Words command(const TestPlan &test, const std::string &more = "") {
     Words words = {PFC_RUN,     writePlan(test),
                    "--data",    (root / "data").string(),
                    "--out",     (root / "out").string(),
@@ -115,6 +188,113 @@ TEST_F(Failure, NoOrphansOfAKilledStarter) {
   for (pid_t rank : ranks)
     EXPECT_TRUE(soon([&] { return !alive(rank); })) << "an orphan";
 }
+
+TEST_F(Failure, NoOrphansOfAKilledMpirun) {
+  RunningJob job(log());
+  pid_t starter = job.start(command());
+  ASSERT_TRUE(job.trains(out(), 3)) << job.output();
+  std::vector<pid_t> ranks = RunningJob::ranksOf(starter);
+  ASSERT_EQ(ranks.size(), 3u);
+  kill(RunningJob::childrenOf(starter).at(0), SIGKILL);
+  EXPECT_EQ(job.status(starter), 128 + SIGKILL) << job.output();
+  EXPECT_THAT(job.output(), HasSubstr("pfc-run: error: mpirun, or a rank "
+                                      "before it trained, was ended by signal "
+                                      "9 (Killed)"));
+  for (pid_t rank : ranks)
+    EXPECT_TRUE(soon([&] { return !alive(rank); })) << "an orphan";
+}
+
+// A rank that is cut off can't be told; it says so itself.
+TEST_F(Failure, ALostNetworkEndsTheJob) {
+  TwoMachines machines(log());
+  if (!machines.connect())
+    GTEST_SKIP() << "this system lets a test make no network namespaces";
+  RunningJob job(log());
+  std::vector<pid_t> ranks;
+  Words words = command(), place;
+  for (int rank = 0; rank < 3; ++rank) {
+    place = tcpPlace(rank, 3, 29000);
+    place[2] = fmt::format("MASTER_ADDR={}", TwoMachines::address(0));
+    ranks.push_back(job.start(machines.on(rank == 2, words), place));
+  }
+  ASSERT_TRUE(job.trains(out(), 20)) << job.output();
+  ASSERT_TRUE(machines.cut()) << job.output();
+  for (pid_t rank : ranks)
+    EXPECT_EQ(job.status(rank), statusWorthRestart) << job.output();
+  EXPECT_THAT(job.output(),
+              AllOf(HasSubstr("pfc-run: error: rank 2 hangs in step "),
+                    ContainsRegex("waited in all_reduce"),
+                    HasSubstr("pfc-run: error: rank 2: rank 0 ended, hangs, or "
+                              "lost its network")));
+}
+
+// Nobody waits for a rank that is alone, but it is watched too.
+TEST_F(Failure, AHangAloneEndsTheRun) {
+  TestPlan test = makeTrainPlan(1);
+  test.variant().kernel_ir += R"(
+declare i32 @pause()
+
+define void @hang(ptr %args, i64 %begin, i64 %end) {
+  br label %again
+again:
+  %woken = call i32 @pause()
+  br label %again
+}
+)";
+  auto &programs = test.variant().programs;
+  std::swap(programs[0], programs[1]); // train_step first
+  test.launch(test.kernel("hang", 1), {test.program().inputs[0]->buffer}, 1);
+  std::swap(programs[0], programs[1]);
+  RunningJob job(log());
+  EXPECT_EQ(job.status(job.start(command(test))), statusWorthRestart);
+  EXPECT_THAT(errorLine(job.output()),
+              AllOf(HasSubstr("pfc-run: error: the run has not got on for "),
+                    HasSubstr("in step 1, at: layer1.0.conv1, instruction "),
+                    HasSubstr("--resume goes on")));
+}
+
+TEST_F(Failure, AnotherPlanOnOneRank) {
+  Words words = command(), other = words;
+  TestPlan test = makeTrainPlan(3);
+  other[1] = (root / "y.plan").string();
+  std::filesystem::rename(words[1], other[1]);
+  words[1] = writePlan(test);
+  RunningJob job(log());
+  int port = Socket::listen(0, std::chrono::seconds(1)).port();
+  std::vector<pid_t> ranks;
+  for (int rank = 0; rank < 3; ++rank)
+    ranks.push_back(
+        job.start(rank == 2 ? other : words, tcpPlace(rank, 3, port)));
+  for (pid_t rank : ranks)
+    EXPECT_EQ(job.status(rank), 1) << job.output();
+  EXPECT_THAT(errorLine(job.output()),
+              AllOf(HasSubstr("rank 2: another plan, of SHA-256 "),
+                    HasSubstr("give all machines the same file")));
+}
+
+class AskedToEnd : public Failure, public testing::WithParamInterface<int> {};
+
+TEST_P(AskedToEnd, LeavesACheckpoint) {
+  RunningJob job(log());
+  pid_t starter = job.start(command());
+  ASSERT_TRUE(job.trains(out(), 3)) << job.output();
+  std::vector<pid_t> ranks = RunningJob::ranksOf(starter);
+  kill(starter, GetParam());
+  EXPECT_EQ(job.status(starter), 0) << job.output();
+  EXPECT_THAT(job.output(), HasSubstr("stopped by a signal after step "));
+  auto found = CheckpointFolder(out()).list();
+  ASSERT_EQ(found.size(), 1u);
+  Checkpoint(found[0].path).verify();
+  EXPECT_EQ(Checkpoint(found[0].path).manifest().shards.size(), 3u);
+  for (pid_t rank : ranks)
+    EXPECT_FALSE(alive(rank)) << "an orphan";
+}
+
+INSTANTIATE_TEST_SUITE_P(By, AskedToEnd,
+                         testing::Values(SIGTERM, SIGINT, SIGUSR1),
+                         [](const auto &info) {
+                           return fmt::format("Signal{}", info.param);
+                         });
 
 // What is wrong with every rank is said once.
 TEST_F(Failure, OfAllRanksIsOneLine) {

@@ -163,6 +163,18 @@ TEST_F(FineTuning, ConvertingReadsNoDamagedShard) {
   fs::resize_file(shard, fs::file_size(shard) - 1);
   EXPECT_THROW(convertCheckpoint(path("old"), path("new"), {}), Error);
   EXPECT_FALSE(fs::exists(root / "new"));
+  EXPECT_FALSE(fs::exists(root / "new.partial"));
+}
+
+// What another crash left is no part of it.
+TEST_F(FineTuning, ConvertingAfterACrash) {
+  fs::create_directories(root / "new.partial");
+  write("new.partial/manifest.json", "{}");
+  write("new.partial/x", "old");
+  convertCheckpoint(path("old"), path("new"), {});
+  Checkpoint(path("new")).verify();
+  EXPECT_FALSE(fs::exists(root / "new/x"));
+  EXPECT_FALSE(fs::exists(root / "new.partial"));
 }
 
 TEST_F(FineTuning, MergedIntoOneFile) {

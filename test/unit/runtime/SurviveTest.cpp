@@ -233,7 +233,9 @@ TEST_F(Survive, OneRankRestartsToo) {
   ASSERT_TRUE(soon([&] { return lastCheckpoint("out") > 0; }));
   kill(RunningJob::childrenOf(starter).at(0), SIGKILL);
   EXPECT_EQ(job.status(starter), 0) << job.output();
-  EXPECT_THAT(job.output(), HasSubstr("pfc-run: restart 1 of 1, from "));
+  EXPECT_THAT(job.output(),
+              AllOf(HasSubstr("error: the run was ended by signal 9 (Killed)"),
+                    HasSubstr("pfc-run: restart 1 of 1, from ")));
   EXPECT_EQ(metrics("step").size(), 3000u);
 }
 

@@ -100,7 +100,19 @@ TEST(Verdict, NamesWhoKeepsTheOthersWaiting) {
   EXPECT_EQ(said(ranks), "");
   ranks[2].since = 601;
   EXPECT_THAT(said(ranks), HasSubstr("rank 2 has not got on"));
-  EXPECT_EQ(said({at("conv1", Kind::Work, 900)}), "") << "nobody waits";
+  ranks.assign(2, at("conv1", Kind::Work, 900));
+  EXPECT_EQ(said(ranks), "") << "nobody waits";
+}
+
+TEST(Verdict, SaysWhatOneAloneHangsAt) {
+  EXPECT_EQ(said({at("conv1", Kind::Work, 61)}),
+            "the run has not got on for 61 s, in step 7, at: conv1");
+  EXPECT_EQ(judge({waiting(61)}, 60)->status, statusWorthRestart);
+  EXPECT_EQ(said({at("conv1", Kind::Work, 59)}), "");
+  EXPECT_EQ(said({at("verification", Kind::Slow, 599)}), "");
+  RankState done = waiting(61);
+  done.life = Life::Left;
+  EXPECT_EQ(said({done}), "");
 }
 
 TEST(Verdict, NamesWhoIsBehindWhenAllWait) {
