@@ -36,6 +36,9 @@ def specs():
         put("spec", "invalid-" + name,
             re.sub(rb" *# expected-.*", b"",
                    get("test/frontend/invalid-%s.spec" % name)))
+    put("spec", "table-name", '[+model]\nbackbone = "r18"\n')
+    put("spec", "letters", '[model]\ngr\u00f6\u00dfe = 112\n'
+                           '\u00e9t\u00e9 = "\u30d5" # \u00d7\n')
 
 
 def pairs():
