@@ -238,19 +238,25 @@ public:
   }
   TypeRange types() const { return ValueRange(buffers).getTypes(); }
 
-  /// The launch, with its predicted cost: every buffer read or written once.
+  /// Every buffer read or written once.
+  OpCost cost(uint64_t flops) const {
+    OpCost cost;
+    cost.flops = flops;
+    for (auto [i, buffer] : llvm::enumerate(buffers)) {
+      uint64_t bytes = plan::byteSize(cast<MemRefType>(buffer.getType()));
+      (writes.contains(i) ? cost.bytesWritten : cost.bytesRead) += bytes;
+    }
+    return cost;
+  }
+
   void launch(OpBuilder &builder, Location loc, SymbolRefAttr kernel,
-              int64_t extent, uint64_t flops) {
+              int64_t extent, const OpCost &cost) {
     SmallVector<int64_t> written(writes.begin(), writes.end());
     llvm::sort(written);
-    int64_t bytesRead = 0, bytesWritten = 0;
-    for (auto [i, buffer] : llvm::enumerate(buffers)) {
-      int64_t bytes = plan::byteSize(cast<MemRefType>(buffer.getType()));
-      (writes.contains(i) ? bytesWritten : bytesRead) += bytes;
-    }
     plan::LaunchOp::create(builder, loc, kernel, buffers, extent, written,
-                           plan::CostAttr::get(builder.getContext(), flops,
-                                               bytesRead, bytesWritten, 0));
+                           plan::CostAttr::get(builder.getContext(), cost.flops,
+                                               cost.bytesRead,
+                                               cost.bytesWritten, 0));
   }
 
   SmallVector<Value> buffers;
@@ -314,10 +320,12 @@ LogicalResult Outliner::outlineRows(RowKernelOpInterface op,
     }
     symbol = finish(kernel, op->getName().stripDialect());
   }
-  uint64_t flops = 0;
+  // Of a table only some rows are touched, which the op counts.
   if (auto costed = dyn_cast<CostOpInterface>(op.getOperation()))
-    flops = costed.getCost().flops;
-  arguments.launch(builder, loc, symbol, op.getRowExtent(), flops);
+    arguments.launch(builder, loc, symbol, op.getRowExtent(), costed.getCost());
+  else
+    arguments.launch(builder, loc, symbol, op.getRowExtent(),
+                     arguments.cost(/*flops=*/0));
   return success();
 }
 
@@ -602,7 +610,7 @@ LogicalResult KernelGroup::flush() {
       emitter.emit(op);
     symbol = outliner.finish(kernel, description);
   }
-  arguments.launch(builder, loc, symbol, extent, flops);
+  arguments.launch(builder, loc, symbol, extent, arguments.cost(flops));
   ops.clear();
   accesses.clear();
   return success();
