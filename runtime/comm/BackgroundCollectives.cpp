@@ -46,7 +46,8 @@ BackgroundCollectives::makeCollective(plan::fb::CollectiveKind kind,
   auto transfer = std::make_shared<Transfer>(
       Transfer{kind, std::move(source), std::move(target)});
   return {std::make_unique<Start>(*this, transfer),
-          std::make_unique<Finish>(*this, transfer)};
+          std::make_unique<Finish>(*this, transfer),
+          [transfer] { return std::pair(transfer->begin, transfer->end); }};
 }
 
 void BackgroundCollectives::start(std::shared_ptr<Transfer> transfer) {
@@ -75,11 +76,14 @@ void BackgroundCollectives::work() {
     started.pop_front();
     lock.unlock();
     std::exception_ptr error;
+    using Clock = std::chrono::steady_clock;
+    transfer->begin = Clock::now();
     try {
       host.exchange(transfer->kind, transfer->source, transfer->target);
     } catch (...) {
       error = std::current_exception();
     }
+    transfer->end = Clock::now();
     lock.lock();
     transfer->error = error;
     transfer->done = true;

@@ -33,6 +33,7 @@ private:
     BufferView source, target;
     bool done = true;
     std::exception_ptr error = nullptr;
+    EnqueuedCollective::Time begin = {}, end = {};
   };
   class Start;
   class Finish;

@@ -9,6 +9,8 @@
 
 #include "runtime/comm/Communicator.h"
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +25,10 @@ struct EnqueuedCollective {
   /// What the device is given from now on comes after it. Enqueues that on a
   /// stream, waits for a thread.
   std::unique_ptr<Task> finish;
+  using Time = std::chrono::steady_clock::time_point;
+  /// When the last one began and ended, asked after `finish`; empty where it
+  /// goes on on a stream.
+  std::function<std::pair<Time, Time>()> ran = {};
 };
 
 class DeviceCommunicator {

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <set>
 
 namespace pfc::rt {
 namespace {
@@ -160,10 +159,7 @@ void Executor::Impl::prepare(const plan::fb::Program &program) {
 void Executor::Impl::addTasks(const plan::fb::Program &program,
                               ProgramRunner &runner) {
   std::map<uint32_t, std::unique_ptr<Task>> unfinished; // by collective
-  std::set<uint32_t> waitedFor;
-  for (const plan::fb::Instruction *instruction : *program.instructions())
-    if (const auto *wait = instruction->operation_as_Wait())
-      waitedFor.insert(wait->collective());
+  const std::vector<bool> waitedFor = collectivesWaitedFor(program);
   for (uint32_t i = 0; i < program.instructions()->size(); ++i) {
     const plan::fb::Instruction &instruction = *program.instructions()->Get(i);
     try {
@@ -180,7 +176,9 @@ void Executor::Impl::addTasks(const plan::fb::Program &program,
       EnqueuedCollective enqueued = collectives->makeCollective(
           op->kind(), view(program, op->source()), view(program, op->target()));
       runner.add(i, std::move(enqueued.start));
-      if (waitedFor.count(i) != 0)
+      if (enqueued.ran)
+        runner.addTimes(i, std::move(enqueued.ran));
+      if (waitedFor[i])
         unfinished[i] = std::move(enqueued.finish);
       else
         runner.add(i, std::move(enqueued.finish));
@@ -385,6 +383,10 @@ BufferView Executor::arena() const {
   return {impl->arena,
           plan::fb::DType_U8,
           {static_cast<int64_t>(impl->variant.arena_bytes())}};
+}
+
+StepTimes Executor::trace(const std::string &program) {
+  return impl->begin(program).runner->trace();
 }
 
 void Executor::startProfiling() { impl->profiling = true; }

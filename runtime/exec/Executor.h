@@ -9,6 +9,7 @@
 
 #include "runtime/comm/Communicator.h"
 #include "runtime/device/Device.h"
+#include "runtime/trace/StepTrace.h"
 
 #include <functional>
 #include <map>
@@ -87,6 +88,9 @@ public:
   /// A buffer of `program`, and the whole arena.
   BufferView buffer(const std::string &program, uint32_t index) const;
   BufferView arena() const;
+
+  /// Runs `program` once, to completion; when each instruction ran.
+  StepTimes trace(const std::string &program);
 
   /// From now on measures every instruction; the first run, which touches new
   /// memory, does not count.

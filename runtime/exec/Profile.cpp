@@ -1,49 +1,12 @@
 #include "runtime/exec/Profile.h"
 
+#include "runtime/trace/InstructionName.h"
+
 #include <algorithm>
 #include <fmt/format.h>
 #include <map>
 
 namespace pfc::rt {
-namespace {
-
-/// What makes two instructions the same work.
-std::string workOf(const plan::fb::Variant &variant,
-                   const plan::fb::Instruction &instruction) {
-  switch (instruction.operation_type()) {
-  case plan::fb::Operation_Launch: {
-    const auto &op = *instruction.operation_as_Launch();
-    const plan::fb::Kernel &kernel = *variant.kernels()->Get(op.kernel());
-    std::string text = kernel.name()->str();
-    if (kernel.description() && kernel.description()->size() != 0)
-      text += ": " + kernel.description()->str();
-    return text;
-  }
-  case plan::fb::Operation_Matmul: {
-    const auto &op = *instruction.operation_as_Matmul();
-    return fmt::format("matmul {}x{}x{}{}{}", op.m(), op.n(), op.k(),
-                       op.transpose_lhs() ? " lhs'" : "",
-                       op.transpose_rhs() ? " rhs'" : "");
-  }
-  case plan::fb::Operation_Conv: {
-    const auto &op = *instruction.operation_as_Conv();
-    return fmt::format("conv {} {}x{}x{} {}->{} k{} s{}",
-                       EnumNameConvKind(op.kind()), op.batch(), op.in_height(),
-                       op.in_width(), op.in_channels(), op.out_channels(),
-                       op.kernel(), op.stride());
-  }
-  case plan::fb::Operation_Copy:
-    return "copy";
-  case plan::fb::Operation_Wait:
-    return "wait";
-  default:
-    return EnumNameCollectiveKind(
-        instruction.operation_as_Collective()->kind());
-  }
-}
-
-} // namespace
-
 std::vector<ProfileRow> profileRows(const plan::fb::Variant &variant,
                                     const plan::fb::Program &program,
                                     const Profile &profile) {

@@ -1,22 +1,12 @@
 #include "runtime/exec/ProgramRunner.h"
 
 #include "runtime/base/Error.h"
+#include "runtime/trace/InstructionName.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace pfc::rt {
-
-static const char *collectiveName(plan::fb::CollectiveKind kind) {
-  switch (kind) {
-  case plan::fb::CollectiveKind_AllReduceSum:
-    return "all_reduce";
-  case plan::fb::CollectiveKind_AllGather:
-    return "all_gather";
-  case plan::fb::CollectiveKind_ReduceScatterSum:
-    return "reduce_scatter";
-  }
-  return "collective";
-}
 
 ProgramRunner::ProgramRunner(const plan::fb::Program &program, int rank,
                              Device &device, Activity &activity,
@@ -29,6 +19,10 @@ ProgramRunner::ProgramRunner(const plan::fb::Program &program, int rank,
 void ProgramRunner::add(uint32_t instruction, std::unique_ptr<Task> task) {
   const Activity::Place *place = activity.keep(placeOf(instruction, *task));
   steps.push_back({instruction, std::move(task), place});
+}
+
+void ProgramRunner::addTimes(uint32_t collective, Ran ran) {
+  transfers[collective] = std::move(ran);
 }
 
 /// "all_reduce of head, instruction 41 of train_step"
@@ -147,6 +141,60 @@ std::vector<double> ProgramRunner::timeEach(int repetitions) {
         repetitions;
   }
   return seconds;
+}
+
+StepTimes ProgramRunner::trace() {
+  using Clock = std::chrono::steady_clock;
+  wait();
+  const Clock::time_point start = Clock::now();
+  auto since = [&](Clock::time_point time) {
+    return std::chrono::duration<double>(time - start).count();
+  };
+  StepTimes times(source.instructions()->size());
+  std::vector<bool> seen(times.running.size());
+  double end = 0;
+  size_t step = 0;
+  for (uint32_t i = 0; i < times.running.size(); ++i) {
+    times.running[i] = {end, end}; // a wait for what was waited for at once
+    for (; step < steps.size() && steps[step].instruction == i; ++step) {
+      const double begin = since(Clock::now());
+      execute(step);
+      if (device.stream())
+        wait();
+      end = since(Clock::now());
+      (seen[i] ? times.waiting : times.running)[i] = {begin, end};
+      seen[i] = true;
+    }
+  }
+  for (const auto &[collective, when] : transfers) {
+    const auto [first, last] = when();
+    times.running[collective] = {since(first), since(last)};
+  }
+  if (device.stream())
+    endTransfersWithWaits(times);
+  ran = true;
+  return times;
+}
+
+/// A stream's transfers end when the wait for them does, for all that the host
+/// knows; one begins after the one before.
+void ProgramRunner::endTransfersWithWaits(StepTimes &times) const {
+  const auto &instructions = *source.instructions();
+  for (uint32_t i = 0; i < instructions.size(); ++i) {
+    if (const auto *wait = instructions.Get(i)->operation_as_Wait())
+      if (times.running[i].end > times.running[i].begin)
+        times.running[wait->collective()].end = times.running[i].end;
+    if (times.waiting[i].end > 0)
+      times.running[i].end = times.waiting[i].end;
+  }
+  double free = 0;
+  for (uint32_t i = 0; i < instructions.size(); ++i)
+    if (instructions.Get(i)->operation_as_Collective()) {
+      TimeSpan &span = times.running[i];
+      span.begin = std::max(span.begin, free);
+      span.end = std::max(span.end, span.begin);
+      free = span.end;
+    }
 }
 
 void ProgramRunner::measure() {

@@ -10,10 +10,13 @@
 #define PFC_RUNTIME_EXEC_PROGRAMRUNNER_H
 
 #include "runtime/comm/Activity.h"
+#include "runtime/comm/DeviceCommunicator.h"
 #include "runtime/device/Device.h"
 #include "runtime/exec/Profile.h"
+#include "runtime/trace/StepTrace.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,14 +30,22 @@ public:
   ProgramRunner(const plan::fb::Program &program, int rank, Device &device,
                 Activity &activity, std::function<void()> wait);
 
-  /// Appends a task of the program's instruction `instruction`.
+  /// Appends a task of the program's instruction `instruction`. A collective's
+  /// second is its computation's wait.
   void add(uint32_t instruction, std::unique_ptr<Task> task);
+  /// Of a collective that goes on beside the tasks: when it last ran.
+  using Ran = decltype(EnqueuedCollective::ran);
+  void addTimes(uint32_t collective, Ran ran);
 
   /// Enqueues every task.
   void enqueue();
   /// Executes every task, waits for each and adds up its time; the first run
   /// does not count.
   void measure();
+
+  /// Executes every task, and says when each instruction ran. A device with a
+  /// stream is waited for after each, so that none goes on under another.
+  StepTimes trace();
 
   /// Called with the index of an instruction.
   using Visitor = std::function<void(uint32_t instruction)>;
@@ -62,6 +73,7 @@ private:
     std::unique_ptr<Task> recorded;
   };
 
+  void endTransfersWithWaits(StepTimes &times) const;
   Activity::Place placeOf(uint32_t instruction, const Task &task) const;
   void execute(size_t step);
   void replay(const Segment &segment);
@@ -74,6 +86,7 @@ private:
   std::function<void()> wait;
   std::vector<Step> steps;
   std::vector<Segment> segments;
+  std::map<uint32_t, Ran> transfers; // by collective
   Profile times;
   bool ran = false;
 };

@@ -100,6 +100,8 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
   std::string checked =
       preflight(job, options.planHash, *dataset, checkpointBytes());
   initialize();
+  if (!options.trace.empty())
+    tracer.emplace(job, options.trace, firstStep(), total);
   if (job.isRoot()) {
     folder.create(options.planPath);
     reporter = std::make_unique<Reporter>(
@@ -307,7 +309,7 @@ double TrainLoop::feed(int64_t t) {
 /// work while the host prepares some.
 void TrainLoop::startStep(int64_t t) {
   double rate = feed(t);
-  job.executor.start(program);
+  runProgram(t);
   StartedStep started{t,
                       rate,
                       job.executor.startOutput(program, "loss"),
@@ -318,6 +320,15 @@ void TrainLoop::startStep(int64_t t) {
   running = std::move(started);
   if (!job.device->stream()) // it is done already
     finishStep();
+}
+
+void TrainLoop::runProgram(int64_t t) {
+  if (!tracer || !tracer->wants(t))
+    return job.executor.start(program);
+  tracer->run(program);
+  if (reporter)
+    reporter->message(
+        fmt::format("step {}: its trace is in {}", t + 1, tracer->file()));
 }
 
 std::optional<PendingOutput> TrainLoop::startOptionalOutput(const char *name) {

@@ -21,6 +21,7 @@
 #include "runtime/train/LrSchedule.h"
 #include "runtime/train/Preflight.h"
 #include "runtime/train/Reporter.h"
+#include "runtime/train/StepTracer.h"
 #include "runtime/train/Verifier.h"
 #include "runtime/train/checkpoint/Checkpointer.h"
 #include "runtime/train/checkpoint/Resume.h"
@@ -36,8 +37,9 @@ namespace pfc::rt {
 
 struct TrainOptions {
   std::string planPath, dataDir, outDir;
-  int64_t steps = -1;   ///< instead of the plan's; negative: the plan's
-  bool profile = false; ///< print where a step's time goes
+  int64_t steps = -1;     ///< instead of the plan's; negative: the plan's
+  bool profile = false;   ///< print where a step's time goes
+  std::string trace = {}; ///< file for the times of a step; empty: none
   CheckpointOptions checkpoint = {};
   bool skipNotFinite = false; ///< leave out a step with NaN, and go on
   std::string planHash = {};  ///< for people
@@ -90,6 +92,7 @@ private:
   void finish();
   double feed(int64_t t);
   void startStep(int64_t t);
+  void runProgram(int64_t t);
   void finishStep();
   void uploadBatch(const data::Batch &batch);
   std::optional<PendingOutput> startOptionalOutput(const char *name);
@@ -123,7 +126,8 @@ private:
   std::set<int64_t> skipped;             // steps left out
   std::set<FiniteFinding> harmless = {}; // what good steps have too
   std::string taken;                     // what the run starts from, for people
-  std::unique_ptr<Reporter> reporter;    // rank 0's
+  std::optional<StepTracer> tracer;
+  std::unique_ptr<Reporter> reporter; // rank 0's
   std::unique_ptr<Checkpointer> checkpointer;
   std::optional<StartedStep> running;
   std::chrono::steady_clock::time_point finishedAt; // the last step

@@ -5,6 +5,7 @@
 //           [--checkpoint-every N] [--keep K] [--resume[=DIR]]
 //           [--init DIR [--class-map FILE] | --init-backbone DIR|FILE]
 //           [--timeout SECONDS] [--max-restarts N] [--expect-hash HEX]
+//           [--profile] [--trace FILE]
 //
 // Executes a compiled plan on this rank. A plan for several ranks starts them
 // itself, unless mpirun or srun did.
@@ -52,6 +53,9 @@ void declare(CLI::App &app, Arguments &arguments) {
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--profile", arguments.train.profile,
                "print where a step's time goes, by kernel, at the end");
+  app.add_option("--trace", arguments.train.trace,
+                 "write when each instruction of the third step ran, on every "
+                 "rank, as a trace for ui.perfetto.dev");
   app.add_option("--device", arguments.job.device,
                  "what executes the plan: cpu, or emulated-cuda, which runs a "
                  "CUDA plan without a GPU (default: the plan's)");

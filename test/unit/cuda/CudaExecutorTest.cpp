@@ -96,6 +96,25 @@ TEST_F(CudaExecutorTest, CollectivesGoThroughHostMemory) {
   EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 4u);
 }
 
+TEST_F(CudaExecutorTest, ATracedStepIsWaitedForAfterEachInstruction) {
+  build(true);
+  setX(3);
+  executor->run("main");
+  executor->run("main"); // records
+  fakecuda::calls().clear();
+  StepTimes times = executor->trace("main");
+  EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 0u);
+  EXPECT_GE(fakecuda::count("cuStreamSynchronize"), 3u);
+  ASSERT_EQ(times.running.size(), 3u);
+  double before = 0;
+  for (const TimeSpan &span : times.running) {
+    EXPECT_GE(span.begin, before);
+    EXPECT_GE(span.end, span.begin);
+    before = span.end;
+  }
+  EXPECT_EQ(executor->output("main", "z"), std::vector<float>(4, 12.0f));
+}
+
 TEST_F(CudaExecutorTest, AFailedCallNamesItsInstruction) {
   build(false);
   fakecuda::failNext("cuLaunchKernel", CUDA_ERROR_INVALID_VALUE, 1);

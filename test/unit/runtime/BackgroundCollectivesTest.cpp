@@ -57,6 +57,10 @@ TEST(BackgroundCollectives, GoOnBesideTheCallerInOrder) {
   EXPECT_THAT(host.calls, ElementsAre("gather", "sum 3"));
   EXPECT_NE(host.thread, std::this_thread::get_id());
   gather.finish->execute();
+  // One after the other, on the thread.
+  EXPECT_LE(gather.ran().first, gather.ran().second);
+  EXPECT_LE(gather.ran().second, sum.ran().first);
+  EXPECT_LE(sum.ran().first, sum.ran().second);
 }
 
 TEST(BackgroundCollectives, CanBeStartedAgain) {

@@ -87,7 +87,7 @@ TEST(Executor, ProfilesAllButTheFirstRun) {
   f.executor.run("main");
   std::string table = f.executor.profile("main");
   for (const char *part : {"2 runs", "twice", "conv Forward 2x6x6 4->8 k3 s2",
-                           "matmul 18x4x8 rhs'", "AllReduceSum", "copy"})
+                           "matmul 18x4x8 rhs'", "all_reduce", "copy"})
     EXPECT_THAT(table, HasSubstr(part));
 }
 

@@ -3,12 +3,12 @@
 #include "runtime/plan/PlanMemory.h"
 #include "runtime/plan/Shape.h"
 #include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/DenseSet.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
 
+using namespace pfc;
 using namespace pfc::explain;
 namespace fb = pfc::plan::fb;
 
@@ -61,8 +61,8 @@ static double rateOf(const fb::Program &step, const fb::Instruction &i,
   return machine.single;
 }
 
-static Cost collectiveCost(fb::CollectiveKind kind, double bytes, int64_t ranks,
-                           const Machine &machine) {
+Cost pfc::explain::collectiveCost(fb::CollectiveKind kind, double bytes,
+                                  int64_t ranks, const Machine &machine) {
   Cost cost;
   if (ranks == 1)
     return cost;
@@ -154,15 +154,22 @@ struct Timeline {
   double computing = 0, transferring = 0, waiting = 0;
   llvm::DenseMap<uint32_t, double> ends = {}; // of transfers
 
-  void compute(double seconds) { computing += seconds; }
-  void transfer(uint32_t collective, double seconds) {
-    transferring = std::max(transferring, computing) + seconds;
-    ends[collective] = transferring;
+  rt::TimeSpan compute(double seconds) {
+    const double begin = computing;
+    computing += seconds;
+    return {begin, computing};
   }
-  void wait(uint32_t collective) {
-    double end = std::max(computing, ends.lookup(collective));
-    waiting += end - computing;
-    computing = end;
+  rt::TimeSpan transfer(uint32_t collective, double seconds) {
+    const double begin = std::max(transferring, computing);
+    transferring = begin + seconds;
+    ends[collective] = transferring;
+    return {begin, transferring};
+  }
+  rt::TimeSpan wait(uint32_t collective) {
+    const double begin = computing;
+    computing = std::max(computing, ends.lookup(collective));
+    waiting += computing - begin;
+    return {begin, computing};
   }
 };
 
@@ -170,27 +177,26 @@ struct Timeline {
 
 StepCost pfc::explain::stepCost(const fb::Program &step, int64_t ranks,
                                 const Machine &machine) {
-  llvm::DenseSet<uint32_t> waitedFor;
-  for (const fb::Instruction *i : *step.instructions())
-    if (const fb::Wait *wait = i->operation_as_Wait())
-      waitedFor.insert(wait->collective());
+  const std::vector<bool> waitedFor = rt::collectivesWaitedFor(step);
   StepCost result;
+  result.times = rt::StepTimes(step.instructions()->size());
   Timeline timeline;
   for (uint32_t number = 0; number < step.instructions()->size(); ++number) {
     const fb::Instruction &i = *step.instructions()->Get(number);
+    rt::TimeSpan &running = result.times.running[number];
     if (const fb::Wait *wait = i.operation_as_Wait()) {
-      timeline.wait(wait->collective());
+      running = timeline.wait(wait->collective());
       continue;
     }
     Cost cost = instructionCost(step, i, ranks, machine);
     result.parts[static_cast<size_t>(partOf(i))] += cost;
     if (i.operation_type() != fb::Operation_Collective) {
-      timeline.compute(cost.seconds);
+      running = timeline.compute(cost.seconds);
       continue;
     }
-    timeline.transfer(number, cost.seconds);
-    if (!waitedFor.contains(number))
-      timeline.wait(number);
+    running = timeline.transfer(number, cost.seconds);
+    if (!waitedFor[number])
+      result.times.waiting[number] = timeline.wait(number);
   }
   result.seconds = timeline.computing;
   result.waiting = timeline.waiting;

@@ -14,6 +14,7 @@
 
 #include "Machine.h"
 #include "runtime/plan/plan_generated.h"
+#include "runtime/trace/StepTrace.h"
 
 #include <array>
 
@@ -50,8 +51,9 @@ struct Cost {
 
 struct StepCost {
   std::array<Cost, partCount> parts;
-  double seconds = 0; ///< from the first instruction to the last
-  double waiting = 0; ///< of them, for transfers with nothing to compute
+  double seconds = 0;  ///< from the first instruction to the last
+  double waiting = 0;  ///< of them, for transfers with nothing to compute
+  rt::StepTimes times; ///< when each instruction runs
 
   /// What takes most of the time: see Cost::bound.
   const char *bound() const;
@@ -59,6 +61,10 @@ struct StepCost {
   Cost total() const;
   Cost head() const;
 };
+
+/// Of a collective on `ranks` ranks; `bytes` as above: n.
+Cost collectiveCost(plan::fb::CollectiveKind kind, double bytes, int64_t ranks,
+                    const Machine &machine);
 
 StepCost stepCost(const plan::fb::Program &step, int64_t ranks,
                   const Machine &machine);

@@ -1,0 +1,39 @@
+#include "Timeline.h"
+
+#include "runtime/plan/PlanFile.h"
+#include "runtime/plan/PlanMemory.h"
+#include "tools/pfcc/explain/StepCost.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+using namespace pfc;
+using namespace pfc::explain;
+namespace fb = pfc::plan::fb;
+
+static llvm::Error error(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+llvm::Expected<std::string> pfc::predictedTrace(llvm::StringRef planPath,
+                                                const Machine &machine) {
+  auto file = llvm::MemoryBuffer::getFile(planPath, /*IsText=*/false,
+                                          /*RequiresNullTerminator=*/false,
+                                          /*IsVolatile=*/false, llvm::Align(8));
+  if (!file)
+    return error(planPath + ": " + file.getError().message());
+  std::string message;
+  const char *bytes = (*file)->getBufferStart();
+  if (!rt::checkPlan(reinterpret_cast<const std::byte *>(bytes),
+                     (*file)->getBufferSize(), planPath.str(), message))
+    return error(message);
+  const fb::Plan &plan = *fb::GetPlan(bytes);
+  const fb::Variant &variant = *plan.variants()->Get(0);
+  const fb::Program *step = rt::findProgram(variant, "train_step");
+  if (!step)
+    return error(planPath + ": it has no training step");
+  StepCost cost = stepCost(*step, plan.world_size(), machine);
+  std::vector<rt::StepTimes> ranks(static_cast<size_t>(plan.world_size()),
+                                   cost.times);
+  return rt::traceText(variant, *step, ranks,
+                       "predicted: " + variant.precision()->str() + " on " +
+                           machine.name);
+}
