@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes the generated documentation: docs/spec.md, docs/passes.md,
-# docs/reference/. With a folder as argument it writes there instead.
+# Writes the generated documentation: docs/spec.md, docs/scaling.md,
+# docs/passes.md, docs/reference/. With a folder as argument it writes there instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-docs}
@@ -12,6 +12,7 @@ tablegen() {
 }
 mkdir -p "$out/reference"
 "${PFC_BUILD:-build}/bin/pfcc" spec-reference >"$out/spec.md"
+"${PFC_BUILD:-build}/bin/pfcc" scaling >"$out/scaling.md"
 {
   echo "# Passes"
   echo

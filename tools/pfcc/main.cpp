@@ -3,12 +3,18 @@
 //   pfcc compile SPEC -o PLAN [--set KEY=VALUE]... [--dump-ir=FOLDER]
 //   pfcc compile SPEC --emit=STAGE [-o FILE]    prints a stage on the way
 //   pfcc show PLAN [--full]                     prints a plan
+//   pfcc show PLAN --timeline=FILE --on MACHINE when its step does what
 //   pfcc explain SPEC --on MACHINE [--json]     what it takes, before it runs
+//   pfcc simulate SPEC --on MACHINE [--json]    and what frameworks would
+//   pfcc simulate --fit                         fits what is known of those
 //   pfcc onnx MODEL -o FILE                     a trained network, for others
 //   pfcc spec-reference                         prints docs/spec.md
+//   pfcc scaling                                prints docs/scaling.md
 //
 //===----------------------------------------------------------------------===//
 #include "Compile.h"
+#include "Simulate.h"
+#include "Timeline.h"
 #include "explain/Explanation.h"
 #ifdef PFCC_ONNX
 #include "dialects/pfc/onnx/ExportOnnx.h"
@@ -32,7 +38,8 @@ namespace cl = llvm::cl;
 static cl::OptionCategory category("pfcc options");
 static cl::opt<std::string>
     command(cl::Positional, cl::Required,
-            cl::desc("<compile|show|explain|onnx|spec-reference>"),
+            cl::desc("<compile|show|explain|simulate|onnx|spec-reference|"
+                     "scaling>"),
             cl::cat(category));
 static cl::opt<std::string> input(cl::Positional, cl::desc("[SPEC|PLAN|MODEL]"),
                                   cl::cat(category));
@@ -51,12 +58,23 @@ static cl::opt<bool> full("full",
                           cl::desc("show: every buffer and instruction"),
                           cl::cat(category));
 static cl::opt<std::string>
+    timeline("timeline",
+             cl::desc("show: write a trace of the predicted step instead, for "
+                      "ui.perfetto.dev, beside that of pfc-run --trace"),
+             cl::value_desc("file"), cl::cat(category));
+static cl::opt<std::string>
     machine("on",
-            cl::desc("explain: h200, 8xv100 (which sets cluster.world_size), "
+            cl::desc("explain, simulate, --timeline: h200, 8xv100 (which sets "
+                     "cluster.world_size), "
                      "or a file like tools/pfcc/explain/machines.toml"),
             cl::value_desc("machine"), cl::init("cpu"), cl::cat(category));
-static cl::opt<bool> json("json", cl::desc("explain: as JSON"),
+static cl::opt<bool> json("json", cl::desc("explain, simulate: as JSON"),
                           cl::cat(category));
+static cl::opt<bool>
+    fit("fit",
+        cl::desc("simulate: fit the constants of frameworks to what they "
+                 "published, and compare them with peers.toml"),
+        cl::cat(category));
 static cl::list<std::string>
     overrides("set", cl::desc("Set a key of the spec: head.sample_rate=0.1"),
               cl::value_desc("key=value"), cl::cat(category));
@@ -94,28 +112,38 @@ static mlir::LogicalResult make(const pfc::LoadedSpec &loaded,
 using SpecWork = llvm::function_ref<mlir::LogicalResult(
     const pfc::LoadedSpec &, mlir::MLIRContext &, mlir::TimingScope &)>;
 
-/// Parses the spec in `sources` and does `work` with it. Errors are
-/// diagnostics.
-static int withSources(llvm::SourceMgr &sources, SpecWork work) {
+/// Does `work` in a context with all dialects.
+static int
+withContext(llvm::function_ref<mlir::LogicalResult(mlir::MLIRContext &,
+                                                   mlir::TimingScope &)>
+                work) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
   mlir::DefaultTimingManager timingManager;
   mlir::applyDefaultTimingManagerCLOptions(timingManager);
   mlir::TimingScope timing = timingManager.getRootScope();
-  auto run = [&] {
-    std::optional<pfc::LoadedSpec> loaded =
-        pfc::parseSpec(sources, overrides, context);
-    return mlir::failed(!loaded ? mlir::failure()
-                                : work(*loaded, context, timing));
-  };
-  if (verifyDiagnostics) {
-    mlir::SourceMgrDiagnosticVerifierHandler handler(sources, &context);
-    run();
-    return mlir::failed(handler.verify());
-  }
-  mlir::SourceMgrDiagnosticHandler handler(sources, &context);
-  return run();
+  return mlir::failed(work(context, timing));
+}
+
+/// Parses the spec in `sources` and does `work` with it. Errors are
+/// diagnostics.
+static int withSources(llvm::SourceMgr &sources, SpecWork work) {
+  return withContext([&](mlir::MLIRContext &context,
+                         mlir::TimingScope &timing) -> mlir::LogicalResult {
+    auto run = [&]() -> mlir::LogicalResult {
+      std::optional<pfc::LoadedSpec> loaded =
+          pfc::parseSpec(sources, overrides, context);
+      return loaded ? work(*loaded, context, timing) : mlir::failure();
+    };
+    if (verifyDiagnostics) {
+      mlir::SourceMgrDiagnosticVerifierHandler handler(sources, &context);
+      (void)run();
+      return handler.verify();
+    }
+    mlir::SourceMgrDiagnosticHandler handler(sources, &context);
+    return run();
+  });
 }
 
 static int withSpec(SpecWork work) {
@@ -139,9 +167,14 @@ static int compile(llvm::raw_ostream &os) {
   });
 }
 
-static int explain(llvm::raw_ostream &os) {
+/// What to do with a spec and the machine of --on.
+using MachineWork = llvm::function_ref<mlir::LogicalResult(
+    const pfc::LoadedSpec &, mlir::MLIRContext &, const pfc::CompileRequest &,
+    const pfc::explain::Machine &)>;
+
+static int onMachine(MachineWork work) {
   if (input.empty())
-    return fail("explain needs a SPEC");
+    return fail(command + " needs a SPEC");
   llvm::Expected<pfc::explain::MachineRequest> request =
       pfc::explain::findMachine(machine);
   if (!request)
@@ -150,19 +183,49 @@ static int explain(llvm::raw_ostream &os) {
     overrides.push_back("cluster.world_size=" +
                         std::to_string(*request->ranks));
   return withSpec([&](const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
-                      mlir::TimingScope &timing) -> mlir::LogicalResult {
-    mlir::FailureOr<std::string> bytes = pfc::compilePlan(
-        loaded, context, {llvm::sys::path::stem(input).str(), "", timing});
+                      mlir::TimingScope &timing) {
+    return work(loaded, context,
+                {llvm::sys::path::stem(input).str(), "", timing},
+                request->machine);
+  });
+}
+
+static int explain(llvm::raw_ostream &os) {
+  return onMachine([&](const pfc::LoadedSpec &loaded,
+                       mlir::MLIRContext &context,
+                       const pfc::CompileRequest &request,
+                       const pfc::explain::Machine &on) -> mlir::LogicalResult {
+    mlir::FailureOr<std::string> bytes =
+        pfc::compilePlan(loaded, context, request);
     if (failed(bytes))
       return mlir::failure();
-    pfc::explain::Explanation explanation = pfc::explain::explainPlan(
-        *pfc::plan::fb::GetPlan(bytes->data()), request->machine);
+    pfc::explain::Explanation explanation =
+        pfc::explain::explainPlan(*pfc::plan::fb::GetPlan(bytes->data()), on);
     if (json)
       pfc::explain::printJson(explanation, os);
     else
       pfc::explain::printText(explanation, os);
     return mlir::success();
   });
+}
+
+static int simulate(llvm::raw_ostream &os) {
+  if (fit)
+    return withContext([&](mlir::MLIRContext &context, mlir::TimingScope &) {
+      return pfc::fitPeers(context, os);
+    });
+  return onMachine(
+      [&](const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
+          const pfc::CompileRequest &request, const pfc::explain::Machine &on) {
+        return pfc::simulateSpec(loaded, context, request, on, json, os);
+      });
+}
+
+static int scaling(llvm::raw_ostream &os) {
+  return withContext(
+      [&](mlir::MLIRContext &context, mlir::TimingScope &timing) {
+        return pfc::writeScaling(context, timing, os);
+      });
 }
 
 #ifdef PFCC_ONNX
@@ -203,9 +266,32 @@ static int onnx(llvm::raw_ostream &os) {
 }
 #endif
 
+static int writeTimeline() {
+  llvm::Expected<pfc::explain::MachineRequest> request =
+      pfc::explain::findMachine(machine);
+  if (!request)
+    return fail(llvm::toString(request.takeError()));
+  if (request->ranks)
+    return fail("--on: a plan has its number of ranks: name a machine");
+  llvm::Expected<std::string> trace =
+      pfc::predictedTrace(input, request->machine);
+  if (!trace)
+    return fail(llvm::toString(trace.takeError()));
+  std::string message;
+  std::unique_ptr<llvm::ToolOutputFile> file =
+      mlir::openOutputFile(timeline, &message);
+  if (!file)
+    return fail(message);
+  file->os() << *trace;
+  file->keep();
+  return 0;
+}
+
 static int show(llvm::raw_ostream &os) {
   if (input.empty())
     return fail("show needs a PLAN");
+  if (!timeline.empty())
+    return writeTimeline();
   std::string text;
   bool good = pfc::rt::printPlanFile(
       input, full ? pfc::rt::PlanDetail::Full : pfc::rt::PlanDetail::Summary,
@@ -236,6 +322,10 @@ int main(int argc, char **argv) {
     status = show(file->os());
   else if (command == "explain")
     status = explain(file->os());
+  else if (command == "simulate")
+    status = simulate(file->os());
+  else if (command == "scaling")
+    status = scaling(file->os());
 #ifdef PFCC_ONNX
   else if (command == "onnx")
     status = onnx(file->os());

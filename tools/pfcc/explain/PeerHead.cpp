@@ -6,7 +6,8 @@
 
 using namespace pfc::explain;
 
-static double networkSeconds(const HeadShape &shape, const Machine &machine) {
+static double networkSeconds(const HeadShape &shape, const HeadChain &chain,
+                             const Machine &machine) {
   if (shape.ranks == 1)
     return 0;
   const Link &link = machine.link(shape.ranks);
@@ -16,10 +17,24 @@ static double networkSeconds(const HeadShape &shape, const Machine &machine) {
   double gather =
       (w - 1) / w * rows * 4 * static_cast<double>(shape.dimensions);
   double reduces = gather; // one rank's rows at a time, W times
-  double rowSums = 3 * 2 * (w - 1) / w * rows * 4;
-  double messages = rounds * (1 + 3 * 2 + w);
+  double rowSums = chain.reduces * 2 * (w - 1) / w * rows * 4;
+  double messages = rounds * (1 + chain.reduces * 2 + w);
   return messages * link.latency +
          (gather + reduces + rowSums) / link.bandwidth;
+}
+
+double pfc::explain::headSeconds(const HeadShape &shape, const HeadChain &chain,
+                                 const Machine &machine) {
+  double n = static_cast<double>(shape.classes);
+  double s = static_cast<double>(shape.sampled);
+  double d = static_cast<double>(shape.dimensions);
+  double w = static_cast<double>(shape.ranks);
+  double logits = static_cast<double>(shape.wholeBatch) * s;
+  double traffic = (chain.logitBytes + chain.ownedBytes / w) * logits +
+                   4 * d * (chain.ownedPasses * n + chain.sampledPasses * s);
+  return (6 * d * logits / machine.single + traffic / machine.bandwidth) /
+             chain.share +
+         networkSeconds(shape, chain, machine);
 }
 
 PeerHead pfc::explain::peerHead(const HeadShape &shape,
@@ -31,8 +46,6 @@ PeerHead pfc::explain::peerHead(const HeadShape &shape,
   double logits = static_cast<double>(shape.wholeBatch) * s;
   PeerHead head;
   head.memory = 12 * d * (n + s) + (12 + 4 / w) * logits;
-  double traffic = (112 + 40 / w) * logits + 60 * d * (n + s);
-  head.seconds = 6 * d * logits / machine.single + traffic / machine.bandwidth +
-                 networkSeconds(shape, machine);
+  head.seconds = headSeconds(shape, {}, machine);
   return head;
 }

@@ -8,7 +8,8 @@
 //   traffic  (112 + 40/W)·N + 60·d·(n + S): 15 passes over rows of 4·d bytes
 //   network  all_gather X, three all_reduces of a number a row, a reduce of dX
 //            for each rank
-// A model-parallel softmax is the same with S = n.
+// A model-parallel softmax is the same with S = n. Other frameworks' chains of
+// ops differ in the counts alone.
 //
 //===----------------------------------------------------------------------===//
 #ifndef TOOLS_PFCC_EXPLAIN_PEERHEAD_H
@@ -26,6 +27,20 @@ struct HeadShape {
   int64_t ranks = 1;      ///< W
 };
 
+/// A head's ops, counted; the default is PartialFC_V2's.
+struct HeadChain {
+  double logitBytes = 112;   ///< memory traffic for a logit
+  double ownedBytes = 40;    ///< besides, for the 1/W of rows the rank owns
+  double sampledPasses = 15; ///< over each sampled row of 4·d bytes
+  double ownedPasses = 15;   ///< over each of the n rows
+  double reduces = 3;        ///< all_reduces of a number a row
+  double share = 1;          ///< of the machine's rates that it reaches
+};
+
+double headSeconds(const HeadShape &shape, const HeadChain &chain,
+                   const Machine &machine);
+
+/// PartialFC_V2.
 struct PeerHead {
   double memory = 0; ///< bytes a rank
   double seconds = 0;

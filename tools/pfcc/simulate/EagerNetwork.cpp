@@ -1,0 +1,118 @@
+#include "EagerNetwork.h"
+
+#include "dialects/pfc/ir/PfcDialect.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace pfc;
+using namespace pfc::simulate;
+
+/// Columns of the tiles that GPU libraries compute products in.
+static constexpr int64_t tileColumns = 128;
+
+static double elements(Value value) {
+  return static_cast<double>(
+      cast<ShapedType>(value.getType()).getNumElements());
+}
+
+/// How much longer a product with so many channels takes for whole tiles.
+static double padding(int64_t channels) {
+  return static_cast<double>(llvm::alignTo(channels, tileColumns)) /
+         static_cast<double>(channels);
+}
+
+namespace {
+
+/// Counts the whole batch; `finish` divides by it.
+class Counter {
+public:
+  void count(Operation &op) {
+    llvm::TypeSwitch<Operation *>(&op)
+        .Case([&](Conv2dOp conv) { countConv(conv); })
+        .Case([&](LinearOp linear) {
+          addProducts(2 * elements(linear.getOutput()) *
+                          channels(linear.getInput()),
+                      linear.getInput(), linear.getOutput());
+          keep(linear.getInput());
+        })
+        .Case([&](BatchNormOp norm) {
+          pass(norm.getInput(), 3 + 5, 2);
+          keep(norm.getInput());
+        })
+        .Case([&](PReluOp prelu) {
+          pass(prelu.getInput(), 2 + 5, 3);
+          keep(prelu.getInput());
+        })
+        .Case([&](AddOp add) { pass(add.getResult(), 3 + 3, 2); })
+        .Case([&](VariableOp variable) {
+          if (variable.getRole() != Role::Parameter)
+            return;
+          result.parameters += elements(variable);
+          result.kernels += 1;
+        });
+  }
+
+  EagerNetwork finish(int64_t images) const {
+    EagerNetwork one = result;
+    const double n = static_cast<double>(images);
+    one.flops /= n;
+    one.passed /= n;
+    one.kept /= n;
+    return one;
+  }
+
+private:
+  static double channels(Value value) {
+    return static_cast<double>(
+        cast<ShapedType>(value.getType()).getShape().back());
+  }
+
+  /// Of the op and of its gradients: of the input, if it comes from an op that
+  /// has one, and of the parameters.
+  void addProducts(double flops, Value input, Value output) {
+    const double in = padding(static_cast<int64_t>(channels(input)));
+    const double out = padding(static_cast<int64_t>(channels(output)));
+    const bool first = !input.getDefiningOp<ScalePixelsOp>();
+    result.flops += flops * (out + out + (first ? in : 0));
+    result.kernels += first ? 3 : 2;
+  }
+
+  void countConv(Conv2dOp conv) {
+    addProducts(static_cast<double>(conv.getCost().flops), conv.getInput(),
+                conv.getOutput());
+    keep(conv.getInput());
+  }
+
+  void pass(Value activation, int passes, int kernels) {
+    result.passed += passes * elements(activation);
+    result.kernels += kernels;
+  }
+
+  /// An activation that several ops read is kept once.
+  void keep(Value activation) {
+    if (kept.insert(activation).second)
+      result.kept += elements(activation);
+  }
+
+  EagerNetwork result;
+  llvm::DenseSet<Value> kept;
+};
+
+} // namespace
+
+EagerNetwork pfc::simulate::countBackbone(ModuleOp graph) {
+  auto step = graph.lookupSymbol<func::FuncOp>("train_step");
+  const int64_t images =
+      cast<ShapedType>(step.getArgument(0).getType()).getDimSize(0);
+  Counter counter;
+  for (Operation &op : step.getOps()) {
+    // The head is the first that reads labels.
+    if (isa<SampleCentersOp>(op))
+      break;
+    counter.count(op);
+  }
+  return counter.finish(images);
+}

@@ -1,0 +1,39 @@
+//===- EagerNetwork.h - A backbone, run op by op ----------------*- C++ -*-===//
+//
+// What a framework that runs a graph op by op does for an image, counted in
+// the module that frontend/graph builds. Activations are counted in elements:
+// the framework's precision says how many bytes each has.
+//
+//                  passes over activations        kept for the backward pass
+//                  forward  backward
+//   convolution                                   its input
+//   linear                                        its input
+//   batch norm        3        5                  its input
+//   PReLU             2        5                  its input
+//   sum               3        3 (of the gradients that meet)
+//
+// The FLOP of a convolution are those of its three products, whose channels
+// are computed in tiles of 128: a product with 64 of them takes as long.
+//
+//===----------------------------------------------------------------------===//
+#ifndef TOOLS_PFCC_SIMULATE_EAGERNETWORK_H
+#define TOOLS_PFCC_SIMULATE_EAGERNETWORK_H
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace pfc::simulate {
+
+struct EagerNetwork {
+  double flops = 0;      ///< an image: forward and backward, whole tiles
+  double passed = 0;     ///< elements an image: passes over activations
+  double kept = 0;       ///< elements an image: for the backward pass
+  double parameters = 0; ///< elements
+  double kernels = 0;    ///< of a step: forward, backward, updates
+};
+
+/// Counts the backbone in the graph of a spec, and not the head.
+EagerNetwork countBackbone(mlir::ModuleOp graph);
+
+} // namespace pfc::simulate
+
+#endif // TOOLS_PFCC_SIMULATE_EAGERNETWORK_H
