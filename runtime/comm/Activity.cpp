@@ -8,7 +8,7 @@ const Activity::Place *Activity::keep(const Place &place) {
 }
 
 const Activity::Place *Activity::enter(const Place *next) {
-  const Place *before = place.exchange(next, std::memory_order_relaxed);
+  const Place *before = place.exchange(next, std::memory_order_release);
   changes.fetch_add(1, std::memory_order_relaxed);
   if (next->kind == Kind::Waits)
     waits.fetch_add(1, std::memory_order_relaxed);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 namespace pfc::rt {
@@ -276,16 +277,19 @@ void validateVariant(const Variant &variant, int64_t worldSize,
 }
 
 void validateSettings(const Settings &settings, const std::string &name) {
+  // Products of a size with the number of ranks stay far below 64 bits.
+  constexpr int64_t largest = std::numeric_limits<int64_t>::max(),
+                    largestSize = std::numeric_limits<int32_t>::max();
   struct {
     const char *what;
-    int64_t value, minimum;
+    int64_t value, minimum, maximum = largest;
   } const checks[] = {
-      {"embedding_size", settings.embedding_size(), 1},
-      {"input_height", settings.input_height(), 1},
-      {"input_width", settings.input_width(), 1},
-      {"input_channels", settings.input_channels(), 1},
+      {"embedding_size", settings.embedding_size(), 1, largestSize},
+      {"input_height", settings.input_height(), 1, largestSize},
+      {"input_width", settings.input_width(), 1, largestSize},
+      {"input_channels", settings.input_channels(), 1, largestSize},
       {"classes", settings.classes(), 1},
-      {"batch_per_rank", settings.batch_per_rank(), 1},
+      {"batch_per_rank", settings.batch_per_rank(), 1, largestSize},
       {"steps", settings.steps(), 0},
       {"log_every", settings.log_every(), 0},
       {"warmup_steps", settings.warmup_steps(), 0},
@@ -293,9 +297,12 @@ void validateSettings(const Settings &settings, const std::string &name) {
       {"max_bad_records", settings.max_bad_records(), 0},
       {"data_threads", settings.data_threads(), 0},
   };
-  for (const auto &check : checks)
+  for (const auto &check : checks) {
     require(check.value >= check.minimum, "{}: setting {} is {}, less than {}",
             name, check.what, check.value, check.minimum);
+    require(check.value <= check.maximum, "{}: setting {} is {}, more than {}",
+            name, check.what, check.value, check.maximum);
+  }
   for (double value : {settings.epochs(), settings.warmup_epochs(),
                        settings.learning_rate(), settings.schedule_power()})
     require(std::isfinite(value) && value >= 0,

@@ -22,9 +22,9 @@ mlir::MLIRContext &context() {
 } // namespace
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  static fuzz::MemoryFile file;
   llvm::SourceMgr sources;
-  if (!addSpecFile(file.with({data, size}), sources, llvm::nulls()))
+  if (!addSpecText({reinterpret_cast<const char *>(data), size}, "x.spec",
+                   sources, llvm::nulls()))
     return 0;
   mlir::MLIRContext &mlir = context();
   mlir::ScopedDiagnosticHandler silent(
