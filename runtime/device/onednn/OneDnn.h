@@ -46,6 +46,33 @@ std::string oneDnnVersion();
 
 dnnl::memory::data_type dnnlType(plan::fb::DType dtype);
 
+/// What describes a primitive of `parts`, whose scratch memory is the caller's;
+/// a backward one wants the forward's description as a `hint`. oneDNN 2 has an
+/// object for the parts, 3 takes them as they are.
+template <typename Primitive, typename... Parts>
+typename Primitive::primitive_desc describePrimitive(const dnnl::engine &engine,
+                                                     const Parts &...parts) {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+#if DNNL_VERSION_MAJOR < 3
+  return {typename Primitive::desc(parts...), attributes, engine};
+#else
+  return {engine, parts..., attributes};
+#endif
+}
+template <typename Primitive, typename Hint, typename... Parts>
+typename Primitive::primitive_desc describeBackward(const dnnl::engine &engine,
+                                                    const Hint &hint,
+                                                    const Parts &...parts) {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+#if DNNL_VERSION_MAJOR < 3
+  return {typename Primitive::desc(parts...), attributes, engine, hint};
+#else
+  return {engine, parts..., hint, attributes};
+#endif
+}
+
 /// A primitive whose source and target lie in the arena in plain layouts; one
 /// operand may be repacked before (an input) or after (the result).
 class OneDnnTask : public Task {

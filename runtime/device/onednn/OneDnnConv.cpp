@@ -55,21 +55,14 @@ Geometry makeGeometry(const plan::fb::Conv &op) {
           {paddingAfter(op.in_height(), op), paddingAfter(op.in_width(), op)}};
 }
 
-dnnl::primitive_attr userScratchpad() {
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return attributes;
-}
-
 // Direct, never Winograd: its rounding error is several times larger.
 constexpr auto algorithm = dnnl::algorithm::convolution_direct;
 
 dnnl::convolution_forward::primitive_desc
 describeForward(OneDnn &shared, const Tensors &t, const Geometry &g) {
-  return {{dnnl::prop_kind::forward_training, algorithm, t.input, t.anyWeight,
-           t.output, g.strides, g.before, g.after},
-          userScratchpad(),
-          shared.engine};
+  return describePrimitive<dnnl::convolution_forward>(
+      shared.engine, dnnl::prop_kind::forward_training, algorithm, t.input,
+      t.anyWeight, t.output, g.strides, g.before, g.after);
 }
 
 /// What the backward descriptors want as a hint: the forward of the same
@@ -115,11 +108,9 @@ private:
                     const BufferView &inGrad) {
     Tensors t = makeTensors(op, inGrad.dtype, weight.dtype, outGrad.dtype);
     Geometry g = makeGeometry(op);
-    dnnl::convolution_backward_data::primitive_desc created(
-        {algorithm, t.input, t.anyWeight, t.output, g.strides, g.before,
-         g.after},
-        userScratchpad(), shared.engine,
-        describeHint(shared, op, outGrad.dtype, g));
+    auto created = describeBackward<dnnl::convolution_backward_data>(
+        shared.engine, describeHint(shared, op, outGrad.dtype, g), algorithm,
+        t.input, t.anyWeight, t.output, g.strides, g.before, g.after);
     setPrimitive(dnnl::convolution_backward_data(created),
                  created.scratchpad_desc());
     addInput(DNNL_ARG_DIFF_DST, outGrad.data, t.output,
@@ -133,10 +124,9 @@ private:
                        const BufferView &weightGrad) {
     Tensors t = makeTensors(op, in.dtype, weightGrad.dtype, outGrad.dtype);
     Geometry g = makeGeometry(op);
-    dnnl::convolution_backward_weights::primitive_desc created(
-        {algorithm, t.input, t.anyWeight, t.output, g.strides, g.before,
-         g.after},
-        userScratchpad(), shared.engine, describeHint(shared, op, in.dtype, g));
+    auto created = describeBackward<dnnl::convolution_backward_weights>(
+        shared.engine, describeHint(shared, op, in.dtype, g), algorithm,
+        t.input, t.anyWeight, t.output, g.strides, g.before, g.after);
     setPrimitive(dnnl::convolution_backward_weights(created),
                  created.scratchpad_desc());
     addInput(DNNL_ARG_SRC, in.data, t.input, created.src_desc());

@@ -22,10 +22,8 @@ public:
     auto left = matrix(op.m(), op.k(), op.transpose_lhs(), lhs.dtype);
     auto right = matrix(op.k(), op.n(), op.transpose_rhs(), rhs.dtype);
     auto product = matrix(op.m(), op.n(), false, out.dtype);
-    dnnl::primitive_attr attributes;
-    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    dnnl::matmul::primitive_desc created({left, right, product}, attributes,
-                                         shared.engine);
+    auto created =
+        describePrimitive<dnnl::matmul>(shared.engine, left, right, product);
     setPrimitive(dnnl::matmul(created), created.scratchpad_desc());
     addInput(DNNL_ARG_SRC, lhs.data, left, created.src_desc());
     addInput(DNNL_ARG_WEIGHTS, rhs.data, right, created.weights_desc());
