@@ -226,41 +226,59 @@ namespace {
 /// The distinct buffers of a kernel, in order of first use.
 class Arguments {
 public:
-  unsigned add(Value buffer, bool write) {
-    unsigned position;
-    auto it = llvm::find(buffers, buffer);
-    position = it - buffers.begin();
-    if (it == buffers.end())
+  /// `elements` of it are read, or written. What the kernel itself wrote is
+  /// not read from memory.
+  unsigned add(Value buffer, bool write, uint64_t elements) {
+    unsigned position = llvm::find(buffers, buffer) - buffers.begin();
+    if (position == buffers.size()) {
       buffers.push_back(buffer);
+      touched.emplace_back();
+    }
+    Touched &uses = touched[position];
     if (write)
-      writes.insert(position);
+      uses.written = std::max(uses.written, elements);
+    else if (uses.written == 0)
+      uses.read = std::max(uses.read, elements);
     return position;
+  }
+  unsigned add(Value buffer, bool write) {
+    return add(buffer, write,
+               cast<MemRefType>(buffer.getType()).getNumElements());
   }
   TypeRange types() const { return ValueRange(buffers).getTypes(); }
 
-  /// Every buffer read or written once.
-  OpCost cost(uint64_t flops) const {
-    OpCost cost;
-    cost.flops = flops;
-    for (auto [i, buffer] : llvm::enumerate(buffers)) {
-      uint64_t bytes = plan::byteSize(cast<MemRefType>(buffer.getType()));
-      (writes.contains(i) ? cost.bytesWritten : cost.bytesRead) += bytes;
+  /// What is read and written once, with `flops` operations.
+  OpCost costOf(uint64_t flops) const {
+    OpCost cost{flops, 0, 0};
+    for (auto [buffer, uses] : llvm::zip(buffers, touched)) {
+      auto type = cast<MemRefType>(buffer.getType());
+      uint64_t width = plan::byteSize(type) / type.getNumElements();
+      cost.bytesRead += uses.read * width;
+      cost.bytesWritten += uses.written * width;
     }
     return cost;
   }
 
+  /// The launch, with its predicted cost.
   void launch(OpBuilder &builder, Location loc, SymbolRefAttr kernel,
               int64_t extent, const OpCost &cost) {
-    SmallVector<int64_t> written(writes.begin(), writes.end());
-    llvm::sort(written);
+    SmallVector<int64_t> written;
+    for (auto [i, uses] : llvm::enumerate(touched))
+      if (uses.written > 0)
+        written.push_back(i);
     plan::LaunchOp::create(builder, loc, kernel, buffers, extent, written,
                            plan::CostAttr::get(builder.getContext(), cost.flops,
                                                cost.bytesRead,
                                                cost.bytesWritten, 0));
   }
 
+private:
+  /// Elements of a buffer.
+  struct Touched {
+    uint64_t read = 0, written = 0;
+  };
   SmallVector<Value> buffers;
-  llvm::SmallSetVector<unsigned, 8> writes;
+  SmallVector<Touched> touched;
 };
 
 } // namespace
@@ -320,12 +338,10 @@ LogicalResult Outliner::outlineRows(RowKernelOpInterface op,
     }
     symbol = finish(kernel, op->getName().stripDialect());
   }
-  // Of a table only some rows are touched, which the op counts.
-  if (auto costed = dyn_cast<CostOpInterface>(op.getOperation()))
-    arguments.launch(builder, loc, symbol, op.getRowExtent(), costed.getCost());
-  else
-    arguments.launch(builder, loc, symbol, op.getRowExtent(),
-                     arguments.cost(/*flops=*/0));
+  // Which rows it touches, only the op knows.
+  auto costed = dyn_cast<CostOpInterface>(op.getOperation());
+  arguments.launch(builder, loc, symbol, op.getRowExtent(),
+                   costed ? costed.getCost() : arguments.costOf(0));
   return success();
 }
 
@@ -555,6 +571,21 @@ int64_t flopsOf(linalg::GenericOp op) {
                         });
 }
 
+/// Elements of a buffer that `op` touches through `map`.
+uint64_t touchedElements(linalg::GenericOp op, Value tensor, AffineMap map) {
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  uint64_t elements = 1;
+  for (auto [expr, extent] :
+       llvm::zip(map.getResults(),
+                 cast<RankedTensorType>(tensor.getType()).getShape())) {
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      elements *= ranges[dim.getPosition()];
+    else if (!isa<AffineConstantExpr>(expr))
+      elements *= extent;
+  }
+  return elements;
+}
+
 } // namespace
 
 LogicalResult KernelGroup::flush() {
@@ -570,7 +601,11 @@ LogicalResult KernelGroup::flush() {
       Value tensor = input->get();
       if (locals.contains(tensor))
         continue;
-      wholeAt.emplace_back(tensor, arguments.add(buffers.get(tensor), false));
+      wholeAt.emplace_back(
+          tensor,
+          arguments.add(
+              buffers.get(tensor), false,
+              touchedElements(op, tensor, op.getMatchingIndexingMap(input))));
     }
     for (OpResult result : op->getResults()) {
       if (isLocal(result))
@@ -610,7 +645,7 @@ LogicalResult KernelGroup::flush() {
       emitter.emit(op);
     symbol = outliner.finish(kernel, description);
   }
-  arguments.launch(builder, loc, symbol, extent, arguments.cost(flops));
+  arguments.launch(builder, loc, symbol, extent, arguments.costOf(flops));
   ops.clear();
   accesses.clear();
   return success();

@@ -205,24 +205,54 @@ void printProgram(Text &out, const Variant &variant, const Program &program,
   printInstructions(out, variant, program);
 }
 
+/// What one launch of a kernel costs, and how many there are in all programs.
+struct KernelUse {
+  uint32_t launches = 0;
+  uint64_t flops = 0, bytes = 0;
+};
+
+std::vector<KernelUse> kernelUses(const Variant &variant) {
+  std::vector<KernelUse> uses(variant.kernels()->size());
+  for (const Program *program : *variant.programs())
+    for (const Instruction *i : *program->instructions())
+      if (const Launch *launch = i->operation_as_Launch()) {
+        KernelUse &use = uses.at(launch->kernel());
+        ++use.launches;
+        if (const Cost *cost = i->cost()) {
+          use.flops = cost->flops();
+          use.bytes = cost->bytes_read() + cost->bytes_written();
+        }
+      }
+  return uses;
+}
+
+void printKernels(Text &out, const Variant &variant) {
+  std::vector<KernelUse> uses = kernelUses(variant);
+  line(out, "  kernels, each launch as predicted:");
+  line(out, "    {:>8} {:>9} {:>10}  name", "launches", "FLOP", "bytes");
+  for (uint32_t k = 0; k < uses.size(); ++k) {
+    const Kernel &kernel = *variant.kernels()->Get(k);
+    line(out, "    {:>8} {:>9} {:>10}  {} ({} buffers)  {}", uses[k].launches,
+         countText(uses[k].flops), bytesText(uses[k].bytes),
+         kernel.name()->str(), kernel.arguments(),
+         kernel.description() ? kernel.description()->str() : "");
+  }
+}
+
 void printVariant(Text &out, const Variant &variant, bool full) {
   const std::string need =
       variant.requires_() ? variant.requires_()->str() : "";
-  line(out, "variant {}{}: arena {}, {} kernels ({} of LLVM IR)",
+  const bool cuda = variant.kernel_cuda() && variant.kernel_cuda()->size() != 0;
+  line(out, "variant {}{}: arena {}, {} kernels ({} of {})",
        variant.precision()->str(),
        need.empty() ? "" : fmt::format(" (needs {})", need),
        bytesText(variant.arena_bytes()), variant.kernels()->size(),
-       bytesText(variant.kernel_ir()->size()));
+       bytesText((cuda ? variant.kernel_cuda() : variant.kernel_ir())->size()),
+       cuda ? "CUDA C++" : "LLVM IR");
   printVariables(out, variant, full);
   for (const Program *program : *variant.programs())
     printProgram(out, variant, *program, full);
-  if (!full)
-    return;
-  line(out, "  kernels:");
-  for (const Kernel *kernel : *variant.kernels())
-    line(out, "    {} ({} buffers)  {}", kernel->name()->str(),
-         kernel->arguments(),
-         kernel->description() ? kernel->description()->str() : "");
+  printKernels(out, variant);
 }
 
 } // namespace

@@ -9,8 +9,8 @@
 namespace pfc::rt {
 
 enum class PlanDetail {
-  Summary, ///< settings, totals per variant and program
-  Full,    ///< and every variable, memory region, instruction and kernel
+  Summary, ///< settings, totals per variant and program, kernels
+  Full,    ///< and every variable, memory region and instruction
 };
 
 /// `plan` (validated) as text.

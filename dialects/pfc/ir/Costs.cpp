@@ -120,6 +120,32 @@ OpCost MarginSoftmaxGradOp::getCost() {
                            2 * elementsOf(getEmbeddings()));
 }
 
+/// Scale, exp and sum of each logit.
+OpCost MarginExpOp::getCost() {
+  return costOf(*this, 3 * elementsOf(getCosines()));
+}
+OpCost MarginStatsOp::getCost() {
+  return costOf(*this, 3 * elementsOf(getCosines()));
+}
+
+/// Scale, difference, exp and factor of each logit.
+OpCost MarginStatsGradOp::getCost() {
+  return costOf(*this, 4 * elementsOf(getCosines()));
+}
+
+/// One element a row of `exps`, in place, and the row's factor.
+OpCost MarginPatchOp::getCost() {
+  uint64_t rows = elementsOf(getFactors());
+  uint64_t elements = elementsOf(getExps());
+  OpCost cost;
+  cost.flops = 5 * rows;
+  cost.bytesRead =
+      bytesOf(getStats()) + bytesOf(getTargets()) + bytesOf(getColumns());
+  cost.bytesWritten =
+      bytesOf(getFactors()) + rows * (bytesOf(getExps()) / elements);
+  return cost;
+}
+
 /// The work of its ops on what a pass over its operands reads.
 OpCost SweepOp::getCost() {
   uint64_t flops = 0;

@@ -940,7 +940,7 @@ def Pfc_MarginSoftmaxGradOp : Pfc_Op<"margin_softmax_grad", [Pure, Costed]> {
   let hasVerifier = 1;
 }
 
-def Pfc_MarginExpOp : Pfc_Op<"margin_exp", [Pure, Pointwise, Rows]> {
+def Pfc_MarginExpOp : Pfc_Op<"margin_exp", [Pure, Costed, Rows]> {
   let summary = "The element-wise part of margin_softmax";
   let description = [{
     From cosines [B,S] the exps, stats and targets of margin_softmax, one row
@@ -959,7 +959,7 @@ def Pfc_MarginExpOp : Pfc_Op<"margin_exp", [Pure, Pointwise, Rows]> {
   let hasVerifier = 1;
 }
 
-def Pfc_MarginPatchOp : Pfc_Op<"margin_patch", [Pure, Pointwise, Rows,
+def Pfc_MarginPatchOp : Pfc_Op<"margin_patch", [Pure, Costed, Rows,
     AllTypesMatch<["exps", "patched"]>]> {
   let summary = "E' of margin_softmax_grad, in place, and the row factors a";
   let description = [{
@@ -979,7 +979,7 @@ def Pfc_MarginPatchOp : Pfc_Op<"margin_patch", [Pure, Pointwise, Rows,
   let hasVerifier = 1;
 }
 
-def Pfc_MarginStatsOp : Pfc_Op<"margin_stats", [Pure, Pointwise, Rows]> {
+def Pfc_MarginStatsOp : Pfc_Op<"margin_stats", [Pure, Costed, Rows]> {
   let summary = "softmax_stats of the margin's logits, from cosines that stay";
   let description = [{
     With c the cosines, over used j:
@@ -1002,7 +1002,7 @@ def Pfc_MarginStatsOp : Pfc_Op<"margin_stats", [Pure, Pointwise, Rows]> {
   let hasVerifier = 1;
 }
 
-def Pfc_MarginStatsGradOp : Pfc_Op<"margin_stats_grad", [Pure, Pointwise,
+def Pfc_MarginStatsGradOp : Pfc_Op<"margin_stats_grad", [Pure, Costed,
                                                          Rows]> {
   let summary = "The gradient of the cosines, in one pass";
   let description = [{

@@ -51,6 +51,17 @@ TEST_F(Costs, ConvolutionCountsAllTaps) {
   expectCost(cost, convFlops, 2 * (2 * 4 * 4 * 3 + 5 * 27), 2 * 2 * 2 * 2 * 5);
 }
 
+TEST_F(Costs, APatchTouchesOneElementOfARow) {
+  OpCost cost =
+      of("%e: tensor<4x100xbf16>, %s: tensor<4x2xf32>, %t: tensor<4xf32>, "
+         "%c: tensor<4xi64>",
+         "%p, %f = pfc.margin_patch %e, %s, %t, %c margin <m1 = 1.0, m2 = 0.5, "
+         "m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.0 "
+         ": f64, batch = 4 : i64} : tensor<4x100xbf16>, tensor<4x2xf32>, "
+         "tensor<4xf32>, tensor<4xi64> -> tensor<4xf32>");
+  expectCost(cost, 5 * 4, 4 * (2 * 4 + 4 + 8), 4 * (4 + 2));
+}
+
 TEST_F(Costs, ConvolutionGradientsCostTheSame) {
   OpCost input = of("%dy: tensor<2x2x2x5xf32>, %w: tensor<5x3x3x3xf32>",
                     "%y = pfc.conv2d_input_grad %dy, %w {stride = 2 : i64, "

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace pfc::rt::test {
@@ -32,6 +33,40 @@ TEST(PlanPrint, SummaryLeavesListsOut) {
   std::string text = printPlan(makeFullPlan().finish(), PlanDetail::Summary);
   EXPECT_THAT(text, HasSubstr("5 instructions"));
   EXPECT_THAT(text, Not(HasSubstr("launch twice")));
+}
+
+TEST(PlanPrint, KernelsHaveTheirLaunchesAndCostOfOne) {
+  TestPlan test = makeFullPlan();
+  uint32_t unused = test.kernel("unused", 1);
+  test.variant().kernels[unused]->description = "for nothing";
+  auto &instructions = test.program().instructions;
+  auto launch =
+      std::find_if(instructions.begin(), instructions.end(), [](const auto &i) {
+        return i->operation.type == plan::fb::Operation_Launch;
+      });
+  ASSERT_NE(launch, instructions.end());
+  (*launch)->cost = std::make_unique<plan::fb::CostT>();
+  (*launch)->cost->flops = 3500;
+  (*launch)->cost->bytes_read = 1024;
+  (*launch)->cost->bytes_written = 512;
+  instructions.push_back(std::make_unique<plan::fb::InstructionT>(**launch));
+  std::string text = printPlan(test.finish(), PlanDetail::Summary);
+  EXPECT_THAT(text, HasSubstr("of LLVM IR"));
+  EXPECT_THAT(text, testing::ContainsRegex(
+                        "2 +3\\.50K +1\\.5 KiB  twice \\(2 buffers\\)"));
+  EXPECT_THAT(
+      text, testing::ContainsRegex(
+                "0 +0 +0[.0]* [A-Za-z]+  unused \\(1 buffers\\)  for nothing"));
+}
+
+TEST(PlanPrint, SaysWhatKernelsAreWrittenIn) {
+  TestPlan test = makeFullPlan();
+  test.variant().kernel_cuda = std::string(2048, ' ');
+  for (auto &kernel : test.variant().kernels)
+    kernel->threads = kernel->work = 32;
+  EXPECT_THAT(printPlan(test.finish(), PlanDetail::Summary),
+              testing::AllOf(HasSubstr("(2.0 KiB of CUDA C++)"),
+                             Not(HasSubstr("LLVM IR"))));
 }
 
 TEST(PlanPrint, FileErrorsAreText) {
