@@ -42,6 +42,7 @@ static void buildKernels(OpPassManager &manager, const CompileOptions &) {
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   manager.addPass(createConvertPfcToLinalgPass());
+  manager.addPass(createCSEPass()); // gradients compute what values need anew
 }
 
 static void buildPlan(OpPassManager &manager, const CompileOptions &options) {
