@@ -27,7 +27,7 @@ func.func @sample_local_centers(
   %one = arith.constant 1 : i32
   %zero64 = arith.constant 0 : i64
   %none = arith.constant -1 : i64
-  %absent = arith.constant 2147483647 : i32
+  %absent = arith.constant 9223372036854775807 : i64
   %false = arith.constant false
   %true = arith.constant true
   %t = gpu.thread_id x
@@ -38,29 +38,24 @@ func.func @sample_local_centers(
   %step = arith.trunci %step64 : i64 to i32
   %rank64 = memref.load %rank_buffer[%c0] : memref<1xi64>
   %rank = arith.trunci %rank64 : i64 to i32
-  %positives = memref.alloca() : memref<{P}xi32, #gpu.address_space<workgroup>>
   %histogram = memref.alloca() : memref<2048xi32, #gpu.address_space<workgroup>>
   %found = memref.alloca() : memref<2xi32, #gpu.address_space<workgroup>>
 
-  // The labels this shard owns, as local classes; behind them, the absent.
-  scf.for %i = %t to %padded step %threads {
-    %there = arith.cmpi ult, %i, %rows : index
-    %value = scf.if %there -> i32 {
-      %label = memref.load %labels[%i] : memref<{B}xi64>
-      %local = arith.subi %label, %first : i64
-      %inside = arith.cmpi ult, %local, %count : i64
-      %class = arith.trunci %local : i64 to i32
-      %owned = arith.select %inside, %class, %absent : i32
-      scf.yield %owned : i32
-    } else {
-      scf.yield %absent : i32
-    }
-    memref.store %value, %positives[%i] : memref<{P}xi32, #gpu.address_space<workgroup>>
+  // The labels this shard owns, as local classes, and the absent, in `columns`,
+  // which is needed for its own contents at the end only.
+  scf.for %i = %t to %rows step %threads {
+    %label = memref.load %labels[%i] : memref<{B}xi64>
+    %local = arith.subi %label, %first : i64
+    %inside = arith.cmpi ult, %local, %count : i64
+    %owned = arith.select %inside, %local, %absent : i64
+    memref.store %owned, %columns[%i] : memref<{B}xi64>
   }
   gpu.barrier
 
-  // Bitonic sort: runs of `size`, alternately ascending, become ascending runs
-  // of `size` by exchanges over ever shorter distances.
+  // Bitonic sort: two sorted runs, neighbours of size/2, become one of `size` by
+  // exchanges with the mirror image, then over ever shorter distances. The
+  // smaller always goes to the front, so that what would be behind the last row,
+  // and larger than all, need not be there.
   %pairs = arith.divui %padded, %c2 : index
   scf.while (%size = %c2) : (index) -> index {
     %go = arith.cmpi ule, %size, %padded : index
@@ -73,23 +68,27 @@ func.func @sample_local_centers(
       scf.condition(%go) %distance : index
     } do {
     ^bb1(%distance: index):
+      %mirror = arith.cmpi eq, %distance, %half : index
       scf.for %i = %t to %pairs step %threads {
         %run = arith.divui %i, %distance : index
         %within = arith.remui %i, %distance : index
         %reach = arith.muli %distance, %c2 : index
         %base = arith.muli %run, %reach : index
         %low = arith.addi %base, %within : index
-        %high = arith.addi %low, %distance : index
-        %a = memref.load %positives[%low] : memref<{P}xi32, #gpu.address_space<workgroup>>
-        %b = memref.load %positives[%high] : memref<{P}xi32, #gpu.address_space<workgroup>>
-        %which = arith.divui %low, %size : index
-        %odd = arith.remui %which, %c2 : index
-        %descending = arith.cmpi eq, %odd, %c1 : index
-        %larger = arith.cmpi sgt, %a, %b : i32
-        %swap = arith.xori %larger, %descending : i1
-        scf.if %swap {
-          memref.store %b, %positives[%low] : memref<{P}xi32, #gpu.address_space<workgroup>>
-          memref.store %a, %positives[%high] : memref<{P}xi32, #gpu.address_space<workgroup>>
+        %straight = arith.addi %low, %distance : index
+        %beyond = arith.addi %base, %reach : index
+        %last = arith.subi %beyond, %c1 : index
+        %mirrored = arith.subi %last, %within : index
+        %high = arith.select %mirror, %mirrored, %straight : index
+        %there = arith.cmpi ult, %high, %rows : index
+        scf.if %there {
+          %a = memref.load %columns[%low] : memref<{B}xi64>
+          %b = memref.load %columns[%high] : memref<{B}xi64>
+          %swap = arith.cmpi sgt, %a, %b : i64
+          scf.if %swap {
+            memref.store %b, %columns[%low] : memref<{B}xi64>
+            memref.store %a, %columns[%high] : memref<{B}xi64>
+          }
         }
       }
       gpu.barrier
@@ -101,16 +100,16 @@ func.func @sample_local_centers(
   }
 
   // P, the number of different positives.
-  %mine = scf.for %i = %t to %padded step %threads iter_args(%n = %zero) -> (i32) {
-    %value = memref.load %positives[%i] : memref<{P}xi32, #gpu.address_space<workgroup>>
-    %present = arith.cmpi ne, %value, %absent : i32
+  %mine = scf.for %i = %t to %rows step %threads iter_args(%n = %zero) -> (i32) {
+    %value = memref.load %columns[%i] : memref<{B}xi64>
+    %present = arith.cmpi ne, %value, %absent : i64
     %start = arith.cmpi eq, %i, %c0 : index
     %differs = scf.if %start -> i1 {
       scf.yield %true : i1
     } else {
       %before = arith.subi %i, %c1 : index
-      %last = memref.load %positives[%before] : memref<{P}xi32, #gpu.address_space<workgroup>>
-      %differs0 = arith.cmpi ne, %last, %value : i32
+      %last = memref.load %columns[%before] : memref<{B}xi64>
+      %differs0 = arith.cmpi ne, %last, %value : i64
       scf.yield %differs0 : i1
     }
     %fresh = arith.andi %present, %differs : i1
@@ -143,16 +142,16 @@ func.func @sample_local_centers(
   %to0 = arith.addi %from0, %share : index
   %to = arith.minui %to0, %groups : index
   %from_class = arith.muli %from, %c4 : index
-  %from_class32 = arith.index_cast %from_class : index to i32
-  %positive0:2 = scf.while (%low = %c0, %high = %padded) : (index, index) -> (index, index) {
+  %from_class64 = arith.index_cast %from_class : index to i64
+  %positive0:2 = scf.while (%low = %c0, %high = %rows) : (index, index) -> (index, index) {
     %open = arith.cmpi ult, %low, %high : index
     scf.condition(%open) %low, %high : index, index
   } do {
   ^bb2(%low: index, %high: index):
     %sum = arith.addi %low, %high : index
     %middle = arith.divui %sum, %c2 : index
-    %value = memref.load %positives[%middle] : memref<{P}xi32, #gpu.address_space<workgroup>>
-    %before = arith.cmpi slt, %value, %from_class32 : i32
+    %value = memref.load %columns[%middle] : memref<{B}xi64>
+    %before = arith.cmpi slt, %value, %from_class64 : i64
     %right = arith.addi %middle, %c1 : index
     %new_low = arith.select %before, %right, %low : index
     %new_high = arith.select %before, %high, %middle : index
@@ -193,12 +192,12 @@ func.func @sample_local_centers(
           %key123 = arith.select %lane1, %k#1, %key23 : i32
           %key = arith.select %lane0, %k#0, %key123 : i32
           %class = arith.addi %base, %lane : index
-          %class32 = arith.index_cast %class : index to i32
+          %class64 = arith.index_cast %class : index to i64
           %q_next, %is_positive = scf.while (%at = %q, %seen = %false) : (index, i1) -> (index, i1) {
-            %room = arith.cmpi ult, %at, %padded : index
+            %room = arith.cmpi ult, %at, %rows : index
             %same = scf.if %room -> i1 {
-              %positive = memref.load %positives[%at] : memref<{P}xi32, #gpu.address_space<workgroup>>
-              %same0 = arith.cmpi eq, %positive, %class32 : i32
+              %positive = memref.load %columns[%at] : memref<{B}xi64>
+              %same0 = arith.cmpi eq, %positive, %class64 : i64
               scf.yield %same0 : i1
             } else {
               scf.yield %false : i1
@@ -284,12 +283,12 @@ func.func @sample_local_centers(
         %key123 = arith.select %lane1, %k#1, %key23 : i32
         %key = arith.select %lane0, %k#0, %key123 : i32
         %class = arith.addi %base, %lane : index
-        %class32 = arith.index_cast %class : index to i32
+        %class64 = arith.index_cast %class : index to i64
         %q_next, %is_positive = scf.while (%at = %q, %seen = %false) : (index, i1) -> (index, i1) {
-          %room = arith.cmpi ult, %at, %padded : index
+          %room = arith.cmpi ult, %at, %rows : index
           %same = scf.if %room -> i1 {
-            %positive = memref.load %positives[%at] : memref<{P}xi32, #gpu.address_space<workgroup>>
-            %same0 = arith.cmpi eq, %positive, %class32 : i32
+            %positive = memref.load %columns[%at] : memref<{B}xi64>
+            %same0 = arith.cmpi eq, %positive, %class64 : i64
             scf.yield %same0 : i1
           } else {
             scf.yield %false : i1
@@ -312,7 +311,6 @@ func.func @sample_local_centers(
         %write = arith.andi %chosen, %writing : i1
         scf.if %write {
           %slot = arith.index_cast %w : i32 to index
-          %class64 = arith.index_cast %class : index to i64
           memref.store %class64, %indices[%slot] : memref<{S}xi64>
         }
         %one_chosen = arith.extui %chosen : i1 to i32
