@@ -23,8 +23,9 @@ constexpr int64_t kChannelLanes = 8;
 /// 32-bit registers of a multiprocessor; those a thread has for addresses.
 constexpr int64_t kRegisters = 65536;
 constexpr int64_t kScalarRegisters = 24;
-/// Loads of 16 bytes that a thread has under way.
-constexpr int64_t kPacksUnderWay = 8;
+/// Loads of 16 bytes that a thread has under way. With 1024 threads of a
+/// multiprocessor that is 64 KB, more than bandwidth times latency of any chip.
+constexpr int64_t kPacksUnderWay = 4;
 
 using Ranges = ArrayRef<int64_t>;
 
