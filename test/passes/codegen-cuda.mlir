@@ -11,7 +11,7 @@
 // CHECK: plan.kernel @sweep arguments 4 threads 1024 work 4 description "sweep"
 // CHECK: plan.kernel @columns arguments 2 threads 256 work 2 description "columns"
 // CHECK: plan.kernel @rows arguments 2 threads 128 work 64 description "rows"
-// CHECK: plan.kernel @gather arguments 3 threads 128 work 64 description "gather"
+// CHECK: plan.kernel @gather arguments 3 threads 64 work 64 description "gather"
 // CHECK-NOT: module @kernels
 
 // Only what is used is included.
@@ -109,9 +109,9 @@ module {
       return
     }
 
-    // A sweep stores packs on the way; two inputs, still four pixels at once.
+    // A sweep stores packs on the way; two inputs, so two pixels at once.
     // CU:      __launch_bounds__(1024) void sweep(const float *__restrict__ [[X:v[0-9]+]], const float *__restrict__ [[Z:v[0-9]+]], float *__restrict__ [[Y:v[0-9]+]], float *__restrict__ [[S:v[0-9]+]]) {
-    // CU:        #pragma unroll 4
+    // CU:        #pragma unroll 2
     // CU-NEXT:   for (int32_t {{.*}} = threadIdx.x / 8; {{.*}} < 4096; {{.*}} += 128) {
     // CU:          pfc::load({{.*}}, [[X]],
     // CU:          pfc::load({{.*}}, [[Z]],
@@ -177,11 +177,13 @@ module {
       return
     }
 
-    // Data-dependent rows: a block a row, its inner loop split over threads.
-    // Too large a table has 64-bit indices.
-    // CU:      __launch_bounds__(128) void gather(
+    // Data-dependent rows: a block a row, packs of its inner loop split over
+    // threads. Too large a table has 64-bit indices.
+    // CU:      __launch_bounds__(64) void gather(
     // CU:        for (int64_t [[ROW:.+]] = blockIdx.x; [[ROW]] < 64; [[ROW]] += gridDim.x) {
-    // CU:        for (int64_t [[J:.+]] = threadIdx.x; [[J]] < 512; [[J]] += 128) {
+    // CU:        for (int64_t [[J:.+]] = threadIdx.x; [[J]] < 128; [[J]] += 64) {
+    // CU:        pfc::load([[PACK:v[0-9]+]], v1,
+    // CU:        pfc::store(v3,
     func.func @gather(%table: memref<4000000x512xf32>, %at: memref<64xi64>, %y: memref<64x512xf32>, %begin: index, %end: index)
         attributes {plan.description = "gather"} {
       %c0 = arith.constant 0 : index
@@ -193,6 +195,61 @@ module {
         scf.for %d = %c0 to %c512 step %c1 {
           %value = memref.load %table[%row, %d] : memref<4000000x512xf32>
           memref.store %value, %y[%i, %d] : memref<64x512xf32>
+        }
+      }
+      return
+    }
+
+    // Between bounds that are known when it runs: of a pack that reaches beyond
+    // them what is inside counts, and is written.
+    // CU:      __launch_bounds__(32) void between(
+    // CU:        pfc::load(
+    // CU:        ? {{.*}} + {{.*}} :
+    // CU:        if ({{.*}} >= {{.*}} & {{.*}} + 3 < {{.*}}) {
+    // CU-NEXT:     pfc::store(
+    // CU-NEXT:   } else {
+    func.func @between(%at: memref<2xi64>, %x: memref<8x64xf32>, %y: memref<8x64xf32>, %s: memref<8xf32>, %begin: index, %end: index)
+        attributes {plan.description = "between"} {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %zero = arith.constant 0.0 : f32
+      scf.for %i = %begin to %end step %c1 {
+        %from64 = memref.load %at[%c0] : memref<2xi64>
+        %to64 = memref.load %at[%c1] : memref<2xi64>
+        %from = arith.index_cast %from64 : i64 to index
+        %to = arith.index_cast %to64 : i64 to index
+        %sum = scf.for %d = %from to %to step %c1 iter_args(%total = %zero) -> f32 {
+          %value = memref.load %x[%i, %d] : memref<8x64xf32>
+          memref.store %value, %y[%i, %d] : memref<8x64xf32>
+          %next = arith.addf %total, %value : f32
+          scf.yield %next : f32
+        }
+        memref.store %sum, %s[%i] : memref<8xf32>
+      }
+      return
+    }
+
+    // Rows that are no packs, and elements in another order, stay as they are.
+    // CU:      void backwards(
+    // CU-NOT:    pfc::load
+    // CU:        for (int32_t {{.*}} = threadIdx.x; {{.*}} < 64; {{.*}} += 32) {
+    // CU-NOT:    pfc::store
+    // CU:        for (int32_t {{.*}} = threadIdx.x; {{.*}} < 63; {{.*}} += 32) {
+    func.func @backwards(%x: memref<8x64xf32>, %y: memref<8x64xf32>, %z: memref<8x63xf32>, %begin: index, %end: index)
+        attributes {plan.description = "backwards"} {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c63 = arith.constant 63 : index
+      %c64 = arith.constant 64 : index
+      scf.for %i = %begin to %end step %c1 {
+        scf.for %d = %c0 to %c64 step %c1 {
+          %e = arith.subi %c63, %d : index
+          %value = memref.load %x[%i, %d] : memref<8x64xf32>
+          memref.store %value, %y[%i, %e] : memref<8x64xf32>
+        }
+        scf.for %d = %c0 to %c63 step %c1 {
+          %value = memref.load %x[%i, %d] : memref<8x64xf32>
+          memref.store %value, %z[%i, %d] : memref<8x63xf32>
         }
       }
       return

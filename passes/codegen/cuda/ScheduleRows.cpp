@@ -1,8 +1,8 @@
 //===- ScheduleRows.cpp - Rows with data-dependent addresses --------------===//
 //
 // A block does a row. Its code runs in every thread, except that
-//   - an inner loop is split over the threads; one that sums is summed over
-//     the block;
+//   - an inner loop is split over the threads, in packs where it can be
+//     (PackedLoop.h); one that sums is summed over the block;
 //   - a store outside an inner loop is the first thread's.
 // Between a write and another access of the same buffer stands a barrier.
 // Conditions outside inner loops depend on the row alone, so that a block's
@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "passes/codegen/cuda/DeviceCode.h"
+#include "passes/codegen/cuda/PackedLoop.h"
 #include "passes/codegen/cuda/Schedules.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -55,6 +56,7 @@ public:
 private:
   LogicalResult emitOp(Operation &op);
   LogicalResult emitLoop(scf::ForOp loop);
+  SmallVector<Value> emitSplit(scf::ForOp loop);
   LogicalResult emitIf(scf::IfOp branch);
   void barrierBefore(Operation &op);
 
@@ -73,18 +75,11 @@ void RowCodeSplitter::barrierBefore(Operation &op) {
   }
 }
 
-/// for (i = from + thread; i < to; i += threads); a sum starts at zero in each
-/// thread, and the loop's start is added to the block's.
-LogicalResult RowCodeSplitter::emitLoop(scf::ForOp loop) {
+/// for (i = from + thread; i < to; i += threads). Returns each thread's sums,
+/// which start at zero.
+SmallVector<Value> RowCodeSplitter::emitSplit(scf::ForOp loop) {
   OpBuilder &builder = code.builder;
   unsigned sums = loop.getNumRegionIterArgs();
-  for (auto [value, total] :
-       llvm::zip(loop.getYieldedValues(), loop.getRegionIterArgs())) {
-    auto sum = value.getDefiningOp<arith::AddFOp>();
-    if (!sum || sum.getLhs() != total || !total.hasOneUse())
-      return loop.emitOpError("carries a value that is no sum: it has no "
-                              "CUDA schedule");
-  }
   Value from = mapping.lookupOrDefault(loop.getLowerBound());
   Value to = mapping.lookupOrDefault(loop.getUpperBound());
   SmallVector<Value> zeros(sums);
@@ -110,11 +105,26 @@ LogicalResult RowCodeSplitter::emitLoop(scf::ForOp loop) {
             return mapping.lookupOrDefault(value);
           }));
   }
+  return SmallVector<Value>(split.getResults());
+}
+
+/// A loop's start is added to the block's sum.
+LogicalResult RowCodeSplitter::emitLoop(scf::ForOp loop) {
+  for (auto [value, total] :
+       llvm::zip(loop.getYieldedValues(), loop.getRegionIterArgs())) {
+    auto sum = value.getDefiningOp<arith::AddFOp>();
+    if (!sum || sum.getLhs() != total || !total.hasOneUse())
+      return loop.emitOpError("carries a value that is no sum: it has no "
+                              "CUDA schedule");
+  }
+  PackedLoop packs(loop);
+  SmallVector<Value> partials =
+      packs.width() > 1 ? packs.emit(code, mapping, threads) : emitSplit(loop);
   for (auto [result, partial, start] :
-       llvm::zip(loop.getResults(), split.getResults(), loop.getInitArgs())) {
-    Value total =
-        arith::AddFOp::create(builder, code.loc, mapping.lookupOrDefault(start),
-                              code.blockSum(partial));
+       llvm::zip(loop.getResults(), partials, loop.getInitArgs())) {
+    Value total = arith::AddFOp::create(code.builder, code.loc,
+                                        mapping.lookupOrDefault(start),
+                                        code.blockSum(partial));
     mapping.map(result, total);
     sinceBarrier = Touched(); // a block's sum passes barriers
   }
@@ -178,13 +188,16 @@ int64_t mostOf(Value bound) {
   return getConstantIntValue(bound).value_or(1);
 }
 
-/// Iterations of the longest inner loop, 1 without one.
-int64_t longestLoop(scf::ForOp rows) {
-  int64_t longest = 1;
+/// Threads that have two packs of the longest inner loop each, or four
+/// elements.
+int64_t threadsFor(scf::ForOp rows) {
+  int64_t wanted = 1;
   rows.getBody()->walk([&](scf::ForOp loop) {
-    longest = std::max(longest, mostOf(loop.getUpperBound()));
+    int64_t width = PackedLoop(loop).width();
+    int64_t share = width > 1 ? 2 * width : 4;
+    wanted = std::max(wanted, mostOf(loop.getUpperBound()) / share);
   });
-  return longest;
+  return std::clamp<int64_t>(llvm::alignTo(wanted, kWarp), kWarp, kMostThreads);
 }
 
 } // namespace
@@ -192,8 +205,7 @@ int64_t longestLoop(scf::ForOp rows) {
 FailureOr<LaunchShape> scheduleRows(scf::ForOp loop, int64_t rows) {
   OpBuilder builder(loop);
   DeviceCode code(builder, loop.getLoc());
-  int64_t threads = std::clamp<int64_t>(
-      llvm::alignTo(longestLoop(loop) / 4, kWarp), kWarp, kMostThreads);
+  int64_t threads = threadsFor(loop);
   LogicalResult result = success();
   code.loopOverUnits(rows, [&](Value row) {
     IRMapping mapping;

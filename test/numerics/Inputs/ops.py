@@ -422,14 +422,17 @@ def head(element):
                          "gradient = %s, filter = %e>" % (
                              m1, m2, m3, scale, gradient, filter))
             names = int(10 * m1), int(10 * m3), gradient
-            if element != "f16":  # has no room for exponentials
-                margin(function("margin", *names), attribute, element)
-            margin_stats(function("margin_stats", *names), attribute, element)
+            for here in 2 * CLASSES // 3, 72:  # 72: rows in packs of 16 bytes
+                if element != "f16":  # has no room for exponentials
+                    margin(function("margin", here, *names), attribute, element,
+                           here)
+                margin_stats(function("margin_stats", here, *names), attribute,
+                             element, here)
 
 
-def margin(f, margin, element):
-    """On cosines over all of [−1, 1]; a third of the labels is not here."""
-    batch, here = 40, 2 * CLASSES // 3
+def margin(f, margin, element, here):
+    """On cosines over all of [−1, 1]; some of the labels are not here."""
+    batch = 40
     _, used, columns, _ = sample(f, f.input((batch,), I64, "labels"), 1, here,
                                  rate=0.7)
     slots = (here,)
@@ -441,8 +444,8 @@ def margin(f, margin, element):
           [(e, element), rows], margin=margin, shift=1.5, batch=batch)
 
 
-def margin_stats(f, margin, element):
-    batch, here = 40, 2 * CLASSES // 3
+def margin_stats(f, margin, element, here):
+    batch = 40
     _, used, columns, _ = sample(f, f.input((batch,), I64, "labels"), 1, here,
                                  rate=0.7)
     cosines = f.uniform((batch, here), -1.0, 1.0)
@@ -453,7 +456,7 @@ def margin_stats(f, margin, element):
               [((batch, here), element)], margin=margin, shift=1.5, batch=batch)
 
 
-def sampling(classes, ranks, batch):
+def sampling(classes, ranks, batch, size=5):
     """Samples of all rates, and what they update of a sharded table."""
     for rate in 1, 0.3, 0.02, 0:
         for mode in "sampled", "all":
@@ -465,12 +468,12 @@ def sampling(classes, ranks, batch):
                               grid_axes="array<i16: 0>", gather_axis="0 : index")
             indices, _, _, count = sample(f, labels, ranks, classes, rate)
             table, momentum = (
-                f.variable((-(-classes // ranks), 5), "normal, 0.0, 1.0",
+                f.variable((-(-classes // ranks), size), "normal, 0.0, 1.0",
                            rows=classes, role="parameter") for _ in range(2))
             # A gradient that depends on the rank: another table's rows.
             other = f.variable(table.shape, "normal, 0.0, 1.0", rows=classes)
             gradient = f.pfc("gather_rows", [other, indices],
-                             [indices.shape + (5,)])
+                             [indices.shape + (size,)])
             new = f.pfc("update_rows", [table, momentum, indices, gradient,
                                         f.input((1,), name="lr"), count],
                         [table.shape] * 2, hidden=True, mu=0.9,
