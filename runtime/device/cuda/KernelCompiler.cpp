@@ -2,9 +2,13 @@
 
 #include "runtime/base/BuildCache.h"
 #include "runtime/base/Error.h"
+#include "runtime/device/Processors.h"
 #include "runtime/device/cuda/Status.h"
 
+#include <algorithm>
+#include <atomic>
 #include <fstream>
+#include <future>
 #include <iterator>
 
 namespace pfc::rt::cuda {
@@ -50,6 +54,9 @@ public:
 private:
   nvrtcProgram program = nullptr;
 };
+
+/// Kernels of a part: some 50 ms each, while CUDA's headers cost as much.
+constexpr size_t kernelsOfPart = 16;
 
 /// The first lines of a compiler's messages; it can say very much.
 std::string firstLines(const std::string &log) {
@@ -102,6 +109,40 @@ std::string cachedCubin(const std::string &text,
       key + text, ".cubin", [&] { return compileCubin(text, architecture); });
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<std::string> splitKernels(const std::string &text, size_t kernels) {
+  const std::string begin = "\nextern \"C\" __global__";
+  size_t first = text.find(begin);
+  std::vector<std::string> parts;
+  for (size_t at = first, number = 0; at != std::string::npos; ++number) {
+    size_t next = text.find(begin, at + 1);
+    if (number % kernels == 0)
+      parts.push_back(text.substr(0, first));
+    parts.back() += text.substr(at, next - at);
+    at = next;
+  }
+  return parts.empty() ? std::vector{text} : parts;
+}
+
+std::vector<std::string> cachedCubins(const std::string &text,
+                                      const std::string &architecture) {
+  std::vector<std::string> parts = splitKernels(text, kernelsOfPart);
+  std::vector<std::string> cubins(parts.size());
+  std::atomic<size_t> next = 0;
+  auto compile = [&] {
+    for (size_t i; (i = next++) < parts.size();)
+      cubins[i] = cachedCubin(parts[i], architecture);
+  };
+  std::vector<std::future<void>> workers;
+  size_t count = std::min(parts.size(), size_t(availableProcessors()));
+  while (workers.size() < count)
+    workers.push_back(std::async(std::launch::async, compile));
+  for (std::future<void> &worker : workers)
+    worker.wait();
+  for (std::future<void> &worker : workers)
+    worker.get(); // throws what was thrown
+  return cubins;
 }
 
 } // namespace pfc::rt::cuda

@@ -7,6 +7,7 @@
 #ifndef PFC_RUNTIME_DEVICE_CUDA_KERNELCOMPILER_H
 #define PFC_RUNTIME_DEVICE_CUDA_KERNELCOMPILER_H
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,16 @@ std::string compileCubin(const std::string &text,
 /// The same, from the cache where it is there.
 std::string cachedCubin(const std::string &text,
                         const std::string &architecture);
+
+/// `text` as texts of at most `kernels` kernels. A kernel begins at a line that
+/// begins with `extern "C" __global__`; what stands before the first is at the
+/// top of each.
+std::vector<std::string> splitKernels(const std::string &text, size_t kernels);
+
+/// The cubins of a plan's text, in parts that are compiled, and cached, at
+/// once on several threads.
+std::vector<std::string> cachedCubins(const std::string &text,
+                                      const std::string &architecture);
 
 } // namespace pfc::rt::cuda
 

@@ -56,8 +56,8 @@ CUfunction Module::function(const std::string &name) const {
   CUfunction function = nullptr;
   CUresult status =
       driver().cuModuleGetFunction(&function, module, name.c_str());
-  require(status != CUDA_ERROR_NOT_FOUND,
-          "the plan's CUDA text has no kernel '{}'", name);
+  if (status == CUDA_ERROR_NOT_FOUND)
+    return nullptr;
   check(status, "cuModuleGetFunction");
   return function;
 }
@@ -68,16 +68,24 @@ Kernels::Kernels(const plan::fb::Variant &variant, const Chip &chip) {
   require(variant.kernel_cuda() && variant.kernel_cuda()->size() != 0,
           "the plan has no CUDA kernels: compile its spec with "
           "cluster.device = \"cuda\", or run it with --device=cpu");
-  module = std::make_unique<Module>(
-      cachedCubin(variant.kernel_cuda()->str(), chip.architecture()));
+  for (const std::string &cubin :
+       cachedCubins(variant.kernel_cuda()->str(), chip.architecture()))
+    modules.push_back(std::make_unique<Module>(cubin));
   for (const plan::fb::Kernel *kernel : *variant.kernels())
     table.push_back(load(*kernel, chip.multiprocessors));
+}
+
+CUfunction Kernels::function(const std::string &name) const {
+  for (const std::unique_ptr<Module> &module : modules)
+    if (CUfunction function = module->function(name))
+      return function;
+  fail("the plan's CUDA text has no kernel '{}'", name);
 }
 
 Kernels::Kernel Kernels::load(const plan::fb::Kernel &kernel,
                               unsigned multiprocessors) const {
   std::string name = kernel.name()->str();
-  CUfunction function = module->function(name);
+  CUfunction function = this->function(name);
   uint32_t parameters = parametersOf(function);
   require(parameters == kernel.arguments(),
           "kernel '{}' takes {} arguments, the plan gives it {}", name,

@@ -18,6 +18,7 @@ public:
   Module(const Module &) = delete;
   Module &operator=(const Module &) = delete;
 
+  /// Null where it has no kernel of this name.
   CUfunction function(const std::string &name) const;
 
 private:
@@ -41,7 +42,9 @@ private:
   };
   Kernel load(const plan::fb::Kernel &kernel, unsigned multiprocessors) const;
 
-  std::unique_ptr<Module> module;
+  CUfunction function(const std::string &name) const;
+
+  std::vector<std::unique_ptr<Module>> modules;
   std::vector<Kernel> table;
 };
 

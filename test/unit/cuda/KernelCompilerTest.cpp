@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -96,6 +97,45 @@ TEST_F(KernelCompilerTest, CompilesADamagedEntryAnew) {
   EXPECT_EQ(cachedCubin(text, "sm_80"), whole);
   std::fstream(entries()[0], std::ios::in | std::ios::out).write("?", 1);
   EXPECT_EQ(cachedCubin(text, "sm_80"), whole);
+}
+
+/// A text of `count` kernels, k0 …, that use what stands before them.
+std::string kernelsText(int count) {
+  std::string result = "#define TWO 2.0f\n\n// ab\n";
+  for (int k = 0; k < count; ++k)
+    result += "extern \"C\" __global__ void k" + std::to_string(k) +
+              "(float *out) {\n  out[0] = TWO;\n}\n\n// ab\n";
+  return result;
+}
+
+TEST(SplitKernels, EachPartHasThePrelude) {
+  using testing::ElementsAre;
+  std::string whole = kernelsText(5);
+  std::vector<std::string> parts = splitKernels(whole, 2);
+  ASSERT_EQ(parts.size(), 3u);
+  EXPECT_THAT(parts[0], AllOf(HasSubstr("void k0("), HasSubstr("void k1("),
+                              testing::Not(HasSubstr("void k2("))));
+  EXPECT_THAT(parts[2], HasSubstr("void k4("));
+  EXPECT_THAT(parts, testing::Each(testing::StartsWith("#define TWO")));
+  EXPECT_THAT(splitKernels(whole, 5), ElementsAre(whole));
+  EXPECT_THAT(splitKernels("// nothing", 2), ElementsAre("// nothing"));
+}
+
+TEST_F(KernelCompilerTest, CompilesInPartsEveryKernelOnce) {
+  std::vector<std::string> cubins = cachedCubins(kernelsText(40), "sm_80");
+  EXPECT_GT(cubins.size(), 1u);
+  EXPECT_EQ(entries().size(), cubins.size());
+  for (int k = 0; k < 40; ++k) {
+    std::string section = ".text.k" + std::to_string(k) + '\0';
+    EXPECT_EQ(std::count_if(cubins.begin(), cubins.end(),
+                            [&](const std::string &cubin) {
+                              return cubin.find(section) != std::string::npos;
+                            }),
+              1)
+        << k;
+  }
+  std::string broken = kernelsText(40) + "extern \"C\" __global__ void x(?);";
+  EXPECT_THROW(cachedCubins(broken, "sm_80"), Error);
 }
 
 // Ranks start at once: all get the same cubin, whoever compiles it.
