@@ -2,8 +2,12 @@
 
 nvrtc.py ARCH[,ARCH...] FILE...
     Compiles each different kernel of the files once for each architecture, and
-    prints how many, and which element-wise ones use local memory. Exit code 1
-    with NVRTC's log if one doesn't compile.
+    prints how many, and which have registers spilled to local memory or use it
+    at all, as ptxas reports. Exit code 1 with NVRTC's log if one doesn't
+    compile.
+nvrtc.py --time ARCH[,ARCH...] FILE...
+    Compiles each file as it is, alone: its kernels, and processor seconds for
+    each architecture, as rows of a table.
 nvrtc.py --probe
     Exit code 0 if libnvrtc and CUDA's headers are here.
 """
@@ -11,12 +15,10 @@ import concurrent.futures
 import ctypes
 import pathlib
 import re
-import struct
+import resource
 import sys
 
 HOMES = ["/usr/local/cuda"]
-# Attribute of .nv.info: {symbol, bytes of stack frame}.
-FRAME_SIZE = 0x11
 
 
 def library():
@@ -37,57 +39,29 @@ def include_folder():
     return None
 
 
-def read(nvrtc, program, what):
-    """The program's Log or CUBIN."""
-    size = ctypes.c_size_t()
-    getattr(nvrtc, f"nvrtcGet{what}Size")(program, ctypes.byref(size))
-    data = ctypes.create_string_buffer(size.value)
-    getattr(nvrtc, f"nvrtcGet{what}")(program, data)
-    return data.raw
-
-
 def compile_for(nvrtc, text, arch):
-    """(log, None) or ("", cubin)."""
+    """(whether it compiles, what NVRTC and ptxas say)"""
     program = ctypes.c_void_p()
     nvrtc.nvrtcCreateProgram(ctypes.byref(program), text.encode(), b"plan.cu",
                              0, None, None)
     options = [f"--gpu-architecture={arch}", "--std=c++17",
-               "-I" + include_folder()]
+               "--ptxas-options=-v", "-I" + include_folder()]
     strings = (ctypes.c_char_p * len(options))(*[o.encode() for o in options])
     status = nvrtc.nvrtcCompileProgram(program, len(options), strings)
-    result = ((read(nvrtc, program, "ProgramLog").decode(), None) if status
-              else ("", read(nvrtc, program, "CUBIN")))
+    size = ctypes.c_size_t()
+    nvrtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+    log = ctypes.create_string_buffer(size.value)
+    nvrtc.nvrtcGetProgramLog(program, log)
     nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
-    return result
+    return status == 0, log.value.decode()
 
 
-def sections(elf):
-    """name -> bytes, of a 64-bit ELF file."""
-    start, = struct.unpack_from("<Q", elf, 0x28)
-    size, count, names = struct.unpack_from("<HHH", elf, 0x3A)
-    headers = [struct.unpack_from("<IIQQQQ", elf, start + i * size)
-               for i in range(count)]
-    strings = headers[names][4]
-    return {elf[strings + h[0]:elf.index(b"\0", strings + h[0])].decode():
-            elf[h[4]:h[4] + h[5]] for h in headers if h[1] != 8}
-
-
-def frames(cubin):
-    """kernel -> bytes of its stack frame: registers' spills, local arrays."""
-    parts = sections(cubin)
-    symbols, strings = parts[".symtab"], parts[".strtab"]
-    info, at, result = parts[".nv.info"], 0, {}
-    while at < len(info):
-        form, attribute, size = struct.unpack_from("<BBH", info, at)
-        at += 4
-        if form != 4:  # a value in place of the size
-            continue
-        if attribute == FRAME_SIZE:
-            symbol, frame = struct.unpack_from("<II", info, at)
-            name, = struct.unpack_from("<I", symbols, symbol * 24)
-            result[strings[name:strings.index(b"\0", name)].decode()] = frame
-        at += size
-    return result
+def local_memory(log):
+    """kernel -> (bytes of stack frame, of spill stores, of spill loads)"""
+    report = re.findall(r"Function properties for (\w+)\n.*?(\d+) bytes stack "
+                        r"frame, (\d+) bytes spill stores, (\d+) bytes spill "
+                        r"loads", log)
+    return {name: tuple(map(int, sizes)) for name, *sizes in report}
 
 
 def split(text):
@@ -109,32 +83,49 @@ def union(files):
         re.sub(r"\bk_", number, body) for body, number in kernels.items())
 
 
-def is_elementwise(text, name):
-    """The flat schedule's loop is the only one that strides by 256 threads."""
-    body = text[text.index(f" {name}("):].split("\nextern", 1)[0]
-    return "gridDim.x * 256" in body
+def names(kernels):
+    return ", ".join(sorted(kernels)) or "none"
+
+
+def check(nvrtc, archs, files):
+    text = union(files)
+    kernels = len(split(text)[1])
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        compiled = list(pool.map(lambda a: compile_for(nvrtc, text, a), archs))
+    for arch, (good, log) in zip(archs, compiled):
+        used = local_memory(log)
+        if not good or len(used) != kernels:
+            sys.exit(f"{arch}: {kernels} kernels, {len(used)} reported on\n" +
+                     log[:4000])
+        spilled = [name for name, (_, *spills) in used.items() if any(spills)]
+        print(f"{arch}: {kernels} kernels, with spilled registers: "
+              f"{names(spilled)}, with local memory: "
+              f"{names(name for name, sizes in used.items() if any(sizes))}")
+
+
+def time(nvrtc, archs, files):
+    for file in files:
+        text, row = pathlib.Path(file).read_text(), []
+        for arch in archs:
+            begin = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+            good, log = compile_for(nvrtc, text, arch)
+            if not good:
+                sys.exit(log[:4000])
+            used = resource.getrusage(resource.RUSAGE_SELF).ru_utime - begin
+            row.append(f"{used:.1f}")
+        print(f"| {pathlib.Path(file).stem} | {len(split(text)[1])} | "
+              f"{' | '.join(row)} |", flush=True)
 
 
 def main():
+    arguments = sys.argv[1:]
     nvrtc = library()
-    if sys.argv[1:] == ["--probe"]:
+    if arguments == ["--probe"]:
         sys.exit(0 if nvrtc and include_folder() else 1)
-    text = union(sys.argv[2:])
-    archs = sys.argv[1].split(",")
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        compiled = list(pool.map(lambda a: compile_for(nvrtc, text, a), archs))
-    for arch, (log, cubin) in zip(archs, compiled):
-        if cubin is None:
-            print(log[:4000])
-            sys.exit(1)
-        sizes = frames(cubin)
-        local = [n for n, size in sizes.items()
-                 if size and is_elementwise(text, n)]
-        print(f"{arch}: {len(sizes)} kernels, element-wise ones with local "
-              f"memory: {', '.join(local) or 'none'}")
-        others = {n: s for n, s in sizes.items() if s and n not in local}
-        if others:
-            print(f"{arch}: other kernels with local memory: {others}")
+    action = check
+    if arguments[0] == "--time":
+        action, arguments = time, arguments[1:]
+    action(nvrtc, arguments[0].split(","), arguments[1:])
 
 
 main()
