@@ -58,6 +58,9 @@ static cl::opt<Precision>
                          clEnumValN(Precision::Bf16, "bf16", "bfloat16"),
                          clEnumValN(Precision::Fp16, "fp16", "half precision")),
               cl::cat(category));
+static cl::opt<double> lossScale("loss-scale",
+                                 cl::desc("What fp16's loss is scaled by"),
+                                 cl::init(65536), cl::cat(category));
 static cl::opt<KernelTarget>
     device("device", cl::desc("What runs the plan"),
            cl::init(KernelTarget::Cpu),
@@ -80,6 +83,7 @@ static CheckOptions checkOptions() {
   options.from = from;
   options.compile.precision = precision;
   options.compile.target = device;
+  options.compile.lossScale.initialScale = lossScale;
   options.compile.optimizer.rowUpdate = rowUpdate;
   options.compile.optimizer.clipGradNorm = clip;
   options.compile.fusePointwise = fusePointwise;
