@@ -27,7 +27,7 @@ func.func @sample_local_centers(
   %one = arith.constant 1 : i32
   %zero64 = arith.constant 0 : i64
   %none = arith.constant -1 : i64
-  %absent = arith.constant 9223372036854775807 : i64
+  %absent = arith.constant 2147483647 : i64 // fits into 32 bits, as all local classes
   %false = arith.constant false
   %true = arith.constant true
   %t = gpu.thread_id x
@@ -142,7 +142,7 @@ func.func @sample_local_centers(
   %to0 = arith.addi %from0, %share : index
   %to = arith.minui %to0, %groups : index
   %from_class = arith.muli %from, %c4 : index
-  %from_class64 = arith.index_cast %from_class : index to i64
+  %from_class32 = arith.index_cast %from_class : index to i32
   %positive0:2 = scf.while (%low = %c0, %high = %rows) : (index, index) -> (index, index) {
     %open = arith.cmpi ult, %low, %high : index
     scf.condition(%open) %low, %high : index, index
@@ -150,8 +150,9 @@ func.func @sample_local_centers(
   ^bb2(%low: index, %high: index):
     %sum = arith.addi %low, %high : index
     %middle = arith.divui %sum, %c2 : index
-    %value = memref.load %columns[%middle] : memref<{B}xi64>
-    %before = arith.cmpi slt, %value, %from_class64 : i64
+    %value64 = memref.load %columns[%middle] : memref<{B}xi64>
+    %value = arith.trunci %value64 : i64 to i32
+    %before = arith.cmpi slt, %value, %from_class32 : i32
     %right = arith.addi %middle, %c1 : index
     %new_low = arith.select %before, %right, %low : index
     %new_high = arith.select %before, %high, %middle : index
@@ -192,12 +193,13 @@ func.func @sample_local_centers(
           %key123 = arith.select %lane1, %k#1, %key23 : i32
           %key = arith.select %lane0, %k#0, %key123 : i32
           %class = arith.addi %base, %lane : index
-          %class64 = arith.index_cast %class : index to i64
+          %class32 = arith.index_cast %class : index to i32
           %q_next, %is_positive = scf.while (%at = %q, %seen = %false) : (index, i1) -> (index, i1) {
             %room = arith.cmpi ult, %at, %rows : index
             %same = scf.if %room -> i1 {
-              %positive = memref.load %columns[%at] : memref<{B}xi64>
-              %same0 = arith.cmpi eq, %positive, %class64 : i64
+              %positive64 = memref.load %columns[%at] : memref<{B}xi64>
+              %positive = arith.trunci %positive64 : i64 to i32
+              %same0 = arith.cmpi eq, %positive, %class32 : i32
               scf.yield %same0 : i1
             } else {
               scf.yield %false : i1
@@ -283,12 +285,13 @@ func.func @sample_local_centers(
         %key123 = arith.select %lane1, %k#1, %key23 : i32
         %key = arith.select %lane0, %k#0, %key123 : i32
         %class = arith.addi %base, %lane : index
-        %class64 = arith.index_cast %class : index to i64
+        %class32 = arith.index_cast %class : index to i32
         %q_next, %is_positive = scf.while (%at = %q, %seen = %false) : (index, i1) -> (index, i1) {
           %room = arith.cmpi ult, %at, %rows : index
           %same = scf.if %room -> i1 {
-            %positive = memref.load %columns[%at] : memref<{B}xi64>
-            %same0 = arith.cmpi eq, %positive, %class64 : i64
+            %positive64 = memref.load %columns[%at] : memref<{B}xi64>
+            %positive = arith.trunci %positive64 : i64 to i32
+            %same0 = arith.cmpi eq, %positive, %class32 : i32
             scf.yield %same0 : i1
           } else {
             scf.yield %false : i1
@@ -311,6 +314,7 @@ func.func @sample_local_centers(
         %write = arith.andi %chosen, %writing : i1
         scf.if %write {
           %slot = arith.index_cast %w : i32 to index
+          %class64 = arith.index_cast %class : index to i64
           memref.store %class64, %indices[%slot] : memref<{S}xi64>
         }
         %one_chosen = arith.extui %chosen : i1 to i32
