@@ -3,9 +3,16 @@
 # pfc-run, pfc-device and their plug-ins with the libraries they use, compiled
 # plans, what the emulated device computed for them, the quick start's data, and
 # PyTorch's side of the comparison. Below 64 MB.
-# Usage: tools/gpu_pack.sh [ARCHIVE]      (default: out/pfc-gpu.tar.gz)
+# Usage: tools/gpu_pack.sh [--rehearsal] [ARCHIVE]  (default: out/pfc-gpu.tar.gz)
+#   --rehearsal  little of each, for the emulated device: to try gpu_check.sh
+#                where no GPU is
 set -euo pipefail
 cd "$(dirname "$0")/.."
+rehearsal=
+if [[ ${1:-} == --rehearsal ]]; then
+  rehearsal=1
+  shift
+fi
 archive=${1:-out/pfc-gpu.tar.gz}
 bin=${PFC_BUILD:-build}/bin
 limit=$((64 * 1024 * 1024))
@@ -17,8 +24,27 @@ mkdir -p "$pack"/{bin,lib,plans,bench}
 
 say() { echo "gpu_pack: $*"; }
 
+# What gpu_check.sh is told: the device, the accuracy to be reached, what is
+# given to `pfc-device time` and to bench/train_step_torch.py.
+if [[ $rehearsal ]]; then
+  cat >"$pack/settings" <<'END'
+device=emulated-cuda
+accuracy=0
+timing=(--steps 1 --repetitions 1)
+torch=(--device cpu --steps 1 --warm-up 1)
+END
+else
+  cat >"$pack/settings" <<'END'
+device=cuda
+accuracy=0.98
+timing=(--steps 30 --repetitions 20)
+torch=(--device cuda --steps 30)
+END
+fi
+
 # Programs and plug-ins; of their libraries those that glibc does not bring.
-for file in pfc-run pfc-device libpfc_device_cuda.so libpfc_comm_nccl.so; do
+for file in pfc-run pfc-device libpfc_device_cuda.so libpfc_comm_nccl.so \
+  ${rehearsal:+libpfc_device_emulated_cuda.so}; do
   cp "$bin/$file" "$pack/bin/"
   ldd "$bin/$file" | awk '$2 == "=>" && $3 ~ /^\// { print $3 }'
 done | sort -u | while read -r library; do
@@ -38,35 +64,50 @@ plan() {
     --set cluster.device=cuda --set cluster.world_size=1 "${@/#/--set=}"
 }
 
-# Every kernel and whole steps, small: with what the emulated device computes.
-for precision in fp32 bf16 fp16; do
-  for case in "nano quickstart" "r18 r18"; do
-    read -r short spec <<<"$case"
-    name=check-$short-$precision
-    plan "$name" "$spec" train.batch_per_rank=2 head.classes=1000 \
-      train.precision=$precision
-    say "computing $name on the emulated device"
-    PFC_EMULATION_CHECKS=off "$bin/pfc-device" record "$pack/plans/$name.plan" \
-      --device=emulated-cuda -o "$pack/plans/$name.json"
-  done
-done
+# recorded SHORT SPEC PRECISION: every kernel and whole steps, small, with what
+# the emulated device computes.
+recorded() {
+  local name=check-$1-$3
+  plan "$name" "$2" train.batch_per_rank=2 head.classes=1000 train.precision="$3"
+  say "computing $name on the emulated device"
+  PFC_EMULATION_CHECKS=off "$bin/pfc-device" record "$pack/plans/$name.plan" \
+    --device=emulated-cuda -o "$pack/plans/$name.json"
+}
 
-# Training steps to be timed, and one training to its end.
-for backbone in r50 r100; do
+# timed SPEC BATCH: training steps.
+timed() {
+  plan "time-$1-b$2" "$1" train.batch_per_rank="$2" head.classes=10000 \
+    head.sample_rate=1.0 train.precision=bf16
+}
+
+# trained IDENTITIES [KEY=VALUE...]: one training to its end, with fewer
+# identities than the quick start has, and one set of pairs: for size.
+trained() {
+  local identities=$1
+  shift
+  plan train-quickstart quickstart head.classes="$identities" \
+    'data.verification=["g_unseen.bin"]' data.verify_every=0 "$@"
+  "$bin/pfc-data" glyphs --out "$pack/data" --script hangul \
+    --identities "$identities" --size 56 --channels 1 >/dev/null
+  rm -f "$pack"/data/g_{seen,style,hard}.bin
+}
+
+if [[ $rehearsal ]]; then
+  recorded nano quickstart bf16
+  plan time-r18-b2 r18 train.batch_per_rank=2 head.classes=100 \
+    model.input_size=16 train.precision=bf16
+  trained 20 train.batch_per_rank=4 train.steps=2 train.schedule.warmup_steps=1
+else
+  for precision in fp32 bf16 fp16; do
+    recorded nano quickstart $precision
+    recorded r18 r18 $precision
+  done
   for batch in 128 256; do
-    plan "time-$backbone-b$batch" "$backbone" train.batch_per_rank=$batch \
-      head.classes=10000 head.sample_rate=1.0 train.precision=bf16
+    timed r50 $batch
+    timed r100 $batch
   done
-done
-# Fewer identities than the quick start has, and one set of pairs: for size.
-identities=800
-plan train-quickstart quickstart train.batch_per_rank=64 \
-  head.classes=$identities 'data.verification=["g_unseen.bin"]' \
-  data.verify_every=0
-"$bin/pfc-data" glyphs --out "$pack/data" --script hangul \
-  --identities $identities --size 56 --channels 1 >/dev/null
-rm -f "$pack"/data/g_{seen,style,hard}.bin
-
+  trained 800 train.batch_per_rank=64
+fi
 cp -r bench/train_step_torch.py bench/pfctorch "$pack/bench/"
 rm -rf "$pack/bench/pfctorch/__pycache__"
 cp tools/gpu_check.sh "$pack/"
