@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pfc::rt {
@@ -33,17 +35,19 @@ Purpose purposeOf(const Variable &variable) {
 
 /// The extents that tell buffers apart.
 struct StepShape {
-  int64_t batch = 0;                  ///< images of the rank
-  int64_t logitRows = 0, classes = 0; ///< of the logits
+  int64_t batch = 0;                            ///< images of the rank
+  std::set<std::pair<int64_t, int64_t>> logits; ///< of the head's tiles
 };
 
-/// The head's first product makes the logits.
+/// The head's products with a transposed table make logits.
 StepShape stepShape(const Program &step, int64_t batch) {
+  StepShape shape{batch, {}};
   for (const Instruction *instruction : *step.instructions())
     if (const Matmul *product = instruction->operation_as_Matmul();
-        product && belongsToHead(instruction->location()))
-      return {batch, product->m(), product->n()};
-  return {batch};
+        product && product->transpose_rhs() &&
+        belongsToHead(instruction->location()))
+      shape.logits.emplace(product->m(), product->n());
+  return shape;
 }
 
 /// By name and shape, as the compiler gives them: a gradient's name ends in
@@ -51,8 +55,8 @@ StepShape stepShape(const Program &step, int64_t batch) {
 Purpose purposeOf(const Buffer &buffer, const StepShape &step) {
   const auto &shape = *buffer.shape();
   if (belongsToHead(buffer.name())) {
-    const bool logits = shape.size() == 2 && shape.Get(0) == step.logitRows &&
-                        shape.Get(1) == step.classes;
+    const bool logits = shape.size() == 2 &&
+                        step.logits.count({shape.Get(0), shape.Get(1)}) != 0;
     return logits ? Purpose::Logits : Purpose::HeadRows;
   }
   const bool perImage = shape.size() >= 2 && shape[0] == step.batch;

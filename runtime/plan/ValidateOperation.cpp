@@ -88,6 +88,9 @@ void validate(const Matmul &op, const OperationScope &scope) {
   requireElements(rhs, "rhs", {op.k(), op.n()}, scope);
   requireElements(out, "out", {op.m(), op.n()}, scope);
   requireProductTypes(lhs, rhs, out, scope);
+  require(!op.accumulate() || out.dtype() == DType_F32,
+          "{}: adds a product to {}, not to fp32", scope.where,
+          dtypeName(out.dtype()));
 }
 
 void validate(const Conv &op, const OperationScope &scope) {

@@ -29,9 +29,10 @@ std::string workOf(const plan::fb::Variant &variant,
   }
   case plan::fb::Operation_Matmul: {
     const auto &op = *instruction.operation_as_Matmul();
-    return fmt::format("matmul {}x{}x{}{}{}", op.m(), op.n(), op.k(),
+    return fmt::format("matmul {}x{}x{}{}{}{}", op.m(), op.n(), op.k(),
                        op.transpose_lhs() ? " lhs'" : "",
-                       op.transpose_rhs() ? " rhs'" : "");
+                       op.transpose_rhs() ? " rhs'" : "",
+                       op.accumulate() ? " added" : "");
   }
   case plan::fb::Operation_Conv: {
     const auto &op = *instruction.operation_as_Conv();

@@ -250,19 +250,32 @@ def Plan_AllocOp : Plan_StepOp<"alloc"> {
 }
 
 def Plan_ViewOp : Plan_StepOp<"view", [Pure]> {
-  let summary = "The same bytes under another type";
+  let summary = "The same bytes under another type, or some of them";
   let description = [{
-    No instruction: the file has a second buffer at the same offset.
+    No instruction: the file has a second buffer at the offset of the source,
+    or behind its first `from` elements.
 
-    (C1) Source and view have the same number of elements, of the same width.
-    Example: `%v = plan.view %b : memref<8x7x7x512xf32> to memref<8x25088xf32>`
+    (C1) Elements of the same width. (C2) The source has all elements of the
+    view. (C3) `from` elements are a multiple of 64 bytes.
+
+    Example:
+    ```mlir
+    %v = plan.view %b : memref<8x7x7x512xf32> to memref<8x25088xf32>
+    %s = plan.view %i from 1024 : memref<5000xi64> to memref<1024xi64>
+    ```
 
     Made by: convert-pfc-to-plan. Gone after: the plan file.
   }];
-  let arguments = (ins Plan_Buffer:$source);
+  let arguments = (ins Plan_Buffer:$source,
+                       DefaultValuedAttr<I64Attr, "0">:$from);
   let results = (outs Plan_Buffer:$buffer);
+  let builders = [
+    OpBuilder<(ins "::mlir::Type":$buffer, "::mlir::Value":$source), [{
+      build($_builder, $_state, buffer, source, /*from=*/int64_t(0));
+    }]>
+  ];
   let assemblyFormat = [{
-    $source attr-dict `:` type($source) `to` type($buffer)
+    $source (`from` $from^)? attr-dict `:` type($source) `to` type($buffer)
   }];
   let hasVerifier = 1;
 }
@@ -327,10 +340,11 @@ def Plan_MatmulOp : Plan_InstructionOp<"matmul"> {
   let summary = "out = op(lhs)·op(rhs), sums in fp32";
   let description = [{
     Shapes: lhs [m,k] ([k,m] with `transpose_lhs`), rhs [k,n] ([n,k] with
-    `transpose_rhs`), out [m,n].
+    `transpose_rhs`), out [m,n]. With `accumulate` the product is added to
+    `out`.
 
     (C1) Shapes as above. (C2) f32 in and out, or bf16 or f16 in and that
-    or f32 out.
+    or f32 out; f32 out with `accumulate`.
     (C3) `out` is no operand.
 
     Example:
@@ -342,6 +356,7 @@ def Plan_MatmulOp : Plan_InstructionOp<"matmul"> {
   }];
   let arguments = (ins Plan_Real:$lhs, Plan_Real:$rhs, Plan_Real:$out,
                        UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs,
+                       UnitAttr:$accumulate,
                        OptionalAttr<Plan_CostAttr>:$cost);
   let assemblyFormat = [{
     $lhs `,` $rhs `,` $out attr-dict `:` type($lhs) `,` type($rhs) `,`

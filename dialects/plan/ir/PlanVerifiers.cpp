@@ -93,10 +93,14 @@ LogicalResult RankConstantOp::verify() {
 
 LogicalResult ViewOp::verify() {
   MemRefType source = getSource().getType(), view = getBuffer().getType();
-  if (source.getNumElements() != view.getNumElements() ||
-      source.getElementTypeBitWidth() != view.getElementTypeBitWidth()) // (C1)
+  int64_t from = getFrom(), left = source.getNumElements() - from;
+  if (source.getElementTypeBitWidth() != view.getElementTypeBitWidth() || // (C1)
+      from < 0 || view.getNumElements() > left) // (C2)
     return emitOpError("of ")
            << source << " can't be " << view << ": other elements";
+  if (from * source.getElementTypeBitWidth() % (64 * 8) != 0) // (C3)
+    return emitOpError("can't begin at element ")
+           << from << ": buffers begin at multiples of 64 bytes";
   return success();
 }
 
@@ -203,6 +207,8 @@ LogicalResult MatmulOp::verify() {
     return emitOpError("can't multiply ")
            << lhs << (tl ? " transposed" : "") << " by " << rhs
            << (tr ? " transposed" : "") << " into " << out;
+  if (getAccumulate() && !out.getElementType().isF32()) // (C2)
+    return emitOpError("adds to f32 alone, not to ") << out.getElementType();
   return verifyProduct(*this, getLhs(), getRhs(), getOut()); // (C2), (C3)
 }
 

@@ -180,8 +180,10 @@ void ProgramTranslator::visit(Operation &op) {
                   *alloc.getOffset());
       })
       .Case([&](ViewOp view) {
+        MemRefType type = view.getBuffer().getType();
         addBuffer(view.getBuffer(), locationName(view.getLoc()),
-                  result->buffers[indexOf(view.getSource())]->offset);
+                  result->buffers[indexOf(view.getSource())]->offset +
+                      view.getFrom() * type.getElementTypeBitWidth() / 8);
       })
       .Case([&](SpanOp span) {
         addBuffer(span.getBuffer(), locationName(span.getLoc()),
@@ -224,6 +226,7 @@ fb::OperationUnion ProgramTranslator::operation(MatmulOp op) {
   matmul.k = op.getLhs().getType().getDimSize(!op.getTransposeLhs());
   matmul.transpose_lhs = op.getTransposeLhs();
   matmul.transpose_rhs = op.getTransposeRhs();
+  matmul.accumulate = op.getAccumulate();
   return makeUnion(std::move(matmul));
 }
 

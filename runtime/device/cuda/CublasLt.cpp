@@ -120,7 +120,7 @@ public:
                              : Layout(rhs.dtype, op.k(), op.n())),
         b(op.transpose_lhs() ? Layout(lhs.dtype, op.k(), op.m())
                              : Layout(lhs.dtype, op.m(), op.k())),
-        d(out.dtype, op.m(), op.n()) {}
+        d(out.dtype, op.m(), op.n()), beta(op.accumulate() ? 1.0f : 0.0f) {}
 
   /// What cuBLASLt recommends.
   cublasLtMatmulAlgo_t recommended(uint64_t workspaceLimit) const {
@@ -140,10 +140,10 @@ public:
   void use(const cublasLtMatmulAlgo_t &chosen) { algorithm = chosen; }
 
   void execute() override {
-    float one = 1, zero = 0;
+    float one = 1;
     check(cublasLt().cublasLtMatmul(
               handle, operation.get(), &one, rhs.data, a.get(), lhs.data,
-              b.get(), &zero, out.data, d.get(), out.data, d.get(), &algorithm,
+              b.get(), &beta, out.data, d.get(), out.data, d.get(), &algorithm,
               reinterpret_cast<void *>(workspace.address()), workspace.bytes(),
               reinterpret_cast<cudaStream_t>(stream)),
           "cublasLtMatmul");
@@ -156,6 +156,7 @@ private:
   const DeviceMemory &workspace;
   Operation operation;
   Layout a, b, d;
+  float beta; ///< factor of what `out` holds
   cublasLtMatmulAlgo_t algorithm{};
 };
 
@@ -178,9 +179,10 @@ std::unique_ptr<Task> CublasLt::makeMatmul(const plan::fb::Matmul &op,
   auto task = std::make_unique<MatmulTask>(op, lhs, rhs, out, handle, stream,
                                            workspace);
   workspace.reserve(workspaceLimit);
-  std::string key = fmt::format("{}x{}x{} {}{} {} {}", op.m(), op.n(), op.k(),
-                                op.transpose_lhs(), op.transpose_rhs(),
-                                dtypeName(lhs.dtype), dtypeName(out.dtype));
+  std::string key =
+      fmt::format("{}x{}x{} {}{}{} {} {}", op.m(), op.n(), op.k(),
+                  op.transpose_lhs(), op.transpose_rhs(), op.accumulate(),
+                  dtypeName(lhs.dtype), dtypeName(out.dtype));
   auto known = algorithms.find(key);
   if (known == algorithms.end())
     known = algorithms.emplace(key, task->recommended(workspaceLimit)).first;

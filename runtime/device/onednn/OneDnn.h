@@ -46,14 +46,17 @@ std::string oneDnnVersion();
 
 dnnl::memory::data_type dnnlType(plan::fb::DType dtype);
 
-/// What describes a primitive of `parts`, whose scratch memory is the caller's;
-/// a backward one wants the forward's description as a `hint`. oneDNN 2 has an
-/// object for the parts, 3 takes them as they are.
+/// What describes a primitive of `parts`, whose scratch memory is the caller's,
+/// and what it does with its result (`after`); a backward one wants the
+/// forward's description as a `hint`. oneDNN 2 has an object for the parts, 3
+/// takes them as they are.
 template <typename Primitive, typename... Parts>
-typename Primitive::primitive_desc describePrimitive(const dnnl::engine &engine,
-                                                     const Parts &...parts) {
+typename Primitive::primitive_desc
+describePrimitive(const dnnl::engine &engine, const dnnl::post_ops &after,
+                  const Parts &...parts) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  attributes.set_post_ops(after);
 #if DNNL_VERSION_MAJOR < 3
   return {typename Primitive::desc(parts...), attributes, engine};
 #else

@@ -61,8 +61,8 @@ constexpr auto algorithm = dnnl::algorithm::convolution_direct;
 dnnl::convolution_forward::primitive_desc
 describeForward(OneDnn &shared, const Tensors &t, const Geometry &g) {
   return describePrimitive<dnnl::convolution_forward>(
-      shared.engine, dnnl::prop_kind::forward_training, algorithm, t.input,
-      t.anyWeight, t.output, g.strides, g.before, g.after);
+      shared.engine, dnnl::post_ops(), dnnl::prop_kind::forward_training,
+      algorithm, t.input, t.anyWeight, t.output, g.strides, g.before, g.after);
 }
 
 /// What the backward descriptors want as a hint: the forward of the same

@@ -1,4 +1,4 @@
-//===- OneDnnMatmul.cpp - out = op(lhs) * op(rhs) ---------------------------=//
+//===- OneDnnMatmul.cpp - out (+)= op(lhs) * op(rhs) ------------------------=//
 #include "runtime/device/onednn/OneDnn.h"
 
 #include <fmt/format.h>
@@ -22,8 +22,11 @@ public:
     auto left = matrix(op.m(), op.k(), op.transpose_lhs(), lhs.dtype);
     auto right = matrix(op.k(), op.n(), op.transpose_rhs(), rhs.dtype);
     auto product = matrix(op.m(), op.n(), false, out.dtype);
-    auto created =
-        describePrimitive<dnnl::matmul>(shared.engine, left, right, product);
+    dnnl::post_ops sum;
+    if (op.accumulate())
+      sum.append_sum();
+    auto created = describePrimitive<dnnl::matmul>(shared.engine, sum, left,
+                                                   right, product);
     setPrimitive(dnnl::matmul(created), created.scratchpad_desc());
     addInput(DNNL_ARG_SRC, lhs.data, left, created.src_desc());
     addInput(DNNL_ARG_WEIGHTS, rhs.data, right, created.weights_desc());

@@ -25,8 +25,24 @@ plan.program @p batch 1 {
 
 plan.program @p batch 1 {
   %x = plan.alloc : memref<4x4xf32>
-  // expected-error@+1 {{of 'memref<4x4xf32>' can't be 'memref<8xf32>': other elements}}
-  %y = plan.view %x : memref<4x4xf32> to memref<8xf32>
+  // expected-error@+1 {{of 'memref<4x4xf32>' can't be 'memref<17xf32>': other elements}}
+  %y = plan.view %x from 0 : memref<4x4xf32> to memref<17xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %x = plan.alloc : memref<40xf32>
+  // expected-error@+1 {{of 'memref<40xf32>' can't be 'memref<16xf32>': other elements}}
+  %y = plan.view %x from 32 : memref<40xf32> to memref<16xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %x = plan.alloc : memref<40xf32>
+  // expected-error@+1 {{can't begin at element 8: buffers begin at multiples of 64 bytes}}
+  %y = plan.view %x from 8 : memref<40xf32> to memref<16xf32>
 }
 
 // -----
@@ -183,6 +199,15 @@ plan.program @p batch 1 {
   %b = plan.view %a : memref<4x4xf32> to memref<4x4xf32>
   // expected-error@+1 {{can't write into its operand}}
   plan.matmul %a, %a, %b : memref<4x4xf32>, memref<4x4xf32>, memref<4x4xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4x4xbf16>
+  %b = plan.alloc : memref<4x4xbf16>
+  // expected-error@+1 {{adds to f32 alone, not to 'bf16'}}
+  plan.matmul %a, %a, %b {accumulate} : memref<4x4xbf16>, memref<4x4xbf16>, memref<4x4xbf16>
 }
 
 // -----

@@ -57,6 +57,11 @@ plan.program @train_step batch 2 {
   // CHECK-NEXT: plan.matmul %[[V]], %[[ALL]], %[[P:.*]] {transpose_rhs} : memref<2x144xf32>, memref<4x144xf32>, memref<2x4xf32>
   plan.matmul %v, %all, %product {transpose_rhs}
       : memref<2x144xf32>, memref<4x144xf32>, memref<2x4xf32>
+  // CHECK-NEXT: plan.matmul %[[V]], %[[ALL]], %[[P]] {accumulate, transpose_rhs}
+  plan.matmul %v, %all, %product {accumulate, transpose_rhs}
+      : memref<2x144xf32>, memref<4x144xf32>, memref<2x4xf32>
+  // CHECK-NEXT: %[[PART:.*]] = plan.view %[[V]] from 64 : memref<2x144xf32> to memref<16x4xf32>
+  %part = plan.view %v from 64 : memref<2x144xf32> to memref<16x4xf32>
   // CHECK-NEXT: %[[SUM:.*]] = plan.collective all_reduce_sum %[[P]], %[[P]]
   %sum = plan.collective all_reduce_sum %product, %product : memref<2x4xf32>, memref<2x4xf32>
   // CHECK-NEXT: plan.collective reduce_scatter_sum %[[ALL]], %[[V]]

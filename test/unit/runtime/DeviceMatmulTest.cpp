@@ -46,6 +46,35 @@ TEST_P(DeviceMatmul, MatchesReference) {
   expectNear(out, reference);
 }
 
+TEST_P(DeviceMatmul, AddsToWhatIsThere) {
+  auto [extents, transposeLhs, transposeRhs, types] = GetParam();
+  if (types.result != DType_F32)
+    GTEST_SKIP() << "adds to fp32 alone";
+  if (types.operand == DType_BF16 && !multipliesBf16())
+    GTEST_SKIP() << "no bf16 products on this device";
+  auto [m, n, k] = extents;
+  BufferView lhs = place(types.operand, {m, k});
+  BufferView rhs = place(types.operand, {k, n});
+  BufferView out = place(types.result, {m, n});
+  std::vector<double> a = fillRandom(lhs), b = fillRandom(rhs);
+  std::vector<double> reference = fillRandom(out);
+
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(CreateMatmul(builder, 0, 1, 2, m, n, k, transposeLhs,
+                              transposeRhs, /*accumulate=*/true));
+  const auto &op = *flatbuffers::GetRoot<Matmul>(builder.GetBufferPointer());
+  std::unique_ptr<Task> task = device->makeMatmul(op, lhs, rhs, out);
+  for (int time = 0; time < 2; ++time) {
+    task->execute();
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j)
+        for (int64_t l = 0; l < k; ++l)
+          reference[i * n + j] += a[transposeLhs ? l * m + i : i * k + l] *
+                                  b[transposeRhs ? j * k + l : l * n + j];
+    expectNear(out, reference);
+  }
+}
+
 std::string matmulName(const testing::TestParamInfo<Parameter> &info) {
   const auto &[extents, lhs, rhs, types] = info.param;
   return fmt::format("{}x{}x{}{}{}_{}", extents.m, extents.n, extents.k,

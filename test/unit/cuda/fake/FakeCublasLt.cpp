@@ -146,7 +146,7 @@ cublasStatus_t
 cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description,
                const void *alpha, const void *a, cublasLtMatrixLayout_t aLayout,
                const void *b, cublasLtMatrixLayout_t bLayout, const void *beta,
-               const void *, cublasLtMatrixLayout_t, void *d,
+               const void *c, cublasLtMatrixLayout_t, void *d,
                cublasLtMatrixLayout_t dLayout, const cublasLtMatmulAlgo_t *algo,
                void *workspace, size_t workspaceBytes, cudaStream_t stream) {
   fakecuda::calls().push_back("cublasLtMatmul");
@@ -158,14 +158,17 @@ cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description,
   };
   if (!fits(la, lb, ld, op) || !aligned(a) || !aligned(b) || !aligned(d) ||
       workspaceBytes < algo->data[1] || !workspace ||
-      *static_cast<const float *>(alpha) != 1 ||
-      *static_cast<const float *>(beta) != 0)
+      *static_cast<const float *>(alpha) != 1)
     return CUBLAS_STATUS_INVALID_VALUE;
+  const float kept = *static_cast<const float *>(beta);
+  if (kept != 0 && c != d)
+    return CUBLAS_STATUS_NOT_SUPPORTED;
   fakecuda::enqueue(reinterpret_cast<CUstream>(stream), [=] {
     uint64_t inner = op.transposeA ? la.rows : la.columns;
     for (uint64_t row = 0; row < ld.rows; ++row)
       for (uint64_t column = 0; column < ld.columns; ++column) {
-        double sum = 0;
+        double sum =
+            kept == 0 ? 0 : kept * at(fakecuda::host(d), ld, false, row, column);
         for (uint64_t l = 0; l < inner; ++l)
           sum += at(fakecuda::host(a), la, op.transposeA, row, l) *
                  at(fakecuda::host(b), lb, op.transposeB, l, column);
