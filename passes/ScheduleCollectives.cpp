@@ -9,7 +9,9 @@
 //     transfers are done first;
 //   - `plan.wait` stands in front of the first instruction that needs it.
 //
-// So instructions keep their order but where they would have to wait.
+// So instructions keep their order but where they would have to wait. Those
+// that go far ahead keep what they write for long: they may write so much in
+// all.
 //
 //===----------------------------------------------------------------------===//
 #include "passes/Passes.h"
@@ -17,7 +19,6 @@
 
 #include "mlir/IR/Builders.h"
 
-#include <algorithm>
 #include <set>
 
 namespace pfc {
@@ -50,9 +51,10 @@ struct Rates {
 
 class Scheduler {
 public:
-  Scheduler(plan::ProgramOp program, const Rates &rates)
-      : program(program), dependences(program), rates(rates),
-        missing(dependences.instructions().size()),
+  Scheduler(plan::ProgramOp program, const Rates &rates, int64_t far,
+            int64_t aheadBytes)
+      : program(program), dependences(program), rates(rates), far(far),
+        aheadBytes(aheadBytes), missing(dependences.instructions().size()),
         available(dependences.instructions().size()) {}
 
   /// Reorders the program and adds the waits.
@@ -66,10 +68,14 @@ private:
   SmallVector<double> available; ///< when all of them are done
   std::set<unsigned> ready;      ///< nothing missing, in the program's order
   SmallVector<unsigned> order;
+  int64_t far;             ///< instructions
+  int64_t aheadBytes;      ///< that may still be written far ahead
   double computing = 0;    ///< when the compute stream is free
   double transferring = 0; ///< and the network
 
   unsigned choose() const;
+  int64_t bytesAhead(unsigned i) const;
+  bool mayGo(unsigned i) const { return bytesAhead(i) <= aheadBytes; }
   void schedule(unsigned i);
   plan::InstructionOpInterface op(unsigned i) const {
     return dependences.instructions()[i];
@@ -80,21 +86,33 @@ private:
 
 } // namespace
 
+/// What instruction `i` would write far ahead of its place in the program. The
+/// first that is left needs nothing that isn't there: it is always ready.
+int64_t Scheduler::bytesAhead(unsigned i) const {
+  plan::CostAttr cost = op(i).getPredictedCost();
+  return cost && i - *ready.begin() > far ? cost.getWritten() : 0;
+}
+
 /// A collective that can start; else the first that needn't wait; else the one
 /// that waits the least.
 unsigned Scheduler::choose() const {
   for (unsigned i : ready)
     if (isCollective(i))
       return i;
-  for (unsigned i : ready)
+  unsigned least = *ready.begin();
+  for (unsigned i : ready) {
+    if (!mayGo(i))
+      continue;
     if (available[i] <= computing)
       return i;
-  return *std::min_element(
-      ready.begin(), ready.end(),
-      [&](unsigned a, unsigned b) { return available[a] < available[b]; });
+    if (available[i] < available[least])
+      least = i;
+  }
+  return least;
 }
 
 void Scheduler::schedule(unsigned i) {
+  aheadBytes -= bytesAhead(i);
   double &stream = isCollective(i) ? transferring : computing;
   stream = std::max(stream, available[i]) + rates(op(i));
   ready.erase(i);
@@ -162,7 +180,7 @@ struct ScheduleCollectivesPass
            llvm::make_early_inc_range(program.getOps<plan::WaitOp>()))
         wait.erase();
       moveBuffersToFront(program);
-      Scheduler(program, rates).run();
+      Scheduler(program, rates, far, aheadBytes).run();
     }
   }
 };

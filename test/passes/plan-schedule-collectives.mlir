@@ -34,6 +34,18 @@
 // CHECK-NEXT: plan.wait
 // CHECK-NEXT: plan.output
 
+// Of what could go ahead of the others while the gather goes on, the second is
+// too large to go far.
+// RUN: pfc-opt %s --plan-schedule-collectives="far=1 ahead-bytes=100" | FileCheck %s --check-prefix=FAR
+// FAR-LABEL: plan.program @far
+// FAR: plan.collective
+// FAR-NEXT: plan.launch @k(%x, %[[SMALL:.*]]) extent 1
+// FAR-NEXT: plan.wait
+// FAR-NEXT: plan.launch
+// FAR-NEXT: plan.launch
+// FAR-NEXT: plan.launch @k(%x, %{{.*}}) extent 2
+// FAR-NEXT: plan.output
+
 // Nothing has the bytes of the gather's source before its wait.
 // PLACED-LABEL: plan.program @reused
 // PLACED: plan.alloc at [[SOURCE:[0-9]+]] : memref<16xf32>
@@ -73,6 +85,23 @@ module {
     plan.launch @k(%all, %c) extent 1 writes [1] : memref<32xf32>, memref<16xf32>
     plan.output "b", %b : memref<16xf32>
     plan.output "c", %c : memref<16xf32>
+  }
+
+  plan.program @far batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %all = plan.alloc : memref<32xf32>
+    %a = plan.alloc : memref<16xf32>
+    %b = plan.alloc : memref<16xf32>
+    %small = plan.alloc : memref<16xf32>
+    %large = plan.alloc : memref<16xf32>
+    plan.collective all_gather %x, %all {cost = #plan.cost<flops = 0, read = 0, written = 0, sent = 64>} : memref<16xf32>, memref<32xf32>
+    plan.launch @k(%all, %a) extent 1 writes [1] : memref<32xf32>, memref<16xf32>
+    plan.launch @k(%a, %b) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %small) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 64, written = 64, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %large) extent 2 writes [1] {cost = #plan.cost<flops = 1, read = 64, written = 64, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.output "b", %b : memref<16xf32>
+    plan.output "small", %small : memref<16xf32>
+    plan.output "large", %large : memref<16xf32>
   }
 
   plan.program @gradients batch 1 {
