@@ -3,6 +3,7 @@
 #include "Inputs.h"
 #include "runtime/exec/Profile.h"
 #include "runtime/exec/ProgramRunner.h"
+#include "runtime/plan/PlanMemory.h"
 
 #include <algorithm>
 #include <chrono>
@@ -45,6 +46,19 @@ double stepSeconds(Job &job, int64_t steps) {
   return median(times);
 }
 
+/// What the head's instructions take, one after the other, in a step.
+double headSeconds(ProgramRunner &runner, int64_t steps) {
+  for (int64_t t = 0; t <= steps; ++t) // the first does not count
+    runner.measure();
+  const Profile &profile = runner.profile();
+  const auto &instructions = *runner.program().instructions();
+  double seconds = 0;
+  for (uint32_t i = 0; i < instructions.size(); ++i)
+    if (belongsToHead(instructions[i]->location()))
+      seconds += profile.seconds[i];
+  return seconds / static_cast<double>(profile.runs);
+}
+
 } // namespace
 
 double copyRate(Job &job) {
@@ -78,6 +92,9 @@ nlohmann::json timePlan(Job &job, int64_t steps, int repetitions) {
                                 seconds},
       {"arena_bytes", job.variant.arena_bytes()}};
   ProgramRunner &runner = job.executor.runner("train_step");
+  result["head_ms"] = headSeconds(runner, steps) * 1e3;
+  result["head_bytes"] =
+      planMemory(job.variant, job.settings.batch_per_rank()).headPeak;
   Profile profile{1, runner.timeEach(repetitions)};
   result["kernels"] = nlohmann::json::array();
   for (const ProfileRow &row :
@@ -97,14 +114,15 @@ std::string timingTable(const nlohmann::json &timing, size_t rows) {
   double copy = timing.at("copy_gb_per_second");
   std::string text = fmt::format(
       "{}\n{} {}, batch {}: {:.1f} images/s, {:.2f} ms a step, copy {:.0f} "
-      "GB/s\n{:>9} {:>6} {:>8} {:>6} {:>9}\n",
+      "GB/s; the head {:.2f} ms\n{:>9} {:>6} {:>8} {:>6} {:>9}\n",
       timing.at("device").get<std::string>(),
       timing.at("plan").get<std::string>(),
       timing.at("precision").get<std::string>(),
       timing.at("batch").get<int64_t>(),
       timing.at("images_per_second").get<double>(),
-      timing.at("step_ms").get<double>(), copy, "ms", "calls", "GB/s",
-      "of copy", "GFLOP/s");
+      timing.at("step_ms").get<double>(), copy,
+      timing.at("head_ms").get<double>(), "ms", "calls", "GB/s", "of copy",
+      "GFLOP/s");
   for (const nlohmann::json &row : timing.at("kernels")) {
     if (rows-- == 0)
       break;

@@ -91,7 +91,9 @@ int body(int argc, char **argv) {
   app.require_subcommand(1);
   Arguments arguments;
   CLI::App *show = app.add_subcommand("show", "one line about a device");
-  show->add_option("--device", arguments.job.device)->default_val("cuda");
+  std::string shown = "cuda";
+  show->add_option("--device", shown, "cpu, cuda or emulated-cuda")
+      ->capture_default_str();
   CLI::App *record = app.add_subcommand("record", "keep what it computes");
   addJob(*record, arguments);
   record->add_option("-o,--output", arguments.output)->required();
@@ -111,7 +113,7 @@ int body(int argc, char **argv) {
     return app.exit(error);
   }
   if (show->parsed())
-    fmt::print("{}\n", openDevice(arguments.job.device, {})->describe());
+    fmt::print("{}\n", openDevice(shown, {})->describe());
   if (record->parsed())
     withJob(arguments, [&](Job &job) {
       write(arguments.output, pfc::rt::record(job, arguments.steps));
