@@ -1,4 +1,5 @@
 #include "Compile.h"
+#include "MemoryLimit.h"
 #include "SpecMapping.h"
 
 #include "frontend/graph/GraphBuilder.h"
@@ -102,9 +103,29 @@ LogicalResult pfc::emitStage(const LoadedSpec &loaded, MLIRContext &context,
   return success();
 }
 
-FailureOr<std::string> pfc::compilePlan(const LoadedSpec &loaded,
+FailureOr<uint64_t> pfc::arenaBytes(const LoadedSpec &loaded,
+                                    MLIRContext &context) {
+  uint64_t most = 0;
+  TimingScope untimed;
+  for (const PrecisionChoice &choice : precisionChoices(loaded.spec)) {
+    OwningOpRef<ModuleOp> module =
+        runStages(loaded, context, choice, *findStage("allocated"),
+                  /*dumpTo=*/"", untimed);
+    if (!module)
+      return failure();
+    auto bytes =
+        (*module)->getAttrOfType<IntegerAttr>(plan::arenaBytesAttrName);
+    most = std::max(most, static_cast<uint64_t>(bytes.getInt()));
+  }
+  return most;
+}
+
+FailureOr<std::string> pfc::compilePlan(const LoadedSpec &given,
                                         MLIRContext &context,
                                         const CompileRequest &request) {
+  LoadedSpec loaded = given;
+  if (failed(fitMemory(loaded, context)))
+    return failure();
   auto choices = precisionChoices(loaded.spec);
   SmallVector<OwningOpRef<ModuleOp>> modules;
   SmallVector<plan::PlanVariant> variants;

@@ -1,0 +1,156 @@
+#include "MemoryLimit.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "runtime/plan/Shape.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/SmallVector.h"
+#include <cmath>
+#include <fmt/format.h>
+
+using namespace pfc;
+using namespace mlir;
+
+namespace {
+
+/// A change of one key, and what the plan takes then.
+struct Change {
+  std::string setting;
+  uint64_t bytes;
+};
+
+/// Looks for changes of a spec with which its plan takes `limit` at most.
+class Search {
+public:
+  Search(const LoadedSpec &loaded, MLIRContext &context, uint64_t limit,
+         uint64_t bytes)
+      : loaded(loaded), context(context), limit(limit), bytes(bytes) {}
+
+  /// The first three that help.
+  SmallVector<Change> run();
+
+private:
+  using Edit = llvm::function_ref<void(TrainSpec &)>;
+  using EditNumber = llvm::function_ref<void(TrainSpec &, double)>;
+
+  uint64_t bytesWith(Edit edit);
+  void addIfFits(std::string setting, Edit edit);
+  void addNumber(StringRef key, double now, double least, EditNumber edit,
+                 llvm::function_ref<double(double)> round);
+  void addRanks();
+
+  const LoadedSpec &loaded;
+  MLIRContext &context;
+  uint64_t limit, bytes;
+  SmallVector<Change> changes;
+};
+
+} // namespace
+
+/// With the edit; more than anything where there is no such plan.
+uint64_t Search::bytesWith(Edit edit) {
+  LoadedSpec changed = loaded;
+  edit(changed.spec);
+  ScopedDiagnosticHandler silence(&context,
+                                  [](Diagnostic &) { return success(); });
+  FailureOr<uint64_t> result = arenaBytes(changed, context);
+  return failed(result) ? std::numeric_limits<uint64_t>::max() : *result;
+}
+
+void Search::addIfFits(std::string setting, Edit edit) {
+  uint64_t changed = bytesWith(edit);
+  if (changed <= limit)
+    changes.push_back({std::move(setting), changed});
+}
+
+/// The largest value of a key below `now` that fits. Memory is a straight line
+/// in it, nearly: from the values at `now` and half of it.
+void Search::addNumber(StringRef key, double now, double least, EditNumber edit,
+                       llvm::function_ref<double(double)> round) {
+  double half = round(now / 2);
+  if (half < least)
+    return;
+  auto bytesAt = [&](double value) {
+    return bytesWith([&](TrainSpec &spec) { edit(spec, value); });
+  };
+  double low = static_cast<double>(bytesAt(half));
+  double slope = (static_cast<double>(bytes) - low) / (now - half);
+  if (slope <= 0)
+    return;
+  double value = round(half + (static_cast<double>(limit) - low) / slope);
+  for (int attempt = 0; attempt < 4 && value >= least; ++attempt) {
+    uint64_t changed = bytesAt(value);
+    if (changed <= limit) {
+      std::string text = fmt::format("{} = {:g}", key.str(), value);
+      changes.push_back({text, changed});
+      return;
+    }
+    value = round(value * 0.9);
+  }
+}
+
+void Search::addRanks() {
+  for (int64_t factor = 2; factor <= 64; factor *= 2) {
+    int64_t ranks = loaded.spec.cluster.worldSize * factor;
+    uint64_t changed =
+        bytesWith([&](TrainSpec &spec) { spec.cluster.worldSize = ranks; });
+    if (changed > limit)
+      continue;
+    changes.push_back({fmt::format("cluster.world_size = {}", ranks), changed});
+    return;
+  }
+}
+
+SmallVector<Change> Search::run() {
+  const TrainSpec &now = loaded.spec;
+  PrecisionSpec precision = now.train.precision;
+  if (precision == PrecisionSpec::FP32 || precision == PrecisionSpec::Auto)
+    addIfFits("train.precision = \"bf16\"", [](TrainSpec &spec) {
+      spec.train.precision = PrecisionSpec::BF16;
+    });
+  if (now.head.logits == LogitsSpec::Keep)
+    addIfFits("head.logits = \"recompute\"", [](TrainSpec &spec) {
+      spec.head.logits = LogitsSpec::Recompute;
+    });
+  addNumber(
+      "train.batch_per_rank", static_cast<double>(now.train.batchPerRank), 2,
+      [](TrainSpec &spec, double value) {
+        spec.train.batchPerRank = static_cast<int64_t>(value);
+      },
+      [](double value) { return 2 * std::floor(value / 2); });
+  if (changes.size() < 3)
+    addNumber(
+        "head.sample_rate", now.head.sampleRate, 0.001,
+        [](TrainSpec &spec, double value) { spec.head.sampleRate = value; },
+        [](double value) { return std::floor(value * 1000) / 1000; });
+  if (changes.size() < 3)
+    addRanks();
+  return changes;
+}
+
+LogicalResult pfc::fitMemory(LoadedSpec &loaded, MLIRContext &context) {
+  TrainSpec &spec = loaded.spec;
+  if (!spec.cluster.memoryPerRank)
+    return success();
+  auto limit = static_cast<uint64_t>(*spec.cluster.memoryPerRank * 0x1p30);
+  FailureOr<uint64_t> bytes = arenaBytes(loaded, context);
+  if (succeeded(bytes) && *bytes > limit &&
+      spec.head.logits == LogitsSpec::Auto) {
+    spec.head.logits = LogitsSpec::Recompute;
+    bytes = arenaBytes(loaded, context);
+  }
+  if (failed(bytes))
+    return failure();
+  if (*bytes <= limit)
+    return success();
+  InFlightDiagnostic error =
+      emitError(loaded.locations.of("cluster.memory_per_rank"))
+      << "a rank's arena takes " << rt::bytesText(*bytes) << ", "
+      << rt::bytesText(*bytes - limit) << " more than cluster.memory_per_rank";
+  SmallVector<Change> changes = Search(loaded, context, limit, *bytes).run();
+  if (changes.empty())
+    error << "; no change of one key makes it fit";
+  for (const Change &change : changes)
+    error.attachNote() << "it fits with " << change.setting << ": "
+                       << rt::bytesText(change.bytes);
+  return error;
+}
