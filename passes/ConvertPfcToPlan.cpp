@@ -93,7 +93,8 @@ namespace {
 
 /// A variable's new value may overwrite the old one in place when its producer
 /// is the last to read the old one, and reads it element by element. Buckets of
-/// variables are updated in place as one.
+/// variables are updated in place as one, and class centers in steps, some rows
+/// in each.
 class InPlaceUpdates {
 public:
   explicit InPlaceUpdates(func::FuncOp function) : function(function) {
@@ -108,6 +109,7 @@ public:
   void plan(BufferTable &buffers);
 
 private:
+  SmallVector<Value> stepsTo(Value value);
   bool overwrites(Value value, ArrayRef<StringRef> names);
   bool isReadInTime(Value old, Value value, bool sameElements);
 
@@ -139,13 +141,36 @@ bool InPlaceUpdates::isReadInTime(Value old, Value value, bool sameElements) {
   });
 }
 
+/// `value` and, before it, what row kernels made it from in place, up to a
+/// variable.
+SmallVector<Value> InPlaceUpdates::stepsTo(Value value) {
+  SmallVector<Value> steps = {value};
+  while (auto rows = value.getDefiningOp<RowKernelOpInterface>()) {
+    int operand =
+        rows.getInPlaceOperand(cast<OpResult>(value).getResultNumber());
+    if (operand < 0)
+      break;
+    value = rows->getOperand(operand);
+    if (!value.getDefiningOp<RowKernelOpInterface>())
+      break;
+    steps.push_back(value);
+  }
+  std::reverse(steps.begin(), steps.end());
+  return steps;
+}
+
 bool InPlaceUpdates::overwrites(Value value, ArrayRef<StringRef> names) {
   Operation *producer = value.getDefiningOp();
   if (!isa_and_nonnull<linalg::GenericOp, RowKernelOpInterface>(producer))
     return false;
+  SmallVector<Value> steps = stepsTo(value);
+  for (auto [step, next] :
+       llvm::zip(steps, ArrayRef<Value>(steps).drop_front()))
+    if (!isReadInTime(step, next, /*sameElements=*/true))
+      return false;
   for (StringRef name : names)
     for (VariableOp variable : variables[name]) {
-      if (!isReadInTime(variable, value, names.size() == 1))
+      if (!isReadInTime(variable, steps.front(), names.size() == 1))
         return false;
       for (Operation *user : variable->getUsers())
         if (auto bucket = dyn_cast<BucketOp>(user);
@@ -160,7 +185,8 @@ void InPlaceUpdates::plan(BufferTable &buffers) {
   function.walk([&](AssignOp assign) {
     Value value = assign.getValue();
     if (overwrites(value, assign.getName()) && taken.insert(value).second)
-      buffers.writeInPlace(value, value, assign.getName());
+      for (Value step : stepsTo(value))
+        buffers.writeInPlace(step, step, assign.getName());
   });
   function.walk([&](UnbucketOp op) {
     SmallVector<StringRef> names;
@@ -187,10 +213,19 @@ void ProgramConverter::finishAssignments() {
 }
 
 void ProgramConverter::convertMatmul(MatmulOp op) {
+  if (Value addend = op.getAddend()) {
+    // A sum that nobody else reads grows where it is.
+    Value sum = buffers.get(addend);
+    if (addend.hasOneUse() && buffers.isTemporary(sum))
+      buffers.bind(op.getResult(), sum);
+    else
+      plan::CopyOp::create(builder, op.getLoc(), sum,
+                           buffers.get(op.getResult()), plan::CostAttr());
+  }
   plan::MatmulOp::create(builder, op.getLoc(), buffers.get(op.getLhs()),
                          buffers.get(op.getRhs()), buffers.get(op.getResult()),
                          op.getTransposeLhs(), op.getTransposeRhs(),
-                         costOf(op));
+                         /*accumulate=*/op.getAddend() != nullptr, costOf(op));
 }
 
 void ProgramConverter::convertConv(Operation *op, plan::ConvKind kind,
@@ -303,6 +338,15 @@ LogicalResult ProgramConverter::convertOp(Operation *op) {
             builder, op->getLoc(), bufferTypeOf(reshape.getOutput().getType()),
             buffers.get(reshape.getInput()));
         buffers.bind(reshape.getOutput(), view.getBuffer());
+        return success();
+      })
+      .Case([&](SliceOp slice) {
+        MemRefType type = bufferTypeOf(slice.getOutput().getType());
+        int64_t rowElements = type.getNumElements() / type.getDimSize(0);
+        auto view = plan::ViewOp::create(builder, op->getLoc(), type,
+                                         buffers.get(slice.getInput()),
+                                         slice.getFrom() * rowElements);
+        buffers.bind(slice.getOutput(), view.getBuffer());
         return success();
       })
       .Case([&](OutputOp output) {

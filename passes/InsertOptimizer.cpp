@@ -103,7 +103,7 @@ LogicalResult OptimizerBuilder::update(GradientOp gradient) {
     update = UpdateRowsOp::create(
         builder, loc, parameter, momentum, rows.getIndices(), rows.getRows(),
         lr, /*count=*/Value(), /*unscale=*/Value(), /*found_inf=*/Value(),
-        options.rowUpdate, mu, decay);
+        options.rowUpdate, /*of_unit_rows=*/false, mu, decay);
   else
     update = SgdOp::create(builder, loc, parameter, momentum,
                            gradient.getValue(), lr, clip,

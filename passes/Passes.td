@@ -258,20 +258,50 @@ def FuseMarginSoftmaxPass
 }
 
 def TileHeadPass : Pass<"pfc-tile-head", "::mlir::ModuleOp"> {
-  let summary = "Writes the fused head as products and row kernels";
+  let summary = "Computes the fused head tile by tile of class centers";
   let description = [{
-    The strategy is *keep*: E is stored once, [B, S] of the products' element
-    type, and both gradients read it.
+    A tile is as many columns of the sample as have cosines, [B, T] in fp32, of
+    `tile-bytes`: what a cache holds. Everything of the sample's size is made,
+    used and dropped by tile, but E, which `logits=keep` stores for the
+    backward half (2 bytes a logit in bf16) and `recompute` makes again there
+    from W, by a fourth product. The two compute the same bits.
 
-        margin_softmax       cos = X̂·Ŵᵀ (fp32); margin_exp
-        margin_softmax_grad  margin_patch; dX̂ = scale_rows(E'·Ŵ, a);
-                             dŴ = E'ᵀ·scale_rows(X̂, a)
+        margin_softmax       t = target_cosines(X̂, W)
+          each tile          Ŵ = gather_unit_rows(W); cos = X̂·Ŵᵀ;
+                             E, Z = margin_exp(cos, Z); O += E·Ŵ
+                             stats = margin_target(Z, t)
+        margin_softmax_grad  dX̂, a = margin_embeddings_grad(O, stats)
+          each tile          E' = margin_patch(E);
+                             W, v = update_rows(W, v, E'ᵀ·scale_rows(X̂, a))
 
-    Precondition: pfc-fuse-margin-softmax ran. Postcondition: no
-    `pfc.margin_softmax`, no `pfc.margin_softmax_grad`.
+    The gradients are linear in the un-normalised E, so O needs nothing from
+    other ranks, and the all_reduce of the stats goes on under the last tile's
+    product (the form of QuACK's scaled-exp cross entropy, whose scale unit rows
+    make 1). The rows of a tile are updated as soon as their gradient is there:
+    neither the sampled rows of W nor their gradient are stored. A remark says
+    how many tiles there are.
+
+    R100 with Glint360K on 8 ranks, B = 1024, bf16, sample rate 1: what the head
+    takes beyond W and its momentum is 127 MiB, 397 before tiles; with
+    `recompute` 49. At rate 0.1 it is one tile: 32 MiB for 41.
+
+    Precondition: pfc-fuse-margin-softmax ran; the class centers are the unit
+    rows of a variable, and their gradient goes to its update. Postcondition:
+    no `pfc.margin_softmax`, no `pfc.margin_softmax_grad`.
 
     Example: test/passes/tile-head.mlir.
   }];
+  let options = [
+    Option<"logits", "logits", "::pfc::LogitsStrategy",
+           "::pfc::LogitsStrategy::Keep",
+           "What becomes of the exponentials until the backward half",
+           [{::llvm::cl::values(
+             clEnumValN(::pfc::LogitsStrategy::Keep, "keep", "stored"),
+             clEnumValN(::pfc::LogitsStrategy::Recompute, "recompute",
+                        "made again"))}]>,
+    Option<"tileBytes", "tile-bytes", "int64_t", "1 << 20",
+           "Size of a tile's cosines in fp32, in bytes">,
+  ];
   let dependentDialects = ["::pfc::PfcDialect"];
 }
 
@@ -462,7 +492,9 @@ def ScheduleCollectivesPass
     `plan.wait` stands where it is needed. A list schedule of one stream that
     computes and one that transfers, on a machine with the options' rates, of
     which only the ratios matter; instructions keep their order but where they
-    would have to wait. The network's are low, so that a transfer on a busy
+    would have to wait. What goes `far` ahead keeps memory for long, so it may
+    write `ahead-bytes` in all: the sample of the class centers, but not the
+    centers. The network's are low, so that a transfer on a busy
     network is covered as well.
 
     So labels are gathered and centers sampled under the backbone's forward
@@ -495,6 +527,10 @@ def ScheduleCollectivesPass
     Option<"networkBandwidth", "network-bandwidth", "double", "1e11",
            "Bytes a second that a rank sends">,
     Option<"latency", "latency", "double", "3e-5", "Seconds of any collective">,
+    Option<"far", "far", "int64_t", "64",
+           "Instructions of which to go ahead is to go far ahead">,
+    Option<"aheadBytes", "ahead-bytes", "int64_t", "16 << 20",
+           "Bytes that instructions that go far ahead may write in all">,
   ];
   let dependentDialects = ["::pfc::plan::PlanDialect"];
 }

@@ -31,10 +31,10 @@ static void buildPrecision(OpPassManager &manager,
 
 static void buildFused(OpPassManager &manager, const CompileOptions &options) {
   manager.addPass(createFuseMarginSoftmaxPass());
-  manager.addPass(createTileHeadPass());
+  manager.addPass(createTileHeadPass(options.tileHead));
   if (options.fusePointwise)
     manager.addPass(createFusePointwisePass());
-  manager.addPass(createBucketUpdatesPass());
+  manager.addPass(createBucketUpdatesPass(options.bucketUpdates));
   manager.addPass(createVerifyPartitionedPass());
 }
 
@@ -140,6 +140,17 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
           clEnumValN(RowUpdate::Sampled, "sampled", "those that took part"),
           clEnumValN(RowUpdate::All, "all", "all"))};
 
+  Option<LogitsStrategy> logits{
+      *this, "logits",
+      llvm::cl::desc("What becomes of the exponentials until the backward half"),
+      llvm::cl::init(LogitsStrategy::Keep),
+      llvm::cl::values(clEnumValN(LogitsStrategy::Keep, "keep", "stored"),
+                       clEnumValN(LogitsStrategy::Recompute, "recompute",
+                                  "made again"))};
+  Option<int64_t> tileBytes{
+      *this, "tile-bytes",
+      llvm::cl::desc("Size of a tile's cosines in fp32, in bytes"),
+      llvm::cl::init(1 << 20)};
   Option<KernelTarget> target{
       *this, "target", llvm::cl::desc("What kernels are compiled for"),
       llvm::cl::init(KernelTarget::Cpu),
@@ -158,6 +169,7 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
     CompileOptions options;
     options.precision = precision;
     options.optimizer = {momentum, weightDecay, clipGradNorm, rowUpdate};
+    options.tileHead = {logits, tileBytes};
     options.target = target;
     options.overlap = overlap;
     options.fusePointwise = fusePointwise;

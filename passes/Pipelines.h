@@ -12,6 +12,8 @@ struct CompileOptions {
   Precision precision = Precision::Fp32;
   InsertOptimizerPassOptions optimizer;
   ScaleLossPassOptions lossScale; ///< of fp16
+  TileHeadPassOptions tileHead;
+  BucketUpdatesPassOptions bucketUpdates;
   KernelTarget target = KernelTarget::Cpu;
   /// Whether transfers go on under computation.
   bool overlap = true;

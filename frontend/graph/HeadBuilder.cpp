@@ -35,7 +35,7 @@ static MarginAttr marginAttr(MLIRContext *context, const MarginSpec &margin) {
                       : MarginGradient::StraightThrough;
   return MarginAttr::get(context, margin.m1.value_or(1), margin.m2.value_or(0),
                          margin.m3.value_or(0), margin.scale, gradient,
-                         /*filter=*/0.0);
+                         margin.filter);
 }
 
 namespace {

@@ -37,6 +37,7 @@ constexpr SpecRange leftOpen(double min, double max) {
 constexpr StringRef marginTypes[] = {"arcface", "cosface", "combined"};
 constexpr StringRef gradients[] = {"exact", "straight_through"};
 constexpr StringRef rowUpdates[] = {"sampled", "all"};
+constexpr StringRef logits[] = {"auto", "keep", "recompute"};
 constexpr StringRef precisions[] = {"fp32", "bf16", "fp16", "auto"};
 constexpr StringRef optimizers[] = {"sgd"};
 constexpr StringRef schedules[] = {"polynomial"};
@@ -121,6 +122,11 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "Rows of W that the optimizer touches in a step: `sampled` freezes "
        "the others (the original Partial FC); `all` decays every row and "
        "lets its momentum coast (PartialFC_V2).", ENUM_FIELD(head.rowUpdate)},
+      {"head", "logits", "", false, "", anything, logits,
+       "What becomes of the exponentials of the logits between forward and "
+       "backward: `keep` stores them, 2 bytes a logit in bf16 and 4 in fp32; "
+       "`recompute` makes them again, a fourth product for a tile's memory. "
+       "Both give the same bits. `auto` keeps them.", ENUM_FIELD(head.logits)},
 
       {"head.margin", "type", "", false, "", anything, marginTypes,
        "`arcface` uses m2, `cosface` m3, `combined` all three.",
@@ -138,6 +144,11 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "`exact` differentiates the margin; `straight_through` takes its "
        "derivative to be 1, as PartialFC_V2 does.",
        ENUM_FIELD(head.margin.gradient)},
+      {"head.margin", "filter", "", false, "", rightOpen(0, 1), {},
+       "Inter-class filtering against noisy labels: another class whose "
+       "cosine is above this takes no part in the gradients, and its logit "
+       "counts as 0 (interclass_filtering_threshold of arcface_torch). 0 "
+       "switches it off.", FIELD(head.margin.filter)},
 
       {"train", "batch_per_rank", "images", true, "", closed(1, 65536), {},
        "Images a rank sees in a step.", FIELD(train.batchPerRank)},
@@ -234,7 +245,18 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "What a rank computes on.", ENUM_FIELD(cluster.device)},
       {"cluster", "overlap", "", false, "", anything, {},
        "Exchange between ranks while they compute; `false` is for "
-       "comparisons.", FIELD(cluster.overlap)}};
+       "comparisons.", FIELD(cluster.overlap)},
+      {"cluster", "bucket_size", "MiB", false, "", leftOpen(0, 4096), {},
+       "Gradients of the backbone that are summed over the ranks at a time: at "
+       "most so many bytes, and at most an eighth of all.",
+       FIELD(cluster.bucketSize)},
+      {"cluster", "memory_per_rank", "GiB", false, "no limit",
+       leftOpen(0, 65536), {},
+       "What the plan may take of a rank's memory (its arena; libraries and the "
+       "process need about 1 GiB besides on a GPU). With `head.logits = "
+       "\"auto\"` logits are recomputed if they have to be; if it still does "
+       "not fit, the error says by how much and what would help.",
+       FIELD(cluster.memoryPerRank)}};
   // clang-format on
   return keys;
 }

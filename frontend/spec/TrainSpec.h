@@ -23,6 +23,7 @@ namespace pfc {
 enum class MarginType : uint8_t { ArcFace, CosFace, Combined };
 enum class MarginGradientSpec : uint8_t { Exact, StraightThrough };
 enum class RowUpdateSpec : uint8_t { Sampled, All };
+enum class LogitsSpec : uint8_t { Auto, Keep, Recompute };
 enum class PrecisionSpec : uint8_t { FP32, BF16, FP16, Auto };
 enum class OptimizerType : uint8_t { SGD };
 enum class ScheduleType : uint8_t { Polynomial };
@@ -45,6 +46,7 @@ struct MarginSpec {
   std::optional<double> m3; ///< subtracted from the cosine
   double scale = 64;        ///< s
   MarginGradientSpec gradient = MarginGradientSpec::Exact;
+  double filter = 0; ///< cosine above which other classes count 0; 0: off
 };
 
 /// [head]: the class centers W [classes, embeddingSize], one row an identity.
@@ -52,6 +54,7 @@ struct HeadSpec {
   int64_t classes = 0;   ///< C; required
   double sampleRate = 1; ///< r, of the rows a rank owns; 0: positives only
   RowUpdateSpec rowUpdate = RowUpdateSpec::Sampled;
+  LogitsSpec logits = LogitsSpec::Auto;
   MarginSpec margin;
 };
 
@@ -110,6 +113,8 @@ struct ClusterSpec {
   int64_t worldSize = 1; ///< ranks
   DeviceType device = DeviceType::CPU;
   bool overlap = true;
+  double bucketSize = 16;              ///< MiB of gradients
+  std::optional<double> memoryPerRank; ///< GiB; none: whatever it takes
 };
 
 /// A whole job.

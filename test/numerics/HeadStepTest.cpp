@@ -76,6 +76,7 @@ struct Case {
   double rate;
   std::string rowUpdate;
   int64_t ranks;
+  LogitsStrategy logits = LogitsStrategy::Keep;
 
   std::string specText() const {
     return fmt::format(
@@ -140,6 +141,8 @@ std::vector<TensorError> check(const Case &head, CheckOptions options) {
   HeadStep step(head.specText());
   options.from = "train";
   options.compile.optimizer = step.options().optimizer;
+  // The narrowest tiles: two of the 101 classes on one rank.
+  options.compile.tileHead = {head.logits, /*tileBytes=*/1};
   options.steps = static_cast<int64_t>(labels.size());
   options.labels = labels;
   // The last class alone on its rank and no other class sampled: the
@@ -178,6 +181,15 @@ TEST_P(HeadStepTest, ReferenceAgainstFormulas) {
                             *expected.logical(name, function.getLoc())),
               1e-12)
         << name;
+}
+
+TEST(HeadStepRecomputed, CompiledAgainstReference) {
+  for (const Margin &margin : margins)
+    for (int64_t ranks : {1, 3}) {
+      SCOPED_TRACE(fmt::format("{} on {}", margin.name, ranks));
+      expectSmall(
+          check({margin, 1.0, "all", ranks, LogitsStrategy::Recompute}, {}));
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Heads, HeadStepTest,

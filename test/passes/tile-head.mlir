@@ -1,7 +1,7 @@
 // RUN: pfc-opt %S/Inputs/tiny.mlir --pfc-differentiate --pfc-insert-optimizer --pfc-partition -o %t.mlir
 // RUN: pfc-opt %t.mlir --pfc-fuse-margin-softmax -o %t.fused.mlir
-// RUN: pfc-opt %t.fused.mlir --pfc-tile-head -o %t.tiled.mlir
-// RUN: FileCheck %s --input-file=%t.tiled.mlir --implicit-check-not=margin_softmax
+// RUN: pfc-opt %t.fused.mlir --pfc-tile-head --remarks-filter-passed="pfc-tile-head" -o %t.tiled.mlir 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: FileCheck %s --input-file=%t.tiled.mlir --implicit-check-not=margin_softmax --implicit-check-not=gather_rows
 // RUN: pfc-interpret %t.fused.mlir --against %t.tiled.mlir --steps 3
 // RUN: pfc-interpret %t.mlir --against %t.tiled.mlir --steps 3
 //
@@ -10,25 +10,63 @@
 // RUN: FileCheck %s --input-file=%t.bf16.tiled.mlir --check-prefix=BF16
 // RUN: pfc-interpret %t.bf16.mlir --against %t.bf16.tiled.mlir
 // RUN: pfc-interpret %t.bf16.mlir --against %t.bf16.tiled.mlir --round --tolerance 2e-2
+//
+// 600 classes on 4 ranks: 150 columns, of which a tile takes 64 at least.
+// RUN: sed -e 's/tensor<10x/tensor<600x/g' -e 's/= 10 : i64/= 600 : i64/g' -e 's/capacity = 3/capacity = 150/' -e 's/sample_rate = 0.5/sample_rate = 1.0/' -e 's/tensor<12x/tensor<600x/g' -e 's/tensor<8x12xf32>/tensor<8x600xf32>/g' %S/Inputs/tiny.mlir > %t.600.mlir
+// RUN: pfc-opt %t.600.mlir --pfc-differentiate --pfc-insert-optimizer=row-update=all --pfc-partition --pfc-fuse-margin-softmax -o %t.600.fused.mlir
+// RUN: pfc-opt %t.600.fused.mlir --pfc-tile-head=tile-bytes=1 -o %t.keep.mlir
+// RUN: FileCheck %s --input-file=%t.keep.mlir --check-prefixes=TILES,KEEP
+// RUN: pfc-interpret %t.600.fused.mlir --against %t.keep.mlir --steps 2
+// RUN: pfc-opt %t.600.fused.mlir --pfc-tile-head="tile-bytes=1 logits=recompute" -o %t.recompute.mlir
+// RUN: FileCheck %s --input-file=%t.recompute.mlir --check-prefixes=TILES,RECOMPUTE
+// RUN: pfc-interpret %t.keep.mlir --against %t.recompute.mlir --steps 2 --tolerance 0
+//
+// RUN: sed 's/%wn = pfc.normalize %centers/%wn = pfc.normalize %other/; s/%xn = /%other = pfc.add %centers, %centers : tensor<12x16xf32>\n%xn = /' %S/Inputs/tiny.mlir > %t.other.mlir
+// RUN: not pfc-opt %t.other.mlir --pfc-differentiate --pfc-insert-optimizer --pfc-partition --pfc-fuse-margin-softmax --pfc-tile-head 2>&1 | FileCheck %s --check-prefix=OTHER
+// OTHER: 'pfc.margin_softmax' op can't be tiled: its class centers are not the unit rows of a variable
+
+// REMARK: [Passed] TileHead | Category:pfc-tile-head
+// REMARK-SAME: 1 tiles of 64 columns, exponentials kept
 
 // CHECK-LABEL: func.func @train_step
-// CHECK:       %[[W:.*]] = pfc.normalize %{{.*}} : tensor<3x16xf32>
-// CHECK-NEXT:  %[[X:.*]] = shard.all_gather
-// CHECK-NEXT:  %[[COS:.*]] = pfc.matmul %[[X]], %[[W]] {transpose_rhs} : {{.*}} -> tensor<8x3xf32>
-// CHECK-NEXT:  %[[E:.*]], %[[PART:.*]], %[[TARGETS:.*]] = pfc.margin_exp %[[COS]], %[[COLUMNS:.*]], %{{.*}} margin
+// CHECK:       %[[W:.*]] = pfc.variable "head.weight"
+// CHECK:       %[[X:.*]] = shard.all_gather {{.*}} -> tensor<8x16xf32>
+// CHECK:       %[[ZERO:.*]] = pfc.rank_constant base 0
+// CHECK-NEXT:  %[[T:.*]] = pfc.target_cosines %[[X]], %[[W]], %[[INDICES:.*]], %[[COLUMNS:.*]] : {{.*}} -> tensor<8xf32>
+// CHECK-NEXT:  %[[WN:.*]] = pfc.gather_unit_rows %[[W]], %[[INDICES]] : {{.*}} -> tensor<3x16xf32>
+// CHECK-NEXT:  %[[COS:.*]] = pfc.matmul %[[X]], %[[WN]] {transpose_rhs} : {{.*}} -> tensor<8x3xf32>
+// CHECK-NEXT:  %[[E:.*]], %[[Z:.*]] = pfc.margin_exp %[[COS]], %[[COLUMNS]], %{{.*}}, %[[ZERO]] margin
+// CHECK-NEXT:  %[[PART:.*]] = pfc.margin_target %[[Z]], %[[T]], %[[COLUMNS]]
+// CHECK-NEXT:  %[[O:.*]] = pfc.matmul %[[E]], %[[WN]] :
 // CHECK-NEXT:  %[[STATS:.*]] = shard.all_reduce %[[PART]]
-// CHECK:       %[[P:.*]], %[[A:.*]] = pfc.margin_patch %[[E]], %[[STATS]], %[[TARGETS]], %[[COLUMNS]]
-// CHECK-NEXT:  %[[EW:.*]] = pfc.matmul %[[P]], %[[W]] :
-// CHECK-NEXT:  %[[DX:.*]] = pfc.scale_rows %[[EW]], %[[A]]
+// CHECK:       %[[DX:.*]], %[[A:.*]] = pfc.margin_embeddings_grad %[[O]], %[[STATS]], %[[T]], %[[COLUMNS]], %[[W]], %[[INDICES]]
 // CHECK-NEXT:  %[[AX:.*]] = pfc.scale_rows %[[X]], %[[A]]
+// CHECK-NEXT:  %[[P:.*]] = pfc.margin_patch %[[E]], %[[STATS]], %[[T]], %[[COLUMNS]], %[[ZERO]]
 // CHECK-NEXT:  %[[DW:.*]] = pfc.matmul %[[P]], %[[AX]] {transpose_lhs}
-// CHECK-NEXT:  pfc.normalize_grad %[[DW]]
+// CHECK-NEXT:  %[[W1:.*]], %[[V1:.*]] = pfc.update_rows sampled %[[W]], %{{.*}}, %[[INDICES]], %[[DW]], %{{.*}} {{{.*}}of_unit_rows
 // CHECK-NEXT:  shard.reduce_scatter %[[DX]]
+// CHECK:       pfc.assign "head.weight", %[[W1]]
 
-// Nothing of size batch × classes is stored in fp32 but the cosines, which the
-// exponentials overwrite.
+// Nothing of size batch × classes is stored in fp32 but a tile's cosines.
+// BF16: pfc.gather_unit_rows {{.*}} -> tensor<3x16xbf16>
 // BF16: pfc.matmul {{.*}} : tensor<8x16xbf16>, tensor<3x16xbf16> -> tensor<8x3xf32>
-// BF16: pfc.margin_exp {{.*}} -> tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>
+// BF16: pfc.margin_exp {{.*}} -> tensor<8x3xbf16>, tensor<8xf32>
 // BF16: pfc.matmul {{.*}} : tensor<8x3xbf16>, tensor<3x16xbf16> -> tensor<8x16xf32>
 // BF16: pfc.scale_rows {{.*}} : tensor<8x16xbf16>, tensor<8xf32> -> tensor<8x16xbf16>
 // BF16: pfc.matmul {{.*}} {transpose_lhs} : tensor<8x3xbf16>, tensor<8x16xbf16> -> tensor<3x16xf32>
+
+// TILES:      pfc.slice %[[I:.*]] from 0 : tensor<150xi64> -> tensor<64xi64>
+// TILES:      pfc.slice %[[I]] from 64 : tensor<150xi64> -> tensor<64xi64>
+// TILES:      pfc.slice %[[I]] from 128 : tensor<150xi64> -> tensor<22xi64>
+// TILES:      %[[O1:.*]] = pfc.matmul %{{.*}}, %{{.*}} : tensor<8x64xf32>, tensor<64x16xf32> -> tensor<8x16xf32>
+// TILES:      %[[O2:.*]] = pfc.matmul %{{.*}}, %{{.*}} plus %[[O1]] : tensor<8x16xf32> : tensor<8x64xf32>
+// TILES:      pfc.margin_target
+// TILES:      %[[O3:.*]] = pfc.matmul %{{.*}}, %{{.*}} plus %[[O2]] : tensor<8x16xf32> : tensor<8x22xf32>
+// TILES:      pfc.margin_embeddings_grad %[[O3]]
+// KEEP-NOT:   pfc.margin_exp
+// RECOMPUTE-COUNT-3: pfc.margin_exp
+// What is made again stays apart from what was there before.
+// RUN: pfc-opt %t.recompute.mlir --cse | FileCheck %s --check-prefix=APART
+// APART-COUNT-6: pfc.margin_exp
+// TILES:      %[[W3:.*]], %[[V3:.*]] = pfc.update_rows sampled {{.*}} tensor<22xi64>, tensor<22x16xf32>
+// TILES:      pfc.coast_rows %[[W3]], %[[V3]], %[[I]]

@@ -42,6 +42,19 @@ CompileOptions pfc::compileOptions(const TrainSpec &spec, Precision precision) {
     options.lossScale.initialScale = *spec.train.lossScale.initial;
   if (spec.train.lossScale.growthInterval)
     options.lossScale.growthInterval = *spec.train.lossScale.growthInterval;
+  options.tileHead.logits = spec.head.logits == LogitsSpec::Recompute
+                                ? LogitsStrategy::Recompute
+                                : LogitsStrategy::Keep;
+  // The fp32 cosines of a tile stay in a core's cache, or in a GPU's; who
+  // recomputes wants the memory.
+  if (options.target == KernelTarget::Cpu)
+    options.tileHead.tileBytes = 1 << 20;
+  else if (options.tileHead.logits == LogitsStrategy::Keep)
+    options.tileHead.tileBytes = 32 << 20;
+  else
+    options.tileHead.tileBytes = 16 << 20;
+  options.bucketUpdates.bucketBytes =
+      static_cast<int64_t>(spec.cluster.bucketSize * 0x1p20);
   options.overlap = spec.cluster.overlap;
   return options;
 }

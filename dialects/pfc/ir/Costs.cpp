@@ -96,6 +96,35 @@ OpCost GatherRowsOp::getCost() {
   return cost;
 }
 
+/// Σw², then the division, of the rows it gathers.
+OpCost GatherUnitRowsOp::getCost() {
+  OpCost cost;
+  cost.flops = 3 * elementsOf(getRows());
+  cost.bytesRead = 4 * elementsOf(getRows()) + bytesOf(getIndices());
+  cost.bytesWritten = bytesOf(getRows());
+  return cost;
+}
+
+/// x̂·w and Σw² of a class a row.
+OpCost TargetCosinesOp::getCost() {
+  OpCost cost;
+  cost.flops = 4 * elementsOf(getEmbeddings());
+  cost.bytesRead = bytesOf(getEmbeddings()) + 4 * elementsOf(getEmbeddings()) +
+                   2 * bytesOf(getColumns());
+  cost.bytesWritten = bytesOf(getTargets());
+  return cost;
+}
+
+/// Σw² of a class a row; its multiple added, and the sum scaled.
+OpCost MarginEmbeddingsGradOp::getCost() {
+  OpCost cost;
+  cost.flops = 5 * elementsOf(getProducts());
+  cost.bytesRead = 2 * bytesOf(getProducts()) + bytesOf(getStats()) +
+                   bytesOf(getTargets()) + 2 * bytesOf(getColumns());
+  cost.bytesWritten = bytesOf(getEmbeddingsGrad()) + bytesOf(getFactors());
+  return cost;
+}
+
 /// Σx², then the division.
 OpCost NormalizeOp::getCost() { return pointwiseCost(*this, 3); }
 
@@ -133,16 +162,14 @@ OpCost MarginStatsGradOp::getCost() {
   return costOf(*this, 4 * elementsOf(getCosines()));
 }
 
-/// One element a row of `exps`, in place, and the row's factor.
+/// One element a row of `exps`, in place.
 OpCost MarginPatchOp::getCost() {
-  uint64_t rows = elementsOf(getFactors());
-  uint64_t elements = elementsOf(getExps());
+  uint64_t rows = elementsOf(getTargets());
   OpCost cost;
   cost.flops = 5 * rows;
   cost.bytesRead =
       bytesOf(getStats()) + bytesOf(getTargets()) + bytesOf(getColumns());
-  cost.bytesWritten =
-      bytesOf(getFactors()) + rows * (bytesOf(getExps()) / elements);
+  cost.bytesWritten = rows * (bytesOf(getExps()) / elementsOf(getExps()));
   return cost;
 }
 
@@ -158,15 +185,29 @@ OpCost SumSquaresOp::getCost() { return pointwiseCost(*this, 2); }
 
 OpCost ChunkSumSquaresOp::getCost() { return pointwiseCost(*this, 2); }
 
-/// Three multiply-adds an element of a touched row. `sampled` touches the
-/// rows of the indices, `all` every row.
+/// Three multiply-adds an element of a touched row; of unit rows four more.
+/// `sampled` touches the rows of the indices, `all` every row.
 OpCost UpdateRowsOp::getCost() {
   bool all = getRowUpdate() == RowUpdate::All;
   uint64_t touched = bytesOf(all ? getTable() : getRowsGrad());
   OpCost cost;
   cost.flops = 6 * elementsOf(all ? getTable() : getRowsGrad());
+  if (getOfUnitRows())
+    cost.flops += 8 * elementsOf(getRowsGrad());
   cost.bytesRead = 2 * touched + bytesOf(getRowsGrad()) + bytesOf(getIndices());
   cost.bytesWritten = 2 * touched;
+  return cost;
+}
+
+/// Of all rows but those of the indices, as if each were another row.
+OpCost CoastRowsOp::getCost() {
+  uint64_t rows = typeOf(getTable()).getDimSize(0);
+  uint64_t touched = rows - std::min(rows, elementsOf(getIndices()));
+  uint64_t size = typeOf(getTable()).getDimSize(1);
+  OpCost cost;
+  cost.flops = 6 * touched * size;
+  cost.bytesRead = 2 * 4 * touched * size + bytesOf(getIndices());
+  cost.bytesWritten = 2 * 4 * touched * size;
   return cost;
 }
 

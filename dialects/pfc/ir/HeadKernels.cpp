@@ -141,11 +141,127 @@ LogicalResult GatherRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
   return success();
 }
 
-int64_t UpdateRowsOp::getRowExtent() {
-  return getRowUpdate() == RowUpdate::All ? extent(getTable(), 0)
-                                          : extent(getRowsGrad(), 0);
+int64_t GatherUnitRowsOp::getRowExtent() { return extent(getRows(), 0); }
+int GatherUnitRowsOp::getInPlaceOperand(unsigned) { return -1; }
+
+/// 1/max(‖table[at]‖₂, 1e-12).
+static Value inverseLength(RowCode &code, Value table, Value at) {
+  Value squares =
+      code.sum(code.index(0), code.index(extent(table, 1)),
+               code.scalars.constant(0.0), [&](RowCode &c, Value d) {
+                 Value w = c.load(table, {at, d});
+                 return c.scalars.mul(w, w);
+               });
+  return reciprocalLength(code.scalars, squares);
 }
+
+LogicalResult GatherUnitRowsOp::buildRow(OpBuilder &builder,
+                                         ValueRange operands,
+                                         ValueRange results, Value row) {
+  RowCode code(builder, getLoc());
+  Value table = operands[0], rows = results[0];
+  Value columns = code.index(extent(rows, 1)), zero = code.index(0);
+  Value source = code.load(operands[1], {row});
+  code.when(
+      code.isOwned(source),
+      [&](RowCode &yes) {
+        Value at = yes.toIndex(source);
+        Value inverse = inverseLength(yes, table, at);
+        yes.loop(zero, columns, [&](RowCode &c, Value d) {
+          Value w = c.load(table, {at, d});
+          c.store(c.scalars.mul(w, inverse), rows, {row, d});
+        });
+      },
+      [&](RowCode &no) {
+        no.loop(zero, columns, [&](RowCode &c, Value d) {
+          c.store(c.scalars.constant(0.0), rows, {row, d});
+        });
+      });
+  return success();
+}
+
+namespace {
+
+/// SGD of one row of the class centers, in place.
+class RowUpdater {
+public:
+  RowUpdater(RowCode &code, Value table, Value momentum, Value lr, APFloat mu,
+             APFloat decay)
+      : table(table), momentum(momentum), lr(code.load(lr, {code.index(0)})),
+        mu(mu.convertToDouble()), decay(decay.convertToDouble()) {}
+
+  /// A step is skipped where the scalar buffer `foundInf`, if any, is set.
+  void skipWhere(RowCode &code, Value foundInf) {
+    if (foundInf)
+      skip = code.scalars.greater(code.load(foundInf, {code.index(0)}),
+                                  code.scalars.constant(0.0));
+  }
+  /// A skipped step has `none` in place of an index or a count.
+  Value unlessSkipped(RowCode &code, Value integer, int64_t none) {
+    return skip ? code.scalars.select(skip, code.integer(none), integer)
+                : integer;
+  }
+
+  void update(RowCode &code, Value at,
+              llvm::function_ref<Value(RowCode &, Value)> gradientAt) {
+    code.loop(
+        code.index(0), code.index(extent(table, 1)), [&](RowCode &e, Value d) {
+          Scalars &s = e.scalars;
+          Value w = e.load(table, {at, d}), g = gradientAt(e, d);
+          g = s.add(g, s.mul(w, s.constant(decay)));
+          Value v = s.add(s.mul(e.load(momentum, {at, d}), s.constant(mu)), g);
+          e.store(v, momentum, {at, d});
+          e.store(s.sub(w, s.mul(lr, v)), table, {at, d});
+        });
+  }
+
+private:
+  Value table, momentum, lr, skip;
+  double mu, decay;
+};
+
+} // namespace
+
+int64_t UpdateRowsOp::getRowExtent() { return extent(getRowsGrad(), 0); }
 int UpdateRowsOp::getInPlaceOperand(unsigned result) { return result; }
+
+LogicalResult UpdateRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
+                                     ValueRange results, Value row) {
+  if (getRowUpdate() != RowUpdate::Sampled)
+    return emitOpError("has a kernel for `sampled` alone; pfc-partition splits "
+                       "off coast_rows");
+  RowCode code(builder, getLoc());
+  Value indices = operands[2], gradient = operands[3], table = results[0];
+  RowUpdater rows(code, table, results[1], operands[4], getMu(),
+                  getWeightDecay());
+  rows.skipWhere(code, bufferOf(*this, getFoundInf(), operands));
+  Value unscale;
+  if (Value buffer = bufferOf(*this, getUnscale(), operands))
+    unscale = code.load(buffer, {code.index(0)});
+  Value target = rows.unlessSkipped(code, code.load(indices, {row}), -1);
+  code.when(code.isOwned(target), [&](RowCode &c) {
+    Value at = c.toIndex(target), inverse, along;
+    if (getOfUnitRows()) {
+      // g = (γ − ŵ·(ŵ·γ))/‖w‖ = γ/‖w‖ − w·(w·γ)/‖w‖³
+      inverse = inverseLength(c, table, at);
+      Value dot = c.sum(c.index(0), c.index(extent(table, 1)),
+                        c.scalars.constant(0.0), [&](RowCode &e, Value d) {
+                          return e.scalars.mul(e.load(table, {at, d}),
+                                               e.load(gradient, {row, d}));
+                        });
+      Value cubed = c.scalars.mul(c.scalars.mul(inverse, inverse), inverse);
+      along = c.scalars.mul(dot, cubed);
+    }
+    rows.update(c, at, [&](RowCode &e, Value d) {
+      Scalars &s = e.scalars;
+      Value g = e.load(gradient, {row, d});
+      if (along)
+        g = s.sub(s.mul(g, inverse), s.mul(e.load(table, {at, d}), along));
+      return unscale ? s.mul(g, unscale) : g;
+    });
+  });
+  return success();
+}
 
 /// The slot of `row` among the ascending indices, −1 standing for unused at the
 /// end: the first slot whose index is not below it.
@@ -179,67 +295,33 @@ static Value lowerBound(RowCode &code, Value indices, Value row) {
   return loop.getResult(0);
 }
 
-LogicalResult UpdateRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
-                                     ValueRange results, Value row) {
+int64_t CoastRowsOp::getRowExtent() { return extent(getTable(), 0); }
+int CoastRowsOp::getInPlaceOperand(unsigned result) { return result; }
+
+LogicalResult CoastRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
+                                    ValueRange results, Value row) {
   RowCode code(builder, getLoc());
-  Value indices = operands[2], gradient = operands[3];
-  Value table = results[0], momentum = results[1], first = code.index(0);
-  Value lr = code.load(operands[4], {first});
-  double mu = getMu().convertToDouble();
-  double decay = getWeightDecay().convertToDouble();
-  Value unscale, skip;
-  if (Value buffer = bufferOf(*this, getUnscale(), operands))
-    unscale = code.load(buffer, {first});
-  if (Value buffer = bufferOf(*this, getFoundInf(), operands))
-    skip = code.scalars.greater(code.load(buffer, {first}),
-                                code.scalars.constant(0.0));
-  /// A skipped step has `none` in place of an index or a count.
-  auto unlessSkipped = [&](Value integer, int64_t none) {
-    return skip ? code.scalars.select(skip, code.integer(none), integer)
-                : integer;
+  Value indices = operands[2];
+  RowUpdater rows(code, results[0], results[1], operands[3], getMu(),
+                  getWeightDecay());
+  rows.skipWhere(code, bufferOf(*this, getFoundInf(), operands));
+  auto compare = [](RowCode &c, arith::CmpIPredicate how, Value a, Value b) {
+    return arith::CmpIOp::create(c.builder, c.loc, how, a, b);
   };
-
-  auto updateRow = [&](RowCode &c, Value at,
-                       llvm::function_ref<Value(RowCode &, Value)> gradientAt) {
-    c.loop(c.index(0), c.index(extent(table, 1)), [&](RowCode &e, Value d) {
-      Scalars &s = e.scalars;
-      Value w = e.load(table, {at, d}), g = gradientAt(e, d);
-      if (unscale)
-        g = s.mul(g, unscale);
-      g = s.add(g, s.mul(w, s.constant(decay)));
-      Value v = s.add(s.mul(e.load(momentum, {at, d}), s.constant(mu)), g);
-      e.store(v, momentum, {at, d});
-      e.store(s.sub(w, s.mul(lr, v)), table, {at, d});
-    });
-  };
-
-  if (getRowUpdate() == RowUpdate::Sampled) {
-    Value target = unlessSkipped(code.load(indices, {row}), -1);
-    code.when(code.isOwned(target), [&](RowCode &c) {
-      updateRow(c, c.toIndex(target), [&](RowCode &e, Value d) {
-        return e.load(gradient, {row, d});
-      });
-    });
-    return success();
-  }
-
-  // Every row in use: with its slot's gradient, or with none.
   Value row64 =
       arith::IndexCastOp::create(builder, getLoc(), builder.getI64Type(), row);
-  Value count = code.load(bufferOf(*this, getCount(), operands), {first});
-  Value inUse =
-      arith::CmpIOp::create(builder, getLoc(), arith::CmpIPredicate::slt, row64,
-                            unlessSkipped(count, 0));
+  Value count = code.load(operands[4], {code.index(0)});
+  Value inUse = compare(code, arith::CmpIPredicate::slt, row64,
+                        rows.unlessSkipped(code, count, 0));
   code.when(inUse, [&](RowCode &c) {
     Value slot = lowerBound(c, indices, row64);
     Value last = c.index(extent(indices, 0) - 1);
     Value safe = arith::MinUIOp::create(c.builder, c.loc, slot, last);
-    Value sampled =
-        arith::CmpIOp::create(c.builder, c.loc, arith::CmpIPredicate::eq,
-                              c.load(indices, {safe}), row64);
-    updateRow(c, row, [&](RowCode &e, Value d) {
-      return e.scalars.select(sampled, e.load(gradient, {safe, d}),
-                              e.scalars.constant(0.0));
+    Value others =
+        compare(c, arith::CmpIPredicate::ne, c.load(indices, {safe}), row64);
+    c.when(others, [&](RowCode &other) {
+      rows.update(other, row,
+                  [](RowCode &e, Value) { return e.scalars.constant(0.0); });
     });
   });
   return success();
@@ -310,65 +392,185 @@ static Value marginSlope(Scalars &s, MarginAttr margin, Value c) {
   return s.div(numerator, sinTheta);
 }
 
+namespace {
+
+/// Where a row's own class is in a tile of the sample's columns.
+struct TileTarget {
+  Value used;   ///< columns of the tile that are in use
+  Value isHere; ///< whether the row's own column is one of them
+  Value column; ///< it, or `used`
+
+  /// `columns` of the whole sample, of which the tile has `width` from `first`
+  /// on and the first `count` are in use.
+  TileTarget(RowCode &code, Value columns, Value row, Value first, Value count,
+             int64_t width) {
+    OpBuilder &b = code.builder;
+    Location loc = code.loc;
+    Value zero = code.index(0);
+    Value begin = code.load(first, {zero});
+    Value left = arith::SubIOp::create(b, loc, code.load(count, {zero}), begin);
+    left = arith::MaxSIOp::create(b, loc, left, code.integer(0));
+    left = arith::MinSIOp::create(b, loc, left, code.integer(width));
+    used = code.toIndex(left);
+    Value local =
+        arith::SubIOp::create(b, loc, code.load(columns, {row}), begin);
+    // Unsigned, what lies before the tile lies beyond it.
+    isHere =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, local, left);
+    column = code.scalars.select(isHere, code.toIndex(local), used);
+  }
+};
+
+} // namespace
+
 int64_t MarginExpOp::getRowExtent() { return extent(getCosines(), 0); }
 int MarginExpOp::getInPlaceOperand(unsigned result) {
-  bool sameType = getExps().getType() == getCosines().getType();
-  return result == 0 && sameType ? 0 : -1;
+  if (result == 1)
+    return getSums() ? 4 : -1;
+  return getExps().getType() == getCosines().getType() ? 0 : -1;
 }
 
 LogicalResult MarginExpOp::buildRow(OpBuilder &builder, ValueRange operands,
                                     ValueRange results, Value row) {
   RowCode code(builder, getLoc());
-  Scalars &s = code.scalars;
-  Value cosines = operands[0], columns = operands[1], count = operands[2];
-  Value exps = results[0], stats = results[1], targets = results[2];
-  MarginAttr margin = getMargin();
-  double scale = margin.getScale(), filter = margin.getFilter();
+  Value cosines = operands[0], exps = results[0];
+  double scale = getMargin().getScale(), filter = getMargin().getFilter();
   double shift = getShift().convertToDouble();
-  Value zero = s.constant(0.0);
-  Value used = code.toIndex(code.load(count, {code.index(0)}));
-  Value column = code.load(columns, {row});
-  Value owned = code.isOwned(column);
-  // Without a target here the first loop covers every used column.
-  Value target = s.select(owned, code.toIndex(column), used);
-  Value safe = s.select(owned, target, code.index(0));
-  Value cosine = s.max(s.constant(-1.0),
-                       s.min(s.constant(1.0), code.load(cosines, {row, safe})));
-  cosine = s.select(owned, cosine, zero);
-
-  auto exponential = [&](Scalars &e, Value logit) {
-    return e.exp(e.sub(logit, e.constant(shift)));
-  };
+  TileTarget own(code, operands[1], row, operands[3], operands[2],
+                 extent(exps, 1));
   auto term = [&](RowCode &c, Value j) -> Value {
+    Scalars &e = c.scalars;
     Value cos = c.load(cosines, {row, j});
-    Value value =
-        exponential(c.scalars, c.scalars.mul(cos, c.scalars.constant(scale)));
+    Value logit = e.mul(cos, e.constant(scale));
+    Value value = e.exp(e.sub(logit, e.constant(shift)));
     if (filter <= 0.0) {
       c.store(value, exps, {row, j});
       return value;
     }
-    Value filtered = c.scalars.greater(cos, c.scalars.constant(filter));
-    c.store(c.scalars.select(filtered, c.scalars.constant(0.0), value), exps,
-            {row, j});
-    return c.scalars.select(filtered, c.scalars.constant(std::exp(-shift)),
-                            value);
+    Value filtered = e.greater(cos, e.constant(filter));
+    c.store(e.select(filtered, e.constant(0.0), value), exps, {row, j});
+    return e.select(filtered, e.constant(std::exp(-shift)), value);
   };
+  Value total = code.scalars.constant(0.0);
+  if (Value sums = bufferOf(*this, getSums(), operands))
+    total = code.load(sums, {row});
   Value beyond =
-      arith::AddIOp::create(builder, getLoc(), target, code.index(1));
-  Value total = code.sum(code.index(0), target, zero, term);
-  total = code.sum(beyond, used, total, term);
-  code.when(owned, [&](RowCode &c) {
-    c.store(c.scalars.constant(0.0), exps, {row, target});
+      arith::AddIOp::create(builder, getLoc(), own.column, code.index(1));
+  total = code.sum(code.index(0), own.column, total, term);
+  total = code.sum(beyond, own.used, total, term);
+  code.store(total, results[1], {row});
+  code.when(own.isHere, [&](RowCode &c) {
+    c.store(c.scalars.constant(0.0), exps, {row, own.column});
   });
-  code.loop(used, code.index(extent(exps, 1)), [&](RowCode &c, Value j) {
+  code.loop(own.used, code.index(extent(exps, 1)), [&](RowCode &c, Value j) {
     c.store(c.scalars.constant(0.0), exps, {row, j});
   });
+  return success();
+}
 
-  Value logit = s.mul(marginOf(s, margin, cosine), s.constant(scale));
-  Value own = s.select(owned, exponential(s, logit), zero);
-  code.store(s.add(total, own), stats, {row, code.index(0)});
+int64_t TargetCosinesOp::getRowExtent() { return extent(getTargets(), 0); }
+int TargetCosinesOp::getInPlaceOperand(unsigned) { return -1; }
+
+/// The row of the table that column `column` of the sample is.
+static Value tableRow(RowCode &code, Value indices, Value column) {
+  return code.toIndex(code.load(indices, {code.toIndex(column)}));
+}
+
+LogicalResult TargetCosinesOp::buildRow(OpBuilder &builder, ValueRange operands,
+                                        ValueRange results, Value row) {
+  RowCode code(builder, getLoc());
+  Value embeddings = operands[0], table = operands[1], targets = results[0];
+  Value column = code.load(operands[3], {row});
+  code.when(
+      code.isOwned(column),
+      [&](RowCode &c) {
+        Scalars &s = c.scalars;
+        Value at = tableRow(c, operands[2], column);
+        Value dot = c.sum(c.index(0), c.index(extent(table, 1)),
+                          s.constant(0.0), [&](RowCode &e, Value d) {
+                            return e.scalars.mul(e.load(embeddings, {row, d}),
+                                                 e.load(table, {at, d}));
+                          });
+        Value cosine = s.mul(dot, inverseLength(c, table, at));
+        cosine = s.max(s.constant(-1.0), s.min(s.constant(1.0), cosine));
+        c.store(cosine, targets, {row});
+      },
+      [&](RowCode &c) { c.store(c.scalars.constant(0.0), targets, {row}); });
+  return success();
+}
+
+int64_t MarginTargetOp::getRowExtent() { return extent(getStats(), 0); }
+int MarginTargetOp::getInPlaceOperand(unsigned) { return -1; }
+
+LogicalResult MarginTargetOp::buildRow(OpBuilder &builder, ValueRange operands,
+                                       ValueRange results, Value row) {
+  RowCode code(builder, getLoc());
+  Scalars &s = code.scalars;
+  Value zero = s.constant(0.0), stats = results[0];
+  Value owned = code.isOwned(code.load(operands[2], {row}));
+  Value logit = s.mul(marginOf(s, getMargin(), code.load(operands[1], {row})),
+                      s.constant(getMargin().getScale()));
+  Value own = s.exp(s.sub(logit, s.constant(getShift().convertToDouble())));
+  Value sum = code.load(operands[0], {row});
+  code.store(s.add(sum, s.select(owned, own, zero)), stats,
+             {row, code.index(0)});
   code.store(s.select(owned, logit, zero), stats, {row, code.index(1)});
-  code.store(cosine, targets, {row});
+  return success();
+}
+
+/// g·Z = (exp(t − shift) − Z)·ψ', what the target's element of E stands for in
+/// the gradients.
+static Value targetGradient(RowCode &code, MarginAttr margin, double shift,
+                            Value stats, Value targets, Value row) {
+  Scalars &s = code.scalars;
+  Value z = code.load(stats, {row, code.index(0)});
+  Value logit = code.load(stats, {row, code.index(1)});
+  Value own = s.exp(s.sub(logit, s.constant(shift)));
+  Value slope = marginSlope(s, margin, code.load(targets, {row}));
+  return s.mul(s.sub(own, z), slope);
+}
+
+int64_t MarginEmbeddingsGradOp::getRowExtent() {
+  return extent(getFactors(), 0);
+}
+int MarginEmbeddingsGradOp::getInPlaceOperand(unsigned result) {
+  bool sameType = getEmbeddingsGrad().getType() == getProducts().getType();
+  return result == 0 && sameType ? 0 : -1;
+}
+
+LogicalResult MarginEmbeddingsGradOp::buildRow(OpBuilder &builder,
+                                               ValueRange operands,
+                                               ValueRange results, Value row) {
+  RowCode code(builder, getLoc());
+  Value products = operands[0], stats = operands[1], targets = operands[2];
+  Value table = operands[4], gradient = results[0];
+  double shift = getShift().convertToDouble();
+  Value column = code.load(operands[3], {row});
+  Value factor = code.scalars.div(
+      code.scalars.constant(getMargin().getScale() / getBatch()),
+      code.load(stats, {row, code.index(0)}));
+  code.store(factor, results[1], {row});
+  Value zero = code.index(0), size = code.index(extent(products, 1));
+  code.when(
+      code.isOwned(column),
+      [&](RowCode &c) {
+        Value at = tableRow(c, operands[5], column);
+        Value own = c.scalars.mul(
+            targetGradient(c, getMargin(), shift, stats, targets, row),
+            inverseLength(c, table, at));
+        c.loop(zero, size, [&](RowCode &e, Value d) {
+          Scalars &s = e.scalars;
+          Value sum = s.add(e.load(products, {row, d}),
+                            s.mul(own, e.load(table, {at, d})));
+          e.store(s.mul(factor, sum), gradient, {row, d});
+        });
+      },
+      [&](RowCode &c) {
+        c.loop(zero, size, [&](RowCode &e, Value d) {
+          e.store(e.scalars.mul(factor, e.load(products, {row, d})), gradient,
+                  {row, d});
+        });
+      });
   return success();
 }
 
@@ -467,28 +669,23 @@ LogicalResult MarginStatsGradOp::buildRow(OpBuilder &builder,
 }
 
 int64_t MarginPatchOp::getRowExtent() { return extent(getExps(), 0); }
-int MarginPatchOp::getInPlaceOperand(unsigned result) {
-  return result == 0 ? 0 : -1;
-}
+int MarginPatchOp::getInPlaceOperand(unsigned) { return 0; }
 
 LogicalResult MarginPatchOp::buildRow(OpBuilder &builder, ValueRange operands,
                                       ValueRange results, Value row) {
   RowCode code(builder, getLoc());
-  Scalars &s = code.scalars;
-  Value stats = operands[1], targets = operands[2], columns = operands[3];
-  Value exps = results[0], factors = results[1];
-  double scale = getMargin().getScale();
-  double shift = getShift().convertToDouble();
-  Value z = code.load(stats, {row, code.index(0)});
-  code.store(s.div(s.constant(scale / getBatch()), z), factors, {row});
-  Value column = code.load(columns, {row});
-  code.when(code.isOwned(column), [&](RowCode &c) {
-    Scalars &e = c.scalars;
-    Value logit = c.load(stats, {row, c.index(1)});
-    Value own = e.exp(e.sub(logit, e.constant(shift)));
-    Value slope = marginSlope(e, getMargin(), c.load(targets, {row}));
-    // g·Z = (exp(t − shift) − Z)·ψ'
-    c.store(e.mul(e.sub(own, z), slope), exps, {row, c.toIndex(column)});
+  Value exps = results[0];
+  Value width = code.integer(extent(exps, 1));
+  Value local =
+      arith::SubIOp::create(builder, getLoc(), code.load(operands[3], {row}),
+                            code.load(operands[4], {code.index(0)}));
+  // Unsigned, what lies before the tile lies beyond it.
+  Value isHere = arith::CmpIOp::create(builder, getLoc(),
+                                       arith::CmpIPredicate::ult, local, width);
+  code.when(isHere, [&](RowCode &c) {
+    Value own = targetGradient(c, getMargin(), getShift().convertToDouble(),
+                               operands[1], operands[2], row);
+    c.store(own, exps, {row, c.toIndex(local)});
   });
   return success();
 }

@@ -462,10 +462,6 @@ MovingAverageOp::buildKernelBody(OpBuilder &builder,
 // Rows of unit length, the loss
 //===----------------------------------------------------------------------===//
 
-static Value reciprocalLength(Scalars &s, Value sumOfSquares) {
-  return s.div(s.constant(1.0), s.max(s.sqrt(sumOfSquares), s.constant(1e-12)));
-}
-
 LogicalResult NormalizeOp::buildKernelBody(OpBuilder &builder,
                                            SmallVectorImpl<Value> &results) {
   Location loc = getLoc();

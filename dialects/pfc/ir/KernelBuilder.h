@@ -89,6 +89,11 @@ private:
   }
 };
 
+/// 1/max(‖x‖₂, 1e-12), the factor of `pfc.normalize`.
+inline mlir::Value reciprocalLength(Scalars &s, mlir::Value sumOfSquares) {
+  return s.div(s.constant(1.0), s.max(s.sqrt(sumOfSquares), s.constant(1e-12)));
+}
+
 /// How a tensor is indexed by a body's iteration space.
 enum class Access {
   Full,    ///< all dimensions, in order

@@ -409,11 +409,20 @@ LogicalResult UpdateRowsOp::partition(Partitioner &partitioner) {
       !unscale != !getUnscale() || !foundInf != !getFoundInf())
     return failure();
   Value count = partitioner.shardCount(typeOf(getTable()).getDimSize(0));
-  auto local = UpdateRowsOp::create(
-      partitioner.builder(), getLoc(), table, momentum, indices, rows, lr,
-      count, unscale, foundInf, getRowUpdate(), getMu(), getWeightDecay());
-  partitioner.set(getNewTable(), local.getNewTable(), splitRows);
-  partitioner.set(getNewMomentum(), local.getNewMomentum(), splitRows);
+  auto local = UpdateRowsOp::create(partitioner.builder(), getLoc(), table,
+                                    momentum, indices, rows, lr, count, unscale,
+                                    foundInf, RowUpdate::Sampled,
+                                    getOfUnitRows(), getMu(), getWeightDecay());
+  Value newTable = local.getNewTable(), newMomentum = local.getNewMomentum();
+  if (getRowUpdate() == RowUpdate::All) {
+    auto coast = CoastRowsOp::create(partitioner.builder(), getLoc(), newTable,
+                                     newMomentum, indices, lr, count, foundInf,
+                                     getMu(), getWeightDecay());
+    newTable = coast.getNewTable();
+    newMomentum = coast.getNewMomentum();
+  }
+  partitioner.set(getNewTable(), newTable, splitRows);
+  partitioner.set(getNewMomentum(), newMomentum, splitRows);
   return success();
 }
 

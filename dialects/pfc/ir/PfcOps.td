@@ -37,6 +37,13 @@ def Pfc_Scalar : Type<
     "tensor of one 32-bit float", "::mlir::RankedTensorType">,
     BuildableType<"::mlir::RankedTensorType::get({1}, "
                   "$_builder.getF32Type())">;
+// One i64, likewise.
+def Pfc_Integer : Type<
+    CPred<"$_self == ::mlir::RankedTensorType::get({1}, "
+          "::mlir::IntegerType::get($_self.getContext(), 64))">,
+    "tensor of one 64-bit integer", "::mlir::RankedTensorType">,
+    BuildableType<"::mlir::RankedTensorType::get({1}, "
+                  "$_builder.getI64Type())">;
 def Pfc_Any : StaticShapeTensorOf<[F32, BF16, F16, F64, I64, UI8, I8]>;
 
 // How an op takes part in the passes.
@@ -427,27 +434,60 @@ def Pfc_ReshapeOp : Pfc_Op<"reshape", [Pure, Vjp, Partitionable, Pointwise]> {
   let hasVerifier = 1;
 }
 
+def Pfc_SliceOp : Pfc_Op<"slice", [Pure]> {
+  let summary = "y[j] = x[from + j]: some rows of a tensor, in place";
+  let description = [{
+    Rows are of dimension 0.
+
+    (C1) The same extents but for dimension 0, the same element type. (C2)
+    `from` >= 0, and x has `from` rows and those of y. (C3) What lies before y
+    is a multiple of 64 bytes.
+    Example: `%y = pfc.slice %x from 1024 : tensor<5000xi64> -> tensor<1024xi64>`
+
+    Made by: pfc-tile-head. Gone after: convert-pfc-to-plan (no instruction).
+  }];
+  let arguments = (ins Pfc_Any:$input, I64Attr:$from);
+  let results = (outs Pfc_Any:$output);
+  let assemblyFormat = [{
+    $input `from` $from attr-dict `:` type($input) `->` type($output)
+  }];
+  let hasVerifier = 1;
+}
+
 def Pfc_MatmulOp : Pfc_Op<"matmul", [Pure, Partitionable, Costed]> {
   let summary = "Matrix product op(lhs)·op(rhs), summed in fp32";
   let description = [{
     lhs is [M,K], or [K,M] with `transpose_lhs`; rhs is [K,N], or [N,K] with
-    `transpose_rhs`; result [M,N].
+    `transpose_rhs`; result [M,N]. With `addend` the product is added to it.
 
-    (C1) contracted extents agree. (C2) result shape is [M,N].
+    (C1) contracted extents agree. (C2) result shape is [M,N]. (C3) An addend
+    and its result are f32 of one type.
     Example:
     ```mlir
     %y = pfc.matmul %x, %w {transpose_rhs}
            : tensor<8x25088xf32>, tensor<512x25088xf32> -> tensor<8x512xf32>
+    %s = pfc.matmul %e, %v plus %y : tensor<8x512xf32>
+           : tensor<8x100xf32>, tensor<100x512xf32> -> tensor<8x512xf32>
     ```
     Made by: pfc-differentiate, pfc-partition, pfc-tile-head. Gone after:
     convert-pfc-to-plan.
   }];
-  let arguments = (ins Pfc_Float:$lhs, Pfc_Float:$rhs, UnitAttr:$transpose_lhs,
+  let arguments = (ins Pfc_Float:$lhs, Pfc_Float:$rhs,
+                       Optional<Pfc_F32>:$addend, UnitAttr:$transpose_lhs,
                        UnitAttr:$transpose_rhs);
   let results = (outs Pfc_Float:$result);
   let assemblyFormat = [{
-    $lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs) `->` type($result)
+    $lhs `,` $rhs (`plus` $addend^ `:` type($addend))? attr-dict `:` type($lhs)
+    `,` type($rhs) `->` type($result)
   }];
+  let builders = [
+    OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$lhs,
+                   "::mlir::Value":$rhs, CArg<"bool", "false">:$transposeLhs,
+                   CArg<"bool", "false">:$transposeRhs), [{
+      build($_builder, $_state, type, lhs, rhs, /*addend=*/::mlir::Value(),
+            transposeLhs, transposeRhs);
+    }]>
+  ];
   let hasVerifier = 1;
 }
 
@@ -940,41 +980,152 @@ def Pfc_MarginSoftmaxGradOp : Pfc_Op<"margin_softmax_grad", [Pure, Costed]> {
   let hasVerifier = 1;
 }
 
-def Pfc_MarginExpOp : Pfc_Op<"margin_exp", [Pure, Costed, Rows]> {
-  let summary = "The element-wise part of margin_softmax";
+def Pfc_GatherUnitRowsOp : Pfc_Op<"gather_unit_rows", [Pure, Costed, Rows]> {
+  let summary = "gather_rows and normalize in one";
   let description = [{
-    From cosines [B,S] the exps, stats and targets of margin_softmax, one row
-    after the other, the target's column set aside. In fp32 E overwrites the
-    cosines.
+    y[j] = table[r]/max(‖table[r]‖₂, 1e-12), r = indices[j]; 0 where r < 0.
+    Computed in fp32, stored as the products take it.
+
+    Shapes: table [C,D], indices [T], rows [T,D].
+    Example: `%w = pfc.gather_unit_rows %table, %indices : tensor<10x64xf32>, tensor<12xi64> -> tensor<12x64xbf16>`
+
     Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
   }];
-  let arguments = (ins Pfc_F32:$cosines, Pfc_I64:$columns, Pfc_I64:$count,
-                       Pfc_MarginAttr:$margin, F64Attr:$shift);
-  let results = (outs Pfc_Float:$exps, Pfc_F32:$stats, Pfc_F32:$targets);
+  let arguments = (ins Pfc_F32:$table, Pfc_I64:$indices);
+  let results = (outs Pfc_Float:$rows);
   let assemblyFormat = [{
-    $cosines `,` $columns `,` $count `margin` $margin attr-dict `:` type($cosines) `,`
-    type($columns) `,` type($count) `->` type($exps) `,` type($stats) `,`
-    type($targets)
+    $table `,` $indices attr-dict `:` type($table) `,` type($indices) `->`
+    type($rows)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_TargetCosinesOp : Pfc_Op<"target_cosines", [Pure, Costed, Rows]> {
+  let summary = "The cosine of each row and its own class";
+  let description = [{
+    t[i] = x̂_i·w/max(‖w‖₂, 1e-12) clamped to [−1, 1], w = table[indices[c]],
+    c = columns[i]; 0 where c < 0, which another rank owns. B products of
+    vectors, in fp32 whatever the logits' products take.
+
+    Shapes: embeddings [B,D] with unit rows, table [C,D], indices [S], columns,
+    targets [B].
+    Example: `%t = pfc.target_cosines %x, %table, %indices, %columns : tensor<8x64xbf16>, tensor<10x64xf32>, tensor<12xi64>, tensor<8xi64> -> tensor<8xf32>`
+
+    Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$embeddings, Pfc_F32:$table, Pfc_I64:$indices,
+                       Pfc_I64:$columns);
+  let results = (outs Pfc_F32:$targets);
+  let assemblyFormat = [{
+    $embeddings `,` $table `,` $indices `,` $columns attr-dict `:`
+    type($embeddings) `,` type($table) `,` type($indices) `,` type($columns)
+    `->` type($targets)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_MarginExpOp : Pfc_Op<"margin_exp", [Pure, Costed, Rows]> {
+  let summary = "Exponentials of a tile of logits, and their sums";
+  let description = [{
+    The tile's columns are `first`, `first` + 1, … of the sample. From its
+    cosines c, for used columns other than columns[i]:
+        E[i,j] = exp(s·c[i,j] − shift)
+        new_sums[i] = sums[i] + Σ_j E[i,j]
+    E is 0 elsewhere; a filtered one is 0, but counts as exp(−shift). Without
+    `sums` the sums begin at 0. In fp32 E overwrites the cosines.
+
+    Shapes: cosines, exps [B,T]; columns, sums [B]; count, first [1].
+    Example:
+    ```mlir
+    %e, %z1 = pfc.margin_exp %c, %columns, %count, %first plus %z : tensor<8xf32>
+        margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0>
+        {shift = 0.0 : f64} : tensor<8x4xf32>, tensor<8xi64> -> tensor<8x4xbf16>, tensor<8xf32>
+    ```
+    Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$cosines, Pfc_I64:$columns, Pfc_Integer:$count,
+                       Pfc_Integer:$first, Optional<Pfc_F32>:$sums,
+                       Pfc_MarginAttr:$margin, F64Attr:$shift);
+  let results = (outs Pfc_Float:$exps, Pfc_F32:$new_sums);
+  let assemblyFormat = [{
+    $cosines `,` $columns `,` $count `,` $first
+    (`plus` $sums^ `:` type($sums))? `margin` $margin attr-dict `:`
+    type($cosines) `,` type($columns) `->` type($exps) `,` type($new_sums)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_MarginTargetOp : Pfc_Op<"margin_target", [Pure, Pointwise, Rows,
+    AllTypesMatch<["sums", "targets"]>]> {
+  let summary = "The stats of margin_softmax from the sums of its tiles";
+  let description = [{
+    stats[i] = (sums[i] + exp(s·ψ(targets[i]) − shift), s·ψ(targets[i])), or
+    (sums[i], 0) where columns[i] < 0.
+    Shapes: sums, targets, columns [B], stats [B,2].
+    Example:
+    ```mlir
+    %s = pfc.margin_target %z, %t, %columns
+        margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0>
+        {shift = 0.0 : f64} : tensor<8xf32>, tensor<8xi64> -> tensor<8x2xf32>
+    ```
+    Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$sums, Pfc_F32:$targets, Pfc_I64:$columns,
+                       Pfc_MarginAttr:$margin, F64Attr:$shift);
+  let results = (outs Pfc_F32:$stats);
+  let assemblyFormat = [{
+    $sums `,` $targets `,` $columns `margin` $margin attr-dict `:` type($sums)
+    `,` type($columns) `->` type($stats)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_MarginEmbeddingsGradOp : Pfc_Op<"margin_embeddings_grad",
+                                        [Pure, Costed, Rows]> {
+  let summary = "dx̂ of margin_softmax_grad from E·Ŵ, and the row factors a";
+  let description = [{
+    `products` are E·Ŵ without the targets' columns, which the tiles had set
+    aside; so they need no sum over ranks, and come before it. With Z_i, t_i =
+    stats[i] and ŵ the unit row of table[indices[columns[i]]]:
+        a_i = s/(batch·Z_i)
+        dx̂_i = a_i·(products_i + (exp(t_i − shift) − Z_i)·ψ'(targets[i])·ŵ)
+    (no second term where columns[i] < 0).
+
+    Shapes: products, embeddings_grad [B,D]; stats [B,2]; targets, columns,
+    factors [B]; indices [S]; table [C,D].
+    Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$products, Pfc_F32:$stats, Pfc_F32:$targets,
+                       Pfc_I64:$columns, Pfc_F32:$table, Pfc_I64:$indices,
+                       Pfc_MarginAttr:$margin, F64Attr:$shift, I64Attr:$batch);
+  let results = (outs Pfc_Float:$embeddings_grad, Pfc_F32:$factors);
+  let assemblyFormat = [{
+    $products `,` $stats `,` $targets `,` $columns `,` $table `,` $indices
+    `margin` $margin attr-dict `:` type($products) `,` type($stats) `,`
+    type($targets) `,` type($columns) `,` type($table) `,` type($indices) `->`
+    type($embeddings_grad) `,` type($factors)
   }];
   let hasVerifier = 1;
 }
 
 def Pfc_MarginPatchOp : Pfc_Op<"margin_patch", [Pure, Costed, Rows,
     AllTypesMatch<["exps", "patched"]>]> {
-  let summary = "E' of margin_softmax_grad, in place, and the row factors a";
+  let summary = "E' of margin_softmax_grad, a tile, in place";
   let description = [{
-    Writes B elements of E at most. Shapes: exps [B,S], stats [B,2], targets,
-    columns, factors [B].
+    The tile's columns are `first`, `first` + 1, …. Writes the elements of
+    targets in it, B at most. Shapes: exps [B,T], stats [B,2], targets, columns
+    [B], first [1].
     Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$exps, Pfc_F32:$stats, Pfc_F32:$targets,
-                       Pfc_I64:$columns, Pfc_MarginAttr:$margin,
-                       F64Attr:$shift, I64Attr:$batch);
-  let results = (outs Pfc_Float:$patched, Pfc_F32:$factors);
+                       Pfc_I64:$columns, Pfc_Integer:$first,
+                       Pfc_MarginAttr:$margin,
+                       F64Attr:$shift);
+  let results = (outs Pfc_Float:$patched);
   let assemblyFormat = [{
-    $exps `,` $stats `,` $targets `,` $columns `margin` $margin attr-dict `:`
-    type($exps) `,` type($stats) `,` type($targets) `,` type($columns) `->`
-    type($factors)
+    $exps `,` $stats `,` $targets `,` $columns `,` $first `margin` $margin
+    attr-dict `:` type($exps) `,` type($stats) `,` type($targets) `,`
+    type($columns)
   }];
   let hasVerifier = 1;
 }
@@ -1173,12 +1324,14 @@ def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
   let summary = "SGD on the class centers";
   let description = [{
     With r = indices[j] >= 0:
-        v'[r] = mu·v[r] + (rows_grad[j] + weight_decay·w[r]);  w'[r] = w[r] − lr·v'[r]
+        v'[r] = mu·v[r] + (g_j + weight_decay·w[r]);  w'[r] = w[r] − lr·v'[r]
+    where g_j = rows_grad[j], or with `of_unit_rows`, where rows_grad is the
+    gradient of ŵ = w/‖w‖, g_j = (rows_grad[j] − ŵ·(ŵ·rows_grad[j]))/‖w‖ as in
+    normalize_grad.
     `sampled`: all other rows and their momentum stay as they are (the original
-    Partial FC). `all`: every row r < count that is not among the indices does
-    the same with a zero gradient: it decays and its momentum coasts (as
-    PartialFC_V2's dense optimizer). With `unscale` it takes the place of the
-    factor 1 of rows_grad[j]; where found_inf > 0 no row changes.
+    Partial FC). `all`: coast_rows for the others besides (PartialFC_V2's dense
+    optimizer); pfc-partition writes the two. With `unscale` it takes the place
+    of the factor 1 of rows_grad[j]; where found_inf > 0 no row changes.
 
     Shapes: table, momentum [C,D]; indices [S], ascending over the used ones;
     count [1], rows of the table in use; rows_grad [S,D]; lr, unscale, found_inf
@@ -1191,7 +1344,7 @@ def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
                        Optional<Pfc_I64>:$count,
                        Optional<Pfc_Scalar>:$unscale,
                        Optional<Pfc_Scalar>:$found_inf,
-                       Pfc_RowUpdateAttr:$row_update,
+                       Pfc_RowUpdateAttr:$row_update, UnitAttr:$of_unit_rows,
                        F64Attr:$mu, F64Attr:$weight_decay);
   let results = (outs Pfc_F32:$new_table, Pfc_F32:$new_momentum);
   let assemblyFormat = [{
@@ -1199,6 +1352,33 @@ def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
     (`count` $count^ `:` type($count))? (`unscale` $unscale^)?
     (`unless` $found_inf^)? attr-dict `:` type($table) `,`
     type($indices) `,` type($rows_grad)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_CoastRowsOp : Pfc_Op<"coast_rows", [Pure, Costed, Rows,
+    AllTypesMatch<["table", "momentum", "new_table", "new_momentum"]>]> {
+  let summary = "SGD on the class centers that took no part";
+  let description = [{
+    Every row r < count that is not among the indices has a gradient of zero:
+        v'[r] = mu·v[r] + weight_decay·w[r];  w'[r] = w[r] − lr·v'[r]
+    Where found_inf > 0 no row changes.
+
+    Shapes: table, momentum [C,D]; indices [S], ascending, −1 (unused) last;
+    count, lr, found_inf [1]. In place.
+    Example: `%w1, %v1 = pfc.coast_rows %w, %v, %indices, %lr, %count {mu = 0.9 : f64, weight_decay = 5.0e-4 : f64} : tensor<10x64xf32>, tensor<4xi64>`
+
+    Made by: pfc-partition, of update_rows `all`. Gone after:
+    convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$table, Pfc_F32:$momentum, Pfc_I64:$indices,
+                       Pfc_Scalar:$lr, Pfc_Integer:$count,
+                       Optional<Pfc_Scalar>:$found_inf, F64Attr:$mu,
+                       F64Attr:$weight_decay);
+  let results = (outs Pfc_F32:$new_table, Pfc_F32:$new_momentum);
+  let assemblyFormat = [{
+    $table `,` $momentum `,` $indices `,` $lr `,` $count (`unless` $found_inf^)?
+    attr-dict `:` type($table) `,` type($indices)
   }];
   let hasVerifier = 1;
 }

@@ -270,6 +270,28 @@ LogicalResult MatmulOp::verify() {
     return emitOpError("contracts ") << k << " with " << kr << " elements";
   if (result[0] != m || result[1] != n) // (C2)
     return emitOpError("result must be [") << m << ", " << n << "]";
+  if (getAddend() && getAddend().getType() != getResult().getType()) // (C3)
+    return emitOpError("adds to ")
+           << getAddend().getType() << ", which " << getResult().getType()
+           << " is not";
+  return success();
+}
+
+LogicalResult SliceOp::verify() {
+  auto whole = cast<RankedTensorType>(getInput().getType());
+  auto part = cast<RankedTensorType>(getOutput().getType());
+  if (whole.getRank() < 1 || whole.getRank() != part.getRank() ||
+      whole.getElementType() != part.getElementType() ||
+      whole.getShape().drop_front() != part.getShape().drop_front()) // (C1)
+    return emitOpError("takes rows of ") << whole << ", not " << part;
+  int64_t from = getFrom();
+  if (from < 0 || from + part.getDimSize(0) > whole.getDimSize(0)) // (C2)
+    return emitOpError("has no rows [")
+           << from << ", " << from + part.getDimSize(0) << ") in " << whole;
+  int64_t rowBits = whole.getNumElements() / whole.getDimSize(0) *
+                    whole.getElementTypeBitWidth();
+  if (from * rowBits % (64 * 8) != 0) // (C3)
+    return emitOpError("must begin at a multiple of 64 bytes");
   return success();
 }
 
@@ -343,6 +365,10 @@ LogicalResult UpdateRowsOp::verify() {
   return success();
 }
 
+LogicalResult CoastRowsOp::verify() {
+  return verifyMatrix(*this, getTable(), "table");
+}
+
 LogicalResult ScatterRowsOp::verify() {
   ArrayRef<int64_t> rows = shapeOf(getRows()), table = shapeOf(getTableGrad());
   if (rows.size() != 2 || table.size() != 2 || rows[1] != table[1] ||
@@ -405,32 +431,72 @@ LogicalResult SampleLocalCentersOp::verify() {
   return success();
 }
 
-/// The results of margin_softmax and margin_exp.
-static LogicalResult verifyExps(Operation *op, int64_t rows, int64_t slots,
-                                Value exps, Value stats, Value targets,
-                                Value columns, Value count) {
-  if (failed(verifyShape(op, exps, "exps", {rows, slots})) ||
-      failed(verifyShape(op, stats, "stats", {rows, 2})) ||
-      failed(verifyShape(op, targets, "targets", {rows})) ||
-      failed(verifyShape(op, columns, "columns", {rows})))
-    return failure();
-  return verifyShape(op, count, "count", {1});
-}
-
 LogicalResult MarginSoftmaxOp::verify() {
   if (failed(
           verifyRowProducts(*this, getEmbeddings(), getCenters(), getExps())))
     return failure();
-  return verifyExps(*this, shapeOf(getExps())[0], shapeOf(getExps())[1],
-                    getExps(), getStats(), getTargets(), getColumns(),
-                    getCount());
+  int64_t rows = shapeOf(getExps())[0];
+  if (failed(verifyShape(*this, getStats(), "stats", {rows, 2})) ||
+      failed(verifyShape(*this, getTargets(), "targets", {rows})) ||
+      failed(verifyShape(*this, getColumns(), "columns", {rows})))
+    return failure();
+  return verifyShape(*this, getCount(), "count", {1});
 }
 LogicalResult MarginExpOp::verify() {
-  if (failed(verifyMatrix(*this, getCosines(), "cosines")))
+  if (failed(
+          verifyRowsAndColumns(*this, getCosines(), "cosines", getColumns())))
     return failure();
-  return verifyExps(*this, shapeOf(getCosines())[0], shapeOf(getCosines())[1],
-                    getExps(), getStats(), getTargets(), getColumns(),
-                    getCount());
+  ArrayRef<int64_t> cosines = shapeOf(getCosines());
+  if (failed(verifyShape(*this, getExps(), "exps", cosines)) ||
+      failed(verifyShape(*this, getNewSums(), "new_sums", {cosines[0]})))
+    return failure();
+  return getSums() ? verifyShape(*this, getSums(), "sums", {cosines[0]})
+                   : success();
+}
+LogicalResult GatherUnitRowsOp::verify() {
+  ArrayRef<int64_t> table = shapeOf(getTable()), rows = shapeOf(getRows());
+  if (table.size() != 2 || rows.size() != 2 || table[1] != rows[1] ||
+      rows[0] != shapeOf(getIndices())[0])
+    return emitOpError("takes table [C,D] and indices [T] to rows [T,D]");
+  return success();
+}
+/// What one row of [B,D] and its own class, in a table [C,D], come to.
+static LogicalResult verifyOwnClasses(Operation *op, Value matrix,
+                                      StringRef name, Value table,
+                                      Value columns) {
+  if (failed(verifyRowsAndColumns(op, matrix, name, columns)))
+    return failure();
+  return verifyShape(op, table, "table",
+                     {shapeOf(table)[0], shapeOf(matrix)[1]});
+}
+LogicalResult TargetCosinesOp::verify() {
+  if (failed(verifyOwnClasses(*this, getEmbeddings(), "embeddings", getTable(),
+                              getColumns())))
+    return failure();
+  return verifyShape(*this, getTargets(), "targets",
+                     {shapeOf(getEmbeddings())[0]});
+}
+LogicalResult MarginTargetOp::verify() {
+  int64_t rows = shapeOf(getSums())[0];
+  if (failed(verifyShape(*this, getSums(), "sums", {rows})) ||
+      failed(verifyShape(*this, getColumns(), "columns", {rows})))
+    return failure();
+  return verifyShape(*this, getStats(), "stats", {rows, 2});
+}
+LogicalResult MarginEmbeddingsGradOp::verify() {
+  if (failed(verifyOwnClasses(*this, getProducts(), "products", getTable(),
+                              getColumns())))
+    return failure();
+  int64_t rows = shapeOf(getProducts())[0];
+  if (failed(verifyShape(*this, getEmbeddingsGrad(), "embeddings_grad",
+                         shapeOf(getProducts()))) ||
+      failed(verifyShape(*this, getStats(), "stats", {rows, 2})) ||
+      failed(verifyShape(*this, getTargets(), "targets", {rows})) ||
+      failed(verifyShape(*this, getFactors(), "factors", {rows})))
+    return failure();
+  if (getBatch() < 1)
+    return emitOpError("batch must be the rows the loss is a mean over");
+  return success();
 }
 LogicalResult MarginStatsOp::verify() {
   if (failed(
@@ -464,10 +530,9 @@ LogicalResult MarginPatchOp::verify() {
   if (failed(verifyRowsAndColumns(*this, getExps(), "exps", getColumns())))
     return failure();
   int64_t rows = shapeOf(getExps())[0];
-  if (failed(verifyShape(*this, getStats(), "stats", {rows, 2})) ||
-      failed(verifyShape(*this, getTargets(), "targets", {rows})))
+  if (failed(verifyShape(*this, getStats(), "stats", {rows, 2})))
     return failure();
-  return verifyShape(*this, getFactors(), "factors", {rows});
+  return verifyShape(*this, getTargets(), "targets", {rows});
 }
 
 //===----------------------------------------------------------------------===//

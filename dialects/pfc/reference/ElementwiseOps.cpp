@@ -69,6 +69,11 @@ static void sumGroups(SumGroupsOp op, Call &call) {
     y.reals[i % x.channels()] += op.getScale().convertToDouble() * x.reals[i];
 }
 
+static void sliceRows(SliceOp op, Call &call) {
+  Tensor &output = call.result(op.getOutput());
+  output = slice(call[op.getInput()], 0, op.getFrom(), output.rows());
+}
+
 static void reshape(ReshapeOp op, Call &call) {
   const Tensor &x = call[op.getInput()];
   Tensor &y = call.result(op.getOutput());
@@ -115,6 +120,7 @@ void addElementwiseOps(Registry &registry) {
   registry.add(channelSum);
   registry.add(sumGroups);
   registry.add(reshape);
+  registry.add(sliceRows);
   registry.add(dropout);
   registry.add(castElements);
   registry.add(scaleRows);

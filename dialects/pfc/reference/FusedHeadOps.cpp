@@ -73,19 +73,114 @@ static void marginSoftmax(MarginSoftmaxOp op, Call &call) {
                call.result(op.getTargets()));
 }
 
+//===----------------------------------------------------------------------===//
+// A tile of the columns
+//===----------------------------------------------------------------------===//
+
 static void marginExp(MarginExpOp op, Call &call) {
-  exponentials(call[op.getCosines()], call[op.getColumns()],
-               call.integer(op.getCount(), 0), op.getMargin(),
-               op.getShift().convertToDouble(), call.result(op.getExps()),
-               call.result(op.getStats()), call.result(op.getTargets()));
+  const Tensor &cosines = call[op.getCosines()],
+               &columns = call[op.getColumns()];
+  Tensor &exps = call.result(op.getExps()), &sums = call.result(op.getNewSums());
+  MarginAttr margin = op.getMargin();
+  double s = margin.getScale(), shift = op.getShift().convertToDouble();
+  int64_t width = cosines.width(), first = call.integer(op.getFirst(), 0);
+  int64_t used = call.integer(op.getCount(), 0) - first;
+  for (int64_t i = 0; i < cosines.rows(); ++i) {
+    if (op.getSums())
+      sums.reals[i] = call[op.getSums()].reals[i];
+    for (int64_t j = 0; j < std::min(used, width); ++j) {
+      double c = cosines.reals[i * width + j];
+      if (first + j == columns.integers[i])
+        continue;
+      if (!isFiltered(margin, c))
+        exps.reals[i * width + j] = std::exp(s * c - shift);
+      sums.reals[i] += std::exp((isFiltered(margin, c) ? 0.0 : s * c) - shift);
+    }
+  }
+}
+
+/// Of each row of `op`, the unit vector of its own class, or nothing.
+template <typename Op>
+static std::vector<double> ownCenter(Op op, Call &call, int64_t row) {
+  int64_t column = call[op.getColumns()].integers[row];
+  if (column < 0)
+    return {};
+  const Tensor &table = call[op.getTable()];
+  auto first = table.reals.begin() +
+               call[op.getIndices()].integers[column] * table.width();
+  std::vector<double> center(first, first + table.width());
+  double squares = 0.0;
+  for (double w : center)
+    squares += w * w;
+  for (double &w : center)
+    w /= std::max(std::sqrt(squares), 1e-12);
+  return center;
+}
+
+static void targetCosines(TargetCosinesOp op, Call &call) {
+  const Tensor &x = call[op.getEmbeddings()];
+  Tensor &targets = call.result(op.getTargets());
+  for (int64_t i = 0; i < x.rows(); ++i) {
+    std::vector<double> center = ownCenter(op, call, i);
+    for (size_t d = 0; d < center.size(); ++d)
+      targets.reals[i] += x.reals[i * x.width() + d] * center[d];
+    targets.reals[i] = clampCosine(targets.reals[i]);
+  }
+}
+
+static void marginTarget(MarginTargetOp op, Call &call) {
+  Tensor &stats = call.result(op.getStats());
+  double s = op.getMargin().getScale();
+  for (int64_t i = 0; i < stats.rows(); ++i) {
+    stats.reals[2 * i] = call[op.getSums()].reals[i];
+    if (call[op.getColumns()].integers[i] < 0)
+      continue;
+    double logit = s * psi(op.getMargin(), call[op.getTargets()].reals[i]);
+    stats.reals[2 * i] += std::exp(logit - op.getShift().convertToDouble());
+    stats.reals[2 * i + 1] = logit;
+  }
+}
+
+/// (exp(t − shift)/Z − 1)·ψ'·Z of row i.
+template <typename Op>
+static double targetGradient(Op op, Call &call, int64_t i) {
+  const Tensor &stats = call[op.getStats()];
+  double z = stats.reals[2 * i], t = stats.reals[2 * i + 1];
+  double own = std::exp(t - op.getShift().convertToDouble());
+  return (own / z - 1.0) * z *
+         psiDerivative(op.getMargin(), call[op.getTargets()].reals[i]);
+}
+
+static void marginEmbeddingsGrad(MarginEmbeddingsGradOp op, Call &call) {
+  const Tensor &products = call[op.getProducts()];
+  Tensor &dx = call.result(op.getEmbeddingsGrad());
+  Tensor &factors = call.result(op.getFactors());
+  for (int64_t i = 0; i < products.rows(); ++i) {
+    double z = call[op.getStats()].reals[2 * i];
+    factors.reals[i] = op.getMargin().getScale() / (op.getBatch() * z);
+    std::vector<double> center = ownCenter(op, call, i);
+    double own = center.empty() ? 0.0 : targetGradient(op, call, i);
+    for (int64_t d = 0; d < products.width(); ++d)
+      dx.reals[i * products.width() + d] =
+          factors.reals[i] * (products.reals[i * products.width() + d] +
+                              (center.empty() ? 0.0 : own * center[d]));
+  }
 }
 
 static void marginPatch(MarginPatchOp op, Call &call) {
-  patch(call[op.getExps()], call[op.getStats()], call[op.getTargets()],
-        call[op.getColumns()], op.getMargin(), op.getShift().convertToDouble(),
-        op.getBatch(), call.result(op.getPatched()),
-        call.result(op.getFactors()));
+  Tensor &patched = call.result(op.getPatched());
+  patched.reals = call[op.getExps()].reals;
+  for (int64_t i = 0; i < patched.rows(); ++i) {
+    int64_t column = call[op.getColumns()].integers[i];
+    int64_t j = column - call.integer(op.getFirst(), 0);
+    if (column >= 0 && j >= 0 && j < patched.width())
+      patched.reals[i * patched.width() + j] = targetGradient(op, call, i);
+  }
 }
+
+//===----------------------------------------------------------------------===//
+// All columns
+//===----------------------------------------------------------------------===//
 
 static void marginSoftmaxGrad(MarginSoftmaxGradOp op, Call &call) {
   const Tensor &x = call[op.getEmbeddings()], &w = call[op.getCenters()],
@@ -154,6 +249,9 @@ void addFusedHeadOps(Registry &registry) {
   registry.add(marginSoftmaxGrad);
   registry.add(marginExp);
   registry.add(marginPatch);
+  registry.add(targetCosines);
+  registry.add(marginTarget);
+  registry.add(marginEmbeddingsGrad);
   registry.add(marginStats);
   registry.add(marginStatsGrad);
 }

@@ -101,6 +101,21 @@ static void sgd(SgdOp op, Call &call) {
   }
 }
 
+/// The gradient of w from that of w/‖w‖.
+static std::vector<double> gradientOfRow(const double *w, const double *unit,
+                                         int64_t width) {
+  double squares = 0.0, dot = 0.0;
+  for (int64_t d = 0; d < width; ++d)
+    squares += w[d] * w[d];
+  double length = std::max(std::sqrt(squares), 1e-12);
+  for (int64_t d = 0; d < width; ++d)
+    dot += w[d] / length * unit[d];
+  std::vector<double> gradient(width);
+  for (int64_t d = 0; d < width; ++d)
+    gradient[d] = (unit[d] - w[d] / length * dot) / length;
+  return gradient;
+}
+
 static void updateRows(UpdateRowsOp op, Call &call) {
   const Tensor &indices = call[op.getIndices()],
                &gradients = call[op.getRowsGrad()];
@@ -129,12 +144,36 @@ static void updateRows(UpdateRowsOp op, Call &call) {
       continue;
     if (row >= used || !touched.insert(row).second)
       return call.fail("an index is beyond the table or occurs twice");
-    update(row, &gradients.reals[j * width]);
+    const double *gradient = &gradients.reals[j * width];
+    if (op.getOfUnitRows())
+      update(row,
+             gradientOfRow(&w.reals[row * width], gradient, width).data());
+    else
+      update(row, gradient);
   }
   if (op.getRowUpdate() == RowUpdate::All)
     for (int64_t row = 0; row < used; ++row)
       if (!touched.count(row))
         update(row, nullptr);
+}
+
+static void coastRows(CoastRowsOp op, Call &call) {
+  const std::vector<int64_t> &taken = call[op.getIndices()].integers;
+  std::set<int64_t> touched(taken.begin(), taken.end());
+  Tensor &w = call.result(op.getNewTable());
+  Tensor &v = call.result(op.getNewMomentum());
+  w.reals = call[op.getTable()].reals;
+  v.reals = call[op.getMomentum()].reals;
+  if (call.real(op.getFoundInf(), 0.0) > 0.0)
+    return;
+  double lr = call.real(op.getLr(), 0.0), mu = op.getMu().convertToDouble();
+  double decay = op.getWeightDecay().convertToDouble();
+  for (int64_t row = 0; row < call.integer(op.getCount(), 0); ++row)
+    for (int64_t d = row * w.width();
+         !touched.count(row) && d < (row + 1) * w.width(); ++d) {
+      v.reals[d] = mu * v.reals[d] + decay * w.reals[d];
+      w.reals[d] -= lr * v.reals[d];
+    }
 }
 
 void addOptimizerOps(Registry &registry) {
@@ -148,6 +187,7 @@ void addOptimizerOps(Registry &registry) {
   registry.add(updateLossScale);
   registry.add(sgd);
   registry.add(updateRows);
+  registry.add(coastRows);
 }
 
 } // namespace pfc::reference

@@ -87,8 +87,12 @@ static void multiply(const Tensor &lhs, bool transposeLhs, const Tensor &rhs,
 }
 
 static void matmul(MatmulOp op, Call &call) {
+  Tensor &result = call.result(op.getResult());
   multiply(call[op.getLhs()], op.getTransposeLhs(), call[op.getRhs()],
-           op.getTransposeRhs(), call.result(op.getResult()));
+           op.getTransposeRhs(), result);
+  if (op.getAddend())
+    for (int64_t i = 0; i < result.size(); ++i)
+      result.reals[i] += call[op.getAddend()].reals[i];
 }
 
 static void linear(LinearOp op, Call &call) {

@@ -4,6 +4,7 @@
 #include "dialects/pfc/reference/Shards.h"
 #include "runtime/base/Philox.h"
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 namespace pfc::reference {
@@ -120,6 +121,25 @@ static void gatherRows(GatherRowsOp op, Call &call) {
   }
 }
 
+static void gatherUnitRows(GatherUnitRowsOp op, Call &call) {
+  const Tensor &table = call[op.getTable()], &indices = call[op.getIndices()];
+  Tensor &rows = call.result(op.getRows());
+  int64_t width = rows.width();
+  for (int64_t j = 0; j < rows.rows(); ++j) {
+    int64_t row = indices.integers[j];
+    if (row >= table.rows())
+      return call.fail("an index is beyond the table");
+    if (row < 0)
+      continue;
+    double squares = 0.0;
+    for (int64_t d = 0; d < width; ++d)
+      squares += std::pow(table.reals[row * width + d], 2);
+    for (int64_t d = 0; d < width; ++d)
+      rows.reals[j * width + d] = table.reals[row * width + d] /
+                                  std::max(std::sqrt(squares), 1e-12);
+  }
+}
+
 static void scatterRows(ScatterRowsOp op, Call &call) {
   const Tensor &rows = call[op.getRows()], &indices = call[op.getIndices()];
   Tensor &table = call.result(op.getTableGrad());
@@ -137,6 +157,7 @@ void addSamplingOps(Registry &registry) {
   registry.add(sampleCenters);
   registry.add(sampleLocalCenters);
   registry.add(gatherRows);
+  registry.add(gatherUnitRows);
   registry.add(scatterRows);
 }
 

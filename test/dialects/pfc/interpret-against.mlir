@@ -136,23 +136,24 @@ func.func @train_step(%x: tensor<2x4xf32> {pfc.input = "embeddings"}, %y: tensor
   %rank = pfc.rank_constant base 0 per_rank 1 threshold 0 below 0 per_capped_rank 0 : tensor<1xi64>
   %labels = shard.all_gather %y on @ranks grid_axes = [0] gather_axis = 0 : tensor<2xi64> -> tensor<6xi64>
   %indices, %used, %columns = pfc.sample_local_centers %labels, %step, %first, %count, %rank {shard_size = 4 : i64, sample_rate = 0.5 : f64, seed = 7 : i64} : tensor<6xi64>, tensor<1xi64> -> tensor<4xi64>
-  %rows = pfc.gather_rows %w, %indices : tensor<4x4xf32>, tensor<4xi64> -> tensor<4x4xf32>
   %xl = pfc.normalize %x : tensor<2x4xf32>
   %xn = shard.all_gather %xl on @ranks grid_axes = [0] gather_axis = 0 : tensor<2x4xf32> -> tensor<6x4xf32>
-  %wn = pfc.normalize %rows : tensor<4x4xf32>
+  %targets = pfc.target_cosines %xn, %w, %indices, %columns : tensor<6x4xf32>, tensor<4x4xf32>, tensor<4xi64>, tensor<6xi64> -> tensor<6xf32>
+  %zero = pfc.rank_constant base 0 per_rank 0 threshold 0 below 0 per_capped_rank 0 : tensor<1xi64>
+  %wn = pfc.gather_unit_rows %w, %indices : tensor<4x4xf32>, tensor<4xi64> -> tensor<4x4xf32>
   %cos = pfc.matmul %xn, %wn {transpose_rhs} : tensor<6x4xf32>, tensor<4x4xf32> -> tensor<6x4xf32>
-  %exps, %sums, %targets = pfc.margin_exp %cos, %columns, %used margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 8.0, gradient = exact, filter = 0.3> {shift = 0.0 : f64} : tensor<6x4xf32>, tensor<6xi64>, tensor<1xi64> -> tensor<6x4xf32>, tensor<6x2xf32>, tensor<6xf32>
+  %exps, %z = pfc.margin_exp %cos, %columns, %used, %zero margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 8.0, gradient = exact, filter = 0.3> {shift = 0.0 : f64} : tensor<6x4xf32>, tensor<6xi64> -> tensor<6x4xf32>, tensor<6xf32>
+  %ew = pfc.matmul %exps, %wn : tensor<6x4xf32>, tensor<4x4xf32> -> tensor<6x4xf32>
+  %sums = pfc.margin_target %z, %targets, %columns margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 8.0, gradient = exact, filter = 0.3> {shift = 0.0 : f64} : tensor<6xf32>, tensor<6xi64> -> tensor<6x2xf32>
   %stats = shard.all_reduce %sums on @ranks grid_axes = [0] : tensor<6x2xf32> -> tensor<6x2xf32>
   %loss = pfc.softmax_loss %stats {shift = 0.0 : f64} : tensor<6x2xf32> -> tensor<1xf32>
-  %patched, %factors = pfc.margin_patch %exps, %stats, %targets, %columns margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 8.0, gradient = exact, filter = 0.3> {shift = 0.0 : f64, batch = 6 : i64} : tensor<6x4xf32>, tensor<6x2xf32>, tensor<6xf32>, tensor<6xi64> -> tensor<6xf32>
-  %ew = pfc.matmul %patched, %wn : tensor<6x4xf32>, tensor<4x4xf32> -> tensor<6x4xf32>
-  %dxn = pfc.scale_rows %ew, %factors : tensor<6x4xf32>, tensor<6xf32> -> tensor<6x4xf32>
+  %dxn, %factors = pfc.margin_embeddings_grad %ew, %stats, %targets, %columns, %w, %indices margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 8.0, gradient = exact, filter = 0.3> {shift = 0.0 : f64, batch = 6 : i64} : tensor<6x4xf32>, tensor<6x2xf32>, tensor<6xf32>, tensor<6xi64>, tensor<4x4xf32>, tensor<4xi64> -> tensor<6x4xf32>, tensor<6xf32>
+  %patched = pfc.margin_patch %exps, %stats, %targets, %columns, %zero margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 8.0, gradient = exact, filter = 0.3> {shift = 0.0 : f64} : tensor<6x4xf32>, tensor<6x2xf32>, tensor<6xf32>, tensor<6xi64>
   %xs = pfc.scale_rows %xn, %factors : tensor<6x4xf32>, tensor<6xf32> -> tensor<6x4xf32>
   %dwn = pfc.matmul %patched, %xs {transpose_lhs} : tensor<6x4xf32>, tensor<6x4xf32> -> tensor<4x4xf32>
   %dxl = shard.reduce_scatter %dxn on @ranks grid_axes = [0] scatter_axis = 0 : tensor<6x4xf32> -> tensor<2x4xf32>
   %dx = pfc.normalize_grad %dxl, %x : tensor<2x4xf32>
-  %dw = pfc.normalize_grad %dwn, %rows : tensor<4x4xf32>
-  %w1, %v1 = pfc.update_rows sampled %w, %v, %indices, %dw, %lr count %count : tensor<1xi64> {mu = 0.9 : f64, weight_decay = 5.0e-4 : f64} : tensor<4x4xf32>, tensor<4xi64>, tensor<4x4xf32>
+  %w1, %v1 = pfc.update_rows sampled %w, %v, %indices, %dwn, %lr count %count : tensor<1xi64> {of_unit_rows, mu = 0.9 : f64, weight_decay = 5.0e-4 : f64} : tensor<4x4xf32>, tensor<4xi64>, tensor<4x4xf32>
   pfc.output "embeddings_grad", %dx : tensor<2x4xf32>
   pfc.assign "head.weight", %w1 : tensor<4x4xf32>
   pfc.assign "head.weight.momentum", %v1 : tensor<4x4xf32>

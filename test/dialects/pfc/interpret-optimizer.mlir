@@ -41,6 +41,21 @@ func.func @train_step(%lr: tensor<1xf32> {pfc.input = "lr"}) {
   %w2, %m2 = pfc.update_rows all %table, %momentum, %indices, %gradients, %lr {mu = 0.5 : f64, weight_decay = 0.1 : f64} : tensor<4x1xf32>, tensor<3xi64>, tensor<3x1xf32>
   pfc.output "all_w", %w2 : tensor<4x1xf32>
   pfc.output "all_v", %m2 : tensor<4x1xf32>
+  // `all` is `sampled` and coast_rows.
+  // CHECK-DAG: coasted_w [4x1]: 0.99 0.93 2.97 1.91
+  // CHECK-DAG: coasted_v [4x1]: 0.1 10.7 0.3 20.9
+  %four = arith.constant dense<4> : tensor<1xi64>
+  %w1c, %m1c = pfc.coast_rows %w1, %m1, %indices, %lr, %four {mu = 0.5 : f64, weight_decay = 0.1 : f64} : tensor<4x1xf32>, tensor<3xi64>
+  pfc.output "coasted_w", %w1c : tensor<4x1xf32>
+  pfc.output "coasted_v", %m1c : tensor<4x1xf32>
+  // The gradient (5, 0) of w/‖w‖ is (16, −12)/25 that of w = (3, 4); no decay.
+  // CHECK-DAG: unit_v [1x2]: 0.64 -0.48
+  %long = arith.constant dense<[[3.0, 4.0]]> : tensor<1x2xf32>
+  %still = arith.constant dense<0.0> : tensor<1x2xf32>
+  %zeroth = arith.constant dense<0> : tensor<1xi64>
+  %of_unit = arith.constant dense<[[5.0, 0.0]]> : tensor<1x2xf32>
+  %wu, %mu = pfc.update_rows sampled %long, %still, %zeroth, %of_unit, %lr {of_unit_rows, mu = 0.5 : f64, weight_decay = 0.0 : f64} : tensor<1x2xf32>, tensor<1xi64>, tensor<1x2xf32>
+  pfc.output "unit_v", %mu : tensor<1x2xf32>
   // Of two used rows, row 1 has a gradient; row 3 is beyond the count.
   // CHECK-DAG: counted_w [4x1]: 0.99 0.93 3 4
   // CHECK-DAG: counted_v [4x1]: 0.1 10.7 0 1

@@ -352,9 +352,65 @@ func.func @margin_columns(%c: tensor<4x8xf32>, %y: tensor<3xi64>) {
 
 // -----
 
-func.func @margin_exp_stats(%c: tensor<4x8xf32>, %y: tensor<4xi64>, %n: tensor<1xi64>) {
+func.func @margin_exp_sums(%c: tensor<4x8xf32>, %y: tensor<4xi64>, %n: tensor<1xi64>) {
+  // expected-error @below {{new_sums must be [4]}}
+  %e, %s = pfc.margin_exp %c, %y, %n, %n margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.0 : f64} : tensor<4x8xf32>, tensor<4xi64> -> tensor<4x8xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @margin_target_stats(%z: tensor<4xf32>, %y: tensor<4xi64>) {
   // expected-error @below {{stats must be [4, 2]}}
-  %e, %s, %t = pfc.margin_exp %c, %y, %n margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.0 : f64} : tensor<4x8xf32>, tensor<4xi64>, tensor<1xi64> -> tensor<4x8xf32>, tensor<4x3xf32>, tensor<4xf32>
+  %s = pfc.margin_target %z, %z, %y margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.0 : f64} : tensor<4xf32>, tensor<4xi64> -> tensor<4x3xf32>
+  return
+}
+
+// -----
+
+func.func @gather_unit_rows_size(%t: tensor<10x4xf32>, %i: tensor<3xi64>) {
+  // expected-error @below {{takes table [C,D] and indices [T] to rows [T,D]}}
+  %r = pfc.gather_unit_rows %t, %i : tensor<10x4xf32>, tensor<3xi64> -> tensor<4x4xf32>
+  return
+}
+
+// -----
+
+func.func @target_cosines_size(%x: tensor<8x5xf32>, %t: tensor<10x4xf32>, %i: tensor<3xi64>, %c: tensor<8xi64>) {
+  // expected-error @below {{table must be [10, 5]}}
+  %r = pfc.target_cosines %x, %t, %i, %c : tensor<8x5xf32>, tensor<10x4xf32>, tensor<3xi64>, tensor<8xi64> -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_addend(%x: tensor<4x8xf32>, %w: tensor<8x3xf32>, %a: tensor<3x4xf32>) {
+  // expected-error @below {{adds to 'tensor<3x4xf32>', which 'tensor<4x3xf32>' is not}}
+  %y = pfc.matmul %x, %w plus %a : tensor<3x4xf32> : tensor<4x8xf32>, tensor<8x3xf32> -> tensor<4x3xf32>
+  return
+}
+
+// -----
+
+func.func @slice_type(%x: tensor<40x8xf32>) {
+  // expected-error @below {{takes rows of 'tensor<40x8xf32>', not 'tensor<8x4xf32>'}}
+  %y = pfc.slice %x from 8 : tensor<40x8xf32> -> tensor<8x4xf32>
+  return
+}
+
+// -----
+
+func.func @slice_beyond(%x: tensor<40x8xf32>) {
+  // expected-error @below {{has no rows [36, 44) in 'tensor<40x8xf32>'}}
+  %y = pfc.slice %x from 36 : tensor<40x8xf32> -> tensor<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @slice_unaligned(%x: tensor<40x8xf32>) {
+  // expected-error @below {{must begin at a multiple of 64 bytes}}
+  %y = pfc.slice %x from 3 : tensor<40x8xf32> -> tensor<8x8xf32>
   return
 }
 

@@ -365,6 +365,8 @@ def matmul(element):
             for rhs, right in ((k, n), {}), ((n, k), {"transpose_rhs": True}):
                 operands = [f.input(lhs, element), f.input(rhs, element)]
                 f.pfc("matmul", operands, [(m, n)], **left, **right)
+                f.pfc("matmul", operands + [f.input((m, n))], [(m, n)], **left,
+                      **right)
                 if element != "f32":
                     f.pfc("matmul", operands, [((m, n), element)], **left,
                           **right)
@@ -410,6 +412,11 @@ def head(element):
         table = f.variable((CLASSES, size), "normal, 0.0, 1.0", rows=CLASSES)
         indices = sample(f, f.input((24,), I64, "labels"), 1, CLASSES, rate)[0]
         f.pfc("gather_rows", [table, indices], [indices.shape + (size,)])
+        f.pfc("gather_unit_rows", [table, indices],
+              [(indices.shape + (size,), element)])
+    f = function("slice")
+    f.pfc("add", [f.pfc("slice", [f.input((40, 8))], [(16, 8)], hidden=True,
+                        **{"from": 8}), f.input((16, 8))], [(16, 8)])
     f = function("softmax_loss")
     f.pfc("softmax_loss", [f.uniform((37, 2), 0.5, 1.5)], [(1,)], shift=2.5)
     # With the filter, a target stands out: a small scale keeps its probability
@@ -431,17 +438,34 @@ def head(element):
 
 
 def margin(f, margin, element, here):
-    """On cosines over all of [−1, 1]; some of the labels are not here."""
-    batch = 40
-    _, used, columns, _ = sample(f, f.input((batch,), I64, "labels"), 1, here,
-                                 rate=0.7)
-    slots = (here,)
-    e, rows, pairs = (batch,) + slots, (batch,), (batch, 2)
-    exps, stats, targets = f.pfc(
-        "margin_exp", [f.uniform(e, -1.0, 1.0), columns, used],
-        [(e, element), pairs, rows], margin=margin, shift=1.5)
-    f.pfc("margin_patch", [exps, stats, targets, columns],
-          [(e, element), rows], margin=margin, shift=1.5, batch=batch)
+    """On cosines over all of [−1, 1], in two tiles; some of the labels are not
+    here."""
+    batch, width, size = 40, 32, 24
+    indices, used, columns, _ = sample(
+        f, f.input((batch,), I64, "labels"), 1, here, rate=0.7)
+    rows, pairs, settings = (batch,), (batch, 2), {"margin": margin,
+                                                    "shift": 1.5}
+    table = f.variable((here, size), "normal, 0.0, 1.0", rows=here)
+    x = f.pfc("normalize", [f.input((batch, size))], [(batch, size)],
+              hidden=True)
+    targets = f.pfc("target_cosines", [x, table, indices, columns], [rows])
+    tiles, sums = [], []
+    for first in 0, width:
+        e = batch, min(width, indices.shape[0] - first)
+        first = rank_constant(f, first, 0, 0, 0, 0)
+        exps, *sums = f.pfc(
+            "margin_exp",
+            [f.uniform(e, -1.0, 1.0), columns, used, first] + sums,
+            [(e, element), rows], **settings)
+        tiles.append((exps, e, first))
+    stats = f.pfc("margin_target", [sums[0], targets, columns], [pairs],
+                  **settings)
+    for exps, e, first in tiles:
+        f.pfc("margin_patch", [exps, stats, targets, columns, first],
+              [(e, element)], **settings)
+    f.pfc("margin_embeddings_grad",
+          [f.uniform((batch, size), -1.0, 1.0), stats, targets, columns, table,
+           indices], [((batch, size), element), rows], batch=batch, **settings)
 
 
 def margin_stats(f, margin, element, here):
@@ -474,11 +498,17 @@ def sampling(classes, ranks, batch, size=5):
             other = f.variable(table.shape, "normal, 0.0, 1.0", rows=classes)
             gradient = f.pfc("gather_rows", [other, indices],
                              [indices.shape + (size,)])
+            lr = f.input((1,), name="lr")
             new = f.pfc("update_rows", [table, momentum, indices, gradient,
-                                        f.input((1,), name="lr"), count],
+                                        lr, count],
                         [table.shape] * 2, hidden=True, mu=0.9,
                         operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 0, 0),
-                        weight_decay=0.01, row_update="#pfc<row_update %s>" % mode)
+                        weight_decay=0.01, row_update="#pfc<row_update sampled>",
+                        **({"of_unit_rows": True} if rate == 0.3 else {}))
+            if mode == "all":
+                new = f.pfc("coast_rows", new + [indices, lr, count],
+                            [table.shape] * 2, hidden=True, mu=0.9,
+                            weight_decay=0.01)
             f.assign(table, new[0])
             f.assign(momentum, new[1])
 
@@ -541,7 +571,10 @@ def loss_scale(element):
                                         count, unscale, found],
                         [table.shape] * 2, hidden=True,
                         operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 1, 1),
-                        row_update="#pfc<row_update %s>" % mode, **settings)
+                        row_update="#pfc<row_update sampled>", **settings)
+            if mode == "all":
+                new = f.pfc("coast_rows", new + [indices, lr, count, found],
+                            [table.shape] * 2, hidden=True, **settings)
             f.assign(table, new[0])
             f.assign(momentum, new[1])
     f = function("clip_factor_scaled")

@@ -54,12 +54,12 @@ TEST_F(Costs, ConvolutionCountsAllTaps) {
 TEST_F(Costs, APatchTouchesOneElementOfARow) {
   OpCost cost =
       of("%e: tensor<4x100xbf16>, %s: tensor<4x2xf32>, %t: tensor<4xf32>, "
-         "%c: tensor<4xi64>",
-         "%p, %f = pfc.margin_patch %e, %s, %t, %c margin <m1 = 1.0, m2 = 0.5, "
+         "%c: tensor<4xi64>, %f: tensor<1xi64>",
+         "%p = pfc.margin_patch %e, %s, %t, %c, %f margin <m1 = 1.0, m2 = 0.5, "
          "m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.0 "
-         ": f64, batch = 4 : i64} : tensor<4x100xbf16>, tensor<4x2xf32>, "
-         "tensor<4xf32>, tensor<4xi64> -> tensor<4xf32>");
-  expectCost(cost, 5 * 4, 4 * (2 * 4 + 4 + 8), 4 * (4 + 2));
+         ": f64} : tensor<4x100xbf16>, tensor<4x2xf32>, tensor<4xf32>, "
+         "tensor<4xi64>");
+  expectCost(cost, 5 * 4, 4 * (2 * 4 + 4 + 8), 2 * 4);
 }
 
 TEST_F(Costs, ConvolutionGradientsCostTheSame) {
@@ -88,6 +88,11 @@ TEST_F(Costs, GatherReadsRowsNotTheTable) {
          "%y = pfc.gather_rows %t, %i : tensor<1000x8xf32>, tensor<3xi64> -> "
          "tensor<3x8xf32>");
   expectCost(cost, 0, 4 * 24 + 8 * 3, 4 * 24);
+  OpCost unit =
+      of("%t: tensor<1000x8xf32>, %i: tensor<3xi64>",
+         "%y = pfc.gather_unit_rows %t, %i : tensor<1000x8xf32>, tensor<3xi64> "
+         "-> tensor<3x8xbf16>");
+  expectCost(unit, 3 * 24, 4 * 24 + 8 * 3, 2 * 24);
 }
 
 TEST_F(Costs, UpdateTouchesSampledRowsOrAll) {
@@ -103,6 +108,10 @@ TEST_F(Costs, UpdateTouchesSampledRowsOrAll) {
              4 * 24 * 2);
   expectCost(of(arguments, body("all")), 6 * 8000,
              4 * 8000 * 2 + 4 * 24 + 8 * 3, 4 * 8000 * 2);
+  expectCost(of(arguments + ", %n: tensor<1xi64>",
+                "%a, %b = pfc.coast_rows %t, %v, %i, %lr, %n {mu = 0.9 : f64, "
+                "weight_decay = 0.0 : f64} : tensor<1000x8xf32>, tensor<3xi64>"),
+             6 * 997 * 8, 4 * 997 * 8 * 2 + 8 * 3, 4 * 997 * 8 * 2);
 }
 
 TEST_F(Costs, ElementWiseOpsMoveWhatTheyName) {

@@ -62,12 +62,17 @@ std::string HeadGraph::footer(int64_t rows, int64_t slots, int64_t rowsOfBatch,
   pfc.output "loss", %loss : tensor<1xf32>
   pfc.output "stats", %stats : {stats}
   pfc.output "embeddings_grad", %dx : {x}
-  pfc.output "centers_grad_squares", %squares : tensor<1xf32>
+  {squares}
   return
 }}
 )",
       fmt::arg("x", floats(rowsOfBatch, size)),
       fmt::arg("stats", floats(batch, 2)),
+      fmt::arg("squares",
+               showsCentersGradient
+                   ? "pfc.output \"centers_grad_squares\", %squares : "
+                     "tensor<1xf32>"
+                   : ""),
       fmt::arg("centers", floats(slots, size)), fmt::arg("update", rowUpdate),
       fmt::arg("count", count), fmt::arg("table", floats(rows, size)),
       fmt::arg("indices", integers(slots)));
@@ -89,8 +94,15 @@ std::string HeadGraph::logical() const {
   %dcos = pfc.margin_grad %dz, %cos, %columns {margin} : {logits}, {y}
   %dxl = pfc.matmul %dcos, %wn : {logits}, {centers} -> {x}
   %dwn = pfc.matmul %dcos, %xn {{transpose_lhs}} : {logits}, {x} -> {centers}
-  %g = pfc.normalize_grad %dwn, %rows : {centers}
-  %squares = pfc.sum_squares %g : {centers} -> tensor<1xf32>)",
+  {squares})",
+             fmt::arg(
+                 "squares",
+                 showsCentersGradient
+                     ? fmt::format("%g = pfc.normalize_grad %dwn, %rows : {0}\n"
+                                   "  %squares = pfc.sum_squares %g : {0} -> "
+                                   "tensor<1xf32>",
+                                   floats(columns, size))
+                     : ""),
              fmt::arg("classes", classes), fmt::arg("rate", real(sampleRate)),
              fmt::arg("slots", slots()), fmt::arg("y", integers(batch)),
              fmt::arg("indices", integers(columns)),

@@ -5,8 +5,9 @@
 // out by hand: nothing here is the compiler's work.
 //
 // Inputs "embeddings" [B,D], "labels" [B], "lr", "step"; outputs "loss",
-// "stats" [B,2], "embeddings_grad" [B,D] and "centers_grad_squares" [1], the
-// sum of squares of the gradient of the centers that took part.
+// "stats" [B,2], "embeddings_grad" [B,D] and, unless the head is to be
+// compiled, "centers_grad_squares" [1], the sum of squares of the gradient of
+// the centers that took part.
 //
 //===----------------------------------------------------------------------===//
 #ifndef TEST_UNIT_REFERENCE_HEADGRAPH_H
@@ -27,6 +28,8 @@ struct HeadGraph {
   std::string gradient = "exact";
   std::string rowUpdate = "sampled";
   double shift = 0.0;
+  /// Compiled, the centers' gradient is in no tensor.
+  bool showsCentersGradient = true;
 
   /// Slots of a shard: enough for any sample.
   int64_t slots() const;

@@ -112,8 +112,9 @@ void expectPeerStep(const PeerRecording &recording, const TensorMap &outputs,
                     int64_t step) {
   expectNear(peersLoss(outputs.at("stats")), recording.loss[step], "loss",
              step);
-  expectNear(std::sqrt(outputs.at("centers_grad_squares").reals[0]),
-             recording.centersGrad[step], "centers' gradient", step);
+  if (outputs.count("centers_grad_squares"))
+    expectNear(std::sqrt(outputs.at("centers_grad_squares").reals[0]),
+               recording.centersGrad[step], "centers' gradient", step);
   expectNear(norm(outputs.at("embeddings_grad")),
              recording.embeddingsGrad[step], "embeddings' gradient", step);
 }
