@@ -283,7 +283,7 @@ def TileHeadPass : Pass<"pfc-tile-head", "::mlir::ModuleOp"> {
 
     R100 with Glint360K on 8 ranks, B = 1024, bf16, sample rate 1: what the head
     takes beyond W and its momentum is 127 MiB, 397 before tiles; with
-    `recompute` 49. At rate 0.1 it is one tile: 32 MiB for 41.
+    `recompute` 73. At rate 0.1 it is one tile: 32 MiB for 41.
 
     Precondition: pfc-fuse-margin-softmax ran; the class centers are the unit
     rows of a variable, and their gradient goes to its update. Postcondition:
