@@ -142,11 +142,12 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
 
   Option<LogitsStrategy> logits{
       *this, "logits",
-      llvm::cl::desc("What becomes of the exponentials until the backward half"),
+      llvm::cl::desc(
+          "What becomes of the exponentials until the backward half"),
       llvm::cl::init(LogitsStrategy::Keep),
-      llvm::cl::values(clEnumValN(LogitsStrategy::Keep, "keep", "stored"),
-                       clEnumValN(LogitsStrategy::Recompute, "recompute",
-                                  "made again"))};
+      llvm::cl::values(
+          clEnumValN(LogitsStrategy::Keep, "keep", "stored"),
+          clEnumValN(LogitsStrategy::Recompute, "recompute", "made again"))};
   Option<int64_t> tileBytes{
       *this, "tile-bytes",
       llvm::cl::desc("Size of a tile's cosines in fp32, in bytes"),

@@ -111,7 +111,8 @@ std::string operationText(const Instruction &i, const Variant &variant) {
   case Operation_Matmul: {
     const Matmul &op = *i.operation_as_Matmul();
     return fmt::format("matmul {} {} {}{} * {}{}  [{}x{}x{}]", op.out(),
-                       op.accumulate() ? "+=" : "=", op.lhs(), op.transpose_lhs() ? "'" : "", op.rhs(),
+                       op.accumulate() ? "+=" : "=", op.lhs(),
+                       op.transpose_lhs() ? "'" : "", op.rhs(),
                        op.transpose_rhs() ? "'" : "", op.m(), op.n(), op.k());
   }
   case Operation_Conv: {

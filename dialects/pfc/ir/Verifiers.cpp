@@ -271,9 +271,8 @@ LogicalResult MatmulOp::verify() {
   if (result[0] != m || result[1] != n) // (C2)
     return emitOpError("result must be [") << m << ", " << n << "]";
   if (getAddend() && getAddend().getType() != getResult().getType()) // (C3)
-    return emitOpError("adds to ")
-           << getAddend().getType() << ", which " << getResult().getType()
-           << " is not";
+    return emitOpError("adds to ") << getAddend().getType() << ", which "
+                                   << getResult().getType() << " is not";
   return success();
 }
 

@@ -80,7 +80,8 @@ static void marginSoftmax(MarginSoftmaxOp op, Call &call) {
 static void marginExp(MarginExpOp op, Call &call) {
   const Tensor &cosines = call[op.getCosines()],
                &columns = call[op.getColumns()];
-  Tensor &exps = call.result(op.getExps()), &sums = call.result(op.getNewSums());
+  Tensor &exps = call.result(op.getExps()),
+         &sums = call.result(op.getNewSums());
   MarginAttr margin = op.getMargin();
   double s = margin.getScale(), shift = op.getShift().convertToDouble();
   int64_t width = cosines.width(), first = call.integer(op.getFirst(), 0);

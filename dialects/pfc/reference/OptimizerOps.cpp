@@ -146,8 +146,7 @@ static void updateRows(UpdateRowsOp op, Call &call) {
       return call.fail("an index is beyond the table or occurs twice");
     const double *gradient = &gradients.reals[j * width];
     if (op.getOfUnitRows())
-      update(row,
-             gradientOfRow(&w.reals[row * width], gradient, width).data());
+      update(row, gradientOfRow(&w.reals[row * width], gradient, width).data());
     else
       update(row, gradient);
   }

@@ -135,8 +135,8 @@ static void gatherUnitRows(GatherUnitRowsOp op, Call &call) {
     for (int64_t d = 0; d < width; ++d)
       squares += std::pow(table.reals[row * width + d], 2);
     for (int64_t d = 0; d < width; ++d)
-      rows.reals[j * width + d] = table.reals[row * width + d] /
-                                  std::max(std::sqrt(squares), 1e-12);
+      rows.reals[j * width + d] =
+          table.reals[row * width + d] / std::max(std::sqrt(squares), 1e-12);
   }
 }
 

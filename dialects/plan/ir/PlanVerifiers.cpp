@@ -94,8 +94,10 @@ LogicalResult RankConstantOp::verify() {
 LogicalResult ViewOp::verify() {
   MemRefType source = getSource().getType(), view = getBuffer().getType();
   int64_t from = getFrom(), left = source.getNumElements() - from;
-  if (source.getElementTypeBitWidth() != view.getElementTypeBitWidth() || // (C1)
-      from < 0 || view.getNumElements() > left) // (C2)
+  if (source.getElementTypeBitWidth() !=
+          view.getElementTypeBitWidth() || // (C1)
+      from < 0 ||
+      view.getNumElements() > left) // (C2)
     return emitOpError("of ")
            << source << " can't be " << view << ": other elements";
   if (from * source.getElementTypeBitWidth() % (64 * 8) != 0) // (C3)

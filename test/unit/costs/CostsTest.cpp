@@ -108,10 +108,11 @@ TEST_F(Costs, UpdateTouchesSampledRowsOrAll) {
              4 * 24 * 2);
   expectCost(of(arguments, body("all")), 6 * 8000,
              4 * 8000 * 2 + 4 * 24 + 8 * 3, 4 * 8000 * 2);
-  expectCost(of(arguments + ", %n: tensor<1xi64>",
-                "%a, %b = pfc.coast_rows %t, %v, %i, %lr, %n {mu = 0.9 : f64, "
-                "weight_decay = 0.0 : f64} : tensor<1000x8xf32>, tensor<3xi64>"),
-             6 * 997 * 8, 4 * 997 * 8 * 2 + 8 * 3, 4 * 997 * 8 * 2);
+  expectCost(
+      of(arguments + ", %n: tensor<1xi64>",
+         "%a, %b = pfc.coast_rows %t, %v, %i, %lr, %n {mu = 0.9 : f64, "
+         "weight_decay = 0.0 : f64} : tensor<1000x8xf32>, tensor<3xi64>"),
+      6 * 997 * 8, 4 * 997 * 8 * 2 + 8 * 3, 4 * 997 * 8 * 2);
 }
 
 TEST_F(Costs, ElementWiseOpsMoveWhatTheyName) {

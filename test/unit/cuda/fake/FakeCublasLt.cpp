@@ -167,8 +167,9 @@ cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description,
     uint64_t inner = op.transposeA ? la.rows : la.columns;
     for (uint64_t row = 0; row < ld.rows; ++row)
       for (uint64_t column = 0; column < ld.columns; ++column) {
-        double sum =
-            kept == 0 ? 0 : kept * at(fakecuda::host(d), ld, false, row, column);
+        double sum = kept == 0
+                         ? 0
+                         : kept * at(fakecuda::host(d), ld, false, row, column);
         for (uint64_t l = 0; l < inner; ++l)
           sum += at(fakecuda::host(a), la, op.transposeA, row, l) *
                  at(fakecuda::host(b), lb, op.transposeB, l, column);
