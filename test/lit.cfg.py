@@ -5,7 +5,7 @@ import lit.formats
 
 config.name = "pfc"
 config.test_format = lit.formats.ShTest(execute_external=False)
-config.suffixes = [".mlir", ".spec", ".test"]
+config.suffixes = [".mlir", ".spec", ".test", ".cu"]
 config.excludes = ["unit", "fuzz", "Inputs"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.build_dir, "test")

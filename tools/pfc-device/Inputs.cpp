@@ -22,6 +22,17 @@ T at(const std::byte *bytes, size_t index) {
   return value;
 }
 
+/// Of a floating-point type.
+void putNumber(std::vector<std::byte> &bytes, size_t index,
+               plan::fb::DType dtype, float value) {
+  if (dtype == plan::fb::DType_F32)
+    put(bytes, index, value);
+  else if (dtype == plan::fb::DType_BF16)
+    put(bytes, index, floatToBfloat16(value));
+  else
+    put(bytes, index, static_cast<_Float16>(value));
+}
+
 } // namespace
 
 bool isFloating(plan::fb::DType dtype) {
@@ -36,13 +47,19 @@ std::vector<std::byte> randomElements(const BufferView &view, uint64_t seed) {
   std::vector<std::byte> bytes(view.bytes());
   for (size_t i = 0; i < static_cast<size_t>(view.elements()); ++i) {
     float unit = static_cast<float>(random() >> 40) * 0x1p-24f;
-    float value = vector ? 0.1f + 0.9f * unit : 2 * unit - 1;
-    if (view.dtype == plan::fb::DType_F32)
-      put(bytes, i, value);
-    else if (view.dtype == plan::fb::DType_BF16)
-      put(bytes, i, floatToBfloat16(value));
-    else
-      put(bytes, i, static_cast<_Float16>(value));
+    putNumber(bytes, i, view.dtype, vector ? 0.1f + 0.9f * unit : 2 * unit - 1);
+  }
+  return bytes;
+}
+
+std::vector<std::byte> countingElements(const BufferView &view) {
+  std::vector<std::byte> bytes(view.bytes());
+  for (size_t i = 0; i < static_cast<size_t>(view.elements()); ++i) {
+    if (isFloating(view.dtype))
+      putNumber(bytes, i, view.dtype, static_cast<float>(i));
+    else // little-endian
+      std::memcpy(bytes.data() + i * byteWidth(view.dtype), &i,
+                  byteWidth(view.dtype));
   }
   return bytes;
 }

@@ -15,6 +15,9 @@ namespace pfc::rt {
 /// of a floating-point type.
 std::vector<std::byte> randomElements(const BufferView &view, uint64_t seed);
 
+/// Bytes of `view`'s element type: 0, 1, 2, …
+std::vector<std::byte> countingElements(const BufferView &view);
+
 /// Whether randomElements takes it.
 bool isFloating(plan::fb::DType dtype);
 

@@ -4,11 +4,13 @@
 //   pfc-device record PLAN --device emulated-cuda -o FILE
 //   pfc-device check PLAN --device cuda --against FILE
 //   pfc-device time PLAN --device cuda [-o FILE]
+//   pfc-device kernel FILE.cu NAME --threads 64 --blocks 4 64xf32 64xf32
 //
 // What one device computed, instruction by instruction, is what another is
 // held against: tools/gpu_check.sh does that where a GPU is. One rank.
 //
 //===----------------------------------------------------------------------===//
+#include "Kernel.h"
 #include "Record.h"
 #include "Timing.h"
 #include "runtime/base/Error.h"
@@ -86,6 +88,21 @@ void time(const Arguments &arguments) {
   });
 }
 
+void addKernel(CLI::App &command, KernelRun &run) {
+  command.add_option("file", run.file, "CUDA C++, as in a plan")->required();
+  command.add_option("kernel", run.kernel, "of the file")->required();
+  command.add_option("arguments", run.arguments,
+                     "a buffer each: 64xf32, 8x16xbf16");
+  command.add_option("--device", run.device, "cuda or emulated-cuda")
+      ->capture_default_str();
+  command.add_option("--threads", run.threads, "of a block")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command.add_option("--blocks", run.blocks, "at most that many are launched")
+      ->check(CLI::Range(1, 1 << 30))
+      ->capture_default_str();
+}
+
 int body(int argc, char **argv) {
   CLI::App app("Checks and times a device.", "pfc-device");
   app.require_subcommand(1);
@@ -107,6 +124,10 @@ int body(int argc, char **argv) {
   timing->add_option("-o,--output", arguments.output, "the figures as JSON");
   timing->add_option("--steps", arguments.timedSteps);
   timing->add_option("--repetitions", arguments.repetitions);
+  CLI::App *kernel = app.add_subcommand(
+      "kernel", "execute one, on buffers whose element i is i");
+  KernelRun run;
+  addKernel(*kernel, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
@@ -120,6 +141,9 @@ int body(int argc, char **argv) {
     });
   if (timing->parsed())
     time(arguments);
+  if (kernel->parsed())
+    for (const std::string &line : runKernel(run))
+      fmt::print("{}\n", line);
   return compare->parsed() ? check(arguments) : 0;
 }
 

@@ -1,0 +1,127 @@
+#include "Kernel.h"
+
+#include "Inputs.h"
+#include "runtime/base/Error.h"
+#include "runtime/device/Device.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+
+namespace pfc::rt {
+namespace {
+
+using namespace plan::fb;
+
+constexpr int64_t largestArgument = int64_t{1} << 30; // elements
+constexpr int64_t elementsShown = 8;
+
+std::string readText(const std::string &path) {
+  std::ifstream file(path);
+  require(file.good(), "{}: cannot be read", path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+DType dtypeNamed(std::string_view name, std::string_view argument) {
+  for (DType dtype : EnumValuesDType())
+    if (name == dtypeName(dtype))
+      return dtype;
+  fail("argument '{}': no element type '{}'; there are f32, bf16, f16, i64, "
+       "i32, u8",
+       argument, name);
+}
+
+/// "64x56xbf16" -> its type and shape.
+BufferView parseArgument(std::string_view argument) {
+  BufferView view;
+  std::string_view rest = argument;
+  for (size_t x; (x = rest.find('x')) != rest.npos; rest.remove_prefix(x + 1)) {
+    int64_t extent = 0;
+    auto [end, error] = std::from_chars(rest.data(), rest.data() + x, extent);
+    require(error == std::errc() && end == rest.data() + x && extent > 0 &&
+                extent <= largestArgument / view.elements(),
+            "argument '{}': write extents, of at most 2^30 elements together, "
+            "and the element type: 64x56xf32",
+            argument);
+    view.shape.push_back(extent);
+  }
+  view.dtype = dtypeNamed(rest, argument);
+  return view;
+}
+
+uint64_t arenaBytes(const BufferView &view) {
+  return (view.bytes() + 63) / 64 * 64;
+}
+
+/// Allocates the arena and places the buffers in it, one behind the other.
+void place(std::vector<BufferView> &views, Device &device) {
+  uint64_t bytes = 64; // an arena isn't empty
+  for (const BufferView &view : views)
+    bytes += arenaBytes(view);
+  std::byte *next = device.allocateArena(bytes);
+  for (BufferView &view : views) {
+    view.data = next;
+    next += arenaBytes(view);
+  }
+}
+
+template <typename Table, typename Object>
+flatbuffers::DetachedBuffer pack(const Object &object) {
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(Table::Pack(builder, &object));
+  return builder.Release();
+}
+
+/// The variant of a plan that has this kernel alone.
+VariantT variantOf(const KernelRun &run) {
+  VariantT variant;
+  auto kernel = std::make_unique<KernelT>();
+  kernel->name = run.kernel;
+  kernel->arguments = static_cast<uint32_t>(run.arguments.size());
+  kernel->threads = run.threads;
+  kernel->work = run.blocks;
+  variant.kernels.push_back(std::move(kernel));
+  variant.kernel_cuda = readText(run.file);
+  return variant;
+}
+
+std::string describe(Device &device, const BufferView &view) {
+  std::vector<std::byte> bytes(view.bytes());
+  device.download(view, bytes.data());
+  std::vector<double> values = toDoubles(bytes.data(), view);
+  bool more = values.size() > elementsShown;
+  values.resize(std::min<size_t>(values.size(), elementsShown));
+  return fmt::format("{}{}", fmt::join(values, " "), more ? " ..." : "");
+}
+
+} // namespace
+
+std::vector<std::string> runKernel(const KernelRun &run) {
+  std::vector<BufferView> views;
+  for (const std::string &argument : run.arguments)
+    views.push_back(parseArgument(argument));
+  VariantT variant = variantOf(run);
+  std::unique_ptr<Device> device = openDevice(run.device, {});
+  place(views, *device);
+  for (const BufferView &view : views)
+    device->upload(countingElements(view).data(), view);
+
+  flatbuffers::DetachedBuffer packed = pack<Variant>(variant);
+  flatbuffers::DetachedBuffer launch = pack<Launch>(LaunchT());
+  device->loadKernels(*flatbuffers::GetRoot<Variant>(packed.data()));
+  device->makeLaunch(*flatbuffers::GetRoot<Launch>(launch.data()), views)
+      ->execute();
+  device->synchronize();
+
+  std::vector<std::string> lines;
+  for (size_t i = 0; i < views.size(); ++i)
+    lines.push_back(fmt::format("argument {} ({}): {}", i, run.arguments[i],
+                                describe(*device, views[i])));
+  return lines;
+}
+
+} // namespace pfc::rt
