@@ -9,6 +9,8 @@
 #include "frontend/graph/HeadBuilder.h"
 #include "frontend/graph/Initializers.h"
 #include "frontend/graph/LayerBuilder.h"
+#include "runtime/base/ClassPermutation.h"
+#include "llvm/Support/MathExtras.h"
 #include <cmath>
 
 using namespace pfc;
@@ -23,6 +25,19 @@ int64_t pfc::sampleCapacity(const TrainSpec &spec) {
   // case all on one rank.
   int64_t sampled = std::floor(spec.head.sampleRate * double(rows));
   return std::min(rows, std::max(sampled, std::min(spec.globalBatch(), rows)));
+}
+
+/// Where going through the rows of a rank would show in a step's time.
+static Draw drawOf(const TrainSpec &spec) {
+  constexpr int64_t manyRows = 10'000'000;
+  const HeadSpec &head = spec.head;
+  int64_t rows = llvm::divideCeil(head.classes, spec.cluster.worldSize);
+  bool chosen = head.sampleRate < 1.0 && rows > manyRows &&
+                rows <= rt::ClassPermutation::maxShard &&
+                head.rowUpdate == RowUpdateSpec::Sampled;
+  bool permuted = head.sampling == SamplingSpec::Permutation ||
+                  (head.sampling == SamplingSpec::Auto && chosen);
+  return permuted ? Draw::Permutation : Draw::Keys;
 }
 
 double pfc::logitShift(double scale, int64_t classes) {
@@ -84,7 +99,7 @@ Value pfc::buildHead(OpBuilder &builder, const LoadedSpec &loaded,
       builder, types.at("head.sample", "head.sample_rate"),
       types.integers(columns), types.integers(ranks), types.integers(batch),
       labels, step, spec.head.classes, llvm::APFloat(spec.head.sampleRate),
-      spec.train.seed, capacity);
+      spec.train.seed, capacity, drawOf(spec));
   Value centers = gatherCenters(types, spec, sample.getIndices());
 
   Location cosineLoc = types.at("head.cosine", "head");

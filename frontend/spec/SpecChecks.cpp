@@ -1,7 +1,9 @@
 //===- SpecChecks.cpp - What only several keys together can say -----------===//
 #include "frontend/spec/SpecChecks.h"
+#include "runtime/base/ClassPermutation.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace pfc;
 using llvm::StringRef;
@@ -42,6 +44,7 @@ private:
   }
 
   void checkClasses();
+  void checkSampling();
   void checkMargin();
   void rejectMarginKey(StringRef name, std::optional<double> &value,
                        StringRef reason);
@@ -66,6 +69,7 @@ void Checker::checkClasses() {
                               std::to_string(classes));
     return;
   }
+  checkSampling();
   double rate = spec.head.sampleRate;
   if (rate > 0 && rate * double(classes / ranks) < 1)
     errors.warning(locations.of("head.sample_rate"),
@@ -73,6 +77,24 @@ void Checker::checkClasses() {
                        std::to_string(classes / ranks) +
                        " rows each): only identities in the batch take part, "
                        "as with 0");
+}
+
+/// The order of a permutation is of no use where every row is touched, and has
+/// its bound.
+void Checker::checkSampling() {
+  if (spec.head.sampling != SamplingSpec::Permutation ||
+      !valid({"head.sampling", "head.row_update"}))
+    return;
+  int64_t rows = llvm::divideCeil(spec.head.classes, spec.cluster.worldSize);
+  if (spec.head.rowUpdate == RowUpdateSpec::All)
+    error("head.sampling", "head.sampling = \"permutation\" needs "
+                           "head.row_update = \"sampled\"; with \"all\" a "
+                           "step goes through every row anyway");
+  else if (rows > rt::ClassPermutation::maxShard)
+    error("head.sampling", "head.sampling = \"permutation\" is for at most " +
+                               std::to_string(rt::ClassPermutation::maxShard) +
+                               " rows a rank, got " + std::to_string(rows) +
+                               "; raise cluster.world_size");
 }
 
 /// A margin key that its type ignores would silently do nothing.

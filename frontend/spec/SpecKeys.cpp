@@ -37,6 +37,7 @@ constexpr SpecRange leftOpen(double min, double max) {
 constexpr StringRef marginTypes[] = {"arcface", "cosface", "combined"};
 constexpr StringRef gradients[] = {"exact", "straight_through"};
 constexpr StringRef rowUpdates[] = {"sampled", "all"};
+constexpr StringRef samplings[] = {"auto", "keys", "permutation"};
 constexpr StringRef logits[] = {"auto", "keep", "recompute"};
 constexpr StringRef precisions[] = {"fp32", "bf16", "fp16", "auto"};
 constexpr StringRef optimizers[] = {"sgd"};
@@ -118,6 +119,13 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "centers of identities in the batch, filled up with random others "
        "to ⌊r · rows of the rank⌋. 0 keeps only the identities in the "
        "batch.", FIELD(head.sampleRate)},
+      {"head", "sampling", "", false, "", anything, samplings,
+       "How the random others are drawn, in either case exactly and without "
+       "replacement: `keys` takes those with the smallest random numbers, "
+       "which goes through all rows of a rank; `permutation` the first of a "
+       "random order given by a formula, in time that depends on the sample "
+       "alone. `auto` permutes more than 10 million rows a rank, unless "
+       "`row_update` is `all`.", ENUM_FIELD(head.sampling)},
       {"head", "row_update", "", false, "", anything, rowUpdates,
        "Rows of W that the optimizer touches in a step: `sampled` freezes "
        "the others (the original Partial FC); `all` decays every row and "

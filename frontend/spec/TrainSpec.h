@@ -23,6 +23,7 @@ namespace pfc {
 enum class MarginType : uint8_t { ArcFace, CosFace, Combined };
 enum class MarginGradientSpec : uint8_t { Exact, StraightThrough };
 enum class RowUpdateSpec : uint8_t { Sampled, All };
+enum class SamplingSpec : uint8_t { Auto, Keys, Permutation };
 enum class LogitsSpec : uint8_t { Auto, Keep, Recompute };
 enum class PrecisionSpec : uint8_t { FP32, BF16, FP16, Auto };
 enum class OptimizerType : uint8_t { SGD };
@@ -53,6 +54,7 @@ struct MarginSpec {
 struct HeadSpec {
   int64_t classes = 0;   ///< C; required
   double sampleRate = 1; ///< r, of the rows a rank owns; 0: positives only
+  SamplingSpec sampling = SamplingSpec::Auto;
   RowUpdateSpec rowUpdate = RowUpdateSpec::Sampled;
   LogitsSpec logits = LogitsSpec::Auto;
   MarginSpec margin;

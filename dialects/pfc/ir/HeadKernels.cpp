@@ -6,14 +6,12 @@
 //===----------------------------------------------------------------------===//
 #include "dialects/pfc/ir/KernelBuilder.h"
 #include "dialects/pfc/ir/PfcDialect.h"
-#include "dialects/pfc/ir/kernels/SampleLocalCenters.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Parser/Parser.h"
-#include "runtime/base/Philox.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <cmath>
@@ -687,87 +685,6 @@ LogicalResult MarginPatchOp::buildRow(OpBuilder &builder, ValueRange operands,
                                operands[1], operands[2], row);
     c.store(own, exps, {row, c.toIndex(local)});
   });
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// Sampling
-//===----------------------------------------------------------------------===//
-
-int64_t SampleLocalCentersOp::getRowExtent() { return 1; }
-int SampleLocalCentersOp::getInPlaceOperand(unsigned) { return -1; }
-
-/// The kernel's text with its sizes filled in.
-static std::string instantiate(std::string text, int64_t rows, int64_t slots,
-                               double rate) {
-  auto fill = [&](StringRef word, const std::string &value) {
-    std::string key = ("{" + word + "}").str();
-    for (size_t at = text.find(key); at != std::string::npos;
-         at = text.find(key, at + value.size()))
-      text.replace(at, key.size(), value);
-  };
-  std::string rateText;
-  llvm::raw_string_ostream(rateText) << Real(rate);
-  fill("B", std::to_string(rows));
-  fill("P", std::to_string(llvm::PowerOf2Ceil(rows)));
-  fill("S", std::to_string(slots));
-  fill("RATE", rateText);
-  fill("ALL", rate == 1.0 ? "true" : "false");
-  fill("NOT_ALL", rate == 1.0 ? "false" : "true");
-  return text;
-}
-
-/// func @philox_sample_centers(block, step, rank) -> four keys.
-static void buildKeyFunction(OpBuilder &builder, Location loc, uint64_t seed,
-                             StringRef name) {
-  Type i32 = builder.getI32Type();
-  auto type = builder.getFunctionType({i32, i32, i32}, {i32, i32, i32, i32});
-  auto function = func::FuncOp::create(builder, loc, name, type);
-  function.setPrivate();
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(function.addEntryBlock());
-  auto purpose = static_cast<int32_t>(rt::RandomPurpose::SampleCenters);
-  Value purposeWord = arith::ConstantOp::create(
-      builder, loc, builder.getI32IntegerAttr(purpose));
-  SmallVector<Value> counter(function.getArguments());
-  counter.push_back(purposeWord);
-  func::ReturnOp::create(builder, loc,
-                         buildPhilox(builder, loc, seed, counter));
-}
-
-LogicalResult SampleLocalCentersOp::buildRow(OpBuilder &builder,
-                                             ValueRange operands,
-                                             ValueRange results, Value) {
-  return buildSampling(*this, kSampleLocalCentersText, builder, operands,
-                       results);
-}
-
-LogicalResult buildSampling(SampleLocalCentersOp op, StringRef kernelText,
-                            OpBuilder &builder, ValueRange operands,
-                            ValueRange results) {
-  constexpr StringLiteral keys = "philox_sample_centers";
-  double rate = op.getSampleRate().convertToDouble();
-  std::string text = instantiate(kernelText.str(), extent(op.getLabels(), 0),
-                                 extent(op.getIndices(), 0), rate);
-  auto kernels = builder.getBlock()->getParentOp()->getParentOfType<ModuleOp>();
-  if (!kernels.lookupSymbol(keys)) {
-    OpBuilder top = OpBuilder::atBlockBegin(kernels.getBody());
-    buildKeyFunction(top, op.getLoc(), op.getSeed(), keys);
-  }
-  // The text calls the key function, so it is parsed beside a declaration.
-  text += "\nfunc.func private @philox_sample_centers(i32, i32, i32) -> "
-          "(i32, i32, i32, i32)\n";
-  ParserConfig config(op.getContext());
-  OwningOpRef<ModuleOp> parsed = parseSourceString<ModuleOp>(text, config);
-  if (!parsed)
-    return op.emitOpError("kernel text does not parse");
-  auto source = parsed->lookupSymbol<func::FuncOp>("sample_local_centers");
-  IRMapping mapping;
-  SmallVector<Value> buffers(operands);
-  llvm::append_range(buffers, results);
-  mapping.map(source.getArguments(), buffers);
-  for (Operation &inner : source.getBody().front().without_terminator())
-    builder.clone(inner, mapping);
   return success();
 }
 

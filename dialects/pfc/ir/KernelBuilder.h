@@ -154,13 +154,6 @@ llvm::SmallVector<mlir::Value, 4> buildPhilox(mlir::OpBuilder &builder,
                                               mlir::Location loc, uint64_t seed,
                                               mlir::ValueRange counter);
 
-/// The body of `op` from a kernel's text whose words in braces stand for its
-/// sizes (kernels/sample_local_centers.mlir).
-llvm::LogicalResult buildSampling(SampleLocalCentersOp op, llvm::StringRef text,
-                                  mlir::OpBuilder &builder,
-                                  mlir::ValueRange operands,
-                                  mlir::ValueRange results);
-
 } // namespace pfc
 
 #endif // DIALECTS_PFC_IR_KERNELBUILDER_H

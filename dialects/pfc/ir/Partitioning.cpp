@@ -297,7 +297,7 @@ LogicalResult SampleCentersOp::partition(Partitioner &partitioner) {
       partitioner.builder(), getLoc(), indices, used, getColumns().getType(),
       labels, step, first, count, partitioner.rank(),
       llvm::divideCeil(classes, partitioner.worldSize()), getSampleRate(),
-      getSeed());
+      getSeed(), getDraw());
   partitioner.set(getIndices(), local.getIndices(), splitRows);
   partitioner.set(getCounts(), local.getUsed(), splitRows);
   partitioner.set(getColumns(), local.getColumns(), owned);

@@ -28,6 +28,11 @@ def Pfc_MarginGradient : Pfc_Enum<"MarginGradient",
   I32EnumAttrCase<"Exact", 0, "exact">,
   I32EnumAttrCase<"StraightThrough", 1, "straight_through">]>;
 
+def Pfc_Draw : Pfc_Enum<"Draw", "how class centers beside the positives are drawn", [
+  I32EnumAttrCase<"Keys", 0, "keys">,
+  I32EnumAttrCase<"Permutation", 1, "permutation">]>;
+def Pfc_DrawAttr : EnumAttr<Pfc_Dialect, Pfc_Draw, "draw">;
+
 def Pfc_RowUpdate : Pfc_Enum<"RowUpdate",
                              "which class centers the optimizer touches", [
   I32EnumAttrCase<"Sampled", 0, "sampled">,

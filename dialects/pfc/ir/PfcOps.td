@@ -656,19 +656,27 @@ def Pfc_SampleCentersOp : Pfc_Op<"sample_centers", [Pure, Partitionable,
     sample is
 
       k = ⌊sample_rate·n⌋ <= P   the positives, all of them
-      else                       the positives and the k − P other classes with
-                                 the smallest (key, class): exactly k
+      else                       the positives and k − P others: exactly k
 
-    in ascending order. key of local class i is word i%4 of
-    Philox(seed; i/4, step, shard; purpose SampleCenters). Sample rate 1 takes
-    every class, 0 the positives alone. (An et al., "Killing Two Birds with One
+    `draw` says which others:
+
+      keys         those with the smallest (key, class), and the sample is in
+                   ascending order. key of local class i is word i%4 of
+                   Philox(seed; i/4, step, shard; purpose SampleCenters).
+                   O(n) integer work.
+      permutation  the first in the order π(0), π(1), … of a permutation of the
+                   shard's classes (runtime/base/ClassPermutation.h) that words 0
+                   and 1 of Philox(seed; 0, step, shard) name. They stand in that
+                   order behind the positives, which ascend. O(k·log P) work.
+
+    Sample rate 1 takes every class, 0 the positives alone. (An et al., "Killing Two Birds with One
     Stone", CVPR'22; arcface_torch keeps all positives likewise.)
 
     Results, with S = `capacity` slots for each shard: `indices` [R·S], global
     class ids, −1 in unused slots; `counts` [R], used slots; `columns` [B], the
     slot of each row's label.
 
-    (C1) R <= classes. (C2) S >= the largest possible count:
+    (C1) R <= classes; n <= 2^30 for a permutation. (C2) S >= the largest possible count:
     n_max if sample_rate = 1, else min(n_max, max(⌊sample_rate·n_max⌋, min(B, n_max))).
     Example:
     ```mlir
@@ -679,7 +687,8 @@ def Pfc_SampleCentersOp : Pfc_Op<"sample_centers", [Pure, Partitionable,
     Made by: frontend/graph. Gone after: pfc-partition.
   }];
   let arguments = (ins Pfc_I64:$labels, Pfc_I64:$step, I64Attr:$classes,
-                       F64Attr:$sample_rate, I64Attr:$seed, I64Attr:$capacity);
+                       F64Attr:$sample_rate, I64Attr:$seed, I64Attr:$capacity,
+                       DefaultValuedAttr<Pfc_DrawAttr, "::pfc::Draw::Keys">:$draw);
   let results = (outs Pfc_I64:$indices, Pfc_I64:$counts, Pfc_I64:$columns);
   let assemblyFormat = [{
     $labels `,` $step attr-dict `:` type($labels) `,` type($step) `->`
@@ -881,13 +890,14 @@ def Pfc_SampleLocalCentersOp : Pfc_Op<"sample_local_centers",
         {shard_size = 3 : i64, sample_rate = 0.5 : f64, seed = 7 : i64}
         : tensor<8xi64>, tensor<1xi64> -> tensor<3xi64>
     ```
-    `shard_size` is the largest shard's size. Integer work proportional to the
-    shard; no floating-point array.
+    `shard_size` is the largest shard's size. Integer work, and no array of the
+    shard's size.
     Made by: pfc-partition. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_I64:$labels, Pfc_I64:$step, Pfc_I64:$first,
                        Pfc_I64:$count, Pfc_I64:$rank, I64Attr:$shard_size,
-                       F64Attr:$sample_rate, I64Attr:$seed);
+                       F64Attr:$sample_rate, I64Attr:$seed,
+                       DefaultValuedAttr<Pfc_DrawAttr, "::pfc::Draw::Keys">:$draw);
   let results = (outs Pfc_I64:$indices, Pfc_I64:$used, Pfc_I64:$columns);
   let assemblyFormat = [{
     $labels `,` $step `,` $first `,` $count `,` $rank attr-dict `:`

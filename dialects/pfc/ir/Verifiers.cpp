@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/pfc/ir/PfcDialect.h"
+#include "runtime/base/ClassPermutation.h"
 
 using namespace mlir;
 
@@ -315,6 +316,14 @@ LogicalResult CosineLogitsOp::verify() {
 // Head
 //===----------------------------------------------------------------------===//
 
+/// A draw needs no array of the shard's size, but its numbers must fit.
+static LogicalResult verifyDraw(Operation *op, Draw draw, int64_t shard) {
+  if (draw == Draw::Permutation && shard > rt::ClassPermutation::maxShard)
+    return op->emitOpError("can't permute a shard of ")
+           << shard << " classes; at most " << rt::ClassPermutation::maxShard;
+  return success();
+}
+
 LogicalResult SampleCentersOp::verify() {
   int64_t shards = shapeOf(getCounts())[0], classes = getClasses();
   double rate = getSampleRate().convertToDouble();
@@ -325,6 +334,8 @@ LogicalResult SampleCentersOp::verify() {
   if (!(rate >= 0.0 && rate <= 1.0))
     return emitOpError("sample rate must be in [0, 1]");
   int64_t largest = (classes + shards - 1) / shards;
+  if (failed(verifyDraw(*this, getDraw(), largest)))
+    return failure();
   int64_t batch = shapeOf(getLabels())[0];
   int64_t needed =
       rate == 1.0
@@ -421,6 +432,8 @@ LogicalResult SampleLocalCentersOp::verify() {
   if (failed(verifyShape(*this, getStep(), "step", {1})))
     return failure();
   int64_t shard = getShardSize(), batch = shapeOf(getLabels())[0];
+  if (failed(verifyDraw(*this, getDraw(), shard)))
+    return failure();
   int64_t needed =
       rate == 1.0 ? shard
                   : std::min(shard, std::max(static_cast<int64_t>(rate * shard),

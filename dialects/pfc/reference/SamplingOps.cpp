@@ -2,9 +2,11 @@
 #include "dialects/pfc/ir/PfcDialect.h"
 #include "dialects/pfc/reference/Registry.h"
 #include "dialects/pfc/reference/Shards.h"
+#include "runtime/base/ClassPermutation.h"
 #include "runtime/base/Philox.h"
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 
 namespace pfc::reference {
@@ -17,29 +19,44 @@ struct ShardSampler {
   double rate;
   uint64_t seed;
   int64_t step;
+  Draw draw;
+  int64_t largest; ///< classes in the largest shard
 
-  uint32_t key(int64_t localClass) const {
+  rt::PhiloxBlock words(int64_t block) const {
     return rt::philox(seed, rt::RandomPurpose::SampleCenters,
-                      static_cast<uint32_t>(localClass / 4),
-                      static_cast<uint32_t>(step),
-                      static_cast<uint32_t>(shard))[localClass % 4];
+                      static_cast<uint32_t>(block), static_cast<uint32_t>(step),
+                      static_cast<uint32_t>(shard));
   }
 
-  /// The local classes that take part, ascending: the positives, and others by
-  /// smallest (key, class) until there are ⌊rate·size⌋.
+  /// All local classes, the first to be drawn first.
+  std::vector<int64_t> order() const {
+    std::vector<int64_t> classes(size);
+    std::iota(classes.begin(), classes.end(), 0);
+    if (draw == Draw::Permutation) {
+      rt::ClassPermutation permutation(largest, size,
+                                       {words(0)[0], words(0)[1]});
+      for (int64_t &localClass : classes)
+        localClass = permutation(static_cast<uint32_t>(localClass));
+    } else {
+      std::stable_sort(classes.begin(), classes.end(), [&](auto a, auto b) {
+        return words(a / 4)[a % 4] < words(b / 4)[b % 4];
+      });
+    }
+    return classes;
+  }
+
+  /// The local classes that take part: the positives, and others until there
+  /// are ⌊rate·size⌋.
   std::vector<int64_t> sample(const std::set<int64_t> &positives) const {
     std::vector<int64_t> chosen(positives.begin(), positives.end());
     auto wanted = static_cast<size_t>(rate * double(size));
-    if (wanted > chosen.size()) {
-      std::vector<std::pair<uint32_t, int64_t>> others;
-      for (int64_t i = 0; i < size; ++i)
-        if (!positives.count(i))
-          others.emplace_back(key(i), i);
-      std::sort(others.begin(), others.end());
-      for (size_t i = 0; chosen.size() < wanted; ++i)
-        chosen.push_back(others[i].second);
+    if (wanted > chosen.size())
+      for (int64_t localClass : order()) {
+        if (chosen.size() < wanted && !positives.count(localClass))
+          chosen.push_back(localClass);
+      }
+    if (draw == Draw::Keys)
       std::sort(chosen.begin(), chosen.end());
-    }
     return chosen;
   }
 };
@@ -63,8 +80,8 @@ static int64_t fillShard(const ShardSampler &sampler, const Tensor &labels,
   for (int64_t i = 0; i < labels.size(); ++i)
     if (classes.contains(labels.integers[i]))
       columns.integers[i] =
-          firstSlot + (std::lower_bound(chosen.begin(), chosen.end(),
-                                        labels.integers[i] - classes.first) -
+          firstSlot + (std::find(chosen.begin(), chosen.end(),
+                                 labels.integers[i] - classes.first) -
                        chosen.begin());
   return chosen.size();
 }
@@ -79,9 +96,13 @@ static void sampleCenters(SampleCentersOp op, Call &call) {
   int64_t shards = counts.size(), capacity = op.getCapacity();
   for (int64_t shard = 0; shard < shards; ++shard) {
     Shard classes = shardOf(op.getClasses(), shards, shard);
-    ShardSampler sampler{classes.count, shard,
-                         op.getSampleRate().convertToDouble(), op.getSeed(),
-                         call.integer(op.getStep(), 0)};
+    ShardSampler sampler{classes.count,
+                         shard,
+                         op.getSampleRate().convertToDouble(),
+                         op.getSeed(),
+                         call.integer(op.getStep(), 0),
+                         op.getDraw(),
+                         shardOf(op.getClasses(), shards, 0).count};
     counts.integers[shard] =
         fillShard(sampler, labels, classes, classes.first, shard * capacity,
                   capacity, indices, columns);
@@ -97,9 +118,13 @@ static void sampleLocalCenters(SampleLocalCentersOp op, Call &call) {
   std::fill(indices.integers.begin(), indices.integers.end(), -1);
   std::fill(columns.integers.begin(), columns.integers.end(), -1);
   Shard classes{call.integer(op.getFirst(), 0), call.integer(op.getCount(), 0)};
-  ShardSampler sampler{classes.count, call.integer(op.getRank(), 0),
-                       op.getSampleRate().convertToDouble(), op.getSeed(),
-                       call.integer(op.getStep(), 0)};
+  ShardSampler sampler{classes.count,
+                       call.integer(op.getRank(), 0),
+                       op.getSampleRate().convertToDouble(),
+                       op.getSeed(),
+                       call.integer(op.getStep(), 0),
+                       op.getDraw(),
+                       static_cast<int64_t>(op.getShardSize())};
   int64_t used = fillShard(sampler, labels, classes, /*base=*/0,
                            /*firstSlot=*/0, indices.size(), indices, columns);
   if (used < 0)

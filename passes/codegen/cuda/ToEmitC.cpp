@@ -388,7 +388,21 @@ LogicalResult KernelLowering::run() {
 
 } // namespace
 
+/// SCFToEmitC (LLVM 22) takes such a loop for one that carries nothing on.
+static LogicalResult refuseEmptyLoops(func::FuncOp kernel) {
+  auto result = kernel.walk([](scf::WhileOp loop) {
+    if (!loop.getAfterBody()->without_terminator().empty())
+      return WalkResult::advance();
+    loop.emitError("must have its work behind its condition: upstream's "
+                   "conversion to EmitC loses the values of one that has none");
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
+
 LogicalResult convertToEmitC(func::FuncOp kernel, int64_t threads) {
+  if (failed(refuseEmptyLoops(kernel)))
+    return failure();
   return KernelLowering(kernel, threads).run();
 }
 

@@ -382,7 +382,7 @@ def rank_constant(f, base, per_rank, threshold, below, per_capped_rank):
                  per_capped_rank=per_capped_rank)
 
 
-def sample(f, labels, ranks, classes, rate):
+def sample(f, labels, ranks, classes, rate, draw="keys"):
     """A rank's indices [S], how many are used, columns [B]; its row count."""
     quotient, rest = divmod(classes, ranks)
     shard, batch = quotient + (rest > 0), labels.shape[0]
@@ -395,7 +395,7 @@ def sample(f, labels, ranks, classes, rate):
     return f.pfc("sample_local_centers", operands,
                  [((slots,), I64), ((1,), I64), ((batch,), I64)],
                  shard_size=shard, sample_rate=float(rate),
-                 seed=987654321987) + [count]
+                 seed=987654321987, draw="#pfc<draw %s>" % draw) + [count]
 
 
 def head(element):
@@ -483,14 +483,16 @@ def margin_stats(f, margin, element, here):
 def sampling(classes, ranks, batch, size=5):
     """Samples of all rates, and what they update of a sharded table."""
     for rate in 1, 0.3, 0.02, 0:
-        for mode in "sampled", "all":
+        for mode in "sampled", "all", "permutation":
             f = function(mode, str(rate).replace(".", "_"))
             labels = f.input((batch // ranks,), I64, "labels")
             if ranks > 1:
                 labels = f.op("shard.all_gather", [labels], [((batch,), I64)],
                               hidden=True, grid="@ranks",
                               grid_axes="array<i16: 0>", gather_axis="0 : index")
-            indices, _, _, count = sample(f, labels, ranks, classes, rate)
+            indices, _, _, count = sample(
+                f, labels, ranks, classes, rate,
+                draw="permutation" if mode == "permutation" else "keys")
             table, momentum = (
                 f.variable((-(-classes // ranks), size), "normal, 0.0, 1.0",
                            rows=classes, role="parameter") for _ in range(2))

@@ -1,4 +1,5 @@
 //===- SamplingTest.cpp - The sample is what Partial FC says it is --------===//
+#include "runtime/base/ClassPermutation.h"
 #include "runtime/base/Philox.h"
 #include "test/unit/reference/ReferenceTest.h"
 #include <algorithm>
@@ -12,8 +13,8 @@ namespace {
 constexpr int64_t classes = 203, ranks = 4, batch = 16, seed = 9;
 
 /// Samples of the job and of each rank, at sample rate `rate`.
-RunResult sample(double rate, const std::vector<int64_t> &labels,
-                 int64_t step) {
+RunResult sample(double rate, const std::vector<int64_t> &labels, int64_t step,
+                 const std::string &draw = "keys") {
   std::string head = fmt::format(
       R"(
 shard.grid @ranks(shape = 4)
@@ -21,8 +22,8 @@ func.func @train_step(%y: tensor<16xi64> {{pfc.input = "step"}}, %step: tensor<1
   %first = pfc.rank_constant base 0 per_rank 50 threshold 3 below 0 per_capped_rank 1 : tensor<1xi64>
   %count = pfc.rank_constant base 50 per_rank 0 threshold 3 below 1 per_capped_rank 0 : tensor<1xi64>
   %rank = pfc.rank_constant base 0 per_rank 1 threshold 0 below 0 per_capped_rank 0 : tensor<1xi64>
-  %indices, %counts, %columns = pfc.sample_centers %y, %step {{classes = 203 : i64, sample_rate = {0} : f64, seed = 9 : i64, capacity = 51 : i64}} : tensor<16xi64>, tensor<1xi64> -> tensor<204xi64>, tensor<4xi64>
-  %local, %used, %slots = pfc.sample_local_centers %y, %step, %first, %count, %rank {{shard_size = 51 : i64, sample_rate = {0} : f64, seed = 9 : i64}} : tensor<16xi64>, tensor<1xi64> -> tensor<51xi64>
+  %indices, %counts, %columns = pfc.sample_centers %y, %step {{classes = 203 : i64, sample_rate = {0} : f64, seed = 9 : i64, capacity = 51 : i64, draw = #pfc<draw {1}>}} : tensor<16xi64>, tensor<1xi64> -> tensor<204xi64>, tensor<4xi64>
+  %local, %used, %slots = pfc.sample_local_centers %y, %step, %first, %count, %rank {{shard_size = 51 : i64, sample_rate = {0} : f64, seed = 9 : i64, draw = #pfc<draw {1}>}} : tensor<16xi64>, tensor<1xi64> -> tensor<51xi64>
   pfc.output "indices", %indices : tensor<204xi64>
   pfc.output "counts", %counts : tensor<4xi64>
   pfc.output "columns", %columns : tensor<16xi64>
@@ -32,7 +33,7 @@ func.func @train_step(%y: tensor<16xi64> {{pfc.input = "step"}}, %step: tensor<1
   return
 }}
 )",
-      fmt::format("{:.6e}", rate));
+      fmt::format("{:.6e}", rate), draw);
   TestModule module(head);
   // "step" and "lr" are the inputs that every rank gets whole.
   return module.run(
@@ -47,11 +48,16 @@ std::vector<int64_t> someLabels(int64_t step) {
   return labels;
 }
 
-TEST(SamplingTest, KeepsPositivesAndTakesExactlyK) {
+class SamplingTest : public ::testing::TestWithParam<const char *> {};
+INSTANTIATE_TEST_SUITE_P(Draws, SamplingTest,
+                         ::testing::Values("keys", "permutation"),
+                         [](const auto &info) { return info.param; });
+
+TEST_P(SamplingTest, KeepsPositivesAndTakesExactlyK) {
   for (double rate : {0.0, 0.02, 0.1, 0.5, 1.0})
     for (int64_t step : {0, 1, 2}) {
       std::vector<int64_t> labels = someLabels(step);
-      TensorMap out = sample(rate, labels, step).outputs;
+      TensorMap out = sample(rate, labels, step, GetParam()).outputs;
       for (int64_t rank = 0; rank < ranks; ++rank) {
         int64_t n = rank < 3 ? 51 : 50,
                 first = rank * 50 + std::min<int64_t>(rank, 3);
@@ -62,7 +68,9 @@ TEST(SamplingTest, KeepsPositivesAndTakesExactlyK) {
         auto begin = out.at("indices").integers.begin() + rank * 51;
         int64_t count = out.at("counts").integers[rank];
         EXPECT_EQ(count, std::max<int64_t>(rate * n, positives.size()));
-        EXPECT_TRUE(std::is_sorted(begin, begin + count));
+        int64_t ascending =
+            GetParam() == std::string("keys") ? count : positives.size();
+        EXPECT_TRUE(std::is_sorted(begin, begin + ascending));
         std::set<int64_t> chosen(begin, begin + count);
         EXPECT_EQ(static_cast<int64_t>(chosen.size()), count);
         EXPECT_TRUE(std::includes(chosen.begin(), chosen.end(),
@@ -74,18 +82,18 @@ TEST(SamplingTest, KeepsPositivesAndTakesExactlyK) {
     }
 }
 
-TEST(SamplingTest, ColumnsPointAtTheLabels) {
+TEST_P(SamplingTest, ColumnsPointAtTheLabels) {
   std::vector<int64_t> labels = someLabels(1);
-  TensorMap out = sample(0.3, labels, 1).outputs;
+  TensorMap out = sample(0.3, labels, 1, GetParam()).outputs;
   for (int64_t i = 0; i < batch; ++i)
     EXPECT_EQ(out.at("indices").integers[out.at("columns").integers[i]],
               labels[i]);
 }
 
-TEST(SamplingTest, RanksDrawTheirShardOfTheJobsSample) {
+TEST_P(SamplingTest, RanksDrawTheirShardOfTheJobsSample) {
   for (double rate : {0.0, 0.3, 1.0}) {
     std::vector<int64_t> labels = someLabels(2);
-    TensorMap out = sample(rate, labels, 2).outputs;
+    TensorMap out = sample(rate, labels, 2, GetParam()).outputs;
     EXPECT_EQ(out.at("used").integers, out.at("counts").integers);
     for (int64_t rank = 0; rank < ranks; ++rank) {
       int64_t first = rank * 50 + std::min<int64_t>(rank, 3);
@@ -103,7 +111,7 @@ TEST(SamplingTest, RanksDrawTheirShardOfTheJobsSample) {
   }
 }
 
-TEST(SamplingTest, OthersAreThoseWithTheSmallestKeys) {
+TEST(SamplingOrderTest, KeysTakeThoseWithTheSmallestKeys) {
   // No positives on rank 2, classes 102 … 152.
   std::vector<int64_t> labels(batch, 0);
   TensorMap out = sample(0.2, labels, 5).outputs;
@@ -122,10 +130,26 @@ TEST(SamplingTest, OthersAreThoseWithTheSmallestKeys) {
   EXPECT_EQ(std::vector<int64_t>(begin, begin + 10), expected);
 }
 
-TEST(SamplingTest, StepsAndRanksDiffer) {
+TEST(SamplingOrderTest, PermutationTakesTheFirstOfItsOrder) {
+  // Of rank 2's classes, 102 … 152, two are positives.
+  std::vector<int64_t> labels(batch, 110);
+  labels[3] = 104;
+  TensorMap out = sample(0.2, labels, 5, "permutation").outputs;
+  pfc::rt::PhiloxBlock words = pfc::rt::philox(
+      seed, pfc::rt::RandomPurpose::SampleCenters, 0, /*step=*/5, /*shard=*/2);
+  pfc::rt::ClassPermutation permutation(51, 51, {words[0], words[1]});
+  std::vector<int64_t> expected = {104, 110};
+  for (uint32_t i = 0; expected.size() < 10; ++i)
+    if (permutation(i) != 2 && permutation(i) != 8)
+      expected.push_back(102 + permutation(i));
+  auto begin = out.at("indices").integers.begin() + 2 * 51;
+  EXPECT_EQ(std::vector<int64_t>(begin, begin + 10), expected);
+}
+
+TEST_P(SamplingTest, StepsAndRanksDiffer) {
   std::vector<int64_t> labels(batch, 0);
   auto at = [&](int64_t step) {
-    return sample(0.3, labels, step).outputs.at("local").integers;
+    return sample(0.3, labels, step, GetParam()).outputs.at("local").integers;
   };
   std::vector<int64_t> one = at(1), two = at(2);
   EXPECT_NE(one, two);
@@ -137,11 +161,11 @@ TEST(SamplingTest, StepsAndRanksDiffer) {
 
 /// Every other class is as likely as the next: 51 classes, k = 10, over 400
 /// steps each is drawn 400·10/51 = 78.4 times, standard deviation 7.9.
-TEST(SamplingTest, OthersAreUniform) {
+TEST_P(SamplingTest, OthersAreUniform) {
   std::vector<int64_t> labels(batch, 0), drawn(51);
   for (int64_t step = 0; step < 400; ++step) {
     std::vector<int64_t> local =
-        sample(0.2, labels, step).outputs.at("local").integers;
+        sample(0.2, labels, step, GetParam()).outputs.at("local").integers;
     for (int64_t slot = 51; slot < 61; ++slot)
       ++drawn[local[slot]];
   }
