@@ -116,6 +116,7 @@ std::string Head::matchBackward() {
   if (lossGrad.getColumns() != stats.getColumns() ||
       marginGrad.getColumns() != stats.getColumns() ||
       marginGrad.getMargin() != margin.getMargin() ||
+      marginGrad.getRowMargins() != margin.getRowMargins() ||
       lossGrad.getShift() != stats.getShift())
     return "forward and backward differ in targets, margin or shift";
   Value cosinesGrad = marginGrad.getCosinesGrad();
@@ -163,10 +164,10 @@ void Head::fuseAroundCosines() {
       cosine.getEmbeddings(), cosine.getCenters(), /*transpose_lhs=*/false,
       /*transpose_rhs=*/true);
   builder.setInsertionPoint(stats);
-  auto sums = MarginStatsOp::create(builder, margin.getLoc(),
-                                    stats.getStats().getType(), cosines,
-                                    stats.getColumns(), stats.getCount(),
-                                    margin.getMargin(), stats.getShift());
+  auto sums = MarginStatsOp::create(
+      builder, margin.getLoc(), stats.getStats().getType(), cosines,
+      stats.getColumns(), stats.getCount(), margin.getRowMargins(),
+      margin.getMargin(), stats.getShift());
   stats.getStats().replaceAllUsesWith(sums.getStats());
   if (!lossGrad)
     return;
@@ -176,8 +177,8 @@ void Head::fuseAroundCosines() {
   Value replacement = MarginStatsGradOp::create(
       builder, marginGrad.getLoc(), gradient.getType(), cosines,
       lossGrad.getStats(), stats.getColumns(), stats.getCount(),
-      lossGrad.getLossScale(), margin.getMargin(), stats.getShift(),
-      lossGrad.getBatch());
+      lossGrad.getLossScale(), margin.getRowMargins(), margin.getMargin(),
+      stats.getShift(), lossGrad.getBatch());
   gradient.replaceAllUsesWith(replacement);
   if (gradCast)
     gradCast.erase();
@@ -194,7 +195,8 @@ void Head::fuseAroundExps() {
       stats.getStats().getType(),
       RankedTensorType::get({logits.getDimSize(0)}, builder.getF32Type()),
       cosine.getEmbeddings(), cosine.getCenters(), stats.getColumns(),
-      stats.getCount(), margin.getMargin(), stats.getShift());
+      stats.getCount(), margin.getRowMargins(), margin.getMargin(),
+      stats.getShift());
   stats.getStats().replaceAllUsesWith(forward.getStats());
   if (lossGrad)
     fuseBackward(forward);
@@ -207,8 +209,8 @@ void Head::fuseBackward(MarginSoftmaxOp forward) {
       builder, marginGrad.getLoc(), embeddingsGrad.getType(),
       centersGrad.getType(), forward.getEmbeddings(), forward.getCenters(),
       forward.getExps(), lossGrad.getStats(), forward.getTargets(),
-      forward.getColumns(), forward.getMargin(), forward.getShift(),
-      lossGrad.getBatch());
+      forward.getColumns(), forward.getRowMargins(), forward.getMargin(),
+      forward.getShift(), lossGrad.getBatch());
   embeddingsGrad.getResult().replaceAllUsesWith(backward.getEmbeddingsGrad());
   centersGrad.getResult().replaceAllUsesWith(backward.getCentersGrad());
   embeddingsGrad.erase();

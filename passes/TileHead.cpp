@@ -214,7 +214,8 @@ void HeadTiler::buildForward() {
     if (&tile == &tiles.back())
       forward.getStats().replaceAllUsesWith(MarginTargetOp::create(
           builder, loc, forward.getStats().getType(), sums, targets,
-          forward.getColumns(), forward.getMargin(), forward.getShift()));
+          forward.getColumns(), forward.getRowMargins(), forward.getMargin(),
+          forward.getShift()));
     if (head.backward)
       products = MatmulOp::create(builder, head.backward.getLoc(), productType,
                                   tile.exps, centers, products,
@@ -234,8 +235,8 @@ void HeadTiler::updateCenters(Tile &tile, Value stats, Value scaled,
   MarginSoftmaxGradOp backward = head.backward;
   Value patched = MarginPatchOp::create(
       builder, backward.getLoc(), tile.exps.getType(), tile.exps, stats,
-      targets, forward.getColumns(), tile.first, forward.getMargin(),
-      forward.getShift());
+      targets, forward.getColumns(), tile.first, forward.getRowMargins(),
+      forward.getMargin(), forward.getShift());
   int64_t size = typeOf(tile.indices).getDimSize(0);
   auto gradientType = RankedTensorType::get({size, typeOf(table).getDimSize(1)},
                                             builder.getF32Type());
@@ -259,8 +260,8 @@ void HeadTiler::buildBackward() {
   auto embeddingsGrad = MarginEmbeddingsGradOp::create(
       builder, loc, backward.getEmbeddingsGrad().getType(), targets.getType(),
       products, stats, targets, forward.getColumns(), head.gather.getTable(),
-      head.gather.getIndices(), forward.getMargin(), forward.getShift(),
-      backward.getBatch());
+      head.gather.getIndices(), forward.getRowMargins(), forward.getMargin(),
+      forward.getShift(), backward.getBatch());
   backward.getEmbeddingsGrad().replaceAllUsesWith(
       embeddingsGrad.getEmbeddingsGrad());
   Value scaled =

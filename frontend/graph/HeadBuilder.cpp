@@ -5,6 +5,10 @@
 //   embeddings   ─▶ normalize ────────────────┴▶ cosine_logits ─▶ margin ─▶
 //                                                softmax_cross_entropy ─▶ loss
 //
+// and with AdaFace, whose margins are the batch's,
+//
+//   embeddings ─▶ row_norms ─▶ adaptive_margins ─▶ margin
+//
 //===----------------------------------------------------------------------===//
 #include "frontend/graph/HeadBuilder.h"
 #include "frontend/graph/Initializers.h"
@@ -88,6 +92,32 @@ static Value gatherCenters(const HeadTypes &types, const TrainSpec &spec,
       types.floats({shapeOf(indices)[0], size}), table, indices);
 }
 
+/// AdaFace's margins of the batch; its running statistics are state.
+static Value adaptiveMargins(const HeadTypes &types, const MarginSpec &margin,
+                             Value embeddings) {
+  OpBuilder &builder = types.builder;
+  Location loc = types.at("head.margin", "head.margin.type");
+  auto statistic = [&](StringRef name, double start) {
+    return VariableOp::create(
+        builder, types.at(name, "head.margin.type"), types.floats({1}), name,
+        Role::Buffer, constantInit(builder.getContext(), start), ExportAttr(),
+        /*rows=*/IntegerAttr(), /*sharded=*/false);
+  };
+  // As AdaFace's code starts them.
+  Value mean = statistic("head.norm_mean", 20.0);
+  Value std = statistic("head.norm_std", 100.0);
+  int64_t batch = shapeOf(embeddings)[0];
+  Value norms =
+      RowNormsOp::create(builder, loc, types.floats({batch}), embeddings);
+  auto margins = AdaptiveMarginsOp::create(
+      builder, loc, types.floats({batch, 2}), mean.getType(), std.getType(),
+      norms, mean, std, llvm::APFloat(*margin.m), llvm::APFloat(*margin.h),
+      llvm::APFloat(*margin.tAlpha));
+  AssignOp::create(builder, loc, "head.norm_mean", margins.getNewMean());
+  AssignOp::create(builder, loc, "head.norm_std", margins.getNewStd());
+  return margins.getMargins();
+}
+
 Value pfc::buildHead(OpBuilder &builder, const LoadedSpec &loaded,
                      Value embeddings, Value labels, Value step) {
   const TrainSpec &spec = loaded.spec;
@@ -108,10 +138,13 @@ Value pfc::buildHead(OpBuilder &builder, const LoadedSpec &loaded,
   Value w = NormalizeOp::create(builder, cosineLoc, centers.getType(), centers);
   Value cosines = CosineLogitsOp::create(builder, cosineLoc,
                                          types.floats({batch, columns}), x, w);
+  Value rowMargins;
+  if (spec.head.margin.type == MarginType::AdaFace)
+    rowMargins = adaptiveMargins(types, spec.head.margin, embeddings);
   Location marginLoc = types.at("head.margin", "head.margin");
   Value logits = MarginOp::create(
       builder, marginLoc, cosines.getType(), cosines, sample.getColumns(),
-      marginAttr(builder.getContext(), spec.head.margin));
+      rowMargins, marginAttr(builder.getContext(), spec.head.margin));
   auto loss = SoftmaxCrossEntropyOp::create(
       builder, types.at("loss", "head.margin"), types.floats({1}),
       types.floats({batch, 2}), logits, sample.getColumns(), sample.getCounts(),

@@ -45,6 +45,7 @@ private:
 
   void checkClasses();
   void checkSampling();
+  void rejectAngleKeys(StringRef names, StringRef reason);
   void checkMargin();
   void rejectMarginKey(StringRef name, std::optional<double> &value,
                        StringRef reason);
@@ -102,30 +103,50 @@ void Checker::rejectMarginKey(StringRef name, std::optional<double> &value,
                               StringRef reason) {
   std::string path = ("head.margin." + name).str();
   if (given(path) && valid({path}))
-    error(path, path + " has no effect: " + reason.str() +
-                    "; remove it or set type = \"combined\"");
+    error(path, path + " has no effect: " + reason.str());
   value.reset();
+}
+
+void Checker::rejectAngleKeys(StringRef names, StringRef reason) {
+  MarginSpec &margin = spec.head.margin;
+  std::string advice = reason.str() + "; remove it or set type = \"combined\"";
+  std::pair<StringRef, std::optional<double> *> keys[] = {
+      {"m1", &margin.m1}, {"m2", &margin.m2}, {"m3", &margin.m3}};
+  for (auto [name, value] : keys)
+    if (names.contains(name))
+      rejectMarginKey(name, *value, advice);
 }
 
 void Checker::checkMargin() {
   MarginSpec &margin = spec.head.margin;
   if (!valid({"head.margin.type"}))
     return;
+  if (margin.type == MarginType::AdaFace) {
+    rejectAngleKeys("m1 m2 m3", "type \"adaface\" uses m, h and t_alpha");
+    margin.m = margin.m.value_or(0.4);
+    margin.h = margin.h.value_or(0.333);
+    margin.tAlpha = margin.tAlpha.value_or(0.01);
+    return;
+  }
+  StringRef adaptive = "only type \"adaface\" uses it; remove it";
+  rejectMarginKey("m", margin.m, adaptive);
+  rejectMarginKey("h", margin.h, adaptive);
+  rejectMarginKey("t_alpha", margin.tAlpha, adaptive);
   switch (margin.type) {
   case MarginType::ArcFace:
-    rejectMarginKey("m1", margin.m1, "type \"arcface\" uses m2 only");
-    rejectMarginKey("m3", margin.m3, "type \"arcface\" uses m2 only");
+    rejectAngleKeys("m1 m3", "type \"arcface\" uses m2 only");
     margin.m2 = margin.m2.value_or(0.5);
     return;
   case MarginType::CosFace:
-    rejectMarginKey("m1", margin.m1, "type \"cosface\" uses m3 only");
-    rejectMarginKey("m2", margin.m2, "type \"cosface\" uses m3 only");
+    rejectAngleKeys("m1 m2", "type \"cosface\" uses m3 only");
     margin.m3 = margin.m3.value_or(0.4);
     return;
   case MarginType::Combined:
     margin.m1 = margin.m1.value_or(1.0);
     margin.m2 = margin.m2.value_or(0.0);
     margin.m3 = margin.m3.value_or(0.0);
+    return;
+  case MarginType::AdaFace:
     return;
   }
 }

@@ -34,7 +34,8 @@ constexpr SpecRange leftOpen(double min, double max) {
   return {min, max, true, false, 1};
 }
 
-constexpr StringRef marginTypes[] = {"arcface", "cosface", "combined"};
+constexpr StringRef marginTypes[] = {"arcface", "cosface", "combined",
+                                     "adaface"};
 constexpr StringRef gradients[] = {"exact", "straight_through"};
 constexpr StringRef rowUpdates[] = {"sampled", "all"};
 constexpr StringRef samplings[] = {"auto", "keys", "permutation"};
@@ -137,7 +138,9 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "Both give the same bits. `auto` keeps them.", ENUM_FIELD(head.logits)},
 
       {"head.margin", "type", "", false, "", anything, marginTypes,
-       "`arcface` uses m2, `cosface` m3, `combined` all three.",
+       "`arcface` uses m2, `cosface` m3, `combined` all three; `adaface` puts "
+       "m on the angle of images of low quality and on the cosine of good "
+       "ones, by the length of their embeddings (Kim et al., CVPR'22).",
        ENUM_FIELD(head.margin.type)},
       {"head.margin", "m1", "", false, "1.0; only for combined",
        leftOpen(0, 8), {}, "Factor on the angle.", FIELD(head.margin.m1)},
@@ -146,6 +149,15 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "Added to the angle.", FIELD(head.margin.m2)},
       {"head.margin", "m3", "", false, "0.4 for cosface, 0.0 for combined",
        closed(0, 1), {}, "Subtracted from the cosine.", FIELD(head.margin.m3)},
+      {"head.margin", "m", "", false, "0.4; only for adaface", closed(0, 1), {},
+       "The margin of an image of average quality.", FIELD(head.margin.m)},
+      {"head.margin", "h", "", false, "0.333; only for adaface", closed(0, 8),
+       {}, "How much of it a standard deviation of quality moves.",
+       FIELD(head.margin.h)},
+      {"head.margin", "t_alpha", "", false, "0.01; only for adaface",
+       leftOpen(0, 1), {},
+       "Share of a batch in the running mean and deviation of the embeddings' "
+       "lengths; 1 takes the batch's own.", FIELD(head.margin.tAlpha)},
       {"head.margin", "scale", "", false, "", leftOpen(0, 128), {},
        "Scale s of all logits.", FIELD(head.margin.scale)},
       {"head.margin", "gradient", "", false, "", anything, gradients,

@@ -247,6 +247,9 @@ void Reader::replaceFileKeys(StringRef path) {
     drop("head.margin.m1", margin.m1);
     drop("head.margin.m2", margin.m2);
     drop("head.margin.m3", margin.m3);
+    drop("head.margin.m", margin.m);
+    drop("head.margin.h", margin.h);
+    drop("head.margin.t_alpha", margin.tAlpha);
   }
 }
 

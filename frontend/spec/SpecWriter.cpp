@@ -57,7 +57,7 @@ Any key can be set on the command line: `--set head.sample_rate=0.1`, as often
 as needed, the last one wins. Values are TOML; a string may go without quotes
 (`--set model.backbone=r18`). A `--set` of one of `steps`/`epochs`, or of
 `warmup_steps`/`warmup_epochs`, replaces the other one of the file, and setting
-`head.margin.type` drops the file's m1, m2 and m3. Errors in these values are
+`head.margin.type` drops the file's numbers of another type. Errors in these values are
 reported at `--set:N:column`, N counting the `--set` options.
 
 `pfcc compile x.spec --emit=spec` prints the spec with every default filled in.

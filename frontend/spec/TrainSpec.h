@@ -20,7 +20,7 @@ namespace pfc {
 
 // Enumerators are in the order of the names in SpecKeys.cpp. The underlying
 // type is uint8_t so that the key table can set any of them by index.
-enum class MarginType : uint8_t { ArcFace, CosFace, Combined };
+enum class MarginType : uint8_t { ArcFace, CosFace, Combined, AdaFace };
 enum class MarginGradientSpec : uint8_t { Exact, StraightThrough };
 enum class RowUpdateSpec : uint8_t { Sampled, All };
 enum class SamplingSpec : uint8_t { Auto, Keys, Permutation };
@@ -42,10 +42,13 @@ struct ModelSpec {
 /// [head.margin]: target logit s·(cos(m1·θ + m2) − m3), others s·cos θ.
 struct MarginSpec {
   MarginType type = MarginType::ArcFace;
-  std::optional<double> m1; ///< factor on the angle
-  std::optional<double> m2; ///< radians added to the angle
-  std::optional<double> m3; ///< subtracted from the cosine
-  double scale = 64;        ///< s
+  std::optional<double> m1;     ///< factor on the angle
+  std::optional<double> m2;     ///< radians added to the angle
+  std::optional<double> m3;     ///< subtracted from the cosine
+  std::optional<double> m;      ///< AdaFace: the margin, on angle and cosine
+  std::optional<double> h;      ///< AdaFace: how much of it quality moves
+  std::optional<double> tAlpha; ///< AdaFace: share of a batch in the statistics
+  double scale = 64;            ///< s
   MarginGradientSpec gradient = MarginGradientSpec::Exact;
   double filter = 0; ///< cosine above which other classes count 0; 0: off
 };

@@ -15,6 +15,7 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <cmath>
+#include <numbers>
 #include <string>
 
 using namespace mlir;
@@ -358,39 +359,78 @@ static Value sine(Scalars &s, Value c) {
   return s.sqrt(s.max(s.mul(s.sub(one, c), s.add(one, c)), s.constant(0.0)));
 }
 
-/// ψ(c) = cos(m1·θ + m2) − m3. For m1 = 1 by the addition theorem.
-static Value marginOf(Scalars &s, MarginAttr margin, Value c) {
-  double m1 = margin.getM1(), m2 = margin.getM2(), m3 = margin.getM3();
-  Value value = c;
-  if (m1 == 1.0 && m2 != 0.0) {
-    value = s.sub(s.mul(c, s.constant(std::cos(m2))),
-                  s.mul(sine(s, c), s.constant(std::sin(m2))));
-  } else if (m1 != 1.0) {
-    Value theta = math::AcosOp::create(s.builder, s.loc, c);
-    value = math::CosOp::create(
-        s.builder, s.loc, s.add(s.mul(theta, s.constant(m1)), s.constant(m2)));
-  }
-  return s.sub(value, s.constant(m3));
-}
-
-/// ψ'(c) = m1·sin(m1·θ + m2)/max(sin θ, 1e-6), or 1.
-static Value marginSlope(Scalars &s, MarginAttr margin, Value c) {
-  double m1 = margin.getM1(), m2 = margin.getM2();
-  if (margin.getGradient() == MarginGradient::StraightThrough ||
-      margin.isAdditiveCosine())
-    return s.constant(1.0);
-  Value sinTheta = s.max(sine(s, c), s.constant(1e-6));
-  if (m1 == 1.0) // sin(θ + m2) = sin θ·cos m2 + cos θ·sin m2
-    return s.add(s.constant(std::cos(m2)),
-                 s.div(s.mul(c, s.constant(std::sin(m2))), sinTheta));
-  Value theta = math::AcosOp::create(s.builder, s.loc, c);
-  Value angle = s.add(s.mul(theta, s.constant(m1)), s.constant(m2));
-  Value numerator =
-      s.mul(s.constant(m1), math::SinOp::create(s.builder, s.loc, angle));
-  return s.div(numerator, sinTheta);
-}
-
 namespace {
+
+/// The margin of one row, on the cosine `c` of its own class: ψ and ψ' of
+/// #pfc.margin, or of the row's own m2 and m3 (see pfc.margin).
+class RowMargin {
+public:
+  /// `rowMargins` [B,2], or null, has them.
+  RowMargin(RowCode &code, MarginAttr margin, Value rowMargins, Value row,
+            Value c)
+      : s(code.scalars), margin(margin), c(c) {
+    if (!rowMargins)
+      return;
+    m2 = code.load(rowMargins, {row, code.index(0)});
+    m3 = code.load(rowMargins, {row, code.index(1)});
+  }
+
+  Value value() {
+    if (m2)
+      return s.sub(math::CosOp::create(s.builder, s.loc, cutOff(angle())), m3);
+    return s.sub(cosineOfAngle(), s.constant(margin.getM3()));
+  }
+
+  /// m1·sin(m1·θ + m2)/max(sin θ, 1e-6), 0 where the angle is cut off; or 1.
+  Value slope() {
+    double m1 = margin.getM1(), fixed = margin.getM2();
+    if (margin.getGradient() == MarginGradient::StraightThrough ||
+        (!m2 && margin.isAdditiveCosine()))
+      return s.constant(1.0);
+    Value sinTheta = s.max(sine(s, c), s.constant(1e-6));
+    if (!m2 && m1 == 1.0) // sin(θ + m2) = sin θ·cos m2 + cos θ·sin m2
+      return s.add(s.constant(std::cos(fixed)),
+                   s.div(s.mul(c, s.constant(std::sin(fixed))), sinTheta));
+    Value shifted = angle();
+    Value numerator =
+        s.mul(s.constant(m1), math::SinOp::create(s.builder, s.loc, shifted));
+    Value slope = s.div(numerator, sinTheta);
+    if (!m2)
+      return slope;
+    Value zero = s.constant(0.0);
+    slope = s.select(s.greater(least(), shifted), zero, slope);
+    return s.select(s.greater(shifted, most()), zero, slope);
+  }
+
+private:
+  static constexpr double cut = 1e-3; ///< from 0 and π, as AdaFace does
+
+  Value least() { return s.constant(cut); }
+  Value most() { return s.constant(std::numbers::pi - cut); }
+  Value cutOff(Value angle) { return s.max(least(), s.min(most(), angle)); }
+
+  /// m1·θ + m2
+  Value angle() {
+    Value theta = math::AcosOp::create(s.builder, s.loc, c);
+    return s.add(s.mul(theta, s.constant(margin.getM1())),
+                 m2 ? m2 : s.constant(margin.getM2()));
+  }
+
+  /// cos(m1·θ + m2), for m1 = 1 by the addition theorem.
+  Value cosineOfAngle() {
+    double m1 = margin.getM1(), fixed = margin.getM2();
+    if (m1 != 1.0)
+      return math::CosOp::create(s.builder, s.loc, angle());
+    if (fixed == 0.0)
+      return c;
+    return s.sub(s.mul(c, s.constant(std::cos(fixed))),
+                 s.mul(sine(s, c), s.constant(std::sin(fixed))));
+  }
+
+  Scalars &s;
+  MarginAttr margin;
+  Value c, m2, m3;
+};
 
 /// Where a row's own class is in a tile of the sample's columns.
 struct TileTarget {
@@ -420,6 +460,56 @@ struct TileTarget {
 };
 
 } // namespace
+
+int64_t AdaptiveMarginsOp::getRowExtent() { return 1; }
+int AdaptiveMarginsOp::getInPlaceOperand(unsigned) { return -1; }
+
+LogicalResult AdaptiveMarginsOp::buildRow(OpBuilder &builder,
+                                          ValueRange operands,
+                                          ValueRange results, Value) {
+  RowCode code(builder, getLoc());
+  Scalars &s = code.scalars;
+  Value norms = operands[0], margins = results[0], zero = code.index(0);
+  int64_t batch = extent(norms, 0);
+  double m = getM().convertToDouble(), h = getH().convertToDouble();
+  double momentum = getMomentum().convertToDouble();
+  auto norm = [&](RowCode &c, Value i) -> Value {
+    Scalars &e = c.scalars;
+    return e.max(e.constant(1e-3),
+                 e.min(e.constant(100.0), c.load(norms, {i})));
+  };
+  auto average = [&](double terms,
+                     llvm::function_ref<Value(RowCode &, Value)> term) {
+    Value sum = code.sum(zero, code.index(batch), s.constant(0.0), term);
+    return s.mul(sum, s.constant(1.0 / terms));
+  };
+  auto moved = [&](Value old, Value now, Value result) {
+    Value value =
+        s.add(s.mul(now, s.constant(momentum)),
+              s.mul(code.load(old, {zero}), s.constant(1.0 - momentum)));
+    code.store(value, result, {zero});
+    return value;
+  };
+
+  Value batchMean = average(batch, norm);
+  Value variance =
+      average(std::max<int64_t>(batch - 1, 1), [&](RowCode &c, Value i) {
+        Value distance = c.scalars.sub(norm(c, i), batchMean);
+        return c.scalars.mul(distance, distance);
+      });
+  Value mean = moved(operands[1], batchMean, results[1]);
+  Value std = moved(operands[2], s.sqrt(variance), results[2]);
+  Value factor = s.div(s.constant(h), s.add(std, s.constant(1e-3)));
+  code.loop(zero, code.index(batch), [&](RowCode &c, Value i) {
+    Scalars &e = c.scalars;
+    Value u = e.mul(e.sub(norm(c, i), mean), factor);
+    u = e.mul(e.max(e.constant(-1.0), e.min(e.constant(1.0), u)),
+              e.constant(m));
+    c.store(e.sub(e.constant(0.0), u), margins, {i, c.index(0)});
+    c.store(e.add(e.constant(m), u), margins, {i, c.index(1)});
+  });
+  return success();
+}
 
 int64_t MarginExpOp::getRowExtent() { return extent(getCosines(), 0); }
 int MarginExpOp::getInPlaceOperand(unsigned result) {
@@ -506,8 +596,10 @@ LogicalResult MarginTargetOp::buildRow(OpBuilder &builder, ValueRange operands,
   Scalars &s = code.scalars;
   Value zero = s.constant(0.0), stats = results[0];
   Value owned = code.isOwned(code.load(operands[2], {row}));
-  Value logit = s.mul(marginOf(s, getMargin(), code.load(operands[1], {row})),
-                      s.constant(getMargin().getScale()));
+  RowMargin margin(code, getMargin(),
+                   bufferOf(*this, getRowMargins(), operands), row,
+                   code.load(operands[1], {row}));
+  Value logit = s.mul(margin.value(), s.constant(getMargin().getScale()));
   Value own = s.exp(s.sub(logit, s.constant(getShift().convertToDouble())));
   Value sum = code.load(operands[0], {row});
   code.store(s.add(sum, s.select(owned, own, zero)), stats,
@@ -516,16 +608,20 @@ LogicalResult MarginTargetOp::buildRow(OpBuilder &builder, ValueRange operands,
   return success();
 }
 
-/// g·Z = (exp(t − shift) − Z)·ψ', what the target's element of E stands for in
-/// the gradients.
-static Value targetGradient(RowCode &code, MarginAttr margin, double shift,
-                            Value stats, Value targets, Value row) {
+/// g·Z = (exp(t − shift) − Z)·ψ' of `row`, what the target's element of E
+/// stands for in the gradients of `op`, whose operands are `buffers`.
+template <typename Op>
+static Value targetGradient(RowCode &code, Op op, ValueRange buffers,
+                            Value row) {
   Scalars &s = code.scalars;
+  Value stats = bufferOf(op, op.getStats(), buffers);
   Value z = code.load(stats, {row, code.index(0)});
   Value logit = code.load(stats, {row, code.index(1)});
-  Value own = s.exp(s.sub(logit, s.constant(shift)));
-  Value slope = marginSlope(s, margin, code.load(targets, {row}));
-  return s.mul(s.sub(own, z), slope);
+  Value own = s.exp(s.sub(logit, s.constant(op.getShift().convertToDouble())));
+  Value cosine = code.load(bufferOf(op, op.getTargets(), buffers), {row});
+  RowMargin margin(code, op.getMargin(),
+                   bufferOf(op, op.getRowMargins(), buffers), row, cosine);
+  return s.mul(s.sub(own, z), margin.slope());
 }
 
 int64_t MarginEmbeddingsGradOp::getRowExtent() {
@@ -540,9 +636,8 @@ LogicalResult MarginEmbeddingsGradOp::buildRow(OpBuilder &builder,
                                                ValueRange operands,
                                                ValueRange results, Value row) {
   RowCode code(builder, getLoc());
-  Value products = operands[0], stats = operands[1], targets = operands[2];
+  Value products = operands[0], stats = operands[1];
   Value table = operands[4], gradient = results[0];
-  double shift = getShift().convertToDouble();
   Value column = code.load(operands[3], {row});
   Value factor = code.scalars.div(
       code.scalars.constant(getMargin().getScale() / getBatch()),
@@ -553,9 +648,8 @@ LogicalResult MarginEmbeddingsGradOp::buildRow(OpBuilder &builder,
       code.isOwned(column),
       [&](RowCode &c) {
         Value at = tableRow(c, operands[5], column);
-        Value own = c.scalars.mul(
-            targetGradient(c, getMargin(), shift, stats, targets, row),
-            inverseLength(c, table, at));
+        Value own = c.scalars.mul(targetGradient(c, *this, operands, row),
+                                  inverseLength(c, table, at));
         c.loop(zero, size, [&](RowCode &e, Value d) {
           Scalars &s = e.scalars;
           Value sum = s.add(e.load(products, {row, d}),
@@ -614,9 +708,12 @@ LogicalResult MarginStatsOp::buildRow(OpBuilder &builder, ValueRange operands,
 
   Value cosine =
       targetCosine(code, cosines, row, s.select(owned, target, first));
-  Value logit = s.mul(marginOf(s, margin, cosine), s.constant(scale));
-  Value own = s.exp(s.sub(logit, s.constant(shift)));
-  code.store(s.add(total, s.select(owned, own, zero)), stats, {row, first});
+  RowMargin own(code, margin, bufferOf(*this, getRowMargins(), operands), row,
+                cosine);
+  Value logit = s.mul(own.value(), s.constant(scale));
+  Value exponential = s.exp(s.sub(logit, s.constant(shift)));
+  code.store(s.add(total, s.select(owned, exponential, zero)), stats,
+             {row, first});
   code.store(s.select(owned, logit, zero), stats, {row, code.index(1)});
   return success();
 }
@@ -659,8 +756,9 @@ LogicalResult MarginStatsGradOp::buildRow(OpBuilder &builder,
     Scalars &e = c.scalars;
     Value target = c.toIndex(column);
     Value p = e.exp(e.sub(c.load(stats, {row, c.index(1)}), logSum));
-    Value slope = marginSlope(e, margin, targetCosine(c, cosines, row, target));
-    Value g = e.mul(e.sub(p, e.constant(1.0)), slope);
+    RowMargin own(c, margin, bufferOf(*this, getRowMargins(), operands), row,
+                  targetCosine(c, cosines, row, target));
+    Value g = e.mul(e.sub(p, e.constant(1.0)), own.slope());
     c.store(e.mul(g, factor), gradient, {row, target});
   });
   return success();
@@ -681,8 +779,7 @@ LogicalResult MarginPatchOp::buildRow(OpBuilder &builder, ValueRange operands,
   Value isHere = arith::CmpIOp::create(builder, getLoc(),
                                        arith::CmpIPredicate::ult, local, width);
   code.when(isHere, [&](RowCode &c) {
-    Value own = targetGradient(c, getMargin(), getShift().convertToDouble(),
-                               operands[1], operands[2], row);
+    Value own = targetGradient(c, *this, operands, row);
     c.store(own, exps, {row, c.toIndex(local)});
   });
   return success();

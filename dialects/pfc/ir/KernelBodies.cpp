@@ -462,19 +462,33 @@ MovingAverageOp::buildKernelBody(OpBuilder &builder,
 // Rows of unit length, the loss
 //===----------------------------------------------------------------------===//
 
+/// Σ of the squares of each row of x: [rows].
+static Value rowSquares(OpBuilder &builder, Location loc, Value x) {
+  return buildRowSums(builder, loc, shapeOf(x), {{x}},
+                      [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                        return {s.mul(v[0], v[0])};
+                      })
+      .front();
+}
+
+LogicalResult RowNormsOp::buildKernelBody(OpBuilder &builder,
+                                          SmallVectorImpl<Value> &results) {
+  Value squares = rowSquares(builder, getLoc(), getInput());
+  results =
+      buildPointwise(builder, getLoc(), {typeOf(getOutput())}, {{squares}},
+                     [](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                       return {s.sqrt(v[0])};
+                     });
+  return success();
+}
+
 LogicalResult NormalizeOp::buildKernelBody(OpBuilder &builder,
                                            SmallVectorImpl<Value> &results) {
   Location loc = getLoc();
   Value x = getInput();
-  Value squares =
-      buildRowSums(builder, loc, shapeOf(x), {{x}},
-                   [](Scalars &s, ValueRange v) -> SmallVector<Value> {
-                     return {s.mul(v[0], v[0])};
-                   })
-          .front();
   Value inverse =
       buildPointwise(builder, loc, {vectorType(builder, shapeOf(x)[0])},
-                     {{squares}},
+                     {{rowSquares(builder, loc, x)}},
                      [](Scalars &s, ValueRange v) -> SmallVector<Value> {
                        return {reciprocalLength(s, v[0])};
                      })

@@ -320,13 +320,29 @@ LogicalResult NormalizeGradOp::partition(Partitioner &partitioner) {
   return localize(partitioner, *this, {form, form}, {form});
 }
 
+LogicalResult RowNormsOp::partition(Partitioner &partitioner) {
+  Sharding form = usable(partitioner, getInput());
+  return localize(partitioner, *this, {form}, {form});
+}
+
+LogicalResult AdaptiveMarginsOp::partition(Partitioner &partitioner) {
+  // Statistics of the whole batch: the same on every rank.
+  return localize(partitioner, *this, {replicated, replicated, replicated},
+                  {replicated, replicated, replicated});
+}
+
 LogicalResult MarginOp::partition(Partitioner &partitioner) {
-  return localize(partitioner, *this, {splitColumns, owned}, {splitColumns});
+  SmallVector<Sharding> operands{splitColumns, owned};
+  if (getRowMargins())
+    operands.push_back(replicated);
+  return localize(partitioner, *this, operands, {splitColumns});
 }
 
 LogicalResult MarginGradOp::partition(Partitioner &partitioner) {
-  return localize(partitioner, *this, {splitColumns, splitColumns, owned},
-                  {splitColumns});
+  SmallVector<Sharding> operands{splitColumns, splitColumns, owned};
+  if (getRowMargins())
+    operands.push_back(replicated);
+  return localize(partitioner, *this, operands, {splitColumns});
 }
 
 LogicalResult SoftmaxCrossEntropyOp::partition(Partitioner &partitioner) {

@@ -3,8 +3,8 @@
 //   State       variable assign output gradient rank_constant
 //   Network     scale_pixels conv2d batch_stats merge_stats batch_norm prelu
 //               add reshape linear dropout
-//   Head        sample_centers gather_rows normalize cosine_logits margin
-//               softmax_cross_entropy
+//   Head        sample_centers gather_rows normalize row_norms adaptive_margins
+//               cosine_logits margin softmax_cross_entropy
 //   Gradients   *_grad*, channel_sum, sum_groups, scatter_rows, matmul
 //   Optimizer   moving_average sum_squares clip_factor sgd update_rows
 //               found_inf update_loss_scale
@@ -776,14 +776,67 @@ def Pfc_CosineLogitsOp : Pfc_Op<"cosine_logits", [Pure, Vjp, Partitionable,
   }];
   let hasVerifier = 1;
 }
+def Pfc_RowNormsOp : Pfc_KernelOp<"row_norms", [Partitionable, Pointwise]> {
+  let summary = "y[i] = ‖x[i]‖₂, without a gradient";
+  let description = [{
+    x [B,D], y [B]. What pfc.adaptive_margins takes for the quality of an image:
+    detached, as in AdaFace.
+    Example:
+    ```mlir
+    %y = pfc.row_norms %x : tensor<8x512xf32> -> tensor<8xf32>
+    ```
+    Made by: frontend/graph. Gone after: convert-pfc-to-linalg.
+  }];
+  let arguments = (ins Pfc_Float:$input);
+  let results = (outs Pfc_F32:$output);
+  let assemblyFormat = [{
+    $input attr-dict `:` type($input) `->` type($output)
+  }];
+  let hasVerifier = 1;
+}
+def Pfc_AdaptiveMarginsOp : Pfc_Op<"adaptive_margins", [Pure, Partitionable,
+                                                       Pointwise, Rows,
+    AllTypesMatch<["mean", "new_mean", "std", "new_std"]>]> {
+  let summary = "AdaFace's margins of a batch, by the length of its embeddings";
+  let description = [{
+    With n_i = min(max(norms[i], 1e-3), 100), μ their mean over the batch and σ
+    their standard deviation (over B − 1), the running statistics are
+        mean' = t·μ + (1 − t)·mean,  std' = t·σ + (1 − t)·std,  t = `momentum`
+    and with u_i = min(max(h·(n_i − mean')/(std' + 1e-3), −1), 1), the margins
+        margins[i] = (m2, m3) = (−m·u_i, m + m·u_i)
+    so that an image of high quality (a long embedding) gets its margin on the
+    cosine, one of low quality on the angle.
 
+    (Kim et al., AdaFace, CVPR'22; its `t_alpha` is `momentum`.)
+    Shapes: norms [B]; mean, std [1]; margins [B,2].
+    Example:
+    ```mlir
+    %margins, %m1, %s1 = pfc.adaptive_margins %n, %m0, %s0
+        {m = 0.4 : f64, h = 0.333 : f64, momentum = 0.01 : f64}
+        : tensor<8xf32>, tensor<1xf32> -> tensor<8x2xf32>
+    ```
+    Made by: frontend/graph. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$norms, Pfc_F32:$mean, Pfc_F32:$std, F64Attr:$m,
+                       F64Attr:$h, F64Attr:$momentum);
+  let results = (outs Pfc_F32:$margins, Pfc_F32:$new_mean, Pfc_F32:$new_std);
+  let assemblyFormat = [{
+    $norms `,` $mean `,` $std attr-dict `:` type($norms) `,` type($mean) `->`
+    type($margins)
+  }];
+  let hasVerifier = 1;
+}
 def Pfc_MarginOp : Pfc_Op<"margin", [Pure, Vjp, Partitionable, Pointwise,
                                      AllTypesMatch<["cosines", "logits"]>]> {
   let summary = "Logits with the margin on each row's own class";
   let description = [{
     z[i,j] = s·ψ(cos[i,j]) at j = columns[i], s·cos[i,j] elsewhere (0 where the
     filter applies); ψ as in #pfc.margin, its cosine clamped to [−1, 1].
-    Shapes: cosines, logits [B,S]; columns [B] (−1: no target here).
+    `row_margins`, as pfc.adaptive_margins makes them, are each row's m2 and m3
+    in place of the attribute's:
+        ψ(c) = cos(min(max(m1·θ + m2[i], ε), π − ε)) − m3[i],  ε = 1e-3
+    Shapes: cosines, logits [B,S]; columns [B] (−1: no target here);
+    row_margins [B,2].
     Example:
     ```mlir
     %z = pfc.margin %c, %columns margin<m1 = 1.0, m2 = 0.5, m3 = 0.0,
@@ -792,10 +845,12 @@ def Pfc_MarginOp : Pfc_Op<"margin", [Pure, Vjp, Partitionable, Pointwise,
     Made by: frontend/graph. Gone after: pfc-fuse-margin-softmax.
   }];
   let arguments = (ins Pfc_Float:$cosines, Pfc_I64:$columns,
+                       Optional<Pfc_F32>:$row_margins,
                        Pfc_MarginAttr:$margin);
   let results = (outs Pfc_Float:$logits);
   let assemblyFormat = [{
-    $cosines `,` $columns `margin` $margin attr-dict `:` type($cosines) `,`
+    $cosines `,` $columns `margin` $margin
+    (`rows` $row_margins^ `:` type($row_margins))? attr-dict `:` type($cosines) `,`
     type($columns)
   }];
   let hasVerifier = 1;
@@ -806,14 +861,17 @@ def Pfc_MarginGradOp : Pfc_Op<"margin_grad", [Pure, Partitionable, Pointwise,
   let summary = "dcos = s·dz·ψ'(cos) at the target, s·dz elsewhere";
   let description = [{
     0 where the filter applied. For `exact`,
-    ψ'(c) = m1·sin(m1·θ + m2)/max(sin θ, 1e-6).
+    ψ'(c) = m1·sin(m1·θ + m2)/max(sin θ, 1e-6); with row_margins 0 where the
+    angle is cut off.
     Made by: pfc-differentiate. Gone after: pfc-fuse-margin-softmax.
   }];
   let arguments = (ins Pfc_Float:$logits_grad, Pfc_Float:$cosines,
-                       Pfc_I64:$columns, Pfc_MarginAttr:$margin);
+                       Pfc_I64:$columns, Optional<Pfc_F32>:$row_margins,
+                       Pfc_MarginAttr:$margin);
   let results = (outs Pfc_Float:$cosines_grad);
   let assemblyFormat = [{
-    $logits_grad `,` $cosines `,` $columns `margin` $margin attr-dict `:`
+    $logits_grad `,` $cosines `,` $columns `margin` $margin
+    (`rows` $row_margins^ `:` type($row_margins))? attr-dict `:`
     type($cosines) `,` type($columns)
   }];
   let hasVerifier = 1;
@@ -953,11 +1011,13 @@ def Pfc_MarginSoftmaxOp : Pfc_Op<"margin_softmax", [Pure, Costed]> {
     Made by: pfc-fuse-margin-softmax. Gone after: pfc-tile-head.
   }];
   let arguments = (ins Pfc_Float:$embeddings, Pfc_Float:$centers,
-                       Pfc_I64:$columns, Pfc_I64:$count, Pfc_MarginAttr:$margin,
+                       Pfc_I64:$columns, Pfc_I64:$count,
+                       Optional<Pfc_F32>:$row_margins, Pfc_MarginAttr:$margin,
                        F64Attr:$shift);
   let results = (outs Pfc_Float:$exps, Pfc_F32:$stats, Pfc_F32:$targets);
   let assemblyFormat = [{
-    $embeddings `,` $centers `,` $columns `,` $count `margin` $margin attr-dict `:`
+    $embeddings `,` $centers `,` $columns `,` $count `margin` $margin
+    (`rows` $row_margins^ `:` type($row_margins))? attr-dict `:`
     type($embeddings) `,` type($centers) `,` type($columns) `,` type($count)
     `->` type($exps) `,` type($stats) `,` type($targets)
   }];
@@ -978,12 +1038,14 @@ def Pfc_MarginSoftmaxGradOp : Pfc_Op<"margin_softmax_grad", [Pure, Costed]> {
   }];
   let arguments = (ins Pfc_Float:$embeddings, Pfc_Float:$centers,
                        Pfc_Float:$exps, Pfc_F32:$stats, Pfc_F32:$targets,
-                       Pfc_I64:$columns, Pfc_MarginAttr:$margin,
+                       Pfc_I64:$columns, Optional<Pfc_F32>:$row_margins,
+                       Pfc_MarginAttr:$margin,
                        F64Attr:$shift, I64Attr:$batch);
   let results = (outs Pfc_Float:$embeddings_grad, Pfc_Float:$centers_grad);
   let assemblyFormat = [{
     $embeddings `,` $centers `,` $exps `,` $stats `,` $targets `,` $columns
-    `margin` $margin attr-dict `:` type($embeddings) `,` type($centers) `,` type($exps)
+    `margin` $margin
+    (`rows` $row_margins^ `:` type($row_margins))? attr-dict `:` type($embeddings) `,` type($centers) `,` type($exps)
     `,` type($stats) `,` type($targets) `,` type($columns) `->`
     type($embeddings_grad) `,` type($centers_grad)
   }];
@@ -1081,10 +1143,12 @@ def Pfc_MarginTargetOp : Pfc_Op<"margin_target", [Pure, Pointwise, Rows,
     Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_F32:$sums, Pfc_F32:$targets, Pfc_I64:$columns,
+                       Optional<Pfc_F32>:$row_margins,
                        Pfc_MarginAttr:$margin, F64Attr:$shift);
   let results = (outs Pfc_F32:$stats);
   let assemblyFormat = [{
-    $sums `,` $targets `,` $columns `margin` $margin attr-dict `:` type($sums)
+    $sums `,` $targets `,` $columns `margin` $margin
+    (`rows` $row_margins^ `:` type($row_margins))? attr-dict `:` type($sums)
     `,` type($columns) `->` type($stats)
   }];
   let hasVerifier = 1;
@@ -1107,11 +1171,13 @@ def Pfc_MarginEmbeddingsGradOp : Pfc_Op<"margin_embeddings_grad",
   }];
   let arguments = (ins Pfc_F32:$products, Pfc_F32:$stats, Pfc_F32:$targets,
                        Pfc_I64:$columns, Pfc_F32:$table, Pfc_I64:$indices,
+                       Optional<Pfc_F32>:$row_margins,
                        Pfc_MarginAttr:$margin, F64Attr:$shift, I64Attr:$batch);
   let results = (outs Pfc_Float:$embeddings_grad, Pfc_F32:$factors);
   let assemblyFormat = [{
     $products `,` $stats `,` $targets `,` $columns `,` $table `,` $indices
-    `margin` $margin attr-dict `:` type($products) `,` type($stats) `,`
+    `margin` $margin
+    (`rows` $row_margins^ `:` type($row_margins))? attr-dict `:` type($products) `,` type($stats) `,`
     type($targets) `,` type($columns) `,` type($table) `,` type($indices) `->`
     type($embeddings_grad) `,` type($factors)
   }];
@@ -1129,12 +1195,13 @@ def Pfc_MarginPatchOp : Pfc_Op<"margin_patch", [Pure, Costed, Rows,
   }];
   let arguments = (ins Pfc_Float:$exps, Pfc_F32:$stats, Pfc_F32:$targets,
                        Pfc_I64:$columns, Pfc_Integer:$first,
+                       Optional<Pfc_F32>:$row_margins,
                        Pfc_MarginAttr:$margin,
                        F64Attr:$shift);
   let results = (outs Pfc_Float:$patched);
   let assemblyFormat = [{
     $exps `,` $stats `,` $targets `,` $columns `,` $first `margin` $margin
-    attr-dict `:` type($exps) `,` type($stats) `,` type($targets) `,`
+    (`rows` $row_margins^ `:` type($row_margins))? attr-dict `:` type($exps) `,` type($stats) `,` type($targets) `,`
     type($columns)
   }];
   let hasVerifier = 1;
@@ -1154,17 +1221,19 @@ def Pfc_MarginStatsOp : Pfc_Op<"margin_stats", [Pure, Costed, Rows]> {
     Made by: pfc-fuse-margin-softmax. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_F32:$cosines, Pfc_I64:$columns, Pfc_I64:$count,
+                       Optional<Pfc_F32>:$row_margins,
                        Pfc_MarginAttr:$margin, F64Attr:$shift);
   let results = (outs Pfc_F32:$stats);
   let assemblyFormat = [{
-    $cosines `,` $columns `,` $count `margin` $margin attr-dict `:`
+    $cosines `,` $columns `,` $count `margin` $margin
+    (`rows` $row_margins^ `:` type($row_margins))? attr-dict `:`
     type($cosines) `,` type($columns) `,` type($count) `->` type($stats)
   }];
   let hasVerifier = 1;
 }
 
-def Pfc_MarginStatsGradOp : Pfc_Op<"margin_stats_grad", [Pure, Costed,
-                                                         Rows]> {
+def Pfc_MarginStatsGradOp : Pfc_Op<"margin_stats_grad", [Pure, Costed, Rows,
+                                                         AttrSizedOperandSegments]> {
   let summary = "The gradient of the cosines, in one pass";
   let description = [{
     softmax_cross_entropy_grad and margin_grad from the cosines c and the stats
@@ -1179,11 +1248,13 @@ def Pfc_MarginStatsGradOp : Pfc_Op<"margin_stats_grad", [Pure, Costed,
   }];
   let arguments = (ins Pfc_F32:$cosines, Pfc_F32:$stats, Pfc_I64:$columns,
                        Pfc_I64:$count, Optional<Pfc_Scalar>:$loss_scale,
+                       Optional<Pfc_F32>:$row_margins,
                        Pfc_MarginAttr:$margin, F64Attr:$shift, I64Attr:$batch);
   let results = (outs Pfc_Float:$cosines_grad);
   let assemblyFormat = [{
     $cosines `,` $stats `,` $columns `,` $count (`scale` $loss_scale^)?
-    `margin` $margin attr-dict `:` type($cosines) `,` type($stats) `,`
+    `margin` $margin
+    (`rows` $row_margins^ `:` type($row_margins))? attr-dict `:` type($cosines) `,` type($stats) `,`
     type($columns) `,` type($count) `->` type($cosines_grad)
   }];
   let hasVerifier = 1;

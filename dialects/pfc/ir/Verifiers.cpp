@@ -396,10 +396,36 @@ static LogicalResult verifyRowsAndColumns(Operation *op, Value matrix,
   return verifyShape(op, columns, "columns", shapeOf(matrix)[0]);
 }
 
+/// Margins of rows of their own, if an op has them: [rows,2].
+template <typename Op>
+static LogicalResult verifyRowMargins(Op op, int64_t rows) {
+  return op.getRowMargins()
+             ? verifyShape(op, op.getRowMargins(), "row_margins", {rows, 2})
+             : success();
+}
+
+LogicalResult RowNormsOp::verify() {
+  ArrayRef<int64_t> input = shapeOf(getInput());
+  if (input.size() != 2)
+    return emitOpError("takes rows [B,D]");
+  return verifyShape(*this, getOutput(), "output", {input[0]});
+}
+LogicalResult AdaptiveMarginsOp::verify() {
+  if (shapeOf(getNorms()).size() != 1)
+    return emitOpError("takes norms [B]");
+  if (failed(verifyShape(*this, getMean(), "mean", {1})))
+    return failure();
+  return verifyShape(*this, getMargins(), "margins",
+                     {shapeOf(getNorms())[0], 2});
+}
 LogicalResult MarginOp::verify() {
+  if (failed(verifyRowMargins(*this, shapeOf(getCosines())[0])))
+    return failure();
   return verifyRowsAndColumns(*this, getCosines(), "cosines", getColumns());
 }
 LogicalResult MarginGradOp::verify() {
+  if (failed(verifyRowMargins(*this, shapeOf(getCosines())[0])))
+    return failure();
   return verifyRowsAndColumns(*this, getCosines(), "cosines", getColumns());
 }
 LogicalResult SoftmaxCrossEntropyGradOp::verify() {
@@ -444,6 +470,8 @@ LogicalResult SampleLocalCentersOp::verify() {
 }
 
 LogicalResult MarginSoftmaxOp::verify() {
+  if (failed(verifyRowMargins(*this, shapeOf(getColumns())[0])))
+    return failure();
   if (failed(
           verifyRowProducts(*this, getEmbeddings(), getCenters(), getExps())))
     return failure();
@@ -489,6 +517,8 @@ LogicalResult TargetCosinesOp::verify() {
                      {shapeOf(getEmbeddings())[0]});
 }
 LogicalResult MarginTargetOp::verify() {
+  if (failed(verifyRowMargins(*this, shapeOf(getSums())[0])))
+    return failure();
   int64_t rows = shapeOf(getSums())[0];
   if (failed(verifyShape(*this, getSums(), "sums", {rows})) ||
       failed(verifyShape(*this, getColumns(), "columns", {rows})))
@@ -496,6 +526,8 @@ LogicalResult MarginTargetOp::verify() {
   return verifyShape(*this, getStats(), "stats", {rows, 2});
 }
 LogicalResult MarginEmbeddingsGradOp::verify() {
+  if (failed(verifyRowMargins(*this, shapeOf(getColumns())[0])))
+    return failure();
   if (failed(verifyOwnClasses(*this, getProducts(), "products", getTable(),
                               getColumns())))
     return failure();
@@ -511,6 +543,8 @@ LogicalResult MarginEmbeddingsGradOp::verify() {
   return success();
 }
 LogicalResult MarginStatsOp::verify() {
+  if (failed(verifyRowMargins(*this, shapeOf(getColumns())[0])))
+    return failure();
   if (failed(
           verifyRowsAndColumns(*this, getCosines(), "cosines", getColumns())) ||
       failed(verifyShape(*this, getCount(), "count", {1})))
@@ -518,6 +552,8 @@ LogicalResult MarginStatsOp::verify() {
   return verifyShape(*this, getStats(), "stats", {shapeOf(getCosines())[0], 2});
 }
 LogicalResult MarginStatsGradOp::verify() {
+  if (failed(verifyRowMargins(*this, shapeOf(getColumns())[0])))
+    return failure();
   if (failed(
           verifyRowsAndColumns(*this, getCosines(), "cosines", getColumns())) ||
       failed(verifyShape(*this, getCount(), "count", {1})) ||
@@ -529,6 +565,8 @@ LogicalResult MarginStatsGradOp::verify() {
   return verifyShape(*this, getStats(), "stats", {shapeOf(getCosines())[0], 2});
 }
 LogicalResult MarginSoftmaxGradOp::verify() {
+  if (failed(verifyRowMargins(*this, shapeOf(getColumns())[0])))
+    return failure();
   if (failed(
           verifyRowProducts(*this, getEmbeddings(), getCenters(), getExps())) ||
       failed(verifyShape(*this, getEmbeddingsGrad(), "embeddings_grad",
@@ -539,6 +577,8 @@ LogicalResult MarginSoftmaxGradOp::verify() {
   return verifyRowsAndColumns(*this, getExps(), "exps", getColumns());
 }
 LogicalResult MarginPatchOp::verify() {
+  if (failed(verifyRowMargins(*this, shapeOf(getColumns())[0])))
+    return failure();
   if (failed(verifyRowsAndColumns(*this, getExps(), "exps", getColumns())))
     return failure();
   int64_t rows = shapeOf(getExps())[0];

@@ -150,8 +150,10 @@ LogicalResult CosineLogitsOp::buildVjp(OpBuilder &builder, ValueRange dy,
 
 LogicalResult MarginOp::buildVjp(OpBuilder &builder, ValueRange dy,
                                  Gradients gradients) {
-  gradients[0] = MarginGradOp::create(builder, gradientLoc(*this), dy[0],
-                                      getCosines(), getColumns(), getMargin());
+  // The margins of the rows are constants to it.
+  gradients[0] =
+      MarginGradOp::create(builder, gradientLoc(*this), dy[0], getCosines(),
+                           getColumns(), getRowMargins(), getMargin());
   return success();
 }
 

@@ -12,10 +12,14 @@
 namespace pfc::reference {
 
 /// E, stats and targets from cosines [B,S] of which `count` columns are used.
-static void exponentials(const Tensor &cosines, const Tensor &columns,
-                         int64_t count, MarginAttr margin, double shift,
-                         Tensor &exps, Tensor &stats, Tensor &targets) {
-  double s = margin.getScale();
+static void exponentials(MarginSoftmaxOp op, Call &call,
+                         const Tensor &cosines) {
+  const Tensor &columns = call[op.getColumns()];
+  Tensor &exps = call.result(op.getExps()), &stats = call.result(op.getStats()),
+         &targets = call.result(op.getTargets());
+  int64_t count = call.integer(op.getCount(), 0);
+  MarginAttr margin = op.getMargin();
+  double s = margin.getScale(), shift = op.getShift().convertToDouble();
   int64_t width = cosines.width();
   for (int64_t i = 0; i < cosines.rows(); ++i) {
     int64_t column = columns.integers[i];
@@ -33,25 +37,26 @@ static void exponentials(const Tensor &cosines, const Tensor &columns,
     if (column < 0)
       continue;
     targets.reals[i] = clampCosine(cosines.reals[i * width + column]);
-    double logit = s * psi(margin, targets.reals[i]);
+    double logit = s * RowMargin(op, call, i).psi(targets.reals[i]);
     stats.reals[2 * i] += std::exp(logit - shift);
     stats.reals[2 * i + 1] = logit;
   }
 }
 
 /// E' and a: the target's element, and the factors of the rows.
-static void patch(const Tensor &exps, const Tensor &stats,
-                  const Tensor &targets, const Tensor &columns,
-                  MarginAttr margin, double shift, double batch,
-                  Tensor &patched, Tensor &factors) {
-  patched.reals = exps.reals;
+static void patch(MarginSoftmaxGradOp op, Call &call, Tensor &patched,
+                  Tensor &factors) {
+  const Tensor &exps = call[op.getExps()], &stats = call[op.getStats()],
+               &targets = call[op.getTargets()],
+               &columns = call[op.getColumns()];
+  double shift = op.getShift().convertToDouble();
   for (int64_t i = 0; i < exps.rows(); ++i) {
     double z = stats.reals[2 * i], t = stats.reals[2 * i + 1];
-    factors.reals[i] = margin.getScale() / (batch * z);
+    factors.reals[i] = op.getMargin().getScale() / (op.getBatch() * z);
     if (columns.integers[i] < 0)
       continue;
     double g = (std::exp(t - shift) / z - 1.0) *
-               psiDerivative(margin, targets.reals[i]);
+               RowMargin(op, call, i).psiDerivative(targets.reals[i]);
     patched.reals[i * exps.width() + columns.integers[i]] = g * z;
   }
 }
@@ -67,10 +72,7 @@ static void marginSoftmax(MarginSoftmaxOp op, Call &call) {
         sum += x.reals[i * x.width() + d] * w.reals[j * w.width() + d];
       cosines.reals.push_back(sum);
     }
-  exponentials(cosines, call[op.getColumns()], call.integer(op.getCount(), 0),
-               op.getMargin(), op.getShift().convertToDouble(),
-               call.result(op.getExps()), call.result(op.getStats()),
-               call.result(op.getTargets()));
+  exponentials(op, call, cosines);
 }
 
 //===----------------------------------------------------------------------===//
@@ -136,7 +138,8 @@ static void marginTarget(MarginTargetOp op, Call &call) {
     stats.reals[2 * i] = call[op.getSums()].reals[i];
     if (call[op.getColumns()].integers[i] < 0)
       continue;
-    double logit = s * psi(op.getMargin(), call[op.getTargets()].reals[i]);
+    double logit =
+        s * RowMargin(op, call, i).psi(call[op.getTargets()].reals[i]);
     stats.reals[2 * i] += std::exp(logit - op.getShift().convertToDouble());
     stats.reals[2 * i + 1] = logit;
   }
@@ -149,7 +152,7 @@ static double targetGradient(Op op, Call &call, int64_t i) {
   double z = stats.reals[2 * i], t = stats.reals[2 * i + 1];
   double own = std::exp(t - op.getShift().convertToDouble());
   return (own / z - 1.0) * z *
-         psiDerivative(op.getMargin(), call[op.getTargets()].reals[i]);
+         RowMargin(op, call, i).psiDerivative(call[op.getTargets()].reals[i]);
 }
 
 static void marginEmbeddingsGrad(MarginEmbeddingsGradOp op, Call &call) {
@@ -190,9 +193,7 @@ static void marginSoftmaxGrad(MarginSoftmaxGradOp op, Call &call) {
   Tensor &dw = call.result(op.getCentersGrad());
   Tensor patched = exps, factors = Tensor::ofReals({x.rows()}, {});
   factors.reals.resize(x.rows());
-  patch(exps, call[op.getStats()], call[op.getTargets()], call[op.getColumns()],
-        op.getMargin(), op.getShift().convertToDouble(), op.getBatch(), patched,
-        factors);
+  patch(op, call, patched, factors);
   int64_t width = x.width();
   for (int64_t i = 0; i < x.rows(); ++i)
     for (int64_t j = 0; j < w.rows(); ++j) {
@@ -216,7 +217,7 @@ static void marginStats(MarginStatsOp op, Call &call) {
     for (int64_t j = 0; j < std::min(used, width); ++j) {
       double c = cosines.reals[i * width + j];
       bool isTarget = j == columns.integers[i];
-      double logit = isTarget                ? s * psi(margin, c)
+      double logit = isTarget                ? s * RowMargin(op, call, i).psi(c)
                      : isFiltered(margin, c) ? 0.0
                                              : s * c;
       stats.reals[2 * i] += std::exp(logit - shift);
@@ -238,8 +239,9 @@ static void marginStatsGrad(MarginStatsGradOp op, Call &call) {
       double c = cosines.reals[i * width + j], z = stats.reals[2 * i];
       double &g = gradient.reals[i * width + j];
       if (j == columns.integers[i])
-        g = factor * (std::exp(s * psi(margin, c) - shift) / z - 1.0) *
-            psiDerivative(margin, c);
+        g = factor *
+            (std::exp(s * RowMargin(op, call, i).psi(c) - shift) / z - 1.0) *
+            RowMargin(op, call, i).psiDerivative(c);
       else if (!isFiltered(margin, c))
         g = factor * std::exp(s * c - shift) / z;
     }

@@ -26,6 +26,16 @@ static void normalize(NormalizeOp op, Call &call) {
   }
 }
 
+static void rowNorms(RowNormsOp op, Call &call) {
+  const Tensor &x = call[op.getInput()];
+  for (int64_t i = 0; i < x.rows(); ++i) {
+    double sum = 0.0;
+    for (int64_t d = i * x.width(); d < (i + 1) * x.width(); ++d)
+      sum += x.reals[d] * x.reals[d];
+    call.result(op.getOutput()).reals[i] = std::sqrt(sum);
+  }
+}
+
 static void normalizeGrad(NormalizeGradOp op, Call &call) {
   const Tensor &dy = call[op.getOutputGrad()], &x = call[op.getInput()];
   Tensor &dx = call.result(op.getInputGrad());
@@ -42,6 +52,31 @@ static void normalizeGrad(NormalizeGradOp op, Call &call) {
 // Margin: cosines, logits [B,S]; columns [B]
 //===----------------------------------------------------------------------===//
 
+static void adaptiveMargins(AdaptiveMarginsOp op, Call &call) {
+  std::vector<double> norms = call[op.getNorms()].reals;
+  double mean = 0.0, variance = 0.0, count = norms.size();
+  for (double &norm : norms) {
+    norm = std::clamp(norm, 1e-3, 100.0);
+    mean += norm / count;
+  }
+  for (double norm : norms)
+    variance += (norm - mean) * (norm - mean) / std::max(count - 1.0, 1.0);
+  double t = op.getMomentum().convertToDouble();
+  double m = op.getM().convertToDouble(), h = op.getH().convertToDouble();
+  double newMean = t * mean + (1.0 - t) * call[op.getMean()].reals[0];
+  double newStd =
+      t * std::sqrt(variance) + (1.0 - t) * call[op.getStd()].reals[0];
+  call.result(op.getNewMean()).reals[0] = newMean;
+  call.result(op.getNewStd()).reals[0] = newStd;
+  Tensor &margins = call.result(op.getMargins());
+  for (size_t i = 0; i < norms.size(); ++i) {
+    double u =
+        std::clamp(h * (norms[i] - newMean) / (newStd + 1e-3), -1.0, 1.0);
+    margins.reals[2 * i] = -m * u;
+    margins.reals[2 * i + 1] = m + m * u;
+  }
+}
+
 static void margin(MarginOp op, Call &call) {
   const Tensor &cosines = call[op.getCosines()],
                &columns = call[op.getColumns()];
@@ -50,7 +85,7 @@ static void margin(MarginOp op, Call &call) {
   for (int64_t i = 0; i < cosines.size(); ++i) {
     double c = cosines.reals[i];
     if (i % cosines.width() == columns.integers[i / cosines.width()])
-      c = psi(margin, c);
+      c = RowMargin(op, call, i / cosines.width()).psi(c);
     else if (isFiltered(margin, c))
       c = 0.0;
     logits.reals[i] = margin.getScale() * c;
@@ -65,7 +100,7 @@ static void marginGrad(MarginGradOp op, Call &call) {
   for (int64_t i = 0; i < cosines.size(); ++i) {
     double c = cosines.reals[i], slope = 1.0;
     if (i % cosines.width() == columns.integers[i / cosines.width()])
-      slope = psiDerivative(margin, c);
+      slope = RowMargin(op, call, i / cosines.width()).psiDerivative(c);
     else if (isFiltered(margin, c))
       slope = 0.0;
     dcos.reals[i] = margin.getScale() * dz.reals[i] * slope;
@@ -141,6 +176,8 @@ static void softmaxCrossEntropyGrad(SoftmaxCrossEntropyGradOp op, Call &call) {
 void addHeadOps(Registry &registry) {
   registry.add(normalize);
   registry.add(normalizeGrad);
+  registry.add(rowNorms);
+  registry.add(adaptiveMargins);
   registry.add(margin);
   registry.add(marginGrad);
   registry.add(softmaxCrossEntropy);

@@ -344,6 +344,30 @@ func.func @sample_local_centers_slots(%labels: tensor<3xi64>, %n: tensor<1xi64>)
 
 // -----
 
+func.func @margin_rows(%c: tensor<4x8xf32>, %y: tensor<4xi64>, %own: tensor<4x3xf32>) {
+  // expected-error @below {{row_margins must be [4, 2]}}
+  %z = pfc.margin %c, %y margin<m1 = 1.0, m2 = 0.0, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> rows %own : tensor<4x3xf32> : tensor<4x8xf32>, tensor<4xi64>
+  return
+}
+
+// -----
+
+func.func @row_norms_shape(%x: tensor<4x8xf32>) {
+  // expected-error @below {{output must be [4]}}
+  %n = pfc.row_norms %x : tensor<4x8xf32> -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @adaptive_margins_shape(%n: tensor<4xf32>, %s: tensor<1xf32>) {
+  // expected-error @below {{margins must be [4, 2]}}
+  %m, %a, %b = pfc.adaptive_margins %n, %s, %s {m = 0.4 : f64, h = 0.3 : f64, momentum = 0.1 : f64} : tensor<4xf32>, tensor<1xf32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
 func.func @margin_columns(%c: tensor<4x8xf32>, %y: tensor<3xi64>) {
   // expected-error @below {{columns must be [4]}}
   %z = pfc.margin %c, %y margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> : tensor<4x8xf32>, tensor<3xi64>

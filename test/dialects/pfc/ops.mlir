@@ -201,3 +201,14 @@ func.func @sweep(%x: tensor<8x7x7x64xbf16>, %g: tensor<1x64xf32>, %c: tensor<64x
   } : (tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<64xf32>) -> (tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<1x64xf32>)
   return
 }
+
+// CHECK-LABEL: func.func @adaptive_margins
+func.func @adaptive_margins(%x: tensor<8x4xf32>, %c: tensor<8x12xf32>, %y: tensor<8xi64>, %s: tensor<1xf32>) {
+  // CHECK: %[[N:.+]] = pfc.row_norms %{{.+}} : tensor<8x4xf32> -> tensor<8xf32>
+  %n = pfc.row_norms %x : tensor<8x4xf32> -> tensor<8xf32>
+  // CHECK: %[[M:.+]], %{{.+}}, %{{.+}} = pfc.adaptive_margins %[[N]], %{{.+}}, %{{.+}} {h = 3.330000e-01 : f64, m = 4.000000e-01 : f64, momentum = 1.000000e-02 : f64} : tensor<8xf32>, tensor<1xf32> -> tensor<8x2xf32>
+  %m, %a, %b = pfc.adaptive_margins %n, %s, %s {m = 0.4 : f64, h = 0.333 : f64, momentum = 0.01 : f64} : tensor<8xf32>, tensor<1xf32> -> tensor<8x2xf32>
+  // CHECK: pfc.margin {{.+}} margin <{{.+}}> rows %[[M]] : tensor<8x2xf32> : tensor<8x12xf32>, tensor<8xi64>
+  %z = pfc.margin %c, %y margin<m1 = 1.0, m2 = 0.0, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> rows %m : tensor<8x2xf32> : tensor<8x12xf32>, tensor<8xi64>
+  return
+}

@@ -435,11 +435,29 @@ def head(element):
                            here)
                 margin_stats(function("margin_stats", here, *names), attribute,
                              element, here)
+            # A row's own margins, which cut off some angles.
+            if m3 == 0.0:
+                if element != "f16":
+                    margin(function("row_margin", *names), attribute, element,
+                           72, adaptive=True)
+                margin_stats(function("row_margin_stats", *names), attribute,
+                             element, 72, adaptive=True)
+    for batch in 2, 40, 2500:
+        adaptive_margins(function("adaptive_margins", batch), batch)
 
 
-def margin(f, margin, element, here):
+def adaptive_margins(f, batch):
+    """Lengths from 1 to 9 of embeddings in 3 dimensions; state that moves."""
+    norms = f.pfc("row_norms", [f.uniform((batch, 3), -9.0, 9.0)], [(batch,)])
+    return f.pfc("adaptive_margins",
+                 [norms, f.uniform((1,), 4.0, 6.0), f.uniform((1,), 0.5, 1.5)],
+                 [(batch, 2), (1,), (1,)], m=0.4, h=0.333, momentum=0.3)[0]
+
+
+def margin(f, margin, element, here, adaptive=False):
     """On cosines over all of [−1, 1], in two tiles; some of the labels are not
     here."""
+    own = [adaptive_margins(f, 40)] if adaptive else []
     batch, width, size = 40, 32, 24
     indices, used, columns, _ = sample(
         f, f.input((batch,), I64, "labels"), 1, here, rate=0.7)
@@ -458,26 +476,29 @@ def margin(f, margin, element, here):
             [f.uniform(e, -1.0, 1.0), columns, used, first] + sums,
             [(e, element), rows], **settings)
         tiles.append((exps, e, first))
-    stats = f.pfc("margin_target", [sums[0], targets, columns], [pairs],
+    stats = f.pfc("margin_target", [sums[0], targets, columns] + own, [pairs],
                   **settings)
     for exps, e, first in tiles:
-        f.pfc("margin_patch", [exps, stats, targets, columns, first],
+        f.pfc("margin_patch", [exps, stats, targets, columns, first] + own,
               [(e, element)], **settings)
     f.pfc("margin_embeddings_grad",
           [f.uniform((batch, size), -1.0, 1.0), stats, targets, columns, table,
-           indices], [((batch, size), element), rows], batch=batch, **settings)
+           indices] + own, [((batch, size), element), rows], batch=batch,
+          **settings)
 
 
-def margin_stats(f, margin, element, here):
+def margin_stats(f, margin, element, here, adaptive=False):
     batch = 40
+    own = [adaptive_margins(f, batch)] if adaptive else []
     _, used, columns, _ = sample(f, f.input((batch,), I64, "labels"), 1, here,
                                  rate=0.7)
     cosines = f.uniform((batch, here), -1.0, 1.0)
-    stats = f.pfc("margin_stats", [cosines, columns, used], [(batch, 2)],
+    stats = f.pfc("margin_stats", [cosines, columns, used] + own, [(batch, 2)],
                   margin=margin, shift=1.5)
     for scale in [], [f.uniform((1,), 100.0, 200.0)]:
-        f.pfc("margin_stats_grad", [cosines, stats, columns, used] + scale,
-              [((batch, here), element)], margin=margin, shift=1.5, batch=batch)
+        f.pfc("margin_stats_grad", [cosines, stats, columns, used] + scale + own,
+              [((batch, here), element)], margin=margin, shift=1.5, batch=batch,
+              operandSegmentSizes=segments(1, 1, 1, 1, scale, own))
 
 
 def sampling(classes, ranks, batch, size=5):
@@ -521,7 +542,7 @@ def sampling(classes, ranks, batch, size=5):
 
 def segments(*present):
     """Which operands of an op with optional ones are there."""
-    return "array<i32: %s>" % ", ".join(str(int(p)) for p in present)
+    return "array<i32: %s>" % ", ".join(str(int(bool(p))) for p in present)
 
 
 def infinite(f, sign):

@@ -28,9 +28,10 @@ static std::string real(double value) { return fmt::format("{:.17e}", value); }
 
 std::string HeadGraph::margin() const {
   return fmt::format("margin<m1 = {}, m2 = {}, m3 = {}, scale = {}, gradient = "
-                     "{}, filter = {}>",
+                     "{}, filter = {}>{}",
                      real(m1), real(m2), real(m3), real(scale), gradient,
-                     real(filter));
+                     real(filter),
+                     rowMargins ? " rows %rm : " + floats(batch, 2) : "");
 }
 
 /// The grid, the arguments and the state.
@@ -42,11 +43,16 @@ func.func @train_step(%x: {x} {{pfc.input = "embeddings"}}, %y: {y} {{pfc.input 
                       %lr: tensor<1xf32> {{pfc.input = "lr"}}, %step: tensor<1xi64> {{pfc.input = "step"}}) {{
   %w = pfc.variable "head.weight" parameter init<normal, 0.0, 0.01> {{sharded, rows = {classes} : i64}} : {table}
   %v = pfc.variable "head.weight.momentum" optimizer_state init<constant, 0.0, 0.0> {{sharded, rows = {classes} : i64}} : {table}
+  {own}
 )",
       fmt::arg("ranks", ranks), fmt::arg("classes", classes),
       fmt::arg("x", floats(rowsOfBatch, size)),
       fmt::arg("y", integers(rowsOfBatch)),
-      fmt::arg("table", floats(rows, size)));
+      fmt::arg("table", floats(rows, size)),
+      fmt::arg("own", rowMargins ? "%rm = pfc.variable \"row_margins\" buffer "
+                                   "init<uniform, -0.4, 0.6> : " +
+                                       floats(batch, 2)
+                                 : ""));
 }
 
 /// From %dxl, %dwn: the gradients of what was normalised, and the update.

@@ -25,6 +25,7 @@ struct HeadGraph {
   int64_t size = 4; ///< of an embedding
   double sampleRate = 1.0;
   double m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 8.0, filter = 0.0;
+  bool rowMargins = false; ///< each row has its own m2 and m3
   std::string gradient = "exact";
   std::string rowUpdate = "sampled";
   double shift = 0.0;

@@ -80,6 +80,12 @@ TEST_P(HeadTest, PartitionedAndFusedMeanTheSame) {
   expectSame(combined, combined.logical(), combined.partitioned(),
              labels.values);
   expectSame(combined, combined.logical(), combined.fused(), labels.values);
+
+  HeadGraph adaptive = graph();
+  adaptive.rowMargins = true;
+  expectSame(adaptive, adaptive.logical(), adaptive.partitioned(),
+             labels.values);
+  expectSame(adaptive, adaptive.logical(), adaptive.fused(), labels.values);
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, HeadTest,
@@ -96,12 +102,13 @@ INSTANTIATE_TEST_SUITE_P(Samples, HeadTest,
 /// The embeddings' gradient is that of the loss, for all margins; the centers'
 /// by the same maths. Finite differences along every element.
 TEST(HeadGradient, FiniteDifferences) {
-  HeadGraph margins[4];
+  HeadGraph margins[5];
   margins[1].m2 = 0.0;
   margins[1].m3 = 0.4;
   margins[2].m1 = 1.2;
   margins[2].m3 = 0.1;
   margins[3].filter = 0.3;
+  margins[4].rowMargins = true;
   for (const HeadGraph &graph : margins) {
     TestModule module(graph.logical());
     TensorMap inputs = inputsOf(graph, labelSets[0].values, 0);
@@ -122,6 +129,38 @@ TEST(HeadGradient, FiniteDifferences) {
           (12 * h);
       EXPECT_NEAR(gradient.reals[i], slope, 1e-8) << "element " << i;
     }
+  }
+}
+
+/// AdaFace's code on lengths 10, 20, 30 and 200, which counts as 100: their
+/// mean is 40, the sum of their squared distances from it 5000.
+TEST(AdaptiveMargins, ByHand) {
+  TestModule module(R"(
+func.func @train_step(%n: tensor<4xf32> {pfc.input = "lr"}) {
+  %mean = pfc.variable "mean" buffer init<constant, 20.0, 0.0> : tensor<1xf32>
+  %std = pfc.variable "std" buffer init<constant, 100.0, 0.0> : tensor<1xf32>
+  %margins, %m1, %s1 = pfc.adaptive_margins %n, %mean, %std {m = 0.4 : f64, h = 0.333 : f64, momentum = 0.25 : f64} : tensor<4xf32>, tensor<1xf32> -> tensor<4x2xf32>
+  pfc.output "margins", %margins : tensor<4x2xf32>
+  pfc.output "mean", %m1 : tensor<1xf32>
+  pfc.output "std", %s1 : tensor<1xf32>
+  return
+}
+)");
+  State state = module.initialState("train_step");
+  TensorMap out =
+      module
+          .run("train_step",
+               {{"lr", Tensor::ofReals({4}, {10.0, 20.0, 30.0, 200.0})}}, state)
+          .outputs;
+  double mean = 0.25 * 40.0 + 0.75 * 20.0;
+  double std = 0.25 * std::sqrt(5000.0 / 3.0) + 0.75 * 100.0;
+  EXPECT_NEAR(out.at("mean").reals[0], mean, 1e-9);
+  EXPECT_NEAR(out.at("std").reals[0], std, 1e-9);
+  double lengths[] = {10.0, 20.0, 30.0, 100.0};
+  for (int i = 0; i < 4; ++i) {
+    double u = 0.333 * (lengths[i] - mean) / (std + 1e-3);
+    EXPECT_NEAR(out.at("margins").reals[2 * i], -0.4 * u, 1e-9);
+    EXPECT_NEAR(out.at("margins").reals[2 * i + 1], 0.4 + 0.4 * u, 1e-9);
   }
 }
 
