@@ -47,6 +47,11 @@ std::vector<std::string> compilerFlags(bool checked) {
   return flags;
 }
 
+/// `--wrap` gives the device a name of its own to define: a program that is
+/// under the undefined-behaviour sanitizer itself has that library's function.
+const std::vector<std::string> linkerFlags = {
+    "-shared", "-Wl,--wrap=__ubsan_handle_type_mismatch_v1"};
+
 /// The first lines that matter; a compiler can say very much.
 std::string firstErrors(const std::string &output) {
   std::string text;
@@ -107,8 +112,9 @@ HostCompiler::HostCompiler() {
 std::string HostCompiler::sharedLibrary(const std::string &source,
                                         bool checked) const {
   std::string key = path + "\n" + versionLine + "\n";
-  for (const std::string &flag : compilerFlags(checked))
-    key += flag + "\n";
+  for (const auto &flags : {compilerFlags(checked), linkerFlags})
+    for (const std::string &flag : flags)
+      key += flag + "\n";
   return BuildCache().file(key + source, ".so",
                            [&] { return build(source, checked); });
 }
@@ -125,7 +131,10 @@ std::string HostCompiler::build(const std::string &source, bool checked) const {
     command.push_back(flag);
   command.insert(command.end(), {"-c", text, "-o", object});
   runCompiler(command);
-  runCompiler({path, "-shared", object, "-o", library});
+  command = {path};
+  command.insert(command.end(), linkerFlags.begin(), linkerFlags.end());
+  command.insert(command.end(), {object, "-o", library});
+  runCompiler(command);
   return contents(library);
 }
 

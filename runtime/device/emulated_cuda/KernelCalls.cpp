@@ -157,7 +157,7 @@ void *__tsan_memset(void *target, int value, unsigned long bytes) {
 }
 
 // The undefined-behaviour sanitizer's, for accesses of more than one element
-// (Pack<T, N>, float4), which compilers take apart.
+// (Pack<T, N>, float4), which compilers take apart. HostCompiler has the name.
 struct TypeMismatch {
   struct {
     const char *file;
@@ -166,8 +166,8 @@ struct TypeMismatch {
   const void *type;
   unsigned char logAlignment, kind;
 };
-void __ubsan_handle_type_mismatch_v1(const TypeMismatch *mismatch,
-                                     unsigned long address) {
+void __wrap___ubsan_handle_type_mismatch_v1(const TypeMismatch *mismatch,
+                                            unsigned long address) {
   if (BlockRunner *runner = BlockRunner::current())
     runner->checkAlignment(reinterpret_cast<const void *>(address),
                            uint64_t{1} << mismatch->logAlignment, PFC_CALLER);
