@@ -138,22 +138,33 @@ void BlockRunner::releaseBarrier() {
   atBarrier = 0;
   shared.passBarrier();
   for (unsigned i = 0; i < threads.size(); ++i) {
-    if (threads[i].line != line)
-      fail(last, fmt::format("divergent barrier: waits at __syncthreads (line "
-                             "{}), thread {} at the one of line {}",
-                             line, i, threads[i].line));
+    if (threads[i].line != line) {
+      report(last,
+             fmt::format("divergent barrier: waits at __syncthreads (line "
+                         "{}), thread {} at the one of line {}",
+                         line, i, threads[i].line));
+      leave();
+    }
     ready.push_back(i);
   }
 }
 
-uint64_t BlockRunner::exchange(const Offer &offer) {
-  Warp &warp = warps[running / Warp::lanes];
-  unsigned first = running / Warp::lanes * Warp::lanes;
-  unsigned lane = running - first, culprit;
+/// Whether the running thread is the last of those that exchange.
+bool BlockRunner::arrive(const Offer &offer) {
+  unsigned lane = running % Warp::lanes, culprit;
   std::string problem;
-  bool complete = warp.arrive(lane, offer, problem, culprit);
+  bool complete =
+      warps[running / Warp::lanes].arrive(lane, offer, problem, culprit);
   if (!problem.empty())
-    fail(first + culprit, problem);
+    report(running - lane + culprit, problem);
+  return complete;
+}
+
+uint64_t BlockRunner::exchange(const Offer &offer) {
+  unsigned first = running / Warp::lanes * Warp::lanes, lane = running - first;
+  bool complete = arrive(offer);
+  if (failure)
+    leave();
   if (!complete) {
     wait(State::AtExchange);
   } else {
@@ -161,16 +172,18 @@ uint64_t BlockRunner::exchange(const Offer &offer) {
       if (other != lane && (offer.mask >> other & 1))
         wake(first + other);
   }
-  return warp.offer(lane).result;
+  return warps[first / Warp::lanes].offer(lane).result;
 }
 
 std::byte *BlockRunner::sharedArray(const void *key, const char *name,
                                     uint64_t bytes) {
   std::byte *array = shared.array(key, name, bytes);
-  if (!array)
-    fail(running, fmt::format("shared array '{}' of {} bytes: a block has {} "
-                              "bytes already, and no chip has so much",
-                              name, bytes, shared.totalBytes()));
+  if (!array) {
+    report(running, fmt::format("shared array '{}' of {} bytes: a block has {} "
+                                "bytes already, and no chip has so much",
+                                name, bytes, shared.totalBytes()));
+    leave();
+  }
   return array;
 }
 
@@ -182,17 +195,21 @@ void BlockRunner::checkOther(const void *address, uint64_t bytes, Access kind,
   now.warp = static_cast<uint16_t>(running / Warp::lanes);
   now.lane = static_cast<uint16_t>(running % Warp::lanes);
   now.warpSyncs = warps[now.warp].syncs();
-  std::string problem = memory.problem(address, bytes, kind, now);
-  if (!problem.empty())
-    failAt(caller, problem);
+  if (std::string problem = memory.problem(address, bytes, kind, now);
+      !problem.empty())
+    reportAt(caller, problem);
+  if (failure)
+    leave();
 }
 
 void BlockRunner::refuseMisaligned(const void *address, uint64_t alignment,
                                    const void *caller) {
-  if (!memory.isPrivate(address))
-    failAt(caller, fmt::format("misaligned: accesses an address that is no "
+  if (memory.isPrivate(address))
+    return;
+  reportAt(caller, fmt::format("misaligned: accesses an address that is no "
                                "multiple of {}",
                                alignment));
+  leave();
 }
 
 /// Why a thread does not come to where others wait for it.
@@ -259,16 +276,15 @@ void BlockRunner::report(unsigned thread, const std::string &problem) {
                         launch->kernel->name, block, thread, problem);
 }
 
-void BlockRunner::fail(unsigned thread, const std::string &problem) {
-  report(thread, problem);
-  Context::swap(fibers[threads[running].fiber], scheduler);
-  std::abort(); // a failed block is never entered again
+/// Of the running thread, for what it does at `caller`.
+void BlockRunner::reportAt(const void *caller, const std::string &problem) {
+  std::string line = sourceLine(caller, *launch->cuda);
+  report(running, line.empty() ? problem : line + ": " + problem);
 }
 
-/// Fails the running thread for what it does at `caller`.
-void BlockRunner::failAt(const void *caller, const std::string &problem) {
-  std::string line = sourceLine(caller, *launch->cuda);
-  fail(running, line.empty() ? problem : line + ": " + problem);
+void BlockRunner::leave() {
+  Context::swap(fibers[threads[running].fiber], scheduler);
+  std::abort(); // a failed block is never entered again
 }
 
 } // namespace pfc::rt::emulated

@@ -82,6 +82,7 @@ private:
   void wake(unsigned thread);
   unsigned freshFiber();
   void releaseBarrier();
+  bool arrive(const Offer &offer);
   void explainStuck();
   std::string absence(unsigned thread) const;
   void checkOther(const void *address, uint64_t bytes, Access kind,
@@ -89,8 +90,10 @@ private:
   void refuseMisaligned(const void *address, uint64_t alignment,
                         const void *caller);
   void report(unsigned thread, const std::string &problem);
-  [[noreturn]] void fail(unsigned thread, const std::string &problem);
-  [[noreturn]] void failAt(const void *caller, const std::string &problem);
+  void reportAt(const void *caller, const std::string &problem);
+  /// Ends the block, of which something was reported. The stack of the running
+  /// thread is left as it is: whoever calls this owns nothing.
+  [[noreturn]] void leave();
 
   const LaunchShape *launch = nullptr;
   SharedMemory shared;
