@@ -7,6 +7,11 @@
 #include <cstring>
 #include <sys/mman.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 namespace pfc::rt::emulated {
 
 #ifdef __x86_64__
@@ -49,8 +54,8 @@ pfc_emulation_begin:
 .size pfc_emulation_begin, .-pfc_emulation_begin
 )");
 
-void Context::start(std::byte *stack, size_t bytes, void (*entry)(void *),
-                    void *argument) {
+void Context::prepare(std::byte *stack, size_t bytes, void (*entry)(void *),
+                      void *argument) {
   // r15, r14, r13, r12, rbx, rbp, return address; two more align the stack.
   constexpr size_t slots = 9;
   void **top = reinterpret_cast<void **>(stack + bytes) - slots;
@@ -61,7 +66,7 @@ void Context::start(std::byte *stack, size_t bytes, void (*entry)(void *),
   stackPointer = top;
 }
 
-void Context::swap(Context &from, Context &to) {
+void Context::exchange(Context &from, Context &to) {
   pfc_emulation_swap(&from.stackPointer, to.stackPointer);
 }
 
@@ -77,8 +82,8 @@ static void begin(unsigned entryHigh, unsigned entryLow, unsigned argumentHigh,
       reinterpret_cast<void *>(join(argumentHigh, argumentLow)));
 }
 
-void Context::start(std::byte *stack, size_t bytes, void (*entry)(void *),
-                    void *argument) {
+void Context::prepare(std::byte *stack, size_t bytes, void (*entry)(void *),
+                      void *argument) {
   getcontext(&context);
   context.uc_stack.ss_sp = stack;
   context.uc_stack.ss_size = bytes;
@@ -92,9 +97,50 @@ void Context::start(std::byte *stack, size_t bytes, void (*entry)(void *),
               static_cast<unsigned>(a >> 32), static_cast<unsigned>(a));
 }
 
-void Context::swap(Context &from, Context &to) {
+void Context::exchange(Context &from, Context &to) {
   swapcontext(&from.context, &to.context);
 }
+
+#endif
+
+#ifdef __SANITIZE_ADDRESS__
+
+void Context::start(std::byte *lowest, size_t bytes, void (*function)(void *),
+                    void *value) {
+  stack = lowest, stackBytes = bytes;
+  entry = function, argument = value;
+  // Functions that were left in their middle for good may have had it.
+  __asan_unpoison_memory_region(lowest, bytes);
+  prepare(lowest, bytes, enter, this);
+}
+
+void Context::swap(Context &from, Context &to) {
+  to.cameFrom = &from;
+  __sanitizer_start_switch_fiber(&from.fakeFrames, to.stack, to.stackBytes);
+  exchange(from, to);
+  from.arrive();
+}
+
+/// Also learns which stack was left: the first is the operating system's.
+void Context::arrive() {
+  __sanitizer_finish_switch_fiber(fakeFrames, &cameFrom->stack,
+                                  &cameFrom->stackBytes);
+}
+
+void Context::enter(void *pointer) {
+  auto &context = *static_cast<Context *>(pointer);
+  context.arrive();
+  context.entry(context.argument);
+}
+
+#else
+
+void Context::start(std::byte *stack, size_t bytes, void (*entry)(void *),
+                    void *argument) {
+  prepare(stack, bytes, entry, argument);
+}
+
+void Context::swap(Context &from, Context &to) { exchange(from, to); }
 
 #endif
 

@@ -33,6 +33,22 @@ private:
 #else
   ucontext_t context;
 #endif
+
+#ifdef __SANITIZE_ADDRESS__ // which has to be told which stack is in use
+  void arrive();
+  static void enter(void *context);
+
+  const void *stack = nullptr; ///< its lowest byte
+  size_t stackBytes = 0;
+  void *fakeFrames = nullptr;
+  Context *cameFrom = nullptr;
+  void (*entry)(void *) = nullptr;
+  void *argument = nullptr;
+#endif
+  /// What start and swap do, as far as the processor is concerned.
+  void prepare(std::byte *stack, size_t bytes, void (*entry)(void *),
+               void *argument);
+  static void exchange(Context &from, Context &to);
 };
 
 /// Memory for stacks, each with a page below it that faults.
