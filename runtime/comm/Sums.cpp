@@ -3,14 +3,14 @@
 #include "runtime/base/Bfloat16.h"
 #include "runtime/base/Error.h"
 
-#include <cstring>
+#include <algorithm>
 
 namespace pfc::rt {
 namespace {
 
 template <typename T>
 void sumPlain(const T *parts, int partCount, int64_t count, T *target) {
-  std::memcpy(target, parts, static_cast<size_t>(count) * sizeof(T));
+  std::copy_n(parts, count, target);
   for (int part = 1; part < partCount; ++part) {
     const T *addend = parts + part * count;
     for (int64_t i = 0; i < count; ++i)
