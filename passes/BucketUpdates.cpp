@@ -45,9 +45,8 @@ using UpdateForm = SmallVector<const void *>;
 
 class BucketBuilder {
 public:
-  BucketBuilder(func::FuncOp function, int64_t mostBytes, int64_t leastBuckets)
-      : function(function), mostBytes(mostBytes), leastBuckets(leastBuckets),
-        builder(function) {}
+  BucketBuilder(func::FuncOp function, const BucketUpdatesPassOptions &options)
+      : function(function), options(options), builder(function) {}
 
   void run();
 
@@ -56,11 +55,13 @@ private:
   void build(Bucket &bucket, unsigned number);
   Value buildBucket(Location loc, ArrayRef<Value> tensors);
   Value buildGradients(Bucket &bucket, Location loc);
+  Value sumOverRanks(shard::AllReduceOp like, Value gradients, Location loc);
+  Value widen(Value sum, Bucket &bucket, Location loc);
   void buildUpdate(Bucket &bucket, Value gradients, Location loc);
   void rebuildSum(Value total);
 
   func::FuncOp function;
-  int64_t mostBytes, leastBuckets;
+  const BucketUpdatesPassOptions &options;
   OpBuilder builder;
   SmallVector<Bucket> buckets;
   llvm::DenseMap<Operation *, unsigned> bucketOf; ///< of a sum_squares
@@ -126,7 +127,8 @@ void BucketBuilder::fill() {
       members.push_back(*member);
       bytes += member->bytes();
     }
-  int64_t fullBytes = std::min(mostBytes, bytes / leastBuckets);
+  int64_t fullBytes =
+      std::min<int64_t>(options.bucketBytes, bytes / options.leastBuckets);
   SmallVector<std::pair<UpdateForm, Bucket>> open;
   auto close = [&](Bucket &bucket) {
     if (bucket.members.size() > 1)
@@ -159,6 +161,24 @@ Value BucketBuilder::buildBucket(Location loc, ArrayRef<Value> tensors) {
                           RankedTensorType::get({elements}, element), tensors);
 }
 
+Value BucketBuilder::sumOverRanks(shard::AllReduceOp like, Value gradients,
+                                  Location loc) {
+  auto sum = cast<shard::AllReduceOp>(builder.clone(*like));
+  sum->setLoc(loc);
+  sum->setOperand(0, gradients);
+  sum.getResult().setType(cast<RankedTensorType>(gradients.getType()));
+  return sum.getResult();
+}
+
+/// `sum` in fp32, where it is first read: until then it is under way.
+Value BucketBuilder::widen(Value sum, Bucket &bucket, Location loc) {
+  SumSquaresOp norm = bucket.members.front().norm;
+  builder.setInsertionPoint(norm ? totalOf(norm.getOutput()).getDefiningOp()
+                                 : bucket.members.back().update);
+  auto type = cast<RankedTensorType>(sum.getType());
+  return CastOp::create(builder, loc, type.clone(builder.getF32Type()), sum);
+}
+
 /// The gradients, summed over the ranks, right behind the last of them.
 Value BucketBuilder::buildGradients(Bucket &bucket, Location loc) {
   SmallVector<Value> gradients;
@@ -172,13 +192,14 @@ Value BucketBuilder::buildGradients(Bucket &bucket, Location loc) {
   builder.setInsertionPointAfter(last);
   Value all = buildBucket(loc, gradients);
   shard::AllReduceOp ranks = bucket.members.front().ranks;
+  auto type = cast<RankedTensorType>(all.getType());
   if (!ranks)
     return all;
-  auto sum = cast<shard::AllReduceOp>(builder.clone(*ranks));
-  sum->setLoc(loc);
-  sum->setOperand(0, all);
-  sum.getResult().setType(cast<RankedTensorType>(all.getType()));
-  return sum.getResult();
+  if (!options.narrow || !type.getElementType().isF32())
+    return sumOverRanks(ranks, all, loc);
+  Value narrowed =
+      CastOp::create(builder, loc, type.clone(builder.getBF16Type()), all);
+  return widen(sumOverRanks(ranks, narrowed, loc), bucket, loc);
 }
 
 /// One update where the last was, and the new values' assignments behind it.
@@ -279,8 +300,12 @@ struct BucketUpdatesPass
   using Base::Base;
 
   void runOnOperation() override {
+    BucketUpdatesPassOptions options;
+    options.bucketBytes = bucketBytes;
+    options.leastBuckets = leastBuckets;
+    options.narrow = narrow;
     for (auto function : getOperation().getOps<func::FuncOp>())
-      BucketBuilder(function, bucketBytes, leastBuckets).run();
+      BucketBuilder(function, options).run();
   }
 };
 } // namespace

@@ -391,12 +391,18 @@ def BucketUpdatesPass : Pass<"pfc-bucket-updates", "::mlir::ModuleOp"> {
     Of R100's 771 collectives of the backbone 322 are left, most of them of
     running statistics.
 
+    With `narrow`, a bucket goes over the wire in bf16: half the bytes. Its
+    members are rounded once, their sum once more (it is formed in fp32; NCCL
+    rounds at every rank); it comes back to fp32 where the norm or the update
+    first reads it, so that it stays under way until then.
+
     (Li et al., PyTorch Distributed, VLDB'20: gradient buckets; NVIDIA Apex:
     multi-tensor apply. Here the tensors lie one behind the other, and nothing
     is copied or looked up.)
 
     Precondition: pfc-partition ran. Postcondition: what the step computes is the
-    same but for the order of the terms of the gradient norm.
+    same but for the order of the terms of the gradient norm, and `narrow`'s
+    rounding.
 
     Example (test/passes/bucket-updates.mlir):
     ```mlir
@@ -416,6 +422,8 @@ def BucketUpdatesPass : Pass<"pfc-bucket-updates", "::mlir::ModuleOp"> {
            "Bytes of gradients that fill a bucket">,
     Option<"leastBuckets", "least-buckets", "int64_t", "8",
            "A bucket is full with this share of all gradients, too">,
+    Option<"narrow", "narrow", "bool", "false",
+           "Sum the buckets of fp32 gradients over the ranks in bf16">,
   ];
   let dependentDialects = ["::pfc::PfcDialect"];
 }

@@ -41,6 +41,7 @@ constexpr StringRef rowUpdates[] = {"sampled", "all"};
 constexpr StringRef samplings[] = {"auto", "keys", "permutation"};
 constexpr StringRef logits[] = {"auto", "keep", "recompute"};
 constexpr StringRef precisions[] = {"fp32", "bf16", "fp16", "auto"};
+constexpr StringRef gradientTypes[] = {"fp32", "bf16"};
 constexpr StringRef optimizers[] = {"sgd"};
 constexpr StringRef schedules[] = {"polynomial"};
 constexpr StringRef devices[] = {"cpu", "cuda"};
@@ -270,6 +271,10 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "Gradients of the backbone that are summed over the ranks at a time: at "
        "most so many bytes, and at most an eighth of all.",
        FIELD(cluster.bucketSize)},
+      {"cluster", "gradient_precision", "", false, "", anything, gradientTypes,
+       "Of the backbone's gradients between the ranks. `bf16` halves what they "
+       "send and rounds each gradient to 8 bits, before and after the sum; for "
+       "slow networks.", ENUM_FIELD(cluster.gradients)},
       {"cluster", "memory_per_rank", "GiB", false, "no limit",
        leftOpen(0, 65536), {},
        "What the plan may take of a rank's memory (its arena; libraries and the "

@@ -25,6 +25,7 @@ enum class MarginGradientSpec : uint8_t { Exact, StraightThrough };
 enum class RowUpdateSpec : uint8_t { Sampled, All };
 enum class SamplingSpec : uint8_t { Auto, Keys, Permutation };
 enum class LogitsSpec : uint8_t { Auto, Keep, Recompute };
+enum class GradientSpec : uint8_t { FP32, BF16 };
 enum class PrecisionSpec : uint8_t { FP32, BF16, FP16, Auto };
 enum class OptimizerType : uint8_t { SGD };
 enum class ScheduleType : uint8_t { Polynomial };
@@ -118,8 +119,9 @@ struct ClusterSpec {
   int64_t worldSize = 1; ///< ranks
   DeviceType device = DeviceType::CPU;
   bool overlap = true;
-  double bucketSize = 16;              ///< MiB of gradients
-  std::optional<double> memoryPerRank; ///< GiB; none: whatever it takes
+  double bucketSize = 16;                      ///< MiB of gradients
+  GradientSpec gradients = GradientSpec::FP32; ///< between ranks
+  std::optional<double> memoryPerRank;         ///< GiB; none: whatever it takes
 };
 
 /// A whole job.

@@ -6,6 +6,18 @@
 // RUN: pfc-opt %s --pfc-bucket-updates="bucket-bytes=100 least-buckets=1" | FileCheck %s --check-prefix=FULL
 // Or with half of all, when there are to be two.
 // RUN: pfc-opt %s --pfc-bucket-updates=least-buckets=2 | FileCheck %s --check-prefix=FULL
+// In bf16 between the ranks, until something reads the sum.
+// RUN: pfc-opt %s --pfc-bucket-updates="least-buckets=1 narrow" -o %t.narrow.mlir
+// RUN: FileCheck %s --input-file=%t.narrow.mlir --check-prefix=NARROW
+// RUN: pfc-interpret %s --against %t.narrow.mlir --steps 3
+// NARROW:      %[[B:.*]] = pfc.bucket
+// NARROW-NEXT: %[[NARROW:.*]] = pfc.cast %[[B]] : tensor<48xf32> -> tensor<48xbf16>
+// NARROW-NEXT: %[[R:.*]] = shard.all_reduce %[[NARROW]] on @ranks grid_axes = [0] : tensor<48xbf16> -> tensor<48xbf16>
+// NARROW:      shard.all_reduce {{.*}} -> tensor<16xf32>
+// NARROW:      pfc.sum_squares {{.*}} tensor<5xf32>
+// NARROW:      %[[WIDE:.*]] = pfc.cast %[[R]] : tensor<48xbf16> -> tensor<48xf32>
+// NARROW-NEXT: pfc.sum_squares %[[WIDE]] : tensor<48xf32>
+// NARROW:      pfc.sgd {{.*}}, {{.*}}, %[[WIDE]], {{.*}} : tensor<48xf32>
 //
 // Of a real network on four ranks, as it is and with the step's code around it.
 // RUN: pfcc compile %root/specs/quickstart.spec --emit=graph -o %t.graph.mlir --set model.input_size=16 --set model.embedding_size=16 --set head.classes=11 --set head.sample_rate=0.4 --set train.batch_per_rank=2 --set cluster.world_size=4 --set train.sync_batch_norm=true

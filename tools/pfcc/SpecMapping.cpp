@@ -55,6 +55,7 @@ CompileOptions pfc::compileOptions(const TrainSpec &spec, Precision precision) {
     options.tileHead.tileBytes = 16 << 20;
   options.bucketUpdates.bucketBytes =
       static_cast<int64_t>(spec.cluster.bucketSize * 0x1p20);
+  options.bucketUpdates.narrow = spec.cluster.gradients == GradientSpec::BF16;
   options.overlap = spec.cluster.overlap;
   return options;
 }
