@@ -21,7 +21,8 @@ export TSAN_OPTIONS=suppressions=$supp/tsan.supp
 
 if [[ $# -eq 0 || $1 == -* ]]; then
   ninja -C "$build" >/dev/null
-  exec ctest --test-dir "$build" --output-on-failure "$@"
+  # The lit tests are one of ctest's, and take long.
+  exec ctest --test-dir "$build" --output-on-failure --timeout 14400 "$@"
 fi
 ninja -C "$build" "$1" >/dev/null
 exec "$build/test/$1" --gtest_filter="${2:-*}"
