@@ -270,6 +270,11 @@ LogicalResult ProgramConverter::convertOp(Operation *op) {
     buffers.alias(bitcast.getResult(), bitcast.getSource());
     return success();
   }
+  if (auto barrier = dyn_cast<BarrierOp>(op)) {
+    // Instructions keep their order.
+    buffers.alias(barrier.getOutput(), barrier.getInput());
+    return success();
+  }
   if (auto rows = dyn_cast<RowKernelOpInterface>(op))
     return convertRowKernel(rows);
   if (auto variable = dyn_cast<VariableOp>(op)) {

@@ -20,6 +20,9 @@ enum class Precision { Fp32, Bf16, Fp16 };
 /// What becomes of the head's exponentials between forward and backward.
 enum class LogitsStrategy { Keep, Recompute };
 
+/// Which activations the backward pass makes again instead of keeping them.
+enum class Recompute { None, BatchNorms, Blocks };
+
 /// What kernels are compiled for.
 enum class KernelTarget { Cpu, Cuda };
 

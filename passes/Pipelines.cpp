@@ -34,6 +34,7 @@ static void buildFused(OpPassManager &manager, const CompileOptions &options) {
   manager.addPass(createTileHeadPass(options.tileHead));
   if (options.fusePointwise)
     manager.addPass(createFusePointwisePass());
+  manager.addPass(createRecomputePass({options.recompute}));
   manager.addPass(createBucketUpdatesPass(options.bucketUpdates));
   manager.addPass(createVerifyPartitionedPass());
 }
@@ -165,6 +166,15 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
       *this, "fuse-pointwise",
       llvm::cl::desc("Several ops in one pass over activations"),
       llvm::cl::init(true)};
+  Option<Recompute> recompute{
+      *this, "recompute",
+      llvm::cl::desc("Activations that the backward pass makes again"),
+      llvm::cl::init(Recompute::None),
+      llvm::cl::values(
+          clEnumValN(Recompute::None, "none", "none"),
+          clEnumValN(Recompute::BatchNorms, "batch-norms",
+                     "those made of one other element by element"),
+          clEnumValN(Recompute::Blocks, "blocks", "by convolutions, too"))};
 
   CompileOptions get() const {
     CompileOptions options;
@@ -174,6 +184,7 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
     options.target = target;
     options.overlap = overlap;
     options.fusePointwise = fusePointwise;
+    options.recompute = recompute;
     return options;
   }
 };

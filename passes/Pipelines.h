@@ -18,6 +18,7 @@ struct CompileOptions {
   /// Whether transfers go on under computation.
   bool overlap = true;
   bool fusePointwise = true; ///< pfc-fuse-pointwise
+  Recompute recompute = Recompute::None;
 };
 
 /// The module between two groups of passes. One table drives `pfcc --emit`,

@@ -42,6 +42,8 @@ constexpr StringRef samplings[] = {"auto", "keys", "permutation"};
 constexpr StringRef logits[] = {"auto", "keep", "recompute"};
 constexpr StringRef precisions[] = {"fp32", "bf16", "fp16", "auto"};
 constexpr StringRef gradientTypes[] = {"fp32", "bf16"};
+constexpr StringRef recomputations[] = {"auto", "none", "batch_norms",
+                                        "blocks"};
 constexpr StringRef optimizers[] = {"sgd"};
 constexpr StringRef schedules[] = {"polynomial"};
 constexpr StringRef devices[] = {"cpu", "cuda"};
@@ -136,7 +138,8 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "What becomes of the exponentials of the logits between forward and "
        "backward: `keep` stores them, 2 bytes a logit in bf16 and 4 in fp32; "
        "`recompute` makes them again, a fourth product for a tile's memory. "
-       "Both give the same bits. `auto` keeps them.", ENUM_FIELD(head.logits)},
+       "Both give the same bits. `auto` keeps them where they fit into "
+       "`cluster.memory_per_rank`.", ENUM_FIELD(head.logits)},
 
       {"head.margin", "type", "", false, "", anything, marginTypes,
        "`arcface` uses m2, `cosface` m3, `combined` all three; `adaface` puts "
@@ -188,6 +191,13 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "capability 8.0), else fp32. `fp16` is for GPUs without bf16, with "
        "`device = \"cuda\"`; its loss is scaled.",
        ENUM_FIELD(train.precision)},
+      {"train", "recompute", "", false, "", anything, recomputations,
+       "Activations that the backward pass makes again instead of keeping them "
+       "from the forward pass (activation checkpointing): the outputs of "
+       "`batch_norms` and PReLU, or all inside of residual `blocks`, whose "
+       "convolutions are then done a third more often. All give the same bits. "
+       "`auto` recomputes what has to be for `cluster.memory_per_rank`.",
+       ENUM_FIELD(train.recompute)},
       {"train", "seed", "", false, "", closed(0, maxSeed), {},
        "Key of all randomness: initial weights, order of the data, flips, "
        "dropout, sampled class centers.", FIELD(train.seed)},
@@ -278,9 +288,10 @@ static ArrayRef<SpecKey> makeSpecKeys() {
       {"cluster", "memory_per_rank", "GiB", false, "no limit",
        leftOpen(0, 65536), {},
        "What the plan may take of a rank's memory (its arena; libraries and the "
-       "process need about 1 GiB besides on a GPU). With `head.logits = "
-       "\"auto\"` logits are recomputed if they have to be; if it still does "
-       "not fit, the error says by how much and what would help.",
+       "process need about 1 GiB besides on a GPU). Logits and activations are "
+       "recomputed if they have to be, in the fastest way that fits, where "
+       "`head.logits` and `train.recompute` are `auto`; if nothing fits, the "
+       "error says by how much and what would help.",
        FIELD(cluster.memoryPerRank)}};
   // clang-format on
   return keys;

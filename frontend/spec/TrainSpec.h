@@ -27,6 +27,7 @@ enum class SamplingSpec : uint8_t { Auto, Keys, Permutation };
 enum class LogitsSpec : uint8_t { Auto, Keep, Recompute };
 enum class GradientSpec : uint8_t { FP32, BF16 };
 enum class PrecisionSpec : uint8_t { FP32, BF16, FP16, Auto };
+enum class RecomputeSpec : uint8_t { Auto, None, BatchNorms, Blocks };
 enum class OptimizerType : uint8_t { SGD };
 enum class ScheduleType : uint8_t { Polynomial };
 enum class DeviceType : uint8_t { CPU, CUDA };
@@ -93,6 +94,7 @@ struct StepsSpec {
   std::optional<int64_t> steps;  ///< exactly one of steps and epochs
   std::optional<int64_t> epochs; ///< pfc-run knows the data set's size
   PrecisionSpec precision = PrecisionSpec::Auto;
+  RecomputeSpec recompute = RecomputeSpec::Auto;
   int64_t seed = 1;
   bool syncBatchNorm = false;
   double clipGradNorm = 5; ///< L2 norm of the backbone's gradient; 0: off

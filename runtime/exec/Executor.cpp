@@ -17,6 +17,9 @@
 namespace pfc::rt {
 namespace {
 
+/// Of host memory for what is larger.
+constexpr uint64_t pieceBytes = 4 << 20;
+
 struct Constant {
   BufferView buffer;
   int64_t value;
@@ -303,7 +306,7 @@ void Executor::initializeState(uint64_t seed) {
 
 void Executor::clear() {
   uint64_t total = impl->variant.arena_bytes();
-  std::vector<std::byte> zeros(std::min<uint64_t>(total, 16 << 20));
+  std::vector<std::byte> zeros(std::min(total, pieceBytes));
   for (uint64_t begin = 0; begin < total; begin += zeros.size()) {
     auto size =
         static_cast<int64_t>(std::min<uint64_t>(zeros.size(), total - begin));
@@ -440,6 +443,21 @@ void Executor::readVariable(const std::string &name,
   require(to.size() == view.bytes(), "variable '{}' has {} bytes, not {}", name,
           view.bytes(), to.size());
   impl->device.download(view, to.data());
+}
+
+void Executor::readVariableInPieces(
+    const std::string &name,
+    const std::function<void(std::span<const std::byte>)> &sink) const {
+  const BufferView view = impl->view(impl->variable(name));
+  const auto total = static_cast<uint64_t>(view.bytes());
+  std::vector<std::byte> piece(std::min<uint64_t>(total, pieceBytes));
+  for (uint64_t begin = 0; begin < total; begin += piece.size()) {
+    auto size =
+        static_cast<int64_t>(std::min<uint64_t>(piece.size(), total - begin));
+    impl->device.download({view.data + begin, plan::fb::DType_U8, {size}},
+                          piece.data());
+    sink(std::span(piece).first(static_cast<size_t>(size)));
+  }
 }
 
 void Executor::writeVariable(const std::string &name, const void *data,

@@ -116,6 +116,10 @@ public:
   /// Local (this rank's) contents of a variable, and back.
   std::vector<std::byte> readVariable(const std::string &name) const;
   void readVariable(const std::string &name, std::span<std::byte> to) const;
+  /// The same in order, some MiB at a time: of what has no room for a copy.
+  void readVariableInPieces(
+      const std::string &name,
+      const std::function<void(std::span<const std::byte>)> &sink) const;
   void writeVariable(const std::string &name, const void *data, size_t bytes);
 
 private:

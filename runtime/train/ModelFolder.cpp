@@ -41,13 +41,14 @@ std::string ModelFolder::classCenters(int rank, int worldSize) const {
 void ModelFolder::save(const plan::fb::Variant &variant,
                        const Executor &executor,
                        const Communicator &communicator, int64_t steps) const {
-  Snapshot snapshot(variant, StateScope::Network, communicator.rank());
-  snapshot.take(executor, steps);
+  StateFiles files(variant, StateScope::Network, communicator.rank());
+  StateReader reader = readerOf(executor);
   if (communicator.rank() == 0)
-    snapshot.writeBackbone(backbone());
-  if (snapshot.hasClassCenters())
-    snapshot.writeClassCenters(
-        classCenters(communicator.rank(), communicator.worldSize()));
+    files.writeBackbone(backbone(), reader, steps);
+  if (files.hasClassCenters())
+    files.writeClassCenters(
+        classCenters(communicator.rank(), communicator.worldSize()), reader,
+        steps);
 }
 
 void loadBackbone(const std::string &weights, const plan::fb::Variant &variant,

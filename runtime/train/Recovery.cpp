@@ -166,9 +166,8 @@ TrainLoop::agreeOnFirst(const std::vector<FiniteFinding> &findings) {
 /// The first variable that isn't finite, on the first rank that has one; empty
 /// when all are. Collective.
 std::string TrainLoop::stateNotFinite() {
-  Snapshot state(job.variant, StateScope::All, job.communicator.rank());
-  state.take(job.executor, 0);
-  std::string own = state.firstNotFinite();
+  std::string own = firstNotFinite(job.variant, job.communicator.rank(),
+                                   readerOf(job.executor));
   Doing doing(job.communicator.activity(), "all_reduce of a check",
               Activity::Kind::Waits);
   int64_t count = !own.empty();

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <deque>
 #include <span>
 
 namespace pfc::rt {
@@ -17,31 +16,37 @@ namespace {
 
 constexpr std::string_view runningMean = ".running_mean";
 
-/// Tensors to write, and what they are views of where it isn't the snapshot.
-struct Tensors {
-  std::deque<std::vector<std::byte>> owned;
-  std::vector<TensorView> views;
-
-  void add(std::string name, TensorType type, std::vector<int64_t> shape,
-           std::span<const std::byte> contents) {
-    views.push_back({std::move(name), type, std::move(shape), contents});
-  }
-  std::span<const std::byte> own(std::vector<std::byte> bytes) {
-    owned.push_back(std::move(bytes));
-    return owned.back();
-  }
-};
-
 /// PyTorch's batch norm counts its batches, and its loader misses the counter.
-void addBatchCounter(Tensors &tensors, const std::string &name,
-                     int64_t batches) {
+void addBatchCounter(std::vector<TensorSource> &tensors,
+                     const std::string &name, int64_t batches) {
   if (!name.ends_with(runningMean))
     return;
   std::string layer = name.substr(0, name.size() - runningMean.size());
-  std::vector<std::byte> bytes(sizeof batches);
-  std::memcpy(bytes.data(), &batches, sizeof batches);
-  tensors.add(layer + ".num_batches_tracked", TensorType::I64, {},
-              tensors.own(std::move(bytes)));
+  tensors.push_back({layer + ".num_batches_tracked",
+                     TensorType::I64,
+                     {},
+                     [batches](const TensorSink &sink) {
+                       sink(std::as_bytes(std::span(&batches, 1)));
+                     }});
+}
+
+uint64_t bytesOf(const plan::fb::Variable &variable) {
+  return byteSize(*variable.shape(), variable.dtype());
+}
+
+/// A variable's contents in the state dict's layout.
+std::function<void(const TensorSink &)>
+exported(const plan::fb::Variable &variable, const StateReader &reader) {
+  return [&](const TensorSink &sink) {
+    if (!needsTranspose(variable))
+      return reader(variable, sink);
+    std::vector<std::byte> whole;
+    whole.reserve(bytesOf(variable));
+    reader(variable, [&](std::span<const std::byte> piece) {
+      whole.insert(whole.end(), piece.begin(), piece.end());
+    });
+    sink(toStateDict(variable, std::move(whole)));
+  };
 }
 
 } // namespace
@@ -65,87 +70,133 @@ std::optional<ClassRange> classRange(const plan::fb::Variant &variant,
   return range;
 }
 
-Snapshot::Snapshot(const plan::fb::Variant &variant, StateScope scope, int rank)
+StateReader readerOf(const Executor &executor) {
+  return
+      [&executor](const plan::fb::Variable &variable, const TensorSink &sink) {
+        executor.readVariableInPieces(variable.name()->str(), sink);
+      };
+}
+
+std::string firstNotFinite(const plan::fb::Variant &variant, int rank,
+                           const StateReader &reader) {
+  const StateFiles files(variant, StateScope::All, rank);
+  for (const plan::fb::Variable *variable : files.variables()) {
+    bool finite = true;
+    reader(*variable, [&](std::span<const std::byte> piece) {
+      finite = finite && allFinite(variable->dtype(), piece);
+    });
+    if (!finite)
+      return variable->name()->str();
+  }
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// StateFiles
+//===----------------------------------------------------------------------===//
+
+StateFiles::StateFiles(const plan::fb::Variant &variant, StateScope scope,
+                       int rank)
     : range(classRange(variant, rank)) {
   for (const plan::fb::Variable *variable : *variant.variables()) {
     bool inScope = scope == StateScope::All || variable->exported();
     if (inScope && (variable->shard() || rank == 0))
-      held.push_back({variable, {}});
+      held.push_back(variable);
   }
 }
 
+bool StateFiles::hasClassCenters() const {
+  return std::any_of(held.begin(), held.end(),
+                     [](const plan::fb::Variable *variable) {
+                       return variable->shard() != nullptr;
+                     });
+}
+
+void StateFiles::writeBackbone(const std::string &path,
+                               const StateReader &reader, int64_t steps,
+                               Sha256 *digest) const {
+  std::vector<TensorSource> tensors;
+  for (const plan::fb::Variable *variable : held) {
+    if (variable->shard())
+      continue;
+    std::string name = variable->name()->str();
+    tensors.push_back({name, tensorType(*variable), exportShape(*variable),
+                       exported(*variable, reader)});
+    addBatchCounter(tensors, name, steps);
+  }
+  streamSafetensors(path, tensors,
+                    {{"format", "pt"}, {"steps", std::to_string(steps)}},
+                    digest);
+}
+
+void StateFiles::writeClassCenters(const std::string &path,
+                                   const StateReader &reader, int64_t steps,
+                                   Sha256 *digest) const {
+  std::vector<TensorSource> tensors;
+  for (const plan::fb::Variable *variable : held) {
+    if (!variable->shard())
+      continue;
+    std::vector<int64_t> shape = toVector(*variable->shape());
+    const uint64_t used = bytesOf(*variable) / static_cast<uint64_t>(shape[0]) *
+                          static_cast<uint64_t>(range->count);
+    shape[0] = range->count;
+    tensors.push_back({variable->name()->str(), tensorType(*variable),
+                       std::move(shape), [=, &reader](const TensorSink &sink) {
+                         uint64_t left = used;
+                         reader(*variable, [&](auto piece) {
+                           piece = piece.first(
+                               std::min<uint64_t>(left, piece.size()));
+                           left -= piece.size();
+                           sink(piece);
+                         });
+                       }});
+  }
+  streamSafetensors(path, tensors,
+                    {{"format", "pt"},
+                     {"steps", std::to_string(steps)},
+                     {"first_class", std::to_string(range->first)},
+                     {"classes", std::to_string(range->count)},
+                     {"total_classes", std::to_string(range->total)}},
+                    digest);
+}
+
+//===----------------------------------------------------------------------===//
+// Snapshot
+//===----------------------------------------------------------------------===//
+
+Snapshot::Snapshot(const plan::fb::Variant &variant, StateScope scope, int rank)
+    : files(variant, scope, rank) {}
+
 uint64_t Snapshot::bytes() const {
   uint64_t total = 0;
-  for (const Held &state : held)
-    total += byteSize(*state.variable->shape(), state.variable->dtype());
+  for (const plan::fb::Variable *variable : files.variables())
+    total += bytesOf(*variable);
   return total;
 }
 
 void Snapshot::reserve() {
-  for (Held &state : held)
-    state.contents.resize(
-        byteSize(*state.variable->shape(), state.variable->dtype()));
+  for (const plan::fb::Variable *variable : files.variables())
+    contents[variable].resize(bytesOf(*variable));
 }
 
 void Snapshot::take(const Executor &executor, int64_t stepsDone) {
   steps = stepsDone;
   reserve();
-  for (Held &state : held) {
-    executor.readVariable(state.variable->name()->str(), state.contents);
-  }
+  for (auto &[variable, copy] : contents)
+    executor.readVariable(variable->name()->str(), copy);
 }
 
-bool Snapshot::hasClassCenters() const {
-  return std::any_of(held.begin(), held.end(), [](const Held &state) {
-    return state.variable->shard() != nullptr;
-  });
+StateReader Snapshot::reader() const {
+  return [this](const plan::fb::Variable &variable, const TensorSink &sink) {
+    sink(contents.at(&variable));
+  };
 }
 
 std::string Snapshot::firstNotFinite() const {
-  for (const Held &state : held)
-    if (!allFinite(state.variable->dtype(), state.contents))
-      return state.variable->name()->str();
+  for (const plan::fb::Variable *variable : files.variables())
+    if (!allFinite(variable->dtype(), contents.at(variable)))
+      return variable->name()->str();
   return {};
-}
-
-void Snapshot::writeBackbone(const std::string &path, Sha256 *digest) const {
-  Tensors tensors;
-  for (const auto &[variable, contents] : held) {
-    if (variable->shard())
-      continue;
-    std::string name = variable->name()->str();
-    tensors.add(name, tensorType(*variable), exportShape(*variable),
-                needsTranspose(*variable)
-                    ? tensors.own(toStateDict(*variable, contents))
-                    : std::span<const std::byte>(contents));
-    addBatchCounter(tensors, name, steps);
-  }
-  writeSafetensors(path, tensors.views,
-                   {{"format", "pt"}, {"steps", std::to_string(steps)}},
-                   digest);
-}
-
-void Snapshot::writeClassCenters(const std::string &path,
-                                 Sha256 *digest) const {
-  Tensors tensors;
-  for (const auto &[variable, contents] : held) {
-    if (!variable->shard())
-      continue;
-    std::vector<int64_t> shape = toVector(*variable->shape());
-    size_t rowBytes = contents.size() / static_cast<size_t>(shape[0]);
-    shape[0] = range->count;
-    tensors.add(variable->name()->str(), tensorType(*variable),
-                std::move(shape),
-                std::span(contents).first(rowBytes *
-                                          static_cast<size_t>(range->count)));
-  }
-  writeSafetensors(path, tensors.views,
-                   {{"format", "pt"},
-                    {"steps", std::to_string(steps)},
-                    {"first_class", std::to_string(range->first)},
-                    {"classes", std::to_string(range->count)},
-                    {"total_classes", std::to_string(range->total)}},
-                   digest);
 }
 
 } // namespace pfc::rt

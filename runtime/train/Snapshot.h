@@ -1,10 +1,12 @@
 //===- Snapshot.h - This rank's state at one step, on the host --*- C++ -*-===//
 //
-// A copy that is written to disk while training goes on:
-//   backbone file       replicated variables in the state dict's layout; rank 0
-//   class-center file   this rank's rows of the sharded ones; metadata:
-//                       first_class, classes (in the file), total_classes
-// Both say in their metadata after how many `steps` it is.
+//   StateFiles   the files that a rank writes its state to:
+//     backbone file       replicated variables in the state dict's layout;
+//                         rank 0
+//     class-center file   this rank's rows of the sharded ones; metadata:
+//                         first_class, classes (in the file), total_classes
+//   Both say in their metadata after how many `steps` it is.
+//   Snapshot     a copy that is written while training goes on
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_RUNTIME_TRAIN_SNAPSHOT_H
@@ -12,8 +14,10 @@
 
 #include "runtime/base/Sha256.h"
 #include "runtime/exec/Executor.h"
+#include "runtime/train/weights/Safetensors.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,6 +39,39 @@ enum class StateScope {
   All,     ///< and the optimizer's state
 };
 
+/// Gives the sink the contents of a variable, in order.
+using StateReader =
+    std::function<void(const plan::fb::Variable &, const TensorSink &)>;
+
+/// As the executor has them now, without a copy.
+StateReader readerOf(const Executor &executor);
+
+/// The first of the state with a NaN or an infinity; empty when all is finite.
+std::string firstNotFinite(const plan::fb::Variant &variant, int rank,
+                           const StateReader &reader);
+
+class StateFiles {
+public:
+  /// Of what `rank` has to write.
+  StateFiles(const plan::fb::Variant &variant, StateScope scope, int rank);
+
+  const std::vector<const plan::fb::Variable *> &variables() const {
+    return held;
+  }
+  bool hasClassCenters() const;
+
+  /// A tensor in another layout than the state dict's is in memory as a whole
+  /// while it is written, the others in pieces.
+  void writeBackbone(const std::string &path, const StateReader &reader,
+                     int64_t steps, Sha256 *digest = nullptr) const;
+  void writeClassCenters(const std::string &path, const StateReader &reader,
+                         int64_t steps, Sha256 *digest = nullptr) const;
+
+private:
+  std::vector<const plan::fb::Variable *> held;
+  std::optional<ClassRange> range;
+};
+
 class Snapshot {
 public:
   /// Of what `rank` has to write.
@@ -49,23 +86,24 @@ public:
   /// Bytes of host memory a copy takes.
   uint64_t bytes() const;
 
-  bool hasClassCenters() const;
+  bool hasClassCenters() const { return files.hasClassCenters(); }
 
-  /// The first variable with a NaN or an infinity; empty when all is finite.
+  /// As pfc::rt::firstNotFinite, of the copy.
   std::string firstNotFinite() const;
 
-  void writeBackbone(const std::string &path, Sha256 *digest = nullptr) const;
+  void writeBackbone(const std::string &path, Sha256 *digest = nullptr) const {
+    files.writeBackbone(path, reader(), steps, digest);
+  }
   void writeClassCenters(const std::string &path,
-                         Sha256 *digest = nullptr) const;
+                         Sha256 *digest = nullptr) const {
+    files.writeClassCenters(path, reader(), steps, digest);
+  }
 
 private:
-  struct Held {
-    const plan::fb::Variable *variable;
-    std::vector<std::byte> contents;
-  };
+  StateReader reader() const;
 
-  std::vector<Held> held;
-  std::optional<ClassRange> range;
+  StateFiles files;
+  std::map<const plan::fb::Variable *, std::vector<std::byte>> contents;
   int64_t steps = 0;
 };
 

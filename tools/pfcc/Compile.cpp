@@ -103,9 +103,24 @@ LogicalResult pfc::emitStage(const LoadedSpec &loaded, MLIRContext &context,
   return success();
 }
 
-FailureOr<uint64_t> pfc::arenaBytes(const LoadedSpec &loaded,
-                                    MLIRContext &context) {
-  uint64_t most = 0;
+/// By the rates that the schedule assumes.
+static double secondsOf(plan::ProgramOp step) {
+  const ScheduleCollectivesPassOptions rates;
+  double seconds = 0;
+  step.walk([&](plan::InstructionOpInterface op) {
+    plan::CostAttr cost = op.getPredictedCost();
+    if (cost && !isa<plan::CollectiveOp>(op))
+      seconds +=
+          std::max(static_cast<double>(cost.getFlops()) / rates.flops,
+                   static_cast<double>(cost.getRead() + cost.getWritten()) /
+                       rates.memoryBandwidth);
+  });
+  return seconds;
+}
+
+FailureOr<PlanSize> pfc::planSize(const LoadedSpec &loaded,
+                                  MLIRContext &context) {
+  PlanSize size;
   TimingScope untimed;
   for (const PrecisionChoice &choice : precisionChoices(loaded.spec)) {
     OwningOpRef<ModuleOp> module =
@@ -115,9 +130,12 @@ FailureOr<uint64_t> pfc::arenaBytes(const LoadedSpec &loaded,
       return failure();
     auto bytes =
         (*module)->getAttrOfType<IntegerAttr>(plan::arenaBytesAttrName);
-    most = std::max(most, static_cast<uint64_t>(bytes.getInt()));
+    size.bytes = std::max(size.bytes, static_cast<uint64_t>(bytes.getInt()));
+    for (auto program : module->getOps<plan::ProgramOp>())
+      if (program.getSymName() == "train_step")
+        size.seconds += secondsOf(program);
   }
-  return most;
+  return size;
 }
 
 FailureOr<std::string> pfc::compilePlan(const LoadedSpec &given,

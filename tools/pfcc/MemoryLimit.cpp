@@ -33,7 +33,8 @@ private:
   using EditNumber = llvm::function_ref<void(TrainSpec &, double)>;
 
   uint64_t bytesWith(Edit edit);
-  void addIfFits(std::string setting, Edit edit);
+  bool addIfFits(std::string setting, Edit edit);
+  void addRecomputation();
   void addNumber(StringRef key, double now, double least, EditNumber edit,
                  llvm::function_ref<double(double)> round);
   void addRanks();
@@ -52,14 +53,33 @@ uint64_t Search::bytesWith(Edit edit) {
   edit(changed.spec);
   ScopedDiagnosticHandler silence(&context,
                                   [](Diagnostic &) { return success(); });
-  FailureOr<uint64_t> result = arenaBytes(changed, context);
-  return failed(result) ? std::numeric_limits<uint64_t>::max() : *result;
+  FailureOr<PlanSize> size = planSize(changed, context);
+  return failed(size) ? std::numeric_limits<uint64_t>::max() : size->bytes;
 }
 
-void Search::addIfFits(std::string setting, Edit edit) {
+bool Search::addIfFits(std::string setting, Edit edit) {
   uint64_t changed = bytesWith(edit);
   if (changed <= limit)
     changes.push_back({std::move(setting), changed});
+  return changed <= limit;
+}
+
+/// Of what the spec forbids to recompute.
+void Search::addRecomputation() {
+  const TrainSpec &now = loaded.spec;
+  if (now.head.logits == LogitsSpec::Keep)
+    addIfFits("head.logits = \"recompute\"", [](TrainSpec &spec) {
+      spec.head.logits = LogitsSpec::Recompute;
+    });
+  if (now.train.recompute == RecomputeSpec::None &&
+      addIfFits("train.recompute = \"batch_norms\"", [](TrainSpec &spec) {
+        spec.train.recompute = RecomputeSpec::BatchNorms;
+      }))
+    return;
+  if (now.train.recompute != RecomputeSpec::Blocks)
+    addIfFits("train.recompute = \"blocks\"", [](TrainSpec &spec) {
+      spec.train.recompute = RecomputeSpec::Blocks;
+    });
 }
 
 /// The largest value of a key below `now` that fits. Memory is a straight line
@@ -107,10 +127,7 @@ SmallVector<Change> Search::run() {
     addIfFits("train.precision = \"bf16\"", [](TrainSpec &spec) {
       spec.train.precision = PrecisionSpec::BF16;
     });
-  if (now.head.logits == LogitsSpec::Keep)
-    addIfFits("head.logits = \"recompute\"", [](TrainSpec &spec) {
-      spec.head.logits = LogitsSpec::Recompute;
-    });
+  addRecomputation();
   addNumber(
       "train.batch_per_rank", static_cast<double>(now.train.batchPerRank), 2,
       [](TrainSpec &spec, double value) {
@@ -124,29 +141,73 @@ SmallVector<Change> Search::run() {
         [](double value) { return std::floor(value * 1000) / 1000; });
   if (changes.size() < 3)
     addRanks();
+  changes.truncate(std::min<size_t>(changes.size(), 3));
   return changes;
 }
 
-LogicalResult pfc::fitMemory(LoadedSpec &loaded, MLIRContext &context) {
-  TrainSpec &spec = loaded.spec;
-  if (!spec.cluster.memoryPerRank)
-    return success();
-  auto limit = static_cast<uint64_t>(*spec.cluster.memoryPerRank * 0x1p30);
-  FailureOr<uint64_t> bytes = arenaBytes(loaded, context);
-  if (succeeded(bytes) && *bytes > limit &&
-      spec.head.logits == LogitsSpec::Auto) {
-    spec.head.logits = LogitsSpec::Recompute;
-    bytes = arenaBytes(loaded, context);
+/// The specs in which what `loaded` leaves to the compiler is decided; what
+/// recomputes nothing comes first.
+static std::vector<LoadedSpec> waysToCompile(const LoadedSpec &loaded) {
+  SmallVector<RecomputeSpec> recomputations = {loaded.spec.train.recompute};
+  if (recomputations.front() == RecomputeSpec::Auto)
+    recomputations = {RecomputeSpec::None, RecomputeSpec::BatchNorms,
+                      RecomputeSpec::Blocks};
+  SmallVector<LogitsSpec> logits = {loaded.spec.head.logits};
+  if (logits.front() == LogitsSpec::Auto)
+    logits = {LogitsSpec::Keep, LogitsSpec::Recompute};
+  std::vector<LoadedSpec> ways;
+  for (RecomputeSpec recompute : recomputations)
+    for (LogitsSpec ofLogits : logits) {
+      LoadedSpec &way = ways.emplace_back(loaded);
+      way.spec.train.recompute = recompute;
+      way.spec.head.logits = ofLogits;
+    }
+  return ways;
+}
+
+/// Makes of `loaded` the fastest of `ways` that fits, else the smallest: what
+/// that takes.
+static FailureOr<PlanSize> choose(LoadedSpec &loaded, ArrayRef<LoadedSpec> ways,
+                                  uint64_t limit, MLIRContext &context) {
+  std::optional<PlanSize> best;
+  auto isBetter = [&](const PlanSize &size) {
+    if (!best || (size.bytes <= limit) != (best->bytes <= limit))
+      return !best || size.bytes <= limit;
+    return size.bytes <= limit ? size.seconds < best->seconds
+                               : size.bytes < best->bytes;
+  };
+  for (const LoadedSpec &way : ways) {
+    FailureOr<PlanSize> size = planSize(way, context);
+    if (failed(size))
+      return failure();
+    if (!isBetter(*size))
+      continue;
+    best = *size;
+    loaded = way;
   }
-  if (failed(bytes))
+  return *best;
+}
+
+LogicalResult pfc::fitMemory(LoadedSpec &loaded, MLIRContext &context) {
+  if (!loaded.spec.cluster.memoryPerRank)
+    return success();
+  auto limit =
+      static_cast<uint64_t>(*loaded.spec.cluster.memoryPerRank * 0x1p30);
+  std::vector<LoadedSpec> ways = waysToCompile(loaded);
+  FailureOr<PlanSize> size = planSize(ways.front(), context);
+  if (succeeded(size) && size->bytes > limit)
+    size = choose(loaded, ways, limit, context);
+  if (failed(size))
     return failure();
-  if (*bytes <= limit)
+  if (size->bytes <= limit)
     return success();
   InFlightDiagnostic error =
       emitError(loaded.locations.of("cluster.memory_per_rank"))
-      << "a rank's arena takes " << rt::bytesText(*bytes) << ", "
-      << rt::bytesText(*bytes - limit) << " more than cluster.memory_per_rank";
-  SmallVector<Change> changes = Search(loaded, context, limit, *bytes).run();
+      << "a rank's arena takes " << rt::bytesText(size->bytes) << ", "
+      << rt::bytesText(size->bytes - limit)
+      << " more than cluster.memory_per_rank";
+  SmallVector<Change> changes =
+      Search(loaded, context, limit, size->bytes).run();
   if (changes.empty())
     error << "; no change of one key makes it fit";
   for (const Change &change : changes)

@@ -7,16 +7,22 @@
 
 namespace pfc {
 
-/// Bytes of the arena of the plan of `spec` on a rank, of its largest variant.
-/// Compiles it as far as that takes.
-mlir::FailureOr<uint64_t> arenaBytes(const LoadedSpec &loaded,
-                                     mlir::MLIRContext &context);
+/// What a plan takes on a rank.
+struct PlanSize {
+  uint64_t bytes = 0; ///< of the arena, of the largest variant
+  double seconds = 0; ///< of a step's instructions, to compare plans by
+};
+
+/// Compiles `loaded` as far as its size takes.
+mlir::FailureOr<PlanSize> planSize(const LoadedSpec &loaded,
+                                   mlir::MLIRContext &context);
 
 /// Makes the plan of `loaded` fit into cluster.memory_per_rank, where that is
-/// given: logits that are kept or not as the compiler likes are recomputed if
-/// they have to be. If even so it does not fit, the error says by how much, and
-/// which changes of one key each would help: three at most, in the order of
-/// what they cost (rounding, time, batch, sample, machines).
+/// given: what the spec leaves to the compiler, whether logits and which
+/// activations are recomputed, becomes the fastest that fits. If none does, the
+/// error says by how much the smallest doesn't, and which changes of one key
+/// each would help: three at most, in the order of what they cost (rounding,
+/// time, batch, sample, machines).
 mlir::LogicalResult fitMemory(LoadedSpec &loaded, mlir::MLIRContext &context);
 
 } // namespace pfc

@@ -23,6 +23,19 @@ pfc::precisionChoices(const TrainSpec &spec) {
   llvm_unreachable("all precisions are handled");
 }
 
+static Recompute recompute(const TrainSpec &spec) {
+  switch (spec.train.recompute) {
+  case RecomputeSpec::Auto: // see fitMemory
+  case RecomputeSpec::None:
+    return Recompute::None;
+  case RecomputeSpec::BatchNorms:
+    return Recompute::BatchNorms;
+  case RecomputeSpec::Blocks:
+    return Recompute::Blocks;
+  }
+  llvm_unreachable("all choices are handled");
+}
+
 KernelTarget pfc::kernelTarget(const TrainSpec &spec) {
   return spec.cluster.device == DeviceType::CUDA ? KernelTarget::Cuda
                                                  : KernelTarget::Cpu;
@@ -57,6 +70,7 @@ CompileOptions pfc::compileOptions(const TrainSpec &spec, Precision precision) {
       static_cast<int64_t>(spec.cluster.bucketSize * 0x1p20);
   options.bucketUpdates.narrow = spec.cluster.gradients == GradientSpec::BF16;
   options.overlap = spec.cluster.overlap;
+  options.recompute = recompute(spec);
   return options;
 }
 

@@ -11,7 +11,7 @@
 //               bucket unbucket chunk_sum_squares
 //   One rank's  sample_local_centers softmax_stats softmax_loss
 //               margin_softmax margin_softmax_grad margin_exp margin_patch
-//               margin_stats margin_stats_grad scale_rows cast sweep yield
+//               margin_stats margin_stats_grad scale_rows cast sweep yield barrier
 //
 // Every op states its formula, shapes, constraints (C1) …, who makes it and
 // after which pass it is gone.
@@ -632,6 +632,26 @@ def Pfc_SweepOp : Pfc_KernelOp<"sweep", [Costed, IsolatedFromAbove,
     ::mlir::OperandRange getYielded();
   }];
   let hasVerifier = 1;
+}
+
+def Pfc_BarrierOp : Pfc_Op<"barrier", [Pure, AllTypesMatch<["input", "output"]>]> {
+  let summary = "The same value, for what comes after another";
+  let description = [{
+    What reads it is computed behind `dependence`, and is not the same as what
+    was computed from `input` before: common subexpressions are not found across
+    a barrier. (XLA's optimization_barrier, as jax.checkpoint uses it.)
+
+    Example:
+    ```mlir
+    %x1 = pfc.barrier %x after %dy : tensor<8x7x7x64xf32>, tensor<8x7x7x64xf32>
+    ```
+    Made by: pfc-recompute. Gone after: convert-pfc-to-plan (no instruction).
+  }];
+  let arguments = (ins Pfc_Float:$input, Pfc_Any:$dependence);
+  let results = (outs Pfc_Float:$output);
+  let assemblyFormat = [{
+    $input `after` $dependence attr-dict `:` type($input) `,` type($dependence)
+  }];
 }
 
 def Pfc_YieldOp : Pfc_Op<"yield", [Pure, Terminator, HasParent<"SweepOp">]> {

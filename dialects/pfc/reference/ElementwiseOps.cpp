@@ -81,6 +81,10 @@ static void reshape(ReshapeOp op, Call &call) {
   y.integers = x.integers;
 }
 
+static void barrier(BarrierOp op, Call &call) {
+  call.result(op.getOutput()) = call[op.getInput()];
+}
+
 static void dropout(DropoutOp op, Call &call) {
   const Tensor &x = call[op.getInput()];
   Tensor &y = call.result(op.getOutput());
@@ -121,6 +125,7 @@ void addElementwiseOps(Registry &registry) {
   registry.add(sumGroups);
   registry.add(reshape);
   registry.add(sliceRows);
+  registry.add(barrier);
   registry.add(dropout);
   registry.add(castElements);
   registry.add(scaleRows);

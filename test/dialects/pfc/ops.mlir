@@ -138,6 +138,8 @@ func.func @local_head(%arg0: tensor<8x16xf32>, %arg1: tensor<3x16xf32>, %arg2: t
   %added = pfc.matmul %patched, %unit plus %arg0 : tensor<8x16xf32> : tensor<8x3xbf16>, tensor<3x16xbf16> -> tensor<8x16xf32>
   // CHECK: pfc.slice %{{[a-z_0-9]+}} from 4 : tensor<8x16xf32> -> tensor<2x16xf32>
   %slice = pfc.slice %arg0 from 4 : tensor<8x16xf32> -> tensor<2x16xf32>
+  // CHECK: pfc.barrier %{{[a-z_0-9]+}} after %{{[a-z_0-9]+}} : tensor<8x16xf32>, tensor<2x16xf32>
+  %later = pfc.barrier %arg0 after %slice : tensor<8x16xf32>, tensor<2x16xf32>
   // CHECK: pfc.margin_stats %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.000000e+00 : f64} : tensor<8x3xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x2xf32>
   %sums = pfc.margin_stats %arg4, %columns, %used margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.000000e+00 : f64} : tensor<8x3xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x2xf32>
   // CHECK: pfc.margin_stats_grad %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} scale %{{[a-z_0-9]+}} margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {batch = 8 : i64, shift = 0.000000e+00 : f64} : tensor<8x3xf32>, tensor<8x2xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x3xf16>

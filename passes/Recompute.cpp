@@ -1,0 +1,232 @@
+//===- Recompute.cpp - pfc-recompute --------------------------------------===//
+//
+// The backward pass is what depends on the labels; the rest of the step is the
+// forward pass. An activation that crosses from one to the other is in memory
+// in between, unless an op of the backward pass makes it again. How far back
+// that goes: to an activation that is kept, from which one chain of ops leads
+// to it.
+//
+//===----------------------------------------------------------------------===//
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "passes/Passes.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace pfc {
+#define GEN_PASS_DEF_RECOMPUTEPASS
+#include "passes/Passes.h.inc"
+} // namespace pfc
+
+using namespace mlir;
+using namespace pfc;
+
+namespace {
+
+class Recomputation {
+public:
+  Recomputation(func::FuncOp function, Recompute recompute);
+
+  void run();
+  int64_t recomputedOps() const { return clones; }
+
+private:
+  bool isBackward(Operation *op) const { return backward.contains(op); }
+  bool knowsLabels(Value value) const {
+    return value == labels || isBackward(value.getDefiningOp());
+  }
+  bool isImages(Value value) const;
+  bool crosses(Value value) const;
+  Value onlySource(Value value) const;
+  bool isMadeAgain(Value value);
+  Value barrier(Value kept, Operation *user);
+  Value makeAgain(Value value, Operation *user);
+  int64_t bytesAcross();
+
+  func::FuncOp function;
+  Recompute recompute;
+  BlockArgument labels;
+  llvm::SetVector<Operation *> backward; ///< in order, then the new ones
+  llvm::DenseMap<Value, bool> madeAgain;
+  llvm::DenseMap<Value, Value> barriers; ///< of kept activations
+  llvm::DenseMap<Value, Value> copies;   ///< of those that are made again
+  int64_t clones = 0;
+};
+
+} // namespace
+
+static BlockArgument findInput(func::FuncOp function, StringRef name) {
+  for (BlockArgument argument : function.getArguments())
+    if (auto input = function.getArgAttrOfType<StringAttr>(
+            argument.getArgNumber(), "pfc.input"))
+      if (input.getValue() == name)
+        return argument;
+  return {};
+}
+
+Recomputation::Recomputation(func::FuncOp function, Recompute recompute)
+    : function(function), recompute(recompute),
+      labels(findInput(function, "labels")) {
+  if (!labels)
+    return;
+  for (Operation &op : function.getBody().front())
+    if (llvm::any_of(op.getOperands(),
+                     [&](Value operand) { return knowsLabels(operand); }))
+      backward.insert(&op);
+}
+
+/// Whether `value` has pixels and channels for each label. Others are small.
+bool Recomputation::isImages(Value value) const {
+  auto type = cast<RankedTensorType>(value.getType());
+  auto labelsType = cast<RankedTensorType>(labels.getType());
+  return type.getRank() >= 3 && isa<FloatType>(type.getElementType()) &&
+         type.getDimSize(0) == labelsType.getDimSize(0);
+}
+
+/// Whether an activation of the forward pass is read by the backward pass.
+bool Recomputation::crosses(Value value) const {
+  Operation *producer = value.getDefiningOp();
+  return producer && !isBackward(producer) && isImages(value) &&
+         llvm::any_of(value.getUsers(),
+                      [&](Operation *user) { return isBackward(user); });
+}
+
+/// The one activation that `value` is made of, by an op that may be done again;
+/// null where there is none, or more.
+Value Recomputation::onlySource(Value value) const {
+  Operation *producer = value.getDefiningOp();
+  if (!producer || isBackward(producer))
+    return {};
+  if (auto conv = dyn_cast<Conv2dOp>(producer))
+    return recompute == Recompute::Blocks ? conv.getInput() : Value();
+  if (!isActivation(value, producer))
+    return {};
+  Value source;
+  for (Value operand : producer->getOperands()) {
+    if (!isActivation(operand, producer) || operand == source)
+      continue;
+    if (source)
+      return {};
+    source = operand;
+  }
+  return source;
+}
+
+/// Whether the backward pass makes `value` for itself: of what it does so with
+/// too, or of what is kept for it anyway.
+bool Recomputation::isMadeAgain(Value value) {
+  auto [known, fresh] = madeAgain.try_emplace(value, false);
+  if (!fresh)
+    return known->second;
+  Value source = onlySource(value);
+  bool result = source && (isMadeAgain(source) || crosses(source));
+  return madeAgain[value] = result;
+}
+
+/// `kept`, for ops in front of `user` in the backward pass.
+Value Recomputation::barrier(Value kept, Operation *user) {
+  Value &known = barriers[kept];
+  if (known)
+    return known;
+  Value gradient = *llvm::find_if(
+      user->getOperands(), [&](Value operand) { return knowsLabels(operand); });
+  OpBuilder builder(user);
+  known = BarrierOp::create(builder, kept.getLoc(), kept, gradient);
+  backward.insert(known.getDefiningOp());
+  return known;
+}
+
+/// A copy of `sweep` for its result `output` alone.
+static Operation *cloneFor(SweepOp sweep, unsigned output, OpBuilder &builder,
+                           IRMapping &mapping) {
+  auto copy = cast<SweepOp>(builder.clone(*sweep, mapping));
+  Block &body = copy.getBody().front();
+  auto yield = cast<YieldOp>(body.getTerminator());
+  yield->setOperands(yield->getOperand(output));
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+  llvm::BitVector unused(body.getNumArguments());
+  for (BlockArgument argument : body.getArguments())
+    if (argument.use_empty())
+      unused.set(argument.getArgNumber());
+  body.eraseArguments(unused);
+  copy->eraseOperands(unused);
+  auto only = SweepOp::create(builder, copy.getLoc(),
+                              TypeRange(copy.getResult(output).getType()),
+                              copy.getInputs());
+  only.getBody().takeBody(copy.getBody());
+  copy.erase();
+  return only;
+}
+
+/// What stands for `value` at `user`: made of what is kept, once.
+Value Recomputation::makeAgain(Value value, Operation *user) {
+  if (!isMadeAgain(value))
+    return barrier(value, user);
+  if (Value known = copies.lookup(value))
+    return known;
+  Value source = onlySource(value);
+  IRMapping mapping;
+  mapping.map(source, makeAgain(source, user));
+  OpBuilder builder(user);
+  auto result = cast<OpResult>(value);
+  Operation *producer = result.getOwner();
+  unsigned number = result.getResultNumber();
+  Operation *copy;
+  if (producer->getNumResults() > 1) {
+    copy = cloneFor(cast<SweepOp>(producer), number, builder, mapping);
+    number = 0;
+  } else {
+    copy = builder.clone(*producer, mapping);
+  }
+  ++clones;
+  backward.insert(copy);
+  return copies[value] = copy->getResult(number);
+}
+
+/// Bytes of activations that are in memory from forward to backward.
+int64_t Recomputation::bytesAcross() {
+  int64_t bytes = 0;
+  for (Operation &op : function.getBody().front())
+    for (Value result : op.getResults())
+      if (crosses(result)) {
+        auto type = cast<RankedTensorType>(result.getType());
+        bytes += type.getNumElements() * type.getElementTypeBitWidth() / 8;
+      }
+  return bytes;
+}
+
+void Recomputation::run() {
+  if (!labels)
+    return;
+  int64_t before = bytesAcross();
+  for (Operation *op : SmallVector<Operation *>(backward.getArrayRef()))
+    for (OpOperand &operand : op->getOpOperands())
+      if (crosses(operand.get()) && isMadeAgain(operand.get()))
+        operand.set(makeAgain(operand.get(), op));
+  auto options =
+      remark::RemarkOpts::name("Recompute").category("pfc-recompute");
+  remark::analysis(function.getLoc(), options)
+      << remark::add("@{0}: {1} -> {2} bytes of activations from forward to "
+                     "backward, {3} ops done again",
+                     function.getName(), before, bytesAcross(), clones);
+}
+
+namespace {
+
+struct RecomputePass : public pfc::impl::RecomputePassBase<RecomputePass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (recompute == Recompute::None)
+      return;
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      Recomputation recomputation(function, recompute);
+      recomputation.run();
+      numRecomputed += recomputation.recomputedOps();
+    }
+  }
+};
+
+} // namespace
