@@ -39,6 +39,7 @@ nlohmann::ordered_json describeRun(const Job &job, int64_t totalSteps) {
           {"classes", job.settings.classes()},
           {"sample_rate", job.settings.sample_rate()},
           {"seed", job.settings.seed()},
+          {"arena_bytes", job.executor.arena().bytes()},
           {"steps", totalSteps}};
 }
 

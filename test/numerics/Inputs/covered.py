@@ -10,7 +10,7 @@ GROUPS = (["pointwise"], ["batch_norm"], ["sums"], ["sweeps"], ["conv"],
           ["sampling", "10", "1", "8"])
 # No instruction computes these.
 BARE = {"variable", "assign", "output", "rank_constant", "reshape", "bucket",
-        "unbucket"}
+        "unbucket", "barrier"}
 
 with open(sys.argv[1]) as file:
     definitions = re.split(r"^def ", file.read(), flags=re.M)[1:]
