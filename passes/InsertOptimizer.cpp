@@ -32,7 +32,7 @@ private:
 
   LogicalResult findLearningRate();
   void buildClip(ArrayRef<GradientOp> gradients);
-  VariableOp createMomentum(VariableOp parameter);
+  VariableOp createMomentum(VariableOp parameter, Type element);
   LogicalResult update(GradientOp gradient);
 };
 
@@ -80,14 +80,15 @@ void OptimizerBuilder::buildClip(ArrayRef<GradientOp> gradients) {
 }
 
 /// Momentum lies as its parameter lies, and starts at 0.
-VariableOp OptimizerBuilder::createMomentum(VariableOp parameter) {
+VariableOp OptimizerBuilder::createMomentum(VariableOp parameter,
+                                            Type element) {
   std::string name = (parameter.getName() + ".momentum").str();
   auto zero = InitAttr::get(builder.getContext(), InitKind::Constant, 0.0, 0.0);
   return VariableOp::create(
       builder, NameLoc::get(builder.getStringAttr(name), parameter.getLoc()),
-      parameter.getType(), name, Role::OptimizerState, zero,
-      parameter.getStateDictAttr(), parameter.getRowsAttr(),
-      parameter.getSharded());
+      cast<RankedTensorType>(parameter.getType()).clone(element), name,
+      Role::OptimizerState, zero, parameter.getStateDictAttr(),
+      parameter.getRowsAttr(), parameter.getSharded());
 }
 
 LogicalResult OptimizerBuilder::update(GradientOp gradient) {
@@ -96,10 +97,13 @@ LogicalResult OptimizerBuilder::update(GradientOp gradient) {
       parameter.getType() != gradient.getValue().getType()) // (C1)
     return gradient.emitOpError("names no parameter of this type");
   Location loc = parameter.getLoc();
-  VariableOp momentum = createMomentum(parameter);
+  ScatterRowsOp rows = rowGradient(gradient);
+  Type element = rows && options.narrowMomentum ? Type(builder.getBF16Type())
+                                                : builder.getF32Type();
+  VariableOp momentum = createMomentum(parameter, element);
   APFloat mu(options.momentum), decay(options.weightDecay);
   Operation *update;
-  if (ScatterRowsOp rows = rowGradient(gradient))
+  if (rows)
     update = UpdateRowsOp::create(
         builder, loc, parameter, momentum, rows.getIndices(), rows.getRows(),
         lr, /*count=*/Value(), /*unscale=*/Value(), /*found_inf=*/Value(),
@@ -147,6 +151,7 @@ struct InsertOptimizerPass
     options.weightDecay = weightDecay;
     options.clipGradNorm = clipGradNorm;
     options.rowUpdate = rowUpdate;
+    options.narrowMomentum = narrowMomentum;
     auto function = getOperation().lookupSymbol<func::FuncOp>("train_step");
     if (function && failed(OptimizerBuilder(function, options).run()))
       signalPassFailure();

@@ -118,9 +118,17 @@ void Lowering::raiseOperands(Operation *op) {
   }
 }
 
+/// The update of class centers has its own types, and so has their momentum.
+static bool updatesRows(Operation *op) {
+  return isa_and_present<UpdateRowsOp, CoastRowsOp>(op);
+}
+
 void Lowering::lowerOp(Operation *op) {
+  if (updatesRows(op))
+    return;
   if (isa<AssignOp, OutputOp>(op))
-    return raiseOperands(op);
+    return updatesRows(op->getOperand(0).getDefiningOp()) ? void()
+                                                          : raiseOperands(op);
   if (isProduct(op)) {
     for (OpOperand &operand : op->getOpOperands())
       lowerOperand(operand);

@@ -83,6 +83,8 @@ def InsertOptimizerPass : Pass<"pfc-insert-optimizer", "::mlir::ModuleOp"> {
                         "those that took part in the step"),
              clEnumValN(::pfc::RowUpdate::All, "all",
                         "all: the others decay and coast"))}]>,
+    Option<"narrowMomentum", "narrow-momentum", "bool", "false",
+           "Keep the momentum of class centers in bf16">,
   ];
   let dependentDialects = ["::pfc::PfcDialect"];
 }

@@ -219,7 +219,7 @@ void Checker::checkPrecision() {
   if (!fp16)
     return;
   if (valid({"cluster.gradient_precision"}) &&
-      spec.cluster.gradients == GradientSpec::BF16)
+      spec.cluster.gradients == StorageSpec::BF16)
     error("cluster.gradient_precision",
           "cluster.gradient_precision = \"bf16\" is not for train.precision = "
           "\"fp16\", which is for GPUs without bf16; remove it");

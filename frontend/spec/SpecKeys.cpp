@@ -41,7 +41,7 @@ constexpr StringRef rowUpdates[] = {"sampled", "all"};
 constexpr StringRef samplings[] = {"auto", "keys", "permutation"};
 constexpr StringRef logits[] = {"auto", "keep", "recompute"};
 constexpr StringRef precisions[] = {"fp32", "bf16", "fp16", "auto"};
-constexpr StringRef gradientTypes[] = {"fp32", "bf16"};
+constexpr StringRef storageTypes[] = {"fp32", "bf16"};
 constexpr StringRef recomputations[] = {"auto", "none", "batch_norms",
                                         "blocks"};
 constexpr StringRef optimizers[] = {"sgd"};
@@ -134,6 +134,9 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "Rows of W that the optimizer touches in a step: `sampled` freezes "
        "the others (the original Partial FC); `all` decays every row and "
        "lets its momentum coast (PartialFC_V2).", ENUM_FIELD(head.rowUpdate)},
+      {"head", "momentum_dtype", "", false, "", anything, storageTypes,
+       "How the momentum of the class centers is stored: `bf16` takes 2 bytes "
+       "an element less.", ENUM_FIELD(head.momentum)},
       {"head", "logits", "", false, "", anything, logits,
        "What becomes of the exponentials of the logits between forward and "
        "backward: `keep` stores them, 2 bytes a logit in bf16 and 4 in fp32; "
@@ -281,7 +284,7 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "Gradients of the backbone that are summed over the ranks at a time: at "
        "most so many bytes, and at most an eighth of all.",
        FIELD(cluster.bucketSize)},
-      {"cluster", "gradient_precision", "", false, "", anything, gradientTypes,
+      {"cluster", "gradient_precision", "", false, "", anything, storageTypes,
        "Of the backbone's gradients between the ranks. `bf16` halves what they "
        "send and rounds each gradient to 8 bits, before and after the sum; for "
        "slow networks.", ENUM_FIELD(cluster.gradients)},

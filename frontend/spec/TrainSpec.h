@@ -25,7 +25,7 @@ enum class MarginGradientSpec : uint8_t { Exact, StraightThrough };
 enum class RowUpdateSpec : uint8_t { Sampled, All };
 enum class SamplingSpec : uint8_t { Auto, Keys, Permutation };
 enum class LogitsSpec : uint8_t { Auto, Keep, Recompute };
-enum class GradientSpec : uint8_t { FP32, BF16 };
+enum class StorageSpec : uint8_t { FP32, BF16 };
 enum class PrecisionSpec : uint8_t { FP32, BF16, FP16, Auto };
 enum class RecomputeSpec : uint8_t { Auto, None, BatchNorms, Blocks };
 enum class OptimizerType : uint8_t { SGD };
@@ -62,6 +62,7 @@ struct HeadSpec {
   SamplingSpec sampling = SamplingSpec::Auto;
   RowUpdateSpec rowUpdate = RowUpdateSpec::Sampled;
   LogitsSpec logits = LogitsSpec::Auto;
+  StorageSpec momentum = StorageSpec::FP32; ///< of W's momentum
   MarginSpec margin;
 };
 
@@ -121,9 +122,9 @@ struct ClusterSpec {
   int64_t worldSize = 1; ///< ranks
   DeviceType device = DeviceType::CPU;
   bool overlap = true;
-  double bucketSize = 16;                      ///< MiB of gradients
-  GradientSpec gradients = GradientSpec::FP32; ///< between ranks
-  std::optional<double> memoryPerRank;         ///< GiB; none: whatever it takes
+  double bucketSize = 16;                    ///< MiB of gradients
+  StorageSpec gradients = StorageSpec::FP32; ///< between ranks
+  std::optional<double> memoryPerRank;       ///< GiB; none: whatever it takes
 };
 
 /// A whole job.

@@ -6,6 +6,19 @@
 // What the forward step says does not change.
 // RUN: pfc-interpret %t.grad.mlir --against %t.mlir
 //
+// The momentum of class centers alone may be bf16.
+// RUN: pfc-opt %t.grad.mlir --pfc-insert-optimizer="narrow-momentum row-update=all" -o %t.narrow.mlir
+// RUN: FileCheck %s --input-file=%t.narrow.mlir --check-prefix=NARROW
+// RUN: pfc-opt %t.narrow.mlir --pfc-partition --pfc-mixed-precision=precision=bf16 | FileCheck %s --check-prefix=LOCAL
+// NARROW: %[[V:.*]] = pfc.variable "head.weight.momentum" {{.*}} : tensor<10x16xbf16>
+// NARROW: %{{.*}}, %[[V1:.*]] = pfc.update_rows all %{{.*}}, %[[V]], {{.*}} : tensor<10x16xf32> momentum bf16, tensor
+// NARROW: pfc.assign "head.weight.momentum", %[[V1]] : tensor<10x16xbf16>
+// NARROW: pfc.variable "conv1.weight.momentum" {{.*}} : tensor<4x3x3x1xf32>
+// LOCAL:  %[[W:.*]] = pfc.variable "head.weight" {{.*}} : tensor<3x16xf32>
+// LOCAL:  %{{.*}}, %[[V1:.*]] = pfc.update_rows sampled %[[W]], %{{.*}} : tensor<3x16xf32> momentum bf16, tensor
+// LOCAL:  %{{.*}}, %[[V2:.*]] = pfc.coast_rows %{{.*}}, %[[V1]], {{.*}} : tensor<3x16xf32> momentum bf16, tensor
+// LOCAL:  pfc.assign "head.weight.momentum", %[[V2]] : tensor<3x16xbf16>
+//
 // A clip that never binds changes nothing.
 // RUN: pfc-opt %t.grad.mlir --pfc-insert-optimizer=clip-grad-norm=1.0e6 -o %t.clip.mlir
 // RUN: pfc-interpret %t.mlir --against %t.clip.mlir --steps 3

@@ -68,7 +68,8 @@ CompileOptions pfc::compileOptions(const TrainSpec &spec, Precision precision) {
     options.tileHead.tileBytes = 16 << 20;
   options.bucketUpdates.bucketBytes =
       static_cast<int64_t>(spec.cluster.bucketSize * 0x1p20);
-  options.bucketUpdates.narrow = spec.cluster.gradients == GradientSpec::BF16;
+  options.optimizer.narrowMomentum = spec.head.momentum == StorageSpec::BF16;
+  options.bucketUpdates.narrow = spec.cluster.gradients == StorageSpec::BF16;
   options.overlap = spec.cluster.overlap;
   options.recompute = recompute(spec);
   return options;

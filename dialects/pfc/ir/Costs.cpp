@@ -185,17 +185,25 @@ OpCost SumSquaresOp::getCost() { return pointwiseCost(*this, 2); }
 
 OpCost ChunkSumSquaresOp::getCost() { return pointwiseCost(*this, 2); }
 
+/// Bytes of a row of the table and of its momentum.
+template <typename Op>
+static uint64_t bytesOfRow(Op op) {
+  uint64_t rows = typeOf(op.getTable()).getDimSize(0);
+  return (bytesOf(op.getTable()) + bytesOf(op.getMomentum())) / rows;
+}
+
 /// Three multiply-adds an element of a touched row; of unit rows four more.
 /// `sampled` touches the rows of the indices, `all` every row.
 OpCost UpdateRowsOp::getCost() {
   bool all = getRowUpdate() == RowUpdate::All;
-  uint64_t touched = bytesOf(all ? getTable() : getRowsGrad());
+  uint64_t rows = typeOf(all ? getTable() : getRowsGrad()).getDimSize(0);
   OpCost cost;
   cost.flops = 6 * elementsOf(all ? getTable() : getRowsGrad());
   if (getOfUnitRows())
     cost.flops += 8 * elementsOf(getRowsGrad());
-  cost.bytesRead = 2 * touched + bytesOf(getRowsGrad()) + bytesOf(getIndices());
-  cost.bytesWritten = 2 * touched;
+  cost.bytesWritten = rows * bytesOfRow(*this);
+  cost.bytesRead =
+      cost.bytesWritten + bytesOf(getRowsGrad()) + bytesOf(getIndices());
   return cost;
 }
 
@@ -206,8 +214,8 @@ OpCost CoastRowsOp::getCost() {
   uint64_t size = typeOf(getTable()).getDimSize(1);
   OpCost cost;
   cost.flops = 6 * touched * size;
-  cost.bytesRead = 2 * 4 * touched * size + bytesOf(getIndices());
-  cost.bytesWritten = 2 * 4 * touched * size;
+  cost.bytesWritten = touched * bytesOfRow(*this);
+  cost.bytesRead = cost.bytesWritten + bytesOf(getIndices());
   return cost;
 }
 

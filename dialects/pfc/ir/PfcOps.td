@@ -1420,8 +1420,8 @@ def Pfc_SgdOp : Pfc_KernelOp<"sgd", [Partitionable, Pointwise,
 }
 
 def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
-    AttrSizedOperandSegments,
-    AllTypesMatch<["table", "momentum", "new_table", "new_momentum"]>]> {
+    AttrSizedOperandSegments, AllTypesMatch<["table", "new_table"]>,
+    AllTypesMatch<["momentum", "new_momentum"]>]> {
   let summary = "SGD on the class centers";
   let description = [{
     With r = indices[j] >= 0:
@@ -1436,29 +1436,32 @@ def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
 
     Shapes: table, momentum [C,D]; indices [S], ascending over the used ones;
     count [1], rows of the table in use; rows_grad [S,D]; lr, unscale, found_inf
-    [1]. In place.
+    [1]. In place. The momentum may be bf16, rounded to nearest as it is written:
+    `momentum bf16` stands behind the table's type then.
     Before pfc-partition indices are global and count is absent.
     Made by: pfc-insert-optimizer. Gone after: convert-pfc-to-plan.
   }];
-  let arguments = (ins Pfc_F32:$table, Pfc_F32:$momentum, Pfc_I64:$indices,
+  let arguments = (ins Pfc_F32:$table, Pfc_Float:$momentum, Pfc_I64:$indices,
                        Pfc_F32:$rows_grad, Pfc_Scalar:$lr,
                        Optional<Pfc_I64>:$count,
                        Optional<Pfc_Scalar>:$unscale,
                        Optional<Pfc_Scalar>:$found_inf,
                        Pfc_RowUpdateAttr:$row_update, UnitAttr:$of_unit_rows,
                        F64Attr:$mu, F64Attr:$weight_decay);
-  let results = (outs Pfc_F32:$new_table, Pfc_F32:$new_momentum);
+  let results = (outs Pfc_F32:$new_table, Pfc_Float:$new_momentum);
   let assemblyFormat = [{
     $row_update $table `,` $momentum `,` $indices `,` $rows_grad `,` $lr
     (`count` $count^ `:` type($count))? (`unscale` $unscale^)?
-    (`unless` $found_inf^)? attr-dict `:` type($table) `,`
+    (`unless` $found_inf^)? attr-dict `:` type($table)
+    `` custom<MomentumType>(type($momentum), ref(type($table))) `,`
     type($indices) `,` type($rows_grad)
   }];
   let hasVerifier = 1;
 }
 
 def Pfc_CoastRowsOp : Pfc_Op<"coast_rows", [Pure, Costed, Rows,
-    AllTypesMatch<["table", "momentum", "new_table", "new_momentum"]>]> {
+    AllTypesMatch<["table", "new_table"]>,
+    AllTypesMatch<["momentum", "new_momentum"]>]> {
   let summary = "SGD on the class centers that took no part";
   let description = [{
     Every row r < count that is not among the indices has a gradient of zero:
@@ -1472,14 +1475,15 @@ def Pfc_CoastRowsOp : Pfc_Op<"coast_rows", [Pure, Costed, Rows,
     Made by: pfc-partition, of update_rows `all`. Gone after:
     convert-pfc-to-plan.
   }];
-  let arguments = (ins Pfc_F32:$table, Pfc_F32:$momentum, Pfc_I64:$indices,
+  let arguments = (ins Pfc_F32:$table, Pfc_Float:$momentum, Pfc_I64:$indices,
                        Pfc_Scalar:$lr, Pfc_Integer:$count,
                        Optional<Pfc_Scalar>:$found_inf, F64Attr:$mu,
                        F64Attr:$weight_decay);
-  let results = (outs Pfc_F32:$new_table, Pfc_F32:$new_momentum);
+  let results = (outs Pfc_F32:$new_table, Pfc_Float:$new_momentum);
   let assemblyFormat = [{
     $table `,` $momentum `,` $indices `,` $lr `,` $count (`unless` $found_inf^)?
-    attr-dict `:` type($table) `,` type($indices)
+    attr-dict `:` type($table)
+    `` custom<MomentumType>(type($momentum), ref(type($table))) `,` type($indices)
   }];
   let hasVerifier = 1;
 }

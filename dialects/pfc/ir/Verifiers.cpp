@@ -8,6 +8,35 @@
 
 using namespace mlir;
 
+namespace pfc {
+
+/// `momentum bf16`, where the momentum's elements are not the table's.
+static ParseResult parseMomentumType(OpAsmParser &parser, Type &momentum,
+                                     Type table) {
+  momentum = table;
+  if (failed(parser.parseOptionalKeyword("momentum")))
+    return success();
+  Type element;
+  SMLoc loc = parser.getCurrentLocation();
+  if (failed(parser.parseType(element)))
+    return failure();
+  auto shaped = dyn_cast<RankedTensorType>(table);
+  if (!shaped || !isa<FloatType>(element))
+    return parser.emitError(loc,
+                            "expected a float type of a tensor's elements");
+  momentum = shaped.clone(element);
+  return success();
+}
+
+static void printMomentumType(OpAsmPrinter &printer, Operation *, Type momentum,
+                              Type table) {
+  if (momentum != table)
+    printer << " momentum "
+            << cast<RankedTensorType>(momentum).getElementType();
+}
+
+} // namespace pfc
+
 #define GET_OP_CLASSES
 #include "dialects/pfc/ir/PfcOps.cpp.inc"
 
@@ -366,7 +395,15 @@ LogicalResult SoftmaxCrossEntropyOp::verify() {
   return success();
 }
 
+/// A momentum lies as its table does.
+template <typename Op>
+static LogicalResult verifyMomentum(Op op) {
+  return verifyShape(op, op.getMomentum(), "momentum", shapeOf(op.getTable()));
+}
+
 LogicalResult UpdateRowsOp::verify() {
+  if (failed(verifyMomentum(*this)))
+    return failure();
   ArrayRef<int64_t> table = shapeOf(getTable()), rows = shapeOf(getRowsGrad());
   if (table.size() != 2 || rows.size() != 2 || table[1] != rows[1] ||
       rows[0] != shapeOf(getIndices())[0])
@@ -376,6 +413,8 @@ LogicalResult UpdateRowsOp::verify() {
 }
 
 LogicalResult CoastRowsOp::verify() {
+  if (failed(verifyMomentum(*this)))
+    return failure();
   return verifyMatrix(*this, getTable(), "table");
 }
 

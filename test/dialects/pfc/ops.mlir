@@ -204,6 +204,15 @@ func.func @sweep(%x: tensor<8x7x7x64xbf16>, %g: tensor<1x64xf32>, %c: tensor<64x
   return
 }
 
+// CHECK-LABEL: func.func @narrow_momentum
+func.func @narrow_momentum(%w: tensor<10x4xf32>, %v: tensor<10x4xbf16>, %i: tensor<3xi64>, %g: tensor<3x4xf32>, %lr: tensor<1xf32>, %n: tensor<1xi64>) {
+  // CHECK: %[[W:.+]], %[[V:.+]] = pfc.update_rows sampled {{.*}} : tensor<10x4xf32> momentum bf16, tensor<3xi64>, tensor<3x4xf32>
+  %w1, %v1 = pfc.update_rows sampled %w, %v, %i, %g, %lr {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<10x4xf32> momentum bf16, tensor<3xi64>, tensor<3x4xf32>
+  // CHECK: pfc.coast_rows %[[W]], %[[V]], {{.*}} : tensor<10x4xf32> momentum bf16, tensor<3xi64>
+  %w2, %v2 = pfc.coast_rows %w1, %v1, %i, %lr, %n {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<10x4xf32> momentum bf16, tensor<3xi64>
+  return
+}
+
 // CHECK-LABEL: func.func @adaptive_margins
 func.func @adaptive_margins(%x: tensor<8x4xf32>, %c: tensor<8x12xf32>, %y: tensor<8xi64>, %s: tensor<1xf32>) {
   // CHECK: %[[N:.+]] = pfc.row_norms %{{.+}} : tensor<8x4xf32> -> tensor<8xf32>

@@ -56,9 +56,9 @@ class Function:
             value.name, value.type, name or value.name))
         return value
 
-    def variable(self, shape, init, rows=None, role="buffer"):
+    def variable(self, shape, init, rows=None, role="buffer", element="f32"):
         """State. Its name in the state is that of the function and value."""
-        value = self.fresh("state", shape)
+        value = self.fresh("state", shape, element)
         rows = " {sharded, rows = %d : i64}" % rows if rows else ""
         self.lines.append('%%%s = pfc.variable "%s.%s" %s init <%s>%s : %s' % (
             value.name, self.name, value.name, role, init, rows, value.type))
@@ -534,6 +534,28 @@ def sampling(classes, ranks, batch, size=5):
                             weight_decay=0.01)
             f.assign(table, new[0])
             f.assign(momentum, new[1])
+
+
+def momentum(element, size=24):
+    """Class centers whose momentum has other elements than they."""
+    f = function("momentum", element)
+    indices, _, _, count = sample(f, f.input((24,), I64, "labels"), 1, CLASSES,
+                                  rate=0.4)
+    table = f.variable((CLASSES, size), "normal, 0.0, 1.0", rows=CLASSES,
+                       role="parameter")
+    velocity = f.variable(table.shape, "normal, 0.0, 1.0", rows=CLASSES,
+                          element=element)
+    lr = f.input((1,), name="lr")
+    types = [table.shape, (table.shape, element)]
+    new = f.pfc("update_rows", [table, velocity, indices,
+                                f.input(indices.shape + (size,)), lr, count],
+                types, hidden=True, mu=0.9, weight_decay=0.01,
+                operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 0, 0),
+                row_update="#pfc<row_update sampled>", of_unit_rows=True)
+    new = f.pfc("coast_rows", new + [indices, lr, count], types, hidden=True,
+                mu=0.9, weight_decay=0.01)
+    f.assign(table, new[0])
+    f.assign(velocity, new[1])
 
 
 #===----------------------------------------------------------------------===#
