@@ -56,6 +56,10 @@ def InsertOptimizerPass : Pass<"pfc-insert-optimizer", "::mlir::ModuleOp"> {
     is the output "grad_norm". (torch.nn.utils.clip_grad_norm_ on the backbone,
     as arcface_torch.)
 
+    R100 with Glint360K on 8 ranks at sample rate 0.1: a rank's gradient of the
+    class centers is 9.2 MB instead of 92, and their update reads and writes 37
+    MB instead of 369.
+
     Precondition: pfc-differentiate ran; an argument with `pfc.input = "lr"`.
     Postcondition: no `pfc.gradient`, no `pfc.scatter_rows`.
 
@@ -150,6 +154,9 @@ def PartitionPass : Pass<"pfc-partition", "::mlir::ModuleOp"> {
     them, or one more on the first C mod R ranks; counts and first rows are
     `pfc.rank_constant`. (Upstream's shard-partition would lose C mod R classes.)
 
+    R100 with Glint360K on 8 ranks: a rank has 184 MB of class centers and
+    momentum instead of 1476.
+
     Precondition: the module has one `shard.grid` of one axis, R ranks; R
     divides the batch; batch statistics are of R groups.
     Postcondition: shapes are those of one rank; see pfc-verify-partitioned.
@@ -196,6 +203,9 @@ def MixedPrecisionPass : Pass<"pfc-mixed-precision", "::mlir::ModuleOp"> {
     bf16 has fp32's exponents, so no loss scaling; fp16 needs pfc-scale-loss.
     (Kalamkar et al., A Study of BFLOAT16 for Deep Learning Training, 2019;
     Micikevicius et al., ICLR'18.)
+
+    R100 with Glint360K on 8 H200, sample rate 1: the arena is 6.3 GiB instead of
+    11.6, and a step is predicted to take 42 ms instead of 263.
 
     With `precision=fp32` it changes nothing. Precondition: pfc-partition ran.
     Postcondition: element types agree as the verifiers want them.
@@ -249,6 +259,10 @@ def FuseMarginSoftmaxPass
     Bytes per logit: cos 4 written, 4 + 4 read, G 2 written, 2 + 2 read: 18,
     where E's way has cos 4 + 4 and E 2 + 2 + 2: 14. Either keeps 6 at most. A
     cosine in fp16 would save 6 of the 18 and cost 0.016 in a logit of 64·cos.
+
+    R100 with Glint360K on 8 ranks, sample rate 1, batch 1024: in place of four
+    fp32 matrices of batch x classes (cosines, logits and their gradients), 738
+    MB a rank, there is one in 16 bits, 92 MB.
 
     Precondition: pfc-partition ran. Postcondition: none of the ops named first
     is left where the pattern matched; where it did not, a `Missed` remark says
@@ -537,6 +551,8 @@ def ConvertPfcToPlanPass : Pass<"convert-pfc-to-plan", "::mlir::ModuleOp"> {
     the end. The buffers of a `pfc.bucket`'s tensors become a `plan.span`, so
     that neither it nor `pfc.unbucket` moves a byte. Equal kernels are one.
 
+    R100's step and its network launch 3096 times; there are 233 kernels.
+
     Precondition: convert-pfc-to-linalg ran. Postcondition: the module holds
     plan ops, the module @kernels and the shard.grid.
 
@@ -623,6 +639,9 @@ def AssignMemoryPass : Pass<"plan-assign-memory", "::mlir::ModuleOp"> {
     best of two other orders. The parts of a span lie one behind the other, but
     each lends its bytes until its own first use. Programs share the bytes behind
     the state, as only one runs at a time. An alloc without a use is erased.
+
+    R100 with Glint360K on 8 ranks in bf16: the step's 3824 buffers, 11.9 GiB in
+    all, take 5.6 GiB, 0.04 % more than are in use at once.
 
     Precondition: convert-pfc-to-plan ran. Postcondition: each variable, input,
     rank_constant and alloc has an offset, a multiple of 64; the module has
