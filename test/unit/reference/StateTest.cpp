@@ -74,7 +74,8 @@ func.func @train_step() {
   %w = pfc.variable "w" parameter init<normal, 0.0, 2.0> : tensor<100x100xf32>
   return
 })");
-  const Tensor &w = module.initialState("train_step").local("w")[0];
+  const State state = module.initialState("train_step");
+  const Tensor &w = state.local("w")[0];
   double mean = 0, variance = 0;
   for (double x : w.reals)
     mean += x / w.size();
