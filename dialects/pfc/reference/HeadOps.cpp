@@ -8,12 +8,17 @@ namespace pfc::reference {
 // Rows of unit length: x [M,D]
 //===----------------------------------------------------------------------===//
 
-/// max(‖row‖₂, 1e-12)
-static double lengthOf(const Tensor &x, int64_t row) {
+/// ‖row‖₂
+static double normOf(const Tensor &x, int64_t row) {
   double sum = 0.0;
   for (int64_t d = row * x.width(); d < (row + 1) * x.width(); ++d)
     sum += x.reals[d] * x.reals[d];
-  return std::max(std::sqrt(sum), 1e-12);
+  return std::sqrt(sum);
+}
+
+/// What a row is divided by.
+static double lengthOf(const Tensor &x, int64_t row) {
+  return std::max(normOf(x, row), 1e-12);
 }
 
 static void normalize(NormalizeOp op, Call &call) {
@@ -28,12 +33,8 @@ static void normalize(NormalizeOp op, Call &call) {
 
 static void rowNorms(RowNormsOp op, Call &call) {
   const Tensor &x = call[op.getInput()];
-  for (int64_t i = 0; i < x.rows(); ++i) {
-    double sum = 0.0;
-    for (int64_t d = i * x.width(); d < (i + 1) * x.width(); ++d)
-      sum += x.reals[d] * x.reals[d];
-    call.result(op.getOutput()).reals[i] = std::sqrt(sum);
-  }
+  for (int64_t i = 0; i < x.rows(); ++i)
+    call.result(op.getOutput()).reals[i] = normOf(x, i);
 }
 
 static void normalizeGrad(NormalizeGradOp op, Call &call) {
