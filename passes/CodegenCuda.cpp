@@ -2,11 +2,13 @@
 //
 // The module @kernels becomes CUDA C++ text, which a rank compiles for the chip
 // it finds. A schedule (codegen/cuda/Schedules.h) says what a thread does;
-// codegen/cuda/ToEmitC.h turns that into C++.
+// codegen/cuda/ToEmitC.h turns that into C++, and codegen/cuda/ShareKernels.h
+// makes one kernel of those that differ in sizes alone.
 //
 //===----------------------------------------------------------------------===//
 #include "passes/Passes.h"
 #include "passes/codegen/cuda/Schedules.h"
+#include "passes/codegen/cuda/ShareKernels.h"
 #include "passes/codegen/cuda/ToEmitC.h"
 
 #include "dialects/plan/ir/PlanDialect.h"
@@ -58,6 +60,9 @@ struct CodegenCudaPass : impl::CodegenCudaPassBase<CodegenCudaPass> {
     if (failed(schedule(kernels, extentsOf(module))) ||
         failed(convert(kernels)))
       return signalPassFailure();
+    declare(kernels, cuda::shareKernels(kernels));
+    if (failed(formExpressions(kernels)))
+      return signalPassFailure();
     FailureOr<std::string> text = cuda::printCuda(kernels);
     if (failed(text)) {
       kernels.emitOpError("has no C++ form");
@@ -69,10 +74,14 @@ struct CodegenCudaPass : impl::CodegenCudaPassBase<CodegenCudaPass> {
   }
 
 private:
-  /// Gives each kernel its threads, and declares it.
+  /// What a rank launches, and people read.
+  struct Scheduled {
+    cuda::LaunchShape shape;
+    StringAttr description;
+  };
+
   LogicalResult schedule(ModuleOp kernels,
                          const llvm::StringMap<int64_t> &extents) {
-    OpBuilder builder(kernels);
     for (auto kernel : kernels.getOps<func::FuncOp>()) {
       auto description =
           kernel->getAttrOfType<StringAttr>(plan::descriptionAttrName);
@@ -83,12 +92,7 @@ private:
           kernel, extent == extents.end() ? 1 : extent->second);
       if (failed(shape))
         return failure();
-      plan::KernelOp::create(
-          builder, kernel.getLoc(), kernel.getSymNameAttr(),
-          builder.getI64IntegerAttr(kernel.getNumArguments()),
-          builder.getI64IntegerAttr(shape->threads),
-          builder.getI64IntegerAttr(shape->work), description);
-      threadsOf[kernel.getSymName()] = shape->threads;
+      scheduled[kernel.getSymName()] = {*shape, description};
     }
     return success();
   }
@@ -103,16 +107,55 @@ private:
       return failure();
     for (auto kernel :
          llvm::make_early_inc_range(kernels.getOps<func::FuncOp>())) {
-      int64_t threads = threadsOf.lookup(kernel.getSymName());
+      int64_t threads = scheduled[kernel.getSymName()].shape.threads;
       if (failed(cuda::convertToEmitC(kernel, threads)))
         return failure();
     }
+    return success();
+  }
+
+  /// Declares each kernel that is left, and has it launched.
+  void declare(ModuleOp kernels,
+               const llvm::StringMap<cuda::KernelCall> &calls) {
+    OpBuilder builder(kernels);
+    for (auto kernel : kernels.getOps<emitc::FuncOp>()) {
+      StringRef name = kernel.getSymName();
+      const Scheduled &of = scheduled[name];
+      ArrayAttr numbers;
+      if (!calls.lookup(name).numbers.empty())
+        numbers = builder.getTypeArrayAttr(typesOf(calls.lookup(name).numbers));
+      plan::KernelOp::create(
+          builder, kernel.getLoc(), kernel.getSymNameAttr(),
+          builder.getI64IntegerAttr(kernel.getNumArguments() -
+                                    (numbers ? numbers.size() : 0)),
+          numbers, builder.getI64IntegerAttr(of.shape.threads), of.description);
+    }
+    getOperation().walk([&](plan::LaunchOp launch) {
+      SymbolRefAttr kernel = launch.getKernel();
+      StringRef name = kernel.getLeafReference();
+      auto call = calls.find(name);
+      launch.setKernelAttr(
+          SymbolRefAttr::get(kernel.getRootReference(),
+                             FlatSymbolRefAttr::get(call->second.kernel)));
+      launch.setExtent(scheduled[name].shape.work);
+      if (!call->second.numbers.empty())
+        launch.setNumbersAttr(builder.getArrayAttr(call->second.numbers));
+    });
+  }
+
+  static SmallVector<Type> typesOf(ArrayRef<Attribute> numbers) {
+    return llvm::map_to_vector(numbers, [](Attribute number) {
+      return cast<TypedAttr>(number).getType();
+    });
+  }
+
+  LogicalResult formExpressions(ModuleOp kernels) {
     OpPassManager forming(ModuleOp::getOperationName());
     forming.addPass(emitc::createFormExpressionsPass());
     return runPipeline(forming, kernels);
   }
 
-  llvm::StringMap<int64_t> threadsOf;
+  llvm::StringMap<Scheduled> scheduled;
 };
 
 } // namespace

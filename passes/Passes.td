@@ -692,7 +692,8 @@ def CodegenCudaPass : Pass<"codegen-cuda", "::mlir::ModuleOp"> {
   let description = [{
     The module @kernels becomes the attribute `plan.kernel_cuda`, one
     self-contained text that NVRTC compiles for the chip found, and a
-    `plan.kernel` with its launch shape stays for each kernel. Each body is
+    `plan.kernel` with its threads stays for each kernel; a launch's extent
+    becomes its units of work. Each body is
     scheduled by its form (passes/codegen/cuda/Schedules.h), which fixes what
     a thread does and the order of every sum:
 
@@ -702,8 +703,10 @@ def CodegenCudaPass : Pass<"codegen-cuda", "::mlir::ModuleOp"> {
         sums over the end       a block a row
         row kernels             a block a row, its inner loops by threads
 
-    then printed through EmitC. docs/architecture.md, "CUDA kernels", is the
-    contract with the runtime.
+    then printed through EmitC. Kernels that differ in numbers alone become
+    one that takes those as parameters, and the launches say them
+    (passes/codegen/cuda/ShareKernels.h). docs/architecture.md, "CUDA kernels",
+    is the contract with the runtime.
 
     Precondition: convert-pfc-to-plan=target=cuda ran.
 

@@ -267,6 +267,7 @@ public:
       if (uses.written > 0)
         written.push_back(i);
     plan::LaunchOp::create(builder, loc, kernel, buffers, extent, written,
+                           /*numbers=*/nullptr,
                            plan::CostAttr::get(builder.getContext(), cost.flops,
                                                cost.bytesRead,
                                                cost.bytesWritten, 0));

@@ -4,6 +4,7 @@
 #include "runtime/plan/Shape.h"
 
 #include <algorithm>
+#include <bit>
 #include <fmt/format.h>
 #include <iterator>
 #include <map>
@@ -100,13 +101,28 @@ void printVariables(Text &out, const Variant &variant, bool full) {
          v->shard() ? fmt::format("  [of {} rows]", v->shard()->rows()) : "");
 }
 
+/// "; 784 0.25": what a launch gives a kernel besides buffers.
+std::string numbersText(const Launch &launch, const Kernel &kernel) {
+  std::string text;
+  for (uint32_t i = 0; launch.numbers() && i < launch.numbers()->size(); ++i) {
+    int64_t bits = launch.numbers()->Get(i);
+    text += i == 0 ? "; " : " ";
+    if (kernel.numbers()->Get(i) == DType_F32)
+      text += fmt::format("{}", std::bit_cast<float>(uint32_t(bits)));
+    else
+      text += fmt::format("{}", bits);
+  }
+  return text;
+}
+
 std::string operationText(const Instruction &i, const Variant &variant) {
   switch (i.operation_type()) {
   case Operation_Launch: {
     const Launch &op = *i.operation_as_Launch();
-    return fmt::format("launch {}({}) x {}",
-                       variant.kernels()->Get(op.kernel())->name()->str(),
-                       fmt::join(*op.arguments(), ", "), op.extent());
+    const Kernel &kernel = *variant.kernels()->Get(op.kernel());
+    return fmt::format("launch {}({}{}) x {}", kernel.name()->str(),
+                       fmt::join(*op.arguments(), ", "),
+                       numbersText(op, kernel), op.extent());
   }
   case Operation_Matmul: {
     const Matmul &op = *i.operation_as_Matmul();

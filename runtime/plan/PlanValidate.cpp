@@ -241,16 +241,21 @@ void validateProgram(const Program &program, const Variant &variant,
   validateWaits(program, where);
 }
 
-/// On CUDA a kernel has a launch shape; no chip takes blocks of more threads.
+/// On CUDA a kernel says what it is launched with; no chip takes blocks of more
+/// threads.
 void validateKernel(const Kernel &kernel, const Variant &variant,
                     const std::string &where) {
   if (!variant.kernel_cuda() || variant.kernel_cuda()->size() == 0)
     return;
-  require(kernel.threads() >= 1 && kernel.threads() <= 1024 &&
-              kernel.work() >= 1,
-          "{}: kernel '{}' wants {} blocks of {} threads; there must be at "
-          "least one, and a block has 1 to 1024",
-          where, kernel.name()->str(), kernel.work(), kernel.threads());
+  require(kernel.threads() >= 1 && kernel.threads() <= 1024,
+          "{}: kernel '{}' wants blocks of {} threads; a block has 1 to 1024",
+          where, kernel.name()->str(), kernel.threads());
+  if (kernel.numbers())
+    for (auto type : *kernel.numbers())
+      require(type == DType_I32 || type == DType_I64 || type == DType_F32,
+              "{}: kernel '{}' takes a number of type {}; there are i32, i64 "
+              "and f32",
+              where, kernel.name()->str(), static_cast<int>(type));
 }
 
 void validateVariant(const Variant &variant, int64_t worldSize,

@@ -76,6 +76,10 @@ void validate(const Launch &op, const OperationScope &scope) {
           kernel.name()->str(), kernel.arguments(), op.arguments()->size());
   for (uint32_t argument : *op.arguments())
     bufferAt(argument, "an argument", scope);
+  auto count = [](const auto *list) { return list ? list->size() : 0; };
+  require(count(op.numbers()) == count(kernel.numbers()),
+          "{}: kernel '{}' takes {} numbers, the launch gives {}", scope.where,
+          kernel.name()->str(), count(kernel.numbers()), count(op.numbers()));
   requireExtents({op.extent()}, 0, scope);
 }
 

@@ -4,15 +4,20 @@
 // RUN: %python %S/Inputs/kernel_cuda.py %t.mlir | FileCheck %s --check-prefix=CU
 
 // CHECK: plan.kernel_cuda = "
-// Blocks of 256 threads with 4 floats, or 8 bf16, each: 2·256·1024, 2·256·2048.
-// CHECK: plan.kernel @prelu arguments 3 threads 256 work 512 description "prelu"
-// CHECK: plan.kernel @cast arguments 2 threads 256 work 256 description "cast"
-// CHECK: plan.kernel @sums arguments 3 threads 1024 work 4 description "sums"
-// CHECK: plan.kernel @sweep arguments 4 threads 1024 work 4 description "sweep"
-// CHECK: plan.kernel @columns arguments 2 threads 256 work 2 description "columns"
-// CHECK: plan.kernel @rows arguments 2 threads 128 work 64 description "rows"
-// CHECK: plan.kernel @gather arguments 3 threads 64 work 64 description "gather"
+// CHECK: plan.kernel @prelu arguments 3 threads 256 description "prelu"
+// CHECK: plan.kernel @cast arguments 2 threads 256 description "cast"
+// CHECK: plan.kernel @sums arguments 3 threads 1024 description "sums"
+// CHECK: plan.kernel @sweep arguments 4 threads 1024 description "sweep"
+// CHECK: plan.kernel @columns arguments 2 threads 256 description "columns"
+// CHECK: plan.kernel @rows arguments 2 threads 128 description "rows"
+// CHECK: plan.kernel @gather arguments 3 threads 64 description "gather"
 // CHECK-NOT: module @kernels
+// Blocks of 256 threads with 4 floats, or 8 bf16, each: 2·256·1024, 2·256·2048.
+// CHECK: plan.launch @kernels::@prelu(%{{.*}}) extent 512 writes [2] :
+// CHECK: plan.launch @kernels::@cast(%{{.*}}) extent 256 writes [1] :
+// CHECK: plan.launch @kernels::@sums(%{{.*}}) extent 4 writes [1, 2] :
+// CHECK: plan.launch @kernels::@rows(%{{.*}}) extent 64 writes [1] :
+// CHECK: plan.launch @kernels::@gather(%{{.*}}) extent 64 writes [2] :
 
 // Only what is used is included.
 // CU:     #include <cuda_bf16.h>
@@ -82,7 +87,7 @@ module {
 
     // Sums over pixels: 8 lanes of 4 channels × 128 threads over the pixels, by
     // shuffles and then over the 32 warps in their order. Both sums in one pass.
-    // CU:      __launch_bounds__(1024) void sums(
+    // CU:      __launch_bounds__(1024, 1) void sums(
     // CU:        __shared__ float shared0[1024];
     // CU:        __shared__ float shared1[1024];
     // CU:        for (int32_t {{.*}} = threadIdx.x / 8; {{.*}} < 4096; {{.*}} += 128) {
@@ -110,7 +115,7 @@ module {
     }
 
     // A sweep stores packs on the way; two inputs, so two pixels at once.
-    // CU:      __launch_bounds__(1024) void sweep(const float *__restrict__ [[X:v[0-9]+]], const float *__restrict__ [[Z:v[0-9]+]], float *__restrict__ [[Y:v[0-9]+]], float *__restrict__ [[S:v[0-9]+]]) {
+    // CU:      __launch_bounds__(1024, 1) void sweep(const float *__restrict__ [[X:v[0-9]+]], const float *__restrict__ [[Z:v[0-9]+]], float *__restrict__ [[Y:v[0-9]+]], float *__restrict__ [[S:v[0-9]+]]) {
     // CU:        #pragma unroll 2
     // CU-NEXT:   for (int32_t {{.*}} = threadIdx.x / 8; {{.*}} < 4096; {{.*}} += 128) {
     // CU:          pfc::load({{.*}}, [[X]],
@@ -257,6 +262,22 @@ module {
   }
 
   plan.program @step batch 1 {
+    %x = plan.alloc : memref<2x64x64x64xf32>
+    %slopes = plan.alloc : memref<64xf32>
+    %z = plan.alloc : memref<2x64x64x64xf32>
+    plan.launch @kernels::@prelu(%x, %slopes, %z) extent 2 writes [2]
+        : memref<2x64x64x64xf32>, memref<64xf32>, memref<2x64x64x64xf32>
+    %narrow = plan.alloc : memref<2x64x64x64xbf16>
+    plan.launch @kernels::@cast(%x, %narrow) extent 2 writes [1]
+        : memref<2x64x64x64xf32>, memref<2x64x64x64xbf16>
+    %s = plan.alloc : memref<2x64xf32>
+    %q = plan.alloc : memref<2x64xf32>
+    plan.launch @kernels::@sums(%x, %s, %q) extent 2 writes [1, 2]
+        : memref<2x64x64x64xf32>, memref<2x64xf32>, memref<2x64xf32>
+    %matrix = plan.alloc : memref<64x512xf32>
+    %lengths = plan.alloc : memref<64xf32>
+    plan.launch @kernels::@rows(%matrix, %lengths) extent 64 writes [1]
+        : memref<64x512xf32>, memref<64xf32>
     %table = plan.alloc : memref<4000000x512xf32>
     %at = plan.alloc : memref<64xi64>
     %y = plan.alloc : memref<64x512xf32>

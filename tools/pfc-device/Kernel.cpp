@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <fstream>
 #include <iterator>
@@ -36,7 +37,7 @@ DType dtypeNamed(std::string_view name, std::string_view argument) {
 }
 
 /// "64x56xbf16" -> its type and shape.
-BufferView parseArgument(std::string_view argument) {
+BufferView parseBuffer(std::string_view argument) {
   BufferView view;
   std::string_view rest = argument;
   for (size_t x; (x = rest.find('x')) != rest.npos; rest.remove_prefix(x + 1)) {
@@ -76,17 +77,67 @@ flatbuffers::DetachedBuffer pack(const Object &object) {
   return builder.Release();
 }
 
-/// The variant of a plan that has this kernel alone.
-VariantT variantOf(const KernelRun &run) {
+/// "i32=7": what a kernel takes behind its buffers.
+struct Number {
+  DType dtype;
+  int64_t bits;
+};
+
+bool isNumber(std::string_view argument) {
+  return argument.find('=') != argument.npos;
+}
+
+template <typename T>
+T parseValue(std::string_view text, std::string_view argument) {
+  T value{};
+  auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), value);
+  require(error == std::errc() && end == text.data() + text.size(),
+          "argument '{}': '{}' is no such number", argument, text);
+  return value;
+}
+
+Number parseNumber(std::string_view argument) {
+  size_t sign = argument.find('=');
+  std::string_view value = argument.substr(sign + 1);
+  DType dtype = dtypeNamed(argument.substr(0, sign), argument);
+  require(dtype == DType_I32 || dtype == DType_I64 || dtype == DType_F32,
+          "argument '{}': a number is an i32, i64 or f32", argument);
+  if (dtype == DType_F32)
+    return {dtype, std::bit_cast<int32_t>(parseValue<float>(value, argument))};
+  return {dtype, parseValue<int64_t>(value, argument)};
+}
+
+/// A kernel's launch, and the variant of a plan that has this kernel alone.
+struct Run {
+  std::vector<std::string> buffers; // as they were given
   VariantT variant;
+  LaunchT launch;
+};
+
+Run parse(const KernelRun &run) {
+  Run result;
   auto kernel = std::make_unique<KernelT>();
+  for (const std::string &argument : run.arguments) {
+    if (isNumber(argument)) {
+      Number number = parseNumber(argument);
+      kernel->numbers.push_back(number.dtype);
+      result.launch.numbers.push_back(number.bits);
+      continue;
+    }
+    require(kernel->numbers.empty(),
+            "argument '{}': a kernel takes its buffers before its numbers",
+            argument);
+    result.buffers.push_back(argument);
+  }
+  VariantT &variant = result.variant;
   kernel->name = run.kernel;
-  kernel->arguments = static_cast<uint32_t>(run.arguments.size());
+  kernel->arguments = static_cast<uint32_t>(result.buffers.size());
   kernel->threads = run.threads;
-  kernel->work = run.blocks;
+  result.launch.extent = static_cast<int64_t>(run.blocks);
   variant.kernels.push_back(std::move(kernel));
   variant.kernel_cuda = readText(run.file);
-  return variant;
+  return result;
 }
 
 std::string describe(Device &device, const BufferView &view) {
@@ -101,17 +152,17 @@ std::string describe(Device &device, const BufferView &view) {
 } // namespace
 
 std::vector<std::string> runKernel(const KernelRun &run) {
+  Run parsed = parse(run);
   std::vector<BufferView> views;
-  for (const std::string &argument : run.arguments)
-    views.push_back(parseArgument(argument));
-  VariantT variant = variantOf(run);
+  for (const std::string &buffer : parsed.buffers)
+    views.push_back(parseBuffer(buffer));
   std::unique_ptr<Device> device = openDevice(run.device, {});
   place(views, *device);
   for (const BufferView &view : views)
     device->upload(countingElements(view).data(), view);
 
-  flatbuffers::DetachedBuffer packed = pack<Variant>(variant);
-  flatbuffers::DetachedBuffer launch = pack<Launch>(LaunchT());
+  flatbuffers::DetachedBuffer packed = pack<Variant>(parsed.variant);
+  flatbuffers::DetachedBuffer launch = pack<Launch>(parsed.launch);
   device->loadKernels(*flatbuffers::GetRoot<Variant>(packed.data()));
   device->makeLaunch(*flatbuffers::GetRoot<Launch>(launch.data()), views)
       ->execute();
@@ -119,7 +170,7 @@ std::vector<std::string> runKernel(const KernelRun &run) {
 
   std::vector<std::string> lines;
   for (size_t i = 0; i < views.size(); ++i)
-    lines.push_back(fmt::format("argument {} ({}): {}", i, run.arguments[i],
+    lines.push_back(fmt::format("argument {} ({}): {}", i, parsed.buffers[i],
                                 describe(*device, views[i])));
   return lines;
 }

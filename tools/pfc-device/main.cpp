@@ -91,8 +91,9 @@ void time(const Arguments &arguments) {
 void addKernel(CLI::App &command, KernelRun &run) {
   command.add_option("file", run.file, "CUDA C++, as in a plan")->required();
   command.add_option("kernel", run.kernel, "of the file")->required();
-  command.add_option("arguments", run.arguments,
-                     "a buffer each: 64xf32, 8x16xbf16");
+  command.add_option(
+      "arguments", run.arguments,
+      "buffers: 64xf32, 8x16xbf16; then numbers: i32=7, f32=0.5");
   command.add_option("--device", run.device, "cuda or emulated-cuda")
       ->capture_default_str();
   command.add_option("--threads", run.threads, "of a block")

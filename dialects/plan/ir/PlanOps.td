@@ -136,26 +136,29 @@ def Plan_KernelOp : Plan_ModuleOp<"kernel"> {
     On the CPU called as
     `void name(void *const *buffers, int64_t begin, int64_t end)`: the buffers'
     addresses, and the iterations of the outer parallel loop to do. On CUDA as
-    `name(buffers…)` by blocks of `threads` threads, which share `work` units.
-    `description` says, for people, what was fused.
+    `name(buffers…, numbers…)` by blocks of `threads` threads; `numbers` are the
+    types of what a launch gives besides buffers. `description` says, for
+    people, what was fused.
 
     Example:
     ```mlir
     plan.kernel @bn_prelu arguments 5 description "batch_norm, prelu"
-    plan.kernel @bn_prelu arguments 5 threads 256 work 98 description "batch_norm, prelu"
+    plan.kernel @bn_prelu arguments 5 numbers [i32, f32] threads 256 description "batch_norm, prelu"
     ```
 
     (C1) A kernel takes at least one buffer. (C2) `threads` is a multiple of 32
-    up to 1024, `work` at least 1; both are given or none.
+    up to 1024. (C3) `numbers` are i32, i64 or f32.
     Made by: codegen-llvm, codegen-cuda. Gone after: the plan file.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$arguments,
-                       OptionalAttr<I64Attr>:$threads,
-                       OptionalAttr<I64Attr>:$work,
-                       StrAttr:$description);
+                       OptionalAttr<TypeArrayAttr>:$numbers,
+                       OptionalAttr<I64Attr>:$threads, StrAttr:$description);
   let assemblyFormat = [{
-    $sym_name `arguments` $arguments (`threads` $threads^)? (`work` $work^)?
-    `description` $description attr-dict
+    $sym_name `arguments` $arguments (`numbers` $numbers^)?
+    (`threads` $threads^)? `description` $description attr-dict
+  }];
+  let extraClassDeclaration = [{
+    llvm::SmallVector<mlir::Type> numberTypes();
   }];
   let hasVerifier = 1;
 }
@@ -312,26 +315,31 @@ def Plan_LaunchOp : Plan_InstructionOp<"launch", [UsesSymbol]> {
   let summary = "Runs a generated kernel";
   let description = [{
     `extent` is the number of iterations of the kernel's outer parallel loop (1:
-    serial), `writes` the indices of the arguments it writes.
+    serial), or the units of work that blocks share on CUDA; `writes` are the
+    indices of the arguments it writes.
 
     (C1) The kernel is a function `@kernels::@k` of the arguments, in order and
     type, and of `begin, end : index`; after code generation, `plan.kernel @k`
-    of so many arguments. (C2) `writes` is ascending and in range. (C3) extent
-    ≥ 1, at least one argument.
+    of so many arguments, and of numbers of the types given. (C2) `writes` is
+    ascending and in range. (C3) extent ≥ 1, at least one argument.
 
     Example:
     ```mlir
     plan.launch @kernels::@prelu(%x, %slope, %y) extent 64 writes [2]
         : memref<64x512xf32>, memref<512xf32>, memref<64x512xf32>
+    plan.launch @kernels::@prelu(%x, %slope, %y) extent 128 writes [2]
+        numbers [512 : i32] : memref<64x512xf32>, memref<512xf32>, memref<64x512xf32>
     ```
     Made by: convert-pfc-to-plan. Gone after: the plan file.
   }];
   let arguments = (ins SymbolRefAttr:$kernel, Variadic<Plan_Buffer>:$arguments,
                        I64Attr:$extent, DenseI64ArrayAttr:$writes,
+                       OptionalAttr<TypedArrayAttrBase<AnyAttrOf<[I32Attr, I64Attr, F32Attr]>,
+                           "numbers">>:$numbers,
                        OptionalAttr<Plan_CostAttr>:$cost);
   let assemblyFormat = [{
-    $kernel `(` $arguments `)` `extent` $extent `writes` $writes attr-dict `:`
-    type($arguments)
+    $kernel `(` $arguments `)` `extent` $extent `writes` $writes
+    (`numbers` $numbers^)? attr-dict `:` type($arguments)
   }];
   let hasVerifier = 1;
 }

@@ -58,15 +58,23 @@ LogicalResult ProgramOp::verifyRegions() {
 LogicalResult KernelOp::verify() {
   if (getArguments() < 1) // (C1)
     return emitOpError("takes no buffer");
-  if (getThreads().has_value() != getWork().has_value()) // (C2)
-    return emitOpError("has threads or work without the other");
-  int64_t threads = getThreads().value_or(32);
-  if (threads < 32 || threads > 1024 || threads % 32 != 0 ||
-      static_cast<int64_t>(getWork().value_or(1)) < 1)
+  uint64_t threads = getThreads().value_or(32);
+  if (threads < 32 || threads > 1024 || threads % 32 != 0) // (C2)
     return emitOpError("has blocks of ")
-           << threads << " threads: a multiple of 32 up to 1024, and work for "
-           << "at least one, are wanted";
+           << threads << " threads: a multiple of 32 up to 1024 is wanted";
+  for (Type type : numberTypes()) // (C3)
+    if (!type.isInteger(32) && !type.isInteger(64) && !type.isF32())
+      return emitOpError("takes a number of type ")
+             << type << ": i32, i64 and f32 are known";
   return success();
+}
+
+SmallVector<Type> KernelOp::numberTypes() {
+  SmallVector<Type> types;
+  if (ArrayAttr numbers = getNumbersAttr())
+    for (Type type : numbers.getAsValueRange<TypeAttr>())
+      types.push_back(type);
+  return types;
 }
 
 //===----------------------------------------------------------------------===//
@@ -161,6 +169,13 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
       return emitOpError("gives ")
              << getArguments().size() << " buffers, kernel " << getKernelAttr()
              << " takes " << built.getArguments();
+    SmallVector<Type> numbers;
+    if (ArrayAttr given = getNumbersAttr())
+      for (auto number : given.getAsRange<TypedAttr>())
+        numbers.push_back(number.getType());
+    if (built.numberTypes() != numbers) // (C1)
+      return emitOpError("gives numbers of other types than kernel ")
+             << getKernelAttr() << " takes";
     return success();
   }
   auto function = dyn_cast_or_null<func::FuncOp>(kernel);

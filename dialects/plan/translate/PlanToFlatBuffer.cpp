@@ -13,8 +13,7 @@ using namespace pfc::plan;
 //===----------------------------------------------------------------------===//
 
 /// Plan_Buffer (PlanOps.td) allows these element types and no other.
-static fb::DType dtypeOf(MemRefType type) {
-  Type element = type.getElementType();
+static fb::DType dtypeOf(Type element) {
   if (element.isF32())
     return fb::DType_F32;
   if (element.isBF16())
@@ -24,6 +23,16 @@ static fb::DType dtypeOf(MemRefType type) {
   if (element.isInteger(64))
     return fb::DType_I64;
   return element.isInteger(32) ? fb::DType_I32 : fb::DType_U8;
+}
+static fb::DType dtypeOf(MemRefType type) {
+  return dtypeOf(type.getElementType());
+}
+
+/// Of Launch.numbers.
+static int64_t bitsOf(Attribute number) {
+  if (auto real = dyn_cast<FloatAttr>(number))
+    return real.getValue().bitcastToAPInt().getZExtValue();
+  return cast<IntegerAttr>(number).getInt();
 }
 
 /// Rows of a table of `rows`, balanced over `ranks` (plan.fbs, RankInteger).
@@ -213,6 +222,9 @@ fb::OperationUnion ProgramTranslator::operation(LaunchOp op) {
   for (Value argument : op.getArguments())
     launch.arguments.push_back(indexOf(argument));
   launch.extent = op.getExtent();
+  if (ArrayAttr numbers = op.getNumbersAttr())
+    for (Attribute number : numbers)
+      launch.numbers.push_back(bitsOf(number));
   return makeUnion(std::move(launch));
 }
 
@@ -323,7 +335,8 @@ translate(const PlanVariant &source) {
     kernel->arguments = op.getArguments();
     kernel->description = op.getDescription().str();
     kernel->threads = op.getThreads().value_or(0);
-    kernel->work = op.getWork().value_or(0);
+    for (Type type : op.numberTypes())
+      kernel->numbers.push_back(dtypeOf(type));
     variant->kernels.push_back(std::move(kernel));
   }
   SymbolTable symbols(module);

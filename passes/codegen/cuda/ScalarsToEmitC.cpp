@@ -1,4 +1,5 @@
 #include "passes/codegen/cuda/ScalarsToEmitC.h"
+#include "passes/codegen/cuda/ShareKernels.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/EmitC/IR/EmitC.h"
@@ -58,6 +59,14 @@ bool ScalarLowering::literal(Operation *op, Type type, StringRef text) {
                  emitc::LiteralOp::create(builder, op->getLoc(), type, text));
 }
 
+/// A literal that ShareKernels.h knows as a number.
+bool ScalarLowering::number(Operation *op, TypedAttr value, StringRef text) {
+  auto literal =
+      emitc::LiteralOp::create(builder, op->getLoc(), value.getType(), text);
+  literal->setAttr(numberAttrName, value);
+  return replace(op, literal);
+}
+
 bool ScalarLowering::cast(Operation *op, Type type) {
   return replace(op, castTo(op->getOperand(0), type));
 }
@@ -105,7 +114,8 @@ bool ScalarLowering::lowerIndexOp(Operation *op) {
   return llvm::TypeSwitch<Operation *, bool>(op)
       .Case([&](arith::ConstantOp constant) {
         int64_t value = mlir::cast<IntegerAttr>(constant.getValue()).getInt();
-        return literal(op, indexType, std::to_string(value));
+        return number(op, IntegerAttr::get(indexType, value),
+                      std::to_string(value));
       })
       .Case([&](arith::AddIOp) { return binary<emitc::AddOp>(op, indexType); })
       .Case([&](arith::SubIOp) { return binary<emitc::SubOp>(op, indexType); })
@@ -176,7 +186,9 @@ bool ScalarLowering::lowerFloatConstant(Operation *op, APFloat value) {
   Type type = op->getResultTypes().front();
   if (!value.isFinite())
     return false;
-  if (type.isF32() || type.isF64())
+  if (type.isF32())
+    return number(op, FloatAttr::get(type, value), textOf(value));
+  if (type.isF64())
     return literal(op, type, textOf(value));
   bool loses;
   value.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &loses);

@@ -3,6 +3,7 @@
 #define PASSES_CODEGEN_CUDA_SCALARSTOEMITC_H
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinAttributeInterfaces.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Operation.h"
 
@@ -33,6 +34,7 @@ private:
   bool multiplyExtended(mlir::Operation *op);
   bool cast(mlir::Operation *op, mlir::Type type);
   bool literal(mlir::Operation *op, mlir::Type type, llvm::StringRef text);
+  bool number(mlir::Operation *op, mlir::TypedAttr value, llvm::StringRef text);
   mlir::Value castTo(mlir::Value value, mlir::Type type);
   mlir::Type unsignedOf(mlir::Type type);
   bool replace(mlir::Operation *op, mlir::Value value);

@@ -22,7 +22,7 @@ constexpr int64_t kWarp = 32;
 constexpr int64_t kChannelLanes = 8;
 /// 32-bit registers of a multiprocessor; those a thread has for addresses.
 constexpr int64_t kRegisters = 65536;
-constexpr int64_t kScalarRegisters = 24;
+constexpr int64_t kScalarRegisters = 28;
 /// Loads of 16 bytes that a thread has under way. With 1024 threads of a
 /// multiprocessor that is 64 KB, more than bandwidth times latency of any chip.
 constexpr int64_t kPacksUnderWay = 4;

@@ -21,7 +21,7 @@
 
 namespace pfc::cuda {
 
-/// Kernel.threads and Kernel.work of plan.fbs.
+/// Kernel.threads and Launch.extent of plan.fbs.
 struct LaunchShape {
   int64_t threads = 0;
   int64_t work = 0;

@@ -30,6 +30,10 @@ namespace {
 /// stride beyond.
 constexpr int64_t kShortElements = int64_t(1) << 30;
 
+/// Of a block of so many threads ptxas would rather have another than registers
+/// enough for one, and spill some; it is told that one will do.
+constexpr int64_t kLargeBlock = 512;
+
 /// The memref an access goes to, through views.
 Value baseOf(Value memref) {
   if (auto collapse = memref.getDefiningOp<memref::CollapseShapeOp>())
@@ -314,7 +318,8 @@ emitc::FuncOp KernelLowering::makeFunction() {
   auto function = emitc::FuncOp::create(
       builder, kernel.getLoc(), kernel.getSymName(),
       builder.getFunctionType(kernel.getBody().getArgumentTypes(), {}));
-  std::string bounds = "__launch_bounds__(" + std::to_string(threads) + ")";
+  std::string bounds = "__launch_bounds__(" + std::to_string(threads) +
+                       (threads < kLargeBlock ? ")" : ", 1)");
   function.setSpecifiersAttr(
       builder.getStrArrayAttr({"extern \"C\"", "__global__", bounds}));
   function.getBody().takeBody(kernel.getBody());

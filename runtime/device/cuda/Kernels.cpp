@@ -5,18 +5,24 @@
 #include "runtime/device/cuda/LaunchShape.h"
 #include "runtime/device/cuda/Status.h"
 
+#include <fmt/ranges.h>
+
 namespace pfc::rt::cuda {
 namespace {
 
 class LaunchTask : public Task {
 public:
   LaunchTask(CUfunction function, unsigned threads, unsigned blocks,
-             const std::vector<BufferView> &args, CUstream stream)
-      : function(function), threads(threads), blocks(blocks), stream(stream) {
+             const std::vector<BufferView> &args, std::vector<int64_t> given,
+             CUstream stream)
+      : function(function), threads(threads), blocks(blocks), stream(stream),
+        numbers(std::move(given)) {
     for (const BufferView &view : args)
       addresses.push_back(view.data);
     for (std::byte *&address : addresses)
       pointers.push_back(&address);
+    for (int64_t &number : numbers)
+      pointers.push_back(&number);
   }
 
   void execute() override {
@@ -31,17 +37,27 @@ private:
   unsigned threads, blocks;
   CUstream stream;
   std::vector<std::byte *> addresses;
+  std::vector<int64_t> numbers; // a kernel takes the first 4 or 8 bytes of each
   std::vector<void *> pointers; // to them, as CUDA takes arguments
 };
 
-/// How many parameters the compiled kernel has.
-uint32_t parametersOf(CUfunction function) {
+/// The bytes of each parameter that the compiled kernel has.
+std::vector<size_t> parametersOf(CUfunction function) {
   size_t offset = 0, size = 0;
-  uint32_t count = 0;
-  while (driver().cuFuncGetParamInfo(function, count, &offset, &size) ==
+  std::vector<size_t> sizes;
+  while (driver().cuFuncGetParamInfo(function, sizes.size(), &offset, &size) ==
          CUDA_SUCCESS)
-    ++count;
-  return count;
+    sizes.push_back(size);
+  return sizes;
+}
+
+/// The same as the plan says.
+std::vector<size_t> parametersOf(const plan::fb::Kernel &kernel) {
+  std::vector<size_t> sizes(kernel.arguments(), sizeof(std::byte *));
+  if (kernel.numbers())
+    for (auto type : *kernel.numbers())
+      sizes.push_back(byteWidth(plan::fb::DType(type)));
+  return sizes;
 }
 
 } // namespace
@@ -86,10 +102,13 @@ Kernels::Kernel Kernels::load(const plan::fb::Kernel &kernel,
                               unsigned multiprocessors) const {
   std::string name = kernel.name()->str();
   CUfunction function = this->function(name);
-  uint32_t parameters = parametersOf(function);
-  require(parameters == kernel.arguments(),
-          "kernel '{}' takes {} arguments, the plan gives it {}", name,
-          parameters, kernel.arguments());
+  std::vector<size_t> parameters = parametersOf(function),
+                      given = parametersOf(kernel);
+  require(parameters == given,
+          "kernel '{}' takes {} arguments of {} bytes, the plan gives it {} "
+          "of {}",
+          name, parameters.size(), fmt::join(parameters, ", "), given.size(),
+          fmt::join(given, ", "));
   int most = 0, blocks = 0;
   check(driver().cuFuncGetAttribute(
             &most, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, function),
@@ -100,16 +119,20 @@ Kernels::Kernel Kernels::load(const plan::fb::Kernel &kernel,
   check(driver().cuOccupancyMaxActiveBlocksPerMultiprocessor(
             &blocks, function, static_cast<int>(kernel.threads()), 0),
         "cuOccupancyMaxActiveBlocksPerMultiprocessor");
-  return {function, kernel.threads(),
-          gridBlocks(kernel.work(), multiprocessors, unsigned(blocks))};
+  return {function, kernel.threads(), multiprocessors * unsigned(blocks)};
 }
 
 std::unique_ptr<Task> Kernels::makeLaunch(const plan::fb::Launch &op,
                                           const std::vector<BufferView> &args,
                                           CUstream stream) const {
   const Kernel &kernel = table.at(op.kernel());
-  return std::make_unique<LaunchTask>(kernel.function, kernel.threads,
-                                      kernel.blocks, args, stream);
+  std::vector<int64_t> numbers;
+  if (op.numbers())
+    numbers.assign(op.numbers()->begin(), op.numbers()->end());
+  return std::make_unique<LaunchTask>(
+      kernel.function, kernel.threads,
+      gridBlocks(uint64_t(op.extent()), kernel.resident), args,
+      std::move(numbers), stream);
 }
 
 } // namespace pfc::rt::cuda

@@ -38,7 +38,8 @@ public:
 private:
   struct Kernel {
     CUfunction function;
-    unsigned threads, blocks;
+    unsigned threads;
+    unsigned resident; // blocks that the chip holds at once
   };
   Kernel load(const plan::fb::Kernel &kernel, unsigned multiprocessors) const;
 

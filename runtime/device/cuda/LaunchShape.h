@@ -10,12 +10,9 @@ namespace pfc::rt::cuda {
 /// As many blocks as the chip holds at once, or as there are units of work: a
 /// kernel loops over its work, so that any grid is right, and blocks that wait
 /// for a place would only start late.
-inline unsigned gridBlocks(uint64_t work, unsigned multiprocessors,
-                           unsigned blocksOnOne) {
-  uint64_t resident =
-      std::max<uint64_t>(uint64_t{multiprocessors} * blocksOnOne, 1);
+inline unsigned gridBlocks(uint64_t work, unsigned resident) {
   return static_cast<unsigned>(
-      std::clamp<uint64_t>(std::min(work, resident), 1, INT32_MAX));
+      std::clamp<uint64_t>(std::min<uint64_t>(work, resident), 1, INT32_MAX));
 }
 
 } // namespace pfc::rt::cuda

@@ -61,7 +61,7 @@ std::unique_ptr<Task> Widening::makeTask(plan::fb::DType dtype,
   uint64_t work =
       (static_cast<uint64_t>(target.elements()) + threads - 1) / threads;
   return std::make_unique<WidenTask>(module->function("widen"),
-                                     gridBlocks(work, chip.multiprocessors, 8),
+                                     gridBlocks(work, chip.multiprocessors * 8),
                                      source, target, stream);
 }
 

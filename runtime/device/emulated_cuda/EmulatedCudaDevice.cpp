@@ -80,9 +80,9 @@ std::byte *EmulatedCudaDevice::allocateArena(uint64_t bytes) {
 void EmulatedCudaDevice::loadKernels(const plan::fb::Variant &variant) {
   require(arena != nullptr, "kernels before the arena");
   unsigned arguments = 0;
-  schedules.clear();
+  threadsOf.clear();
   for (const plan::fb::Kernel *kernel : *variant.kernels()) {
-    schedules.push_back({kernel->threads(), kernel->work()});
+    threadsOf.push_back(kernel->threads());
     arguments = std::max(arguments, kernel->arguments());
   }
   kernels = std::make_unique<emulated::KernelLibrary>(variant, checked);
@@ -93,11 +93,11 @@ std::unique_ptr<Task>
 EmulatedCudaDevice::makeLaunch(const plan::fb::Launch &op,
                                std::vector<BufferView> args) {
   require(kernels != nullptr, "launch before the kernels were loaded");
-  const Schedule &schedule = schedules[op.kernel()];
   emulated::LaunchShape shape;
   shape.kernel = &kernels->kernel(op.kernel());
-  shape.threads = schedule.threads;
-  shape.blocks = static_cast<unsigned>(std::min(schedule.work, residentBlocks));
+  shape.threads = threadsOf[op.kernel()];
+  shape.blocks = static_cast<unsigned>(
+      std::clamp<uint64_t>(uint64_t(op.extent()), 1, residentBlocks));
   shape.dynamicShared = 0;
   shape.views = checked ? arena.get() : nullptr;
   shape.constants = kernels->addresses();
@@ -108,6 +108,10 @@ EmulatedCudaDevice::makeLaunch(const plan::fb::Launch &op,
         {begin, begin + byteCount(args[i]), shapeOf(args[i])});
     shape.pointers.push_back(checked ? arena->pointer(i, begin) : args[i].data);
   }
+  if (op.numbers())
+    shape.numbers.assign(op.numbers()->begin(), op.numbers()->end());
+  for (int64_t &number : shape.numbers)
+    shape.pointers.push_back(&number);
   return std::make_unique<emulated::LaunchTask>(std::move(shape), runners);
 }
 

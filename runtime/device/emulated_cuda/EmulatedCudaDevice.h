@@ -45,18 +45,12 @@ public:
   void synchronize() override {}
 
 private:
-  /// What a plan says of a kernel beside its text.
-  struct Schedule {
-    unsigned threads;
-    uint64_t work;
-  };
-
   int threads;
   bool checked;
   OneDnn oneDnn;
   std::unique_ptr<emulated::ArenaViews> arena;
   std::unique_ptr<emulated::KernelLibrary> kernels;
-  std::vector<Schedule> schedules;
+  std::vector<unsigned> threadsOf; // a block of each kernel
   std::vector<std::unique_ptr<emulated::BlockRunner>> runners; // by thread
 };
 

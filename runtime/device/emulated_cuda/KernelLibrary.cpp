@@ -22,7 +22,9 @@ void showOwnSymbols() {
 std::vector<KernelName> kernelNames(const plan::fb::Variant &variant) {
   std::vector<KernelName> names;
   for (const plan::fb::Kernel *kernel : *variant.kernels())
-    names.push_back({kernel->name()->str(), kernel->arguments()});
+    names.push_back({kernel->name()->str(),
+                     kernel->arguments() +
+                         (kernel->numbers() ? kernel->numbers()->size() : 0)});
   return names;
 }
 

@@ -31,7 +31,8 @@ struct LaunchShape {
   unsigned threads; // of a block
   unsigned blocks;
   uint64_t dynamicShared; // bytes of an `extern __shared__` array
-  std::vector<void *> pointers;
+  std::vector<int64_t> numbers;
+  std::vector<void *> pointers; // to buffers and numbers
   std::vector<Argument> arguments;
   const ArenaViews *views; // null: accesses are not checked
   AddressRange constants;  // memory of the kernels' library

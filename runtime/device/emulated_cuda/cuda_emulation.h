@@ -88,12 +88,25 @@ constexpr unsigned arity(void (*)(Parameters...)) {
   return sizeof...(Parameters);
 }
 
-/// Calls a kernel with the pointers it takes; the table has their number, so
+/// What a kernel takes: a number is where its pointer goes, a buffer's address
+/// the pointer itself.
+template <typename Parameter>
+struct Argument {
+  static Parameter of(void *pointer) {
+    return *static_cast<const Parameter *>(pointer);
+  }
+};
+template <typename T>
+struct Argument<T *> {
+  static T *of(void *pointer) { return static_cast<T *>(pointer); }
+};
+
+/// Calls a kernel with the arguments it takes; the table has their number, so
 /// that the device can refuse a plan that says another.
 template <typename... Parameters, typename... Pointers>
 inline void invoke(void (*kernel)(Parameters...), Pointers... pointers) {
   if constexpr (sizeof...(Parameters) == sizeof...(Pointers))
-    kernel(static_cast<Parameters>(pointers)...);
+    kernel(Argument<Parameters>::of(pointers)...);
 }
 
 } // namespace pfc::emulation

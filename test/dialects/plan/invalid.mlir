@@ -334,12 +334,21 @@ module attributes {plan.arena_bytes = -64 : i64} {}
 // -----
 
 // expected-error @below {{has blocks of 48 threads: a multiple of 32 up to 1024}}
-plan.kernel @k arguments 2 threads 48 work 1 description "odd"
+plan.kernel @k arguments 2 threads 48 description "odd"
 
 // -----
 
-// expected-error @below {{has threads or work without the other}}
-plan.kernel @k arguments 2 threads 64 description "no work"
+// expected-error @below {{takes a number of type 'bf16': i32, i64 and f32 are known}}
+plan.kernel @k arguments 2 numbers [i32, bf16] threads 64 description "narrow"
+
+// -----
+
+plan.kernel @k arguments 1 numbers [i32] threads 64 description ""
+plan.program @p batch 1 {
+  %x = plan.alloc : memref<4xf32>
+  // expected-error @below {{gives numbers of other types than kernel @kernels::@k takes}}
+  plan.launch @kernels::@k(%x) extent 1 writes [0] numbers [1 : i64] : memref<4xf32>
+}
 
 // -----
 

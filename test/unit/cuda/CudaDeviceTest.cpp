@@ -2,6 +2,7 @@
 #include "../runtime/TestPlan.h"
 #include "CudaTest.h"
 
+#include <bit>
 #include <cmath>
 #include <numeric>
 #include <random>
@@ -49,14 +50,13 @@ protected:
   }
 
   /// Loads `scale` as the plan declares it.
-  void loadScale(uint32_t arguments, uint32_t threads, uint64_t work,
+  void loadScale(uint32_t arguments, uint32_t threads, int64_t work,
                  const char *name = "scale") {
     plan.kernel(name, arguments);
     plan.variant().kernels[0]->threads = threads;
-    plan.variant().kernels[0]->work = work;
     plan.variant().kernel_cuda = text;
     plan.buffer(DType_F32, {1});
-    plan.launch(0, std::vector<uint32_t>(arguments, 0), 1);
+    plan.launch(0, std::vector<uint32_t>(arguments, 0), work);
     device->loadKernels(*plan.finish().variants()->Get(0));
   }
 
@@ -170,7 +170,54 @@ TEST_F(CudaDeviceTest, RefusesKernelsThatArentWhatThePlanSays) {
   open();
   EXPECT_THAT(
       messageOf([&] { loadScale(3, 256, 1); }),
-      HasSubstr("kernel 'scale' takes 2 arguments, the plan gives it 3"));
+      HasSubstr("kernel 'scale' takes 2 arguments of 8, 8 bytes, the plan "
+                "gives it 3 of 8, 8, 8"));
+}
+
+// An integer and a real, as a plan has them: the first bytes of 64 bits.
+TEST_F(CudaDeviceTest, GivesKernelsTheirNumbers) {
+  open();
+  KernelT &kernel = *plan.variant().kernels[plan.kernel("fill", 1)];
+  kernel.threads = 32;
+  kernel.numbers = {DType_I32, DType_F32, DType_I64};
+  plan.variant().kernel_cuda = R"(
+extern "C" __global__ void fill(float *x, int n, float value, long long at) {
+  if (threadIdx.x < n)
+    x[at + threadIdx.x] = value;
+})";
+  plan.buffer(DType_F32, {4});
+  plan.launch(0, {0}, 1);
+  LaunchT &launch = *plan.program().instructions[0]->operation.AsLaunch();
+  launch.numbers = {3, std::bit_cast<int32_t>(-0.5f), 1};
+  const Variant &variant = *plan.finish().variants()->Get(0);
+  device->loadKernels(variant);
+  fakecuda::define("fill", [](const std::vector<void *> &arguments) {
+    auto number = [&](size_t i) { return uintptr_t(arguments[i]); };
+    for (uintptr_t i = 0; i < number(1); ++i)
+      static_cast<float *>(arguments[0])[number(3) + i] =
+          std::bit_cast<float>(uint32_t(number(2)));
+    return CUDA_SUCCESS;
+  });
+  BufferView x = hold({1, 1, 1, 1});
+  auto &op = *variant.programs()->Get(0)->instructions()->Get(0);
+  device->makeLaunch(*op.operation_as_Launch(), {x})->execute();
+  EXPECT_THAT(read(x), testing::ElementsAre(1, -0.5f, -0.5f, -0.5f));
+}
+
+TEST_F(CudaDeviceTest, RefusesNumbersOfAnotherSize) {
+  open();
+  KernelT &kernel = *plan.variant().kernels[plan.kernel("take", 1)];
+  kernel.threads = 32;
+  kernel.numbers = {DType_I32};
+  plan.variant().kernel_cuda =
+      "extern \"C\" __global__ void take(float *x, double n) { x[0] = n; }";
+  plan.buffer(DType_F32, {1});
+  plan.launch(0, {0}, 1);
+  plan.program().instructions[0]->operation.AsLaunch()->numbers = {1};
+  const Variant &variant = *plan.finish().variants()->Get(0);
+  EXPECT_THAT(messageOf([&] { device->loadKernels(variant); }),
+              HasSubstr("takes 2 arguments of 8, 8 bytes, the plan gives it 2 "
+                        "of 8, 4"));
 }
 
 TEST_F(CudaDeviceTest, RefusesKernelsThatAreNotThere) {

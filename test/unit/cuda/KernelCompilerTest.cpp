@@ -157,13 +157,13 @@ TEST_F(KernelCompilerTest, RanksMayRace) {
 }
 
 TEST(LaunchShape, HasWorkForEveryBlockAndNoMoreThanFit) {
-  EXPECT_EQ(gridBlocks(1, 132, 8), 1u);
-  EXPECT_EQ(gridBlocks(1055, 132, 8), 1055u);
-  EXPECT_EQ(gridBlocks(1056, 132, 8), 1056u);
-  EXPECT_EQ(gridBlocks(uint64_t{1} << 40, 132, 8), 1056u);
+  EXPECT_EQ(gridBlocks(1, 1056), 1u);
+  EXPECT_EQ(gridBlocks(1055, 1056), 1055u);
+  EXPECT_EQ(gridBlocks(1056, 1056), 1056u);
+  EXPECT_EQ(gridBlocks(uint64_t{1} << 40, 1056), 1056u);
   // A kernel that no multiprocessor holds fails when it is launched.
-  EXPECT_EQ(gridBlocks(100, 132, 0), 1u);
-  EXPECT_EQ(gridBlocks(0, 132, 8), 1u);
+  EXPECT_EQ(gridBlocks(100, 0), 1u);
+  EXPECT_EQ(gridBlocks(0, 1056), 1u);
 }
 
 TEST(CudaLibraries, OfTheDriversVersionOrOlder) {

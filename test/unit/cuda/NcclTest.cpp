@@ -50,7 +50,6 @@ TestPlan makePlan() {
   uint32_t z = plan.named("z", DType_F32, {4});
   uint32_t kernel = plan.kernel("scale", 2);
   plan.variant().kernels[0]->threads = 32;
-  plan.variant().kernels[0]->work = 1;
   plan.variant().kernel_cuda =
       "extern \"C\" __global__ void scale(float *out, const float *in) {\n"
       "  out[threadIdx.x] = 2.0f * in[threadIdx.x];\n}\n";

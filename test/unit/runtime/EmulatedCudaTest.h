@@ -57,15 +57,23 @@ protected:
     return values;
   }
 
+  /// What a kernel takes behind its buffers.
+  struct Numbers {
+    std::vector<plan::fb::DType> types;
+    std::vector<int64_t> bits;
+  };
+
   /// Compiles `cuda` and launches its kernel 'k'.
-  void run(const std::string &cuda, unsigned threads, uint64_t work,
-           std::vector<BufferView> arguments) {
+  void run(const std::string &cuda, unsigned threads, int64_t work,
+           std::vector<BufferView> arguments, Numbers numbers = {}) {
     plan = TestPlan();
     plan.kernel("k", static_cast<uint32_t>(arguments.size()));
     plan.variant().kernels[0]->threads = threads;
-    plan.variant().kernels[0]->work = work;
+    plan.variant().kernels[0]->numbers = numbers.types;
     plan.variant().kernel_cuda = cuda;
-    plan.launch(0, std::vector<uint32_t>(arguments.size(), 0), 1);
+    plan.launch(0, std::vector<uint32_t>(arguments.size(), 0), work)
+        .operation.AsLaunch()
+        ->numbers = numbers.bits;
     plan.buffer(plan::fb::DType_F32, {1});
     const plan::fb::Variant &variant = *plan.finish().variants()->Get(0);
     device->loadKernels(variant);
@@ -80,7 +88,7 @@ protected:
   }
 
   /// What `run` refuses.
-  std::string problem(const std::string &cuda, unsigned threads, uint64_t work,
+  std::string problem(const std::string &cuda, unsigned threads, int64_t work,
                       std::vector<BufferView> arguments) {
     try {
       run(cuda, threads, work, std::move(arguments));

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 
 namespace pfc::rt::test {
@@ -63,10 +64,21 @@ TEST(PlanPrint, SaysWhatKernelsAreWrittenIn) {
   TestPlan test = makeFullPlan();
   test.variant().kernel_cuda = std::string(2048, ' ');
   for (auto &kernel : test.variant().kernels)
-    kernel->threads = kernel->work = 32;
+    kernel->threads = 32;
   EXPECT_THAT(printPlan(test.finish(), PlanDetail::Summary),
               testing::AllOf(HasSubstr("(2.0 KiB of CUDA C++)"),
                              Not(HasSubstr("LLVM IR"))));
+}
+
+TEST(PlanPrint, NumbersOfALaunch) {
+  TestPlan test;
+  uint32_t x = test.named("x", plan::fb::DType_F32, {4});
+  test.variant().kernels[test.kernel("scale", 1)]->numbers = {
+      plan::fb::DType_I32, plan::fb::DType_F32};
+  test.launch(0, {x}, 98).operation.AsLaunch()->numbers = {
+      7, std::bit_cast<int32_t>(-0.5f)};
+  EXPECT_THAT(printPlan(test.finish(), PlanDetail::Full),
+              HasSubstr("launch scale(0; 7 -0.5) x 98"));
 }
 
 TEST(PlanPrint, FileErrorsAreText) {

@@ -69,7 +69,7 @@ TEST_P(PlanValidate, Refuses) {
 KernelT &cudaKernel(TestPlan &test) {
   test.variant().kernel_cuda = "text";
   KernelT &kernel = *test.variant().kernels[0];
-  kernel.threads = 128, kernel.work = 9;
+  kernel.threads = 128;
   return kernel;
 }
 
@@ -110,11 +110,24 @@ const Case cases[] = {
      "its parts end at byte"},
     {"BlocksOfTooManyThreads",
      [](TestPlan &t) { cudaKernel(t).threads = 1025; },
-     "kernel 'twice' wants 9 blocks of 1025 threads"},
+     "kernel 'twice' wants blocks of 1025 threads"},
     {"BlocksWithoutThreads", [](TestPlan &t) { cudaKernel(t).threads = 0; },
-     "kernel 'twice' wants 9 blocks of 0 threads"},
-    {"GridsWithoutBlocks", [](TestPlan &t) { cudaKernel(t).work = 0; },
-     "kernel 'twice' wants 0 blocks of 128 threads"},
+     "kernel 'twice' wants blocks of 0 threads"},
+    {"NumbersOfAnUnknownType",
+     [](TestPlan &t) {
+       cudaKernel(t).numbers = {DType_BF16};
+       launch(t).numbers = {1};
+     },
+     "kernel 'twice' takes a number of type 1; there are i32, i64 and f32"},
+    {"NumbersThatNoKernelTakes",
+     [](TestPlan &t) {
+       cudaKernel(t).numbers = {DType_I32};
+       launch(t).numbers = {1, 2};
+     },
+     "kernel 'twice' takes 1 numbers, the launch gives 2"},
+    {"NumbersThatAreMissing",
+     [](TestPlan &t) { cudaKernel(t).numbers = {DType_I32}; },
+     "kernel 'twice' takes 1 numbers, the launch gives 0"},
     {"BufferBeyondArena",
      [](TestPlan &t) { buffer(t, 2).offset = t.variant().arena_bytes; },
      "program 'main': buffer 2 ends at byte"},

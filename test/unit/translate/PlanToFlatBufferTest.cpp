@@ -5,6 +5,7 @@
 #include "runtime/plan/PlanFile.h"
 #include "runtime/plan/RankInteger.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace fb = pfc::plan::fb;
@@ -235,8 +236,13 @@ TEST_F(PlanToFlatBufferTest, Instructions) {
 TEST_F(PlanToFlatBufferTest, KernelsForCuda) {
   module = parse("module attributes {plan.arena_bytes = 0 : i64, "
                  "plan.kernel_cuda = \"// none\"} {"
-                 "plan.kernel @k arguments 2 threads 256 work 98 "
-                 "description \"prelu\" }");
+                 "plan.kernel @k arguments 2 numbers [i32, f32] threads 256 "
+                 "description \"prelu\"\n"
+                 "plan.program @p batch 1 {"
+                 "%x = plan.alloc at 0 : memref<4xf32>\n"
+                 "plan.launch @kernels::@k(%x, %x) extent 98 writes [1] "
+                 "numbers [7 : i32, -0.5 : f32] "
+                 ": memref<4xf32>, memref<4xf32> } }");
   ASSERT_TRUE(module);
   header.device = "cuda";
   auto bytes = translateToFlatBuffer({{*module, "bf16", "sm_80"}}, header);
@@ -248,7 +254,15 @@ TEST_F(PlanToFlatBufferTest, KernelsForCuda) {
   EXPECT_EQ(variant.kernel_ir()->str(), "");
   EXPECT_EQ(variant.kernel_cuda()->str(), "// none");
   EXPECT_EQ(variant.kernels()->Get(0)->threads(), 256u);
-  EXPECT_EQ(variant.kernels()->Get(0)->work(), 98u);
+  EXPECT_THAT(*variant.kernels()->Get(0)->numbers(),
+              testing::ElementsAre(fb::DType_I32, fb::DType_F32));
+  const fb::Launch &launch = *variant.programs()
+                                  ->Get(0)
+                                  ->instructions()
+                                  ->Get(0)
+                                  ->operation_as_Launch();
+  EXPECT_EQ(launch.extent(), 98);
+  EXPECT_THAT(*launch.numbers(), testing::ElementsAre(7, 0xbf000000));
 }
 
 TEST_F(PlanToFlatBufferTest, AMissingPassIsNamed) {

@@ -1,6 +1,6 @@
 // A cubin is an ELF file: the code of kernel k is the section ".text.k", and
 // ".nv.info.k" lists its attributes: {format, attribute, size, …}, one of kind
-// 0x17 a parameter.
+// 0x17 a parameter: {?, its number, its offset, flags with its bytes}.
 #include "FakeCubin.h"
 
 #include <cstring>
@@ -8,20 +8,29 @@
 
 namespace fakecuda {
 
-static unsigned parametersOf(const unsigned char *at, uint64_t bytes) {
+static ParameterSizes parametersOf(const unsigned char *at, uint64_t bytes) {
   constexpr unsigned char hasPayload = 4, parameter = 0x17;
   const unsigned char *end = at + bytes;
-  unsigned count = 0;
+  std::map<uint16_t, size_t> sizes; // by number
   while (at + 4 <= end) {
-    uint16_t size;
+    uint16_t size, number;
     std::memcpy(&size, at + 2, sizeof size);
-    count += at[1] == parameter;
+    if (at[1] == parameter) {
+      uint32_t flags;
+      std::memcpy(&number, at + 8, sizeof number);
+      std::memcpy(&flags, at + 12, sizeof flags);
+      sizes[number] = flags >> 18;
+    }
     at += at[0] == hasPayload ? 4 + size : 4;
   }
-  return count;
+  ParameterSizes result;
+  for (auto [number, size] : sizes)
+    result.push_back(size);
+  return result;
 }
 
-std::optional<std::map<std::string, unsigned>> kernelsOf(const void *image) {
+std::optional<std::map<std::string, ParameterSizes>>
+kernelsOf(const void *image) {
   auto *bytes = static_cast<const unsigned char *>(image);
   if (std::memcmp(bytes, ELFMAG, SELFMAG) != 0)
     return std::nullopt;
@@ -30,7 +39,7 @@ std::optional<std::map<std::string, unsigned>> kernelsOf(const void *image) {
       reinterpret_cast<const Elf64_Shdr *>(bytes + header->e_shoff);
   auto *names = reinterpret_cast<const char *>(
       bytes + sections[header->e_shstrndx].sh_offset);
-  std::map<std::string, unsigned> kernels;
+  std::map<std::string, ParameterSizes> kernels;
   const std::string prefix = ".nv.info.";
   for (unsigned i = 0; i < header->e_shnum; ++i) {
     std::string name = names + sections[i].sh_name;

@@ -5,12 +5,17 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace fakecuda {
 
-/// The kernels of a cubin with their numbers of parameters; nothing where
-/// `image` is no cubin.
-std::optional<std::map<std::string, unsigned>> kernelsOf(const void *image);
+/// Bytes of each parameter of a kernel.
+using ParameterSizes = std::vector<size_t>;
+
+/// The kernels of a cubin with their parameters; nothing where `image` is no
+/// cubin.
+std::optional<std::map<std::string, ParameterSizes>>
+kernelsOf(const void *image);
 
 } // namespace fakecuda
 

@@ -42,7 +42,8 @@ size_t count(const std::string &call);
 /// The next call of that name, after `skip` more, returns `status`.
 void failNext(const std::string &call, CUresult status, int skip = 0);
 
-/// What the kernel `name` does, with its arguments as host addresses.
+/// What the kernel `name` does, with its arguments as host addresses, or the
+/// bytes of a number.
 using Kernel = std::function<CUresult(const std::vector<void *> &arguments)>;
 void define(const std::string &name, Kernel kernel);
 

@@ -20,11 +20,11 @@ struct CUgraphExec_st {
 };
 struct CUmod_st {
   std::set<std::string> kernels;
-  std::map<std::string, unsigned> parameters;
+  std::map<std::string, fakecuda::ParameterSizes> parameters;
 };
 struct CUfunc_st {
   std::string name;
-  unsigned parameters;
+  fakecuda::ParameterSizes parameters;
 };
 struct CUstream_st {
   std::deque<Work> works;
@@ -455,9 +455,11 @@ CUresult cuFuncGetAttribute(int *value, CUfunction_attribute, CUfunction) {
 }
 CUresult cuFuncGetParamInfo(CUfunction function, size_t index, size_t *offset,
                             size_t *size) {
-  *offset = 8 * index;
-  *size = 8;
-  return index < function->parameters ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  if (index >= function->parameters.size())
+    return CUDA_ERROR_INVALID_VALUE;
+  *offset = 0; // nobody asks
+  *size = function->parameters[index];
+  return CUDA_SUCCESS;
 }
 CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, CUfunction,
                                                      int threads, size_t) {
@@ -474,9 +476,9 @@ CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY,
       blockY != 1 || blockZ != 1 || shared != 0)
     return CUDA_ERROR_INVALID_VALUE;
   std::vector<void *> arguments; // read now, as CUDA does
-  for (unsigned i = 0; i < function->parameters; ++i) {
+  for (size_t i = 0; i < function->parameters.size(); ++i) {
     void *value = nullptr;
-    std::memcpy(&value, parameters[i], sizeof value);
+    std::memcpy(&value, parameters[i], function->parameters[i]);
     bool device = reinterpret_cast<uintptr_t>(value) >= deviceOffset;
     arguments.push_back(device ? fakecuda::host(value) : value);
   }
