@@ -27,3 +27,23 @@ extern "C" __global__ void add(const float *x, __nv_bfloat16 *y, int *z) {
 // RUN: not pfc-device kernel %t.none add 16xf32 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=NONE
 // NONE: pfc-device: error: {{.*}}none: cannot be read
+
+// Numbers come behind the buffers.
+// RUN: pfc-device kernel %s scale --threads 4 8xf32 i32=2 f32=-0.5 i64=1 \
+// RUN:   | FileCheck %s --check-prefix=NUMBERS --match-full-lines
+// NUMBERS: argument 0 (8xf32): 0 -0.5 -1 3 4 5 6 7
+extern "C" __global__ void scale(float *x, int n, float factor,
+                                 long long from) {
+  if (threadIdx.x < n)
+    x[from + threadIdx.x] *= factor;
+}
+
+// RUN: not pfc-device kernel %s scale i32=2 8xf32 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=ORDER
+// ORDER: pfc-device: error: argument '8xf32': a kernel takes its buffers before its numbers
+// RUN: not pfc-device kernel %s scale 8xf32 i32=x 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=NUMBER
+// NUMBER: pfc-device: error: argument 'i32=x': 'x' is no such number
+// RUN: not pfc-device kernel %s scale 8xf32 bf16=1 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=KIND
+// KIND: pfc-device: error: argument 'bf16=1': a number is an i32, i64 or f32

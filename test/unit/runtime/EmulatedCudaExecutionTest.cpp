@@ -5,6 +5,7 @@
 #include "runtime/base/Bfloat16.h"
 #include "runtime/base/Float16.h"
 
+#include <bit>
 #include <cmath>
 #include <numeric>
 #include <random>
@@ -84,6 +85,20 @@ extern "C" __global__ void k(int *y, int *blocks) {
   std::iota(expected.begin(), expected.end(), 0);
   EXPECT_EQ(read<int>(y), expected);
   EXPECT_LT(read<int>(blocks)[0], 1000);
+}
+
+// Behind the buffers: the first bytes of 64 bits, as the kernel's type has it.
+TEST_F(EmulatedCuda, Numbers) {
+  BufferView y = hold(DType_F32, std::vector<float>(64, 1));
+  Numbers numbers{{DType_I32, DType_F32, DType_I64},
+                  {-7, std::bit_cast<int32_t>(-0.5f), int64_t{1} << 40}};
+  run(R"(
+extern "C" __global__ void k(float *__restrict__ y, int n, float factor,
+                             long long large) {
+  y[threadIdx.x] = (n + (float)(large >> 38)) * factor;
+})",
+      64, 1, {y}, numbers);
+  EXPECT_EQ(read<float>(y), std::vector<float>(64, 1.5f));
 }
 
 //===--- Barriers and shared memory --------------------------------------===//
