@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# How long NVRTC takes for the kernels of each shipped spec, in processor
-# seconds: bench/results/nvrtc.md. Needs CUDA's toolkit, no GPU.
+# How long NVRTC takes for the kernels of each shipped spec, as pfc-run compiles
+# them: bench/results/nvrtc.md. Needs CUDA's toolkit, no GPU.
 # Usage: bench/nvrtc.sh [SPEC...]      (default: specs/*.spec)
 set -euo pipefail
 cd "$(dirname "$0")/.."
