@@ -474,7 +474,7 @@ def BucketUpdatesPass : Pass<"pfc-bucket-updates", "::mlir::ModuleOp"> {
     A gradient with other readers, or not a multiple of 64 bytes, stays alone.
 
     Of R100's 771 collectives of the backbone 322 are left, most of them of
-    running statistics.
+    running statistics, which pfc-bucket-statistics takes.
 
     With `narrow`, a bucket goes over the wire in bf16: half the bytes. Its
     members are rounded once, their sum once more (it is formed in fp32; NCCL
@@ -510,6 +510,38 @@ def BucketUpdatesPass : Pass<"pfc-bucket-updates", "::mlir::ModuleOp"> {
     Option<"narrow", "narrow", "bool", "false",
            "Sum the buckets of fp32 gradients over the ranks in bf16">,
   ];
+  let dependentDialects = ["::pfc::PfcDialect"];
+}
+
+def BucketStatisticsPass : Pass<"pfc-bucket-statistics", "::mlir::ModuleOp"> {
+  let summary = "Gathers, merges and averages running statistics at once";
+  let description = [{
+    Running statistics of batch norms are needed when a step is over, so that
+    those of the same form (`pfc.moving_average` with equal attributes, of
+    gathered and merged statistics or of the batch's own) are made as one, on
+    `pfc.bucket`s of means, of variances and of the averages: two
+    `shard.all_gather`s, one `pfc.merge_stats` and two `pfc.moving_average`s a
+    bucket, right behind the last of its statistics. Equal forms are of layers of
+    equal size, as the variance's factor n/(n − 1) is among the attributes.
+
+    On R100, 8 ranks: 322 collectives of the backbone become 26, and on a GPU 296
+    kernels that average and 296 that merge become 24; on 8 H200 (predicted) a
+    step takes 30.0 ms instead of 35.4, as nothing waits for the network any more.
+
+    Precondition: pfc-partition ran. Postcondition: the step computes the same
+    bits.
+
+    Example (test/passes/bucket-statistics.mlir):
+    ```mlir
+    %a1 = pfc.moving_average %a, %mean {…} : tensor<1x16xf32>
+    %b1 = pfc.moving_average %b, %mean2 {…} : tensor<1x32xf32>
+    // becomes
+    %means = pfc.bucket %mean, %mean2 : tensor<1x16xf32>, tensor<1x32xf32> to tensor<1x48xf32>
+    %old = pfc.bucket %a, %b : tensor<1x16xf32>, tensor<1x32xf32> to tensor<1x48xf32>
+    %new = pfc.moving_average %old, %means {…} : tensor<1x48xf32>
+    %a1, %b1 = pfc.unbucket %new : tensor<1x48xf32> to tensor<1x16xf32>, tensor<1x32xf32>
+    ```
+  }];
   let dependentDialects = ["::pfc::PfcDialect"];
 }
 

@@ -36,6 +36,7 @@ static void buildFused(OpPassManager &manager, const CompileOptions &options) {
     manager.addPass(createFusePointwisePass());
   manager.addPass(createRecomputePass({options.recompute}));
   manager.addPass(createBucketUpdatesPass(options.bucketUpdates));
+  manager.addPass(createBucketStatisticsPass());
   manager.addPass(createVerifyPartitionedPass());
 }
 

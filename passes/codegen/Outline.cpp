@@ -91,7 +91,22 @@ void BufferTable::writeInPlace(Value value, ArrayRef<Value> variables,
   for (auto [variable, name] : llvm::zip(variables, names))
     parts.push_back(state(name, value.getLoc(), variable.getType()));
   bool whole = llvm::equal(variables, ArrayRef<Value>(value));
-  bind(value, whole ? parts.front() : span(parts, value.getLoc()));
+  bind(value,
+       whole ? parts.front() : shaped(span(parts, value.getLoc()), value));
+}
+
+/// A span as `bucket` has it.
+Value BufferTable::shaped(Value span, Value bucket) {
+  MemRefType type = bufferTypeOf(bucket.getType());
+  if (type == span.getType())
+    return span;
+  for (Operation *user : span.getUsers())
+    if (auto view = dyn_cast<plan::ViewOp>(user);
+        view && view.getBuffer().getType() == type)
+      return view.getBuffer();
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointAfter(span.getDefiningOp());
+  return plan::ViewOp::create(builder, bucket.getLoc(), type, span);
 }
 
 Value BufferTable::span(ArrayRef<Value> parts, Location loc) {
@@ -135,6 +150,15 @@ Value BufferTable::copyOf(Value tensor) {
   return target;
 }
 
+/// Whether nobody writes where `bucket` is.
+static bool isOnlyRead(BucketOp bucket) {
+  return llvm::all_of(bucket->getUses(), [](OpOperand &use) {
+    auto generic = dyn_cast<linalg::GenericOp>(use.getOwner());
+    return isa<shard::AllGatherOp>(use.getOwner()) ||
+           (generic && generic.isDpsInput(&use));
+  });
+}
+
 void BufferTable::bindBucket(BucketOp bucket) {
   SmallVector<Value> parts;
   for (Value tensor : bucket.getTensors())
@@ -147,13 +171,15 @@ void BufferTable::bindBucket(BucketOp bucket) {
   if (!isKnown && !ofNewState)
     for (auto [part, tensor] : llvm::zip(parts, bucket.getTensors()))
       if (!part.getDefiningOp<plan::AllocOp>() || spans.contains(part) ||
-          !ownsBuffer(tensor))
+          !(ownsBuffer(tensor) || isOnlyRead(bucket)))
         part = copyOf(tensor);
-  bind(bucket.getBucket(), span(parts, bucket.getLoc()));
+  bind(bucket.getBucket(),
+       shaped(span(parts, bucket.getLoc()), bucket.getBucket()));
 }
 
 LogicalResult BufferTable::bindTensors(UnbucketOp op) {
-  auto span = get(op.getBucket()).getDefiningOp<plan::SpanOp>();
+  auto span =
+      plan::viewedBuffer(get(op.getBucket())).getDefiningOp<plan::SpanOp>();
   bool fits = span && llvm::equal(span.getParts().getTypes(),
                                   llvm::map_range(op.getTensors(), [](Value t) {
                                     return Type(bufferTypeOf(t.getType()));

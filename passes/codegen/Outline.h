@@ -86,6 +86,7 @@ private:
   mlir::Value allocate(mlir::Value value);
   mlir::Value copyOf(mlir::Value tensor);
   bool ownsBuffer(mlir::Value tensor);
+  mlir::Value shaped(mlir::Value span, mlir::Value bucket);
 
   mlir::OpBuilder &builder;
   plan::ProgramOp program;

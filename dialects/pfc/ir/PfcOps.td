@@ -1495,11 +1495,12 @@ def Pfc_BucketOp : Pfc_Op<"bucket", [Pure]> {
     optimizer kernel updates.
 
     (C1) The tensors have the bucket's element type, and each a multiple of 64
-    bytes. (C2) The bucket has all their elements, in one dimension.
+    bytes. (C2) The bucket has all their elements, in its last dimension.
     Example: `%b = pfc.bucket %x, %y : tensor<8x4xf32>, tensor<16xf32> to tensor<48xf32>`
 
-    Made by: pfc-bucket-updates. Gone after: convert-pfc-to-plan (no
-    instruction: the tensors' buffers lie one behind the other).
+    Made by: pfc-bucket-updates, pfc-bucket-statistics. Gone after:
+    convert-pfc-to-plan (no instruction: the tensors' buffers lie one behind the
+    other).
   }];
   let arguments = (ins Variadic<Pfc_Float>:$tensors);
   let results = (outs Pfc_Float:$bucket);
@@ -1515,8 +1516,8 @@ def Pfc_UnbucketOp : Pfc_Op<"unbucket", [Pure]> {
     (C1), (C2) as for `pfc.bucket`.
     Example: `%x, %y = pfc.unbucket %b : tensor<48xf32> to tensor<8x4xf32>, tensor<16xf32>`
 
-    Made by: pfc-bucket-updates. Gone after: convert-pfc-to-plan (no
-    instruction).
+    Made by: pfc-bucket-updates, pfc-bucket-statistics. Gone after:
+    convert-pfc-to-plan (no instruction).
   }];
   let arguments = (ins Pfc_Float:$bucket);
   let results = (outs Variadic<Pfc_Float>:$tensors);

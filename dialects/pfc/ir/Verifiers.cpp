@@ -255,7 +255,8 @@ static LogicalResult verifyBucket(Operation *op, Value bucket,
              << "-byte rows of " << type.getElementType() << " are wanted";
     elements += part.getNumElements();
   }
-  if (tensors.empty() || type.getRank() != 1 ||
+  if (tensors.empty() || type.getRank() == 0 ||
+      type.getShape().back() != elements ||
       type.getNumElements() != elements) // (C2)
     return op->emitOpError("has tensors of ")
            << elements << " elements for " << type;
