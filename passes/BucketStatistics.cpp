@@ -46,9 +46,9 @@ public:
   void run();
 
 private:
-  void build(ArrayRef<Member> members, unsigned number);
+  void build(MutableArrayRef<Member> members, unsigned number);
   Value buildBucket(ArrayRef<Value> tensors);
-  void buildUpdate(ArrayRef<Member> members, unsigned i, Value value);
+  void buildUpdate(MutableArrayRef<Member> members, unsigned i, Value value);
 
   func::FuncOp function;
   OpBuilder builder;
@@ -141,10 +141,10 @@ Value StatisticsBuilder::buildBucket(ArrayRef<Value> tensors) {
 }
 
 /// The running statistic `i` of all, moved towards `value`.
-void StatisticsBuilder::buildUpdate(ArrayRef<Member> members, unsigned i,
+void StatisticsBuilder::buildUpdate(MutableArrayRef<Member> members, unsigned i,
                                     Value value) {
   SmallVector<Value> averages;
-  for (Member member : members)
+  for (Member &member : members)
     averages.push_back(member.updates[i].getAverage());
   MovingAverageOp like = members.front().updates[i];
   auto update = MovingAverageOp::create(
@@ -153,19 +153,20 @@ void StatisticsBuilder::buildUpdate(ArrayRef<Member> members, unsigned i,
   SmallVector<Type> types(ValueRange(averages).getTypes());
   auto tensors = UnbucketOp::create(builder, loc, types, update.getResult());
   for (auto [member, tensor] : llvm::zip(members, tensors.getTensors())) {
-    Value single = Member(member).updates[i].getResult();
+    Value single = member.updates[i].getResult();
     (*single.user_begin())->moveAfter(tensors);
     single.replaceAllUsesWith(tensor);
   }
 }
 
-void StatisticsBuilder::build(ArrayRef<Member> members, unsigned number) {
+void StatisticsBuilder::build(MutableArrayRef<Member> members,
+                              unsigned number) {
   loc =
       NameLoc::get(builder.getStringAttr("statistics" + std::to_string(number)),
                    function.getLoc());
   SmallVector<Value> own[2];
-  Operation *last = Member(members.front()).own(0).getDefiningOp();
-  for (Member member : members)
+  Operation *last = members.front().own(0).getDefiningOp();
+  for (Member &member : members)
     for (unsigned i = 0; i < 2; ++i) {
       own[i].push_back(member.own(i));
       for (Operation *before : {own[i].back().getDefiningOp(),
@@ -175,7 +176,7 @@ void StatisticsBuilder::build(ArrayRef<Member> members, unsigned number) {
     }
   builder.setInsertionPointAfter(last);
   Value values[2] = {buildBucket(own[0]), buildBucket(own[1])};
-  Member first = members.front();
+  Member &first = members.front();
   if (first.merge) {
     auto type = cast<RankedTensorType>(values[0].getType());
     int64_t ranks = first.gathers[0].getResult().getType().getDimSize(0);
@@ -192,7 +193,7 @@ void StatisticsBuilder::build(ArrayRef<Member> members, unsigned number) {
   }
   for (unsigned i = 0; i < 2; ++i)
     buildUpdate(members, i, values[i]);
-  for (Member member : members) {
+  for (Member &member : members) {
     for (MovingAverageOp update : member.updates)
       update.erase();
     if (!member.merge)

@@ -98,7 +98,7 @@ public:
 private:
   void printOp(Operation *op);
   void printOperand(OpOperand &operand);
-  void number(ValueRange values) {
+  void printNew(ValueRange values) {
     for (Value value : values) {
       ids.try_emplace(value, ids.size());
       os << value.getType() << ' ';
@@ -130,11 +130,11 @@ void Form::printOp(Operation *op) {
       os << attribute.getName() << attribute.getValue() << ' ';
   for (OpOperand &operand : op->getOpOperands())
     printOperand(operand);
-  number(op->getResults());
+  printNew(op->getResults());
   for (Region &region : op->getRegions())
     for (Block &block : region) {
       os << '{';
-      number(block.getArguments());
+      printNew(block.getArguments());
       for (Operation &inner : block)
         printOp(&inner);
       os << '}';
