@@ -112,7 +112,7 @@ private:
 void Form::printOperand(OpOperand &operand) {
   TypedAttr number = numberOf(operand.get());
   if (number && mayVary(operand, number)) {
-    os << "a number ";
+    os << "any " << number.getType() << ' ';
     sites.push_back({&operand, number});
   } else if (number) {
     os << number << ' ';
