@@ -2,6 +2,7 @@
 
 #include "runtime/base/Error.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -10,6 +11,26 @@
 #include <unistd.h>
 
 namespace pfc::rt {
+
+/// Zeros are looked for a block of a disk at a time; a hole is worth it from
+/// some blocks on.
+static constexpr size_t block = 4096, leastHole = 4 * block;
+
+static bool isZero(const char *bytes, size_t count) {
+  return bytes[0] == 0 && std::memcmp(bytes, bytes + 1, count - 1) == 0;
+}
+
+/// Bytes of the blocks that `bytes` begins with that are zero, or are not.
+static size_t lengthOf(bool zero, const char *bytes, size_t size) {
+  size_t length = 0;
+  while (length < size) {
+    size_t count = std::min(block, size - length);
+    if (isZero(bytes + length, count) != zero)
+      break;
+    length += count;
+  }
+  return length;
+}
 
 AtomicFile::AtomicFile(std::string path, Sha256 *digest)
     : path(std::move(path)), temporary(this->path + ".tmp"), digest(digest) {
@@ -36,6 +57,22 @@ void AtomicFile::write(const void *data, size_t size) {
     digest->update(data, size);
   const char *next = static_cast<const char *>(data);
   while (size > 0) {
+    size_t zeros = lengthOf(true, next, size);
+    size_t count = lengthOf(false, next + zeros, size - zeros);
+    if (zeros >= leastHole)
+      hole += zeros;
+    else if (zeros > 0)
+      writeBytes(next, zeros);
+    if (count > 0)
+      writeBytes(next + zeros, count);
+    next += zeros + count;
+    size -= zeros + count;
+  }
+}
+
+void AtomicFile::writeBytes(const char *next, size_t size) {
+  leaveHole();
+  while (size > 0) {
     ssize_t written = ::write(descriptor, next, size);
     if (written < 0 && errno == EINTR)
       continue;
@@ -46,7 +83,19 @@ void AtomicFile::write(const void *data, size_t size) {
   }
 }
 
+/// Skips the zeros that were written since the last other bytes.
+void AtomicFile::leaveHole() {
+  if (hole > 0 && ::lseek(descriptor, static_cast<off_t>(hole), SEEK_CUR) < 0)
+    systemError("cannot be written");
+  hole = 0;
+}
+
 void AtomicFile::commit() {
+  leaveHole();
+  // A hole at the end is none until the file reaches behind it.
+  off_t end = ::lseek(descriptor, 0, SEEK_CUR);
+  if (end < 0 || ::ftruncate(descriptor, end) != 0)
+    systemError("cannot be written");
   if (::fsync(descriptor) != 0)
     systemError("cannot be flushed");
   ::close(descriptor);

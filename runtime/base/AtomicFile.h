@@ -11,7 +11,8 @@ namespace pfc::rt {
 
 /// Writes `<path>.tmp`, and on commit flushes it to the disk and renames it,
 /// so that a crash at any moment leaves the old file or the new one, never a
-/// part. Throws an Error when the disk is full or the folder is missing.
+/// part. Throws an Error when the disk is full or the folder is missing. Long
+/// runs of zeros become holes, which take no space.
 class AtomicFile {
 public:
   /// `digest`, where given, gets every byte that is written.
@@ -25,10 +26,13 @@ public:
 
 private:
   [[noreturn]] void systemError(const char *what);
+  void writeBytes(const char *bytes, size_t size);
+  void leaveHole();
 
   std::string path, temporary;
   Sha256 *digest;
   int descriptor = -1;
+  size_t hole = 0; ///< zeros behind what is written
 };
 
 /// Flushes a folder's entries to the disk: what was created or renamed in it
