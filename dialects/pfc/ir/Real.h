@@ -28,10 +28,13 @@ struct Real {
   friend llvm::raw_ostream &operator<<(llvm::raw_ostream &os, Real real) {
     char digits[32];
     auto end = std::to_chars(digits, digits + sizeof digits, real.value).ptr;
-    llvm::StringRef text(digits, end - digits);
-    os << text;
-    if (text.find_first_of(".e") == llvm::StringRef::npos)
+    auto [mantissa, exponent] =
+        llvm::StringRef(digits, end - digits).split('e');
+    os << mantissa;
+    if (!mantissa.contains('.')) // MLIR reads no 2e-04
       os << ".0";
+    if (!exponent.empty())
+      os << 'e' << exponent;
     return os;
   }
 };
