@@ -2,6 +2,7 @@
 //
 //   arena:  │ state: one variable behind the other │ each program's buffers │
 //           0                                      S        S + largest need
+//   and behind that, from the next multiple of 64 KiB on, host state
 //
 // State is placed in order, the parts of a span where the first of them comes.
 // A program's buffers are placed one after the other, each in the smallest hole
@@ -188,7 +189,7 @@ public:
     if (failed(findSpans()))
       return failure();
     for (auto variable : module.getOps<plan::VariableOp>()) {
-      if (variable.getOffset())
+      if (variable.getOffset() || variable.getHost())
         continue; // in a span with one before
       ArrayAttr span = spanOf.lookup(variable.getSymName());
       if (!span) {
@@ -199,6 +200,15 @@ public:
         append(symbols.lookup<plan::VariableOp>(name.getValue()));
     }
     return end;
+  }
+
+  /// Places host state behind `begin`; how many bytes it is.
+  int64_t placeHost(int64_t begin) {
+    end = begin;
+    for (auto variable : module.getOps<plan::VariableOp>())
+      if (variable.getHost())
+        append(variable);
+    return end - begin;
   }
 
 private:
@@ -241,14 +251,22 @@ struct AssignMemoryPass : pfc::impl::AssignMemoryPassBase<AssignMemoryPass> {
     ModuleOp module = getOperation();
     for (auto variable : module.getOps<plan::VariableOp>())
       variable.removeOffsetAttr();
-    FailureOr<int64_t> state = StatePlacer(module).place();
+    StatePlacer placer(module);
+    FailureOr<int64_t> state = placer.place();
     if (failed(state))
       return signalPassFailure();
     int64_t arena = *state;
     for (auto program : module.getOps<plan::ProgramOp>())
       arena = std::max(arena, *state + assign(program, *state));
-    module->setAttr(plan::arenaBytesAttrName,
-                    Builder(&getContext()).getI64IntegerAttr(arena));
+    module->removeAttr(plan::hostBytesAttrName);
+    Builder builder(&getContext());
+    int64_t host = llvm::alignTo(arena, plan::hostAlignment);
+    if (int64_t bytes = placer.placeHost(host)) {
+      module->setAttr(plan::hostBytesAttrName,
+                      builder.getI64IntegerAttr(bytes));
+      arena = host + bytes;
+    }
+    module->setAttr(plan::arenaBytesAttrName, builder.getI64IntegerAttr(arena));
   }
 
   /// Places a program's buffers from `begin` on; returns how many bytes.

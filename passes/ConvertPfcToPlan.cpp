@@ -408,7 +408,8 @@ LogicalResult declareVariables(ModuleOp module, OpBuilder &builder) {
         op.getInitAttr(), op.getStateDictAttr(),
         op.getRole() == Role::OptimizerState ? UnitAttr()
                                              : builder.getUnitAttr(),
-        op.getSharded() ? op.getRowsAttr() : IntegerAttr(), IntegerAttr());
+        op.getHostAttr(), op.getSharded() ? op.getRowsAttr() : IntegerAttr(),
+        IntegerAttr());
     return WalkResult::advance();
   });
   return failure(result.wasInterrupted());

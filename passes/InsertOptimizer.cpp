@@ -27,10 +27,10 @@ private:
   const InsertOptimizerPassOptions &options;
   OpBuilder builder;
   llvm::StringMap<VariableOp> variables;
-  Value lr;
-  Value clip; ///< null: no clipping
+  Value lr, step; ///< step: null where there is none
+  Value clip;     ///< null: no clipping
 
-  LogicalResult findLearningRate();
+  LogicalResult findInputs();
   void buildClip(ArrayRef<GradientOp> gradients);
   VariableOp createMomentum(VariableOp parameter, Type element);
   LogicalResult update(GradientOp gradient);
@@ -43,12 +43,14 @@ static ScatterRowsOp rowGradient(GradientOp gradient) {
   return gradient.getValue().getDefiningOp<ScatterRowsOp>();
 }
 
-LogicalResult OptimizerBuilder::findLearningRate() {
+LogicalResult OptimizerBuilder::findInputs() {
   for (BlockArgument argument : function.getArguments()) {
     auto role = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
                                                       "pfc.input");
     if (role && role.getValue() == "lr")
       lr = argument;
+    if (role && role.getValue() == "step")
+      step = argument;
   }
   if (!lr)
     return function.emitOpError(
@@ -88,7 +90,7 @@ VariableOp OptimizerBuilder::createMomentum(VariableOp parameter,
       builder, NameLoc::get(builder.getStringAttr(name), parameter.getLoc()),
       cast<RankedTensorType>(parameter.getType()).clone(element), name,
       Role::OptimizerState, zero, parameter.getStateDictAttr(),
-      parameter.getRowsAttr(), parameter.getSharded());
+      parameter.getRowsAttr(), parameter.getSharded(), parameter.getHost());
 }
 
 LogicalResult OptimizerBuilder::update(GradientOp gradient) {
@@ -103,12 +105,18 @@ LogicalResult OptimizerBuilder::update(GradientOp gradient) {
   VariableOp momentum = createMomentum(parameter, element);
   APFloat mu(options.momentum), decay(options.weightDecay);
   Operation *update;
-  if (rows)
+  if (rows) {
+    bool rounds =
+        cast<RankedTensorType>(parameter.getType()).getElementType().isBF16();
+    if (rounds && !step)
+      return gradient.emitOpError("of a bf16 parameter needs an argument with "
+                                  "pfc.input = \"step\"");
     update = UpdateRowsOp::create(
         builder, loc, parameter, momentum, rows.getIndices(), rows.getRows(),
         lr, /*count=*/Value(), /*unscale=*/Value(), /*found_inf=*/Value(),
-        options.rowUpdate, /*of_unit_rows=*/false, mu, decay);
-  else
+        rounds ? step : Value(), /*first_row=*/Value(), options.rowUpdate,
+        /*of_unit_rows=*/false, mu, decay, rounds ? options.seed : 0);
+  } else
     update = SgdOp::create(builder, loc, parameter, momentum,
                            gradient.getValue(), lr, clip,
                            /*found_inf=*/Value(), mu, decay);
@@ -121,7 +129,7 @@ LogicalResult OptimizerBuilder::run() {
   auto gradients = llvm::to_vector(function.getOps<GradientOp>());
   if (gradients.empty())
     return success();
-  if (failed(findLearningRate()))
+  if (failed(findInputs()))
     return failure();
   if (options.clipGradNorm > 0)
     buildClip(gradients);
@@ -152,6 +160,7 @@ struct InsertOptimizerPass
     options.clipGradNorm = clipGradNorm;
     options.rowUpdate = rowUpdate;
     options.narrowMomentum = narrowMomentum;
+    options.seed = seed;
     auto function = getOperation().lookupSymbol<func::FuncOp>("train_step");
     if (function && failed(OptimizerBuilder(function, options).run()))
       signalPassFailure();

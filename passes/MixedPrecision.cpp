@@ -118,16 +118,18 @@ void Lowering::raiseOperands(Operation *op) {
   }
 }
 
-/// The update of class centers has its own types, and so has their momentum.
-static bool updatesRows(Operation *op) {
-  return isa_and_present<UpdateRowsOp, CoastRowsOp>(op);
+/// What reads and writes the table of class centers knows its type and that of
+/// the momentum.
+static bool hasOwnTypes(Operation *op) {
+  return isa_and_present<GatherRowsOp, FetchRowsOp, StoreRowsOp, UpdateRowsOp,
+                         CoastRowsOp>(op);
 }
 
 void Lowering::lowerOp(Operation *op) {
-  if (updatesRows(op))
+  if (hasOwnTypes(op))
     return;
   if (isa<AssignOp, OutputOp>(op))
-    return updatesRows(op->getOperand(0).getDefiningOp()) ? void()
+    return hasOwnTypes(op->getOperand(0).getDefiningOp()) ? void()
                                                           : raiseOperands(op);
   if (isProduct(op)) {
     for (OpOperand &operand : op->getOpOperands())

@@ -19,8 +19,10 @@ static void buildTrain(OpPassManager &manager, const CompileOptions &options) {
     manager.addPass(createScaleLossPass(options.lossScale));
 }
 
-static void buildPartitioned(OpPassManager &manager, const CompileOptions &) {
+static void buildPartitioned(OpPassManager &manager,
+                             const CompileOptions &options) {
   manager.addPass(createPartitionPass());
+  manager.addPass(createStageCentersPass({options.optimizer.seed}));
   manager.addPass(createVerifyPartitionedPass());
 }
 
@@ -142,6 +144,11 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
           clEnumValN(RowUpdate::Sampled, "sampled", "those that took part"),
           clEnumValN(RowUpdate::All, "all", "all"))};
 
+  Option<uint64_t> seed{
+      *this, "seed",
+      llvm::cl::desc("Key of what is random in updates and initial values"),
+      llvm::cl::init(1)};
+
   Option<LogitsStrategy> logits{
       *this, "logits",
       llvm::cl::desc(
@@ -180,7 +187,12 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
   CompileOptions get() const {
     CompileOptions options;
     options.precision = precision;
-    options.optimizer = {momentum, weightDecay, clipGradNorm, rowUpdate};
+    options.optimizer = {momentum,
+                         weightDecay,
+                         clipGradNorm,
+                         rowUpdate,
+                         /*narrowMomentum=*/false,
+                         seed};
     options.tileHead = {logits, tileBytes};
     options.target = target;
     options.overlap = overlap;

@@ -1,9 +1,10 @@
 //===- ScheduleCollectives.cpp - Transfers under computation --------------===//
 //
-// A list scheduler of two streams, one that computes and one that transfers, on
-// a machine of the pass's options (the rates matter by their ratio alone):
+// A list scheduler of three streams, one that computes, one that exchanges with
+// other ranks and one that copies between the host's memory and the device's,
+// on a machine of the pass's options (the rates matter by their ratio alone):
 //
-//   - a collective starts as soon as its source is there;
+//   - a transfer starts as soon as its source is there;
 //   - the compute stream takes the first instruction, in the program's order,
 //     that needs no unfinished transfer; if each one does, the one whose
 //     transfers are done first;
@@ -33,7 +34,7 @@ namespace {
 
 /// What the schedule assumes of a machine: operations, bytes a second, seconds.
 struct Rates {
-  double flops, memory, network, latency;
+  double flops, memory, network, latency, hostLink;
 
   /// Seconds that an instruction takes.
   double operator()(plan::InstructionOpInterface op) const {
@@ -43,6 +44,9 @@ struct Rates {
              (cost ? static_cast<double>(cost.getSent()) / network : 0);
     if (!cost)
       return 0;
+    if (plan::isTransfer(op))
+      return static_cast<double>(std::max(cost.getRead(), cost.getWritten())) /
+             hostLink;
     return std::max(static_cast<double>(cost.getFlops()) / flops,
                     static_cast<double>(cost.getRead() + cost.getWritten()) /
                         memory);
@@ -68,10 +72,11 @@ private:
   SmallVector<double> available; ///< when all of them are done
   std::set<unsigned> ready;      ///< nothing missing, in the program's order
   SmallVector<unsigned> order;
-  int64_t far;             ///< instructions
-  int64_t aheadBytes;      ///< that may still be written far ahead
-  double computing = 0;    ///< when the compute stream is free
-  double transferring = 0; ///< and the network
+  int64_t far;           ///< instructions
+  int64_t aheadBytes;    ///< that may still be written far ahead
+  double computing = 0;  ///< when the compute stream is free
+  double exchanging = 0; ///< and the network
+  double copying = 0;    ///< and the link to the host's memory
 
   unsigned choose() const;
   int64_t bytesAhead(unsigned i) const;
@@ -80,7 +85,12 @@ private:
   plan::InstructionOpInterface op(unsigned i) const {
     return dependences.instructions()[i];
   }
-  bool isCollective(unsigned i) const { return isa<plan::CollectiveOp>(op(i)); }
+  bool isTransfer(unsigned i) const { return plan::isTransfer(op(i)); }
+  double &streamOf(unsigned i) {
+    if (!isTransfer(i))
+      return computing;
+    return isa<plan::CollectiveOp>(op(i)) ? exchanging : copying;
+  }
   void addWaits();
 };
 
@@ -93,11 +103,11 @@ int64_t Scheduler::bytesAhead(unsigned i) const {
   return cost && i - *ready.begin() > far ? cost.getWritten() : 0;
 }
 
-/// A collective that can start; else the first that needn't wait; else the one
+/// A transfer that can start; else the first that needn't wait; else the one
 /// that waits the least.
 unsigned Scheduler::choose() const {
   for (unsigned i : ready)
-    if (isCollective(i))
+    if (isTransfer(i))
       return i;
   unsigned least = *ready.begin();
   for (unsigned i : ready) {
@@ -113,7 +123,7 @@ unsigned Scheduler::choose() const {
 
 void Scheduler::schedule(unsigned i) {
   aheadBytes -= bytesAhead(i);
-  double &stream = isCollective(i) ? transferring : computing;
+  double &stream = streamOf(i);
   stream = std::max(stream, available[i]) + rates(op(i));
   ready.erase(i);
   order.push_back(i);
@@ -128,20 +138,20 @@ void Scheduler::schedule(unsigned i) {
 /// depends on it, and at the end.
 void Scheduler::addWaits() {
   llvm::DenseSet<unsigned> pending;
-  auto waitFor = [&](unsigned collective, Operation *position) {
-    if (!pending.erase(collective))
+  auto waitFor = [&](unsigned transfer, Operation *position) {
+    if (!pending.erase(transfer))
       return;
-    auto started = cast<plan::CollectiveOp>(op(collective).getOperation());
+    Operation *started = op(transfer);
     OpBuilder builder(position->getContext());
     builder.setInsertionPointAfter(position);
-    plan::WaitOp::create(builder, started.getLoc(), started.getTransfer());
+    plan::WaitOp::create(builder, started->getLoc(), started->getResult(0));
   };
   Operation *last = nullptr;
   for (unsigned i : order) {
     for (unsigned needed : dependences.predecessors(i))
       if (last)
         waitFor(needed, last);
-    if (isCollective(i))
+    if (isTransfer(i))
       pending.insert(i);
     last = op(i);
   }
@@ -174,7 +184,8 @@ struct ScheduleCollectivesPass
   using Base::Base;
 
   void runOnOperation() override {
-    Rates rates{flops, memoryBandwidth, networkBandwidth, latency};
+    Rates rates{flops, memoryBandwidth, networkBandwidth, latency,
+                hostBandwidth};
     for (auto program : getOperation().getOps<plan::ProgramOp>()) {
       for (auto wait :
            llvm::make_early_inc_range(program.getOps<plan::WaitOp>()))

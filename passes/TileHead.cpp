@@ -94,6 +94,11 @@ static Op onlyUser(Value value) {
   return value.hasOneUse() ? dyn_cast<Op>(*value.user_begin()) : Op();
 }
 
+/// A variable, or what was fetched of one.
+static bool isState(Value table) {
+  return isa_and_present<VariableOp, FetchRowsOp>(table.getDefiningOp());
+}
+
 std::string Head::matchCenters() {
   Value centers = forward.getCenters();
   auto cast = centers.getDefiningOp<CastOp>();
@@ -101,7 +106,7 @@ std::string Head::matchCenters() {
       (cast ? cast.getInput() : centers).getDefiningOp<NormalizeOp>();
   gather = normalize ? normalize.getInput().getDefiningOp<GatherRowsOp>()
                      : GatherRowsOp();
-  if (!gather || !gather.getTable().getDefiningOp<VariableOp>())
+  if (!gather || !isState(gather.getTable()))
     return "its class centers are not the unit rows of a variable";
   replaced.assign({normalize, gather});
   if (cast)
@@ -118,7 +123,7 @@ std::string Head::matchUpdate() {
       update.getTable() != gather.getTable() ||
       update.getIndices() != gather.getIndices())
     return "the gradient of its class centers is not that of their update";
-  if (!update.getMomentum().getDefiningOp<VariableOp>())
+  if (!isState(update.getMomentum()))
     return "the momentum of its class centers is no variable";
   if (update.getUnscale() || update.getFoundInf())
     return "its loss is scaled";
@@ -147,7 +152,8 @@ std::string Head::match(MarginSoftmaxOp root) {
 
 /// State and constants are there from the beginning.
 static void moveToFront(Value value) {
-  if (auto *op = value.getDefiningOp())
+  auto *op = value.getDefiningOp();
+  if (isa_and_present<VariableOp, RankConstantOp>(op))
     op->moveBefore(&op->getBlock()->front());
 }
 
@@ -246,8 +252,9 @@ void HeadTiler::updateCenters(Tile &tile, Value stats, Value scaled,
   auto updated = UpdateRowsOp::create(
       builder, update.getLoc(), table, momentum, tile.indices, gradient,
       update.getLr(), update.getCount(), /*unscale=*/Value(),
-      /*found_inf=*/Value(), RowUpdate::Sampled, /*of_unit_rows=*/true,
-      update.getMu(), update.getWeightDecay());
+      /*found_inf=*/Value(), update.getStep(), update.getFirstRow(),
+      RowUpdate::Sampled, /*of_unit_rows=*/true, update.getMu(),
+      update.getWeightDecay(), update.getSeed());
   table = updated.getNewTable();
   momentum = updated.getNewMomentum();
 }
@@ -270,6 +277,8 @@ void HeadTiler::buildBackward() {
   UpdateRowsOp update = head.update;
   moveToFront(update.getMomentum());
   moveToFront(update.getCount());
+  if (update.getFirstRow())
+    moveToFront(update.getFirstRow());
   Value table = update.getTable(), momentum = update.getMomentum();
   for (Tile &tile : tiles)
     updateCenters(tile, stats, scaled, table, momentum);

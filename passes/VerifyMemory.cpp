@@ -7,9 +7,9 @@
 //   - an input takes its bytes before the first instruction;
 //   - the first instruction to write a buffer takes its bytes, from whomever;
 //   - every later use, and every output at the end, must find the buffer in
-//     possession of all its bytes; a `plan.wait` uses what its collective uses;
-//   - between a collective and its wait nothing touches the bytes of its target
-//     or writes those of its source.
+//     possession of all its bytes; a `plan.wait` uses what its transfer uses;
+//   - between a transfer and its wait nothing touches the bytes that it writes
+//     or writes those that it reads.
 //
 // A use of a span is a use of each of its parts, which lie one behind the
 // other.
@@ -146,7 +146,7 @@ private:
   llvm::DenseSet<Operation *> permanent; ///< rank constants
   llvm::DenseSet<Operation *> written;
   llvm::DenseMap<Operation *, Loss> losses;
-  SmallVector<plan::CollectiveOp> goingOn; ///< collectives not waited for yet
+  SmallVector<plan::InstructionOpInterface> goingOn; ///< not waited for yet
 
   LogicalResult begin();
   LogicalResult take(const Region &region, Operation *at);
@@ -278,11 +278,11 @@ LogicalResult Replay::verifyOperands(plan::InstructionOpInterface op,
   return success();
 }
 
-/// Nothing gets in the way of the collectives that go on.
+/// Nothing gets in the way of the transfers that go on.
 LogicalResult Replay::verifyTransfers(plan::InstructionOpInterface op,
                                       ArrayRef<Access> accesses) {
-  for (plan::CollectiveOp collective : goingOn)
-    for (const Access &busy : accessesOf(collective))
+  for (plan::InstructionOpInterface transfer : goingOn)
+    for (const Access &busy : accessesOf(transfer))
       for (const Access &access : accesses) {
         const Region &bytes = access.region;
         if ((!access.write && !busy.write) || bytes.begin >= busy.region.end ||
@@ -291,18 +291,18 @@ LogicalResult Replay::verifyTransfers(plan::InstructionOpInterface op,
         InFlightDiagnostic error =
             op->emitError()
             << (access.write ? "writes " : "reads ") << describe(bytes)
-            << ", which a collective that is not waited for "
+            << ", which a transfer that is not waited for "
             << (busy.write ? "writes" : "reads");
-        error.attachNote(collective->getLoc()) << "it started here";
+        error.attachNote(transfer->getLoc()) << "it started here";
         return error;
       }
   return success();
 }
 
 LogicalResult Replay::wait(plan::WaitOp op) {
-  plan::CollectiveOp collective = op.getCollective();
-  llvm::erase(goingOn, collective);
-  for (const Access &access : accessesOf(collective))
+  plan::InstructionOpInterface transfer = op.getStarted();
+  llvm::erase(goingOn, transfer);
+  for (const Access &access : accessesOf(transfer))
     if (!isa<plan::VariableOp>(access.region.owner) &&
         failed(requireHeld(access.region, op)))
       return failure();
@@ -336,9 +336,8 @@ LogicalResult Replay::execute(plan::InstructionOpInterface instruction) {
       return failure();
     written.insert(region.owner);
   }
-  if (auto op = dyn_cast<plan::CollectiveOp>(instruction.getOperation());
-      op && op.getWait())
-    goingOn.push_back(op);
+  if (plan::waitOf(instruction))
+    goingOn.push_back(instruction);
   return success();
 }
 
@@ -379,12 +378,21 @@ struct VerifyMemoryPass : pfc::impl::VerifyMemoryPassBase<VerifyMemoryPass> {
     if (!bytes)
       return module.emitError() << "no " << plan::arenaBytesAttrName
                                 << ": plan-assign-memory is missing";
+    auto host = module->getAttrOfType<IntegerAttr>(plan::hostBytesAttrName);
+    int64_t deviceBytes = bytes.getInt() - (host ? host.getInt() : 0);
+    if (deviceBytes < 0 || (host && deviceBytes % plan::hostAlignment != 0))
+      return module.emitError() << "host memory can't begin at byte "
+                                << deviceBytes << " of the arena";
     Possession state;
     Variables variables;
     for (auto variable : module.getOps<plan::VariableOp>()) {
-      FailureOr<Region> region = regionOf(variable, bytes.getInt());
+      FailureOr<Region> region =
+          regionOf(variable, variable.getHost() ? bytes.getInt() : deviceBytes);
       if (failed(region))
         return failure();
+      if (variable.getHost() && region->begin < deviceBytes)
+        return variable.emitError()
+               << describe(*region) << " is host state, and no host memory";
       if (const Region *other = state.find(*region))
         return variable.emitError()
                << describe(*region) << " overlaps " << describe(*other);
@@ -392,7 +400,7 @@ struct VerifyMemoryPass : pfc::impl::VerifyMemoryPassBase<VerifyMemoryPass> {
       variables[variable.getSymName()] = *region;
     }
     for (auto program : module.getOps<plan::ProgramOp>())
-      if (failed(Replay(program, variables, state, bytes.getInt()).run()))
+      if (failed(Replay(program, variables, state, deviceBytes).run()))
         return failure();
     return success();
   }

@@ -82,11 +82,14 @@ static Value gatherCenters(const HeadTypes &types, const TrainSpec &spec,
                            Value indices) {
   OpBuilder &builder = types.builder;
   int64_t classes = spec.head.classes, size = spec.model.embeddingSize;
+  RankedTensorType type = types.floats({classes, size});
+  if (spec.head.weight == StorageSpec::BF16)
+    type = type.clone(builder.getBF16Type());
   Value table = VariableOp::create(
-      builder, types.at("head.weight", "head.classes"),
-      types.floats({classes, size}), "head.weight", Role::Parameter,
-      centersInit(builder.getContext()), ExportAttr(),
-      builder.getI64IntegerAttr(classes), /*sharded=*/true);
+      builder, types.at("head.weight", "head.classes"), type, "head.weight",
+      Role::Parameter, centersInit(builder.getContext()), ExportAttr(),
+      builder.getI64IntegerAttr(classes), /*sharded=*/true,
+      /*host=*/spec.head.placement == PlacementSpec::Host);
   return GatherRowsOp::create(
       builder, types.at("head.centers", "head.sample_rate"),
       types.floats({shapeOf(indices)[0], size}), table, indices);
@@ -101,7 +104,7 @@ static Value adaptiveMargins(const HeadTypes &types, const MarginSpec &margin,
     return VariableOp::create(
         builder, types.at(name, "head.margin.type"), types.floats({1}), name,
         Role::Buffer, constantInit(builder.getContext(), start), ExportAttr(),
-        /*rows=*/IntegerAttr(), /*sharded=*/false);
+        /*rows=*/IntegerAttr(), /*sharded=*/false, /*host=*/false);
   };
   // As AdaFace's code starts them.
   Value mean = statistic("head.norm_mean", 20.0);

@@ -45,6 +45,7 @@ private:
 
   void checkClasses();
   void checkSampling();
+  void checkPlacement();
   void rejectAngleKeys(StringRef names, StringRef reason);
   void checkMargin();
   void rejectMarginKey(StringRef name, std::optional<double> &value,
@@ -71,6 +72,7 @@ void Checker::checkClasses() {
     return;
   }
   checkSampling();
+  checkPlacement();
   double rate = spec.head.sampleRate;
   if (rate > 0 && rate * double(classes / ranks) < 1)
     errors.warning(locations.of("head.sample_rate"),
@@ -96,6 +98,16 @@ void Checker::checkSampling() {
                                std::to_string(rt::ClassPermutation::maxShard) +
                                " rows a rank, got " + std::to_string(rows) +
                                "; raise cluster.world_size");
+}
+
+/// What lies elsewhere to be touched by row is not to be touched as a whole.
+void Checker::checkPlacement() {
+  if (spec.head.placement == PlacementSpec::Host &&
+      valid({"head.placement", "head.row_update"}) &&
+      spec.head.rowUpdate == RowUpdateSpec::All)
+    error("head.placement", "head.placement = \"host\" needs head.row_update = "
+                            "\"sampled\"; with \"all\" a step would bring "
+                            "every row to the device");
 }
 
 /// A margin key that its type ignores would silently do nothing.

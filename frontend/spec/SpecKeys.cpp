@@ -42,6 +42,7 @@ constexpr StringRef samplings[] = {"auto", "keys", "permutation"};
 constexpr StringRef logits[] = {"auto", "keep", "recompute"};
 constexpr StringRef precisions[] = {"fp32", "bf16", "fp16", "auto"};
 constexpr StringRef storageTypes[] = {"fp32", "bf16"};
+constexpr StringRef placements[] = {"device", "host"};
 constexpr StringRef recomputations[] = {"auto", "none", "batch_norms",
                                         "blocks"};
 constexpr StringRef optimizers[] = {"sgd"};
@@ -134,9 +135,20 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "Rows of W that the optimizer touches in a step: `sampled` freezes "
        "the others (the original Partial FC); `all` decays every row and "
        "lets its momentum coast (PartialFC_V2).", ENUM_FIELD(head.rowUpdate)},
+      {"head", "weight_dtype", "", false, "", anything, storageTypes,
+       "How the class centers are stored: `bf16` takes 2 bytes an element less, "
+       "and rounds an update up or down at random, so that small ones are not "
+       "lost on average.", ENUM_FIELD(head.weight)},
       {"head", "momentum_dtype", "", false, "", anything, storageTypes,
        "How the momentum of the class centers is stored: `bf16` takes 2 bytes "
        "an element less.", ENUM_FIELD(head.momentum)},
+      {"head", "placement", "", false, "", anything, placements,
+       "Where class centers and their momentum lie: in the `device`'s memory, "
+       "or in the `host`'s, from which a step brings the sampled rows under the "
+       "backbone's forward pass and takes them back under its backward pass. "
+       "With `device = \"cpu\"`, `host` is a file in the output folder that is "
+       "mapped into memory, which may be larger than memory; rows take disk "
+       "space when they are first used.", ENUM_FIELD(head.placement)},
       {"head", "logits", "", false, "", anything, logits,
        "What becomes of the exponentials of the logits between forward and "
        "backward: `keep` stores them, 2 bytes a logit in bf16 and 4 in fp32; "

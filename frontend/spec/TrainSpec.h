@@ -26,6 +26,7 @@ enum class RowUpdateSpec : uint8_t { Sampled, All };
 enum class SamplingSpec : uint8_t { Auto, Keys, Permutation };
 enum class LogitsSpec : uint8_t { Auto, Keep, Recompute };
 enum class StorageSpec : uint8_t { FP32, BF16 };
+enum class PlacementSpec : uint8_t { Device, Host };
 enum class PrecisionSpec : uint8_t { FP32, BF16, FP16, Auto };
 enum class RecomputeSpec : uint8_t { Auto, None, BatchNorms, Blocks };
 enum class OptimizerType : uint8_t { SGD };
@@ -62,7 +63,9 @@ struct HeadSpec {
   SamplingSpec sampling = SamplingSpec::Auto;
   RowUpdateSpec rowUpdate = RowUpdateSpec::Sampled;
   LogitsSpec logits = LogitsSpec::Auto;
-  StorageSpec momentum = StorageSpec::FP32; ///< of W's momentum
+  StorageSpec weight = StorageSpec::FP32;          ///< of W
+  StorageSpec momentum = StorageSpec::FP32;        ///< of W's momentum
+  PlacementSpec placement = PlacementSpec::Device; ///< of both
   MarginSpec margin;
 };
 

@@ -51,7 +51,7 @@ private:
     } else if (auto output = dyn_cast<plan::OutputOp>(op)) {
       use(output.getBuffer(), end);
     } else if (auto wait = dyn_cast<plan::WaitOp>(op)) {
-      for (Value operand : wait.getCollective()->getOperands())
+      for (Value operand : wait.getStarted()->getOperands())
         use(operand, at);
     } else if (isa<plan::InstructionOpInterface>(op)) {
       for (Value operand : op.getOperands())

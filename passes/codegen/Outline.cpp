@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -287,12 +288,14 @@ public:
 
   /// The launch, with its predicted cost.
   void launch(OpBuilder &builder, Location loc, SymbolRefAttr kernel,
-              int64_t extent, const OpCost &cost) {
+              int64_t extent, const OpCost &cost, bool isTransfer = false) {
     SmallVector<int64_t> written;
     for (auto [i, uses] : llvm::enumerate(touched))
       if (uses.written > 0)
         written.push_back(i);
-    plan::LaunchOp::create(builder, loc, kernel, buffers, extent, written,
+    Type transfer = plan::TransferType::get(builder.getContext());
+    plan::LaunchOp::create(builder, loc, isTransfer ? transfer : Type(), kernel,
+                           buffers, extent, written,
                            /*numbers=*/nullptr,
                            plan::CostAttr::get(builder.getContext(), cost.flops,
                                                cost.bytesRead,
@@ -309,6 +312,21 @@ private:
 };
 
 } // namespace
+
+/// Whether nobody reads the buffer of `operand` after `op`, which takes it
+/// once.
+static bool isLastToRead(Operation *op, Value operand) {
+  unsigned times = 0;
+  for (Operation *user : operand.getUsers()) {
+    if (user == op)
+      ++times;
+    else if (isa<ReshapeOp, SliceOp, BarrierOp, BucketOp, AssignOp, OutputOp,
+                 tensor::BitcastOp>(user) || // others read it through these
+             !user->isBeforeInBlock(op))
+      return false;
+  }
+  return times == 1;
+}
 
 LogicalResult Outliner::outlineRows(RowKernelOpInterface op,
                                     BufferTable &buffers, OpBuilder &builder) {
@@ -328,7 +346,8 @@ LogicalResult Outliner::outlineRows(RowKernelOpInterface op,
     Value operand = op->getOperand(position);
     Value source = operandBuffers[position];
     Value target = buffers.find(result);
-    if (!target && BufferTable::isTemporary(source) && operand.hasOneUse()) {
+    if (!target && BufferTable::isTemporary(source) &&
+        isLastToRead(op, operand)) {
       buffers.bind(result, source);
       continue;
     }
@@ -368,7 +387,8 @@ LogicalResult Outliner::outlineRows(RowKernelOpInterface op,
   // Which rows it touches, only the op knows.
   auto costed = dyn_cast<CostOpInterface>(op.getOperation());
   arguments.launch(builder, loc, symbol, op.getRowExtent(),
-                   costed ? costed.getCost() : arguments.costOf(0));
+                   costed ? costed.getCost() : arguments.costOf(0),
+                   isa<FetchRowsOp, StoreRowsOp>(op.getOperation()));
   return success();
 }
 

@@ -12,6 +12,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <string_view>
 
 namespace pfc::rt {
 
@@ -25,6 +26,7 @@ enum class RandomPurpose : uint32_t {
   Shuffle = 4,       ///< counter: (half index, epoch, round)
   Flip = 5,          ///< counter: (sample low, sample high, epoch)
   Glyphs = 6,        ///< counter: (draw, identity, design)
+  RoundCenters = 7,  ///< counter: (class low, class high, step)
 };
 
 using PhiloxBlock = std::array<uint32_t, 4>;
@@ -49,6 +51,22 @@ inline PhiloxBlock philox4x32(uint64_t key, PhiloxBlock counter) {
 inline PhiloxBlock philox(uint64_t seed, RandomPurpose purpose, uint32_t c0,
                           uint32_t c1, uint32_t c2) {
   return philox4x32(seed, {c0, c1, c2, static_cast<uint32_t>(purpose)});
+}
+
+/// The FNV-1a hash of a name, 64 bits.
+constexpr uint64_t fnv1a64(std::string_view text) {
+  uint64_t hash = 0xCBF29CE484222325u;
+  for (char c : text)
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
+  return hash;
+}
+
+/// A bijection of words after which each bit depends on all (lowbias32 of
+/// C. Wellons' hash-prospector): many numbers of one word of Philox.
+inline uint32_t mixBits(uint32_t word) {
+  word = (word ^ word >> 16) * 0x7FEB352Du;
+  word = (word ^ word >> 15) * 0x846CA68Bu;
+  return word ^ word >> 16;
 }
 
 /// A word as a float in [0, 1): 24 bits.

@@ -3,12 +3,7 @@
 #define PFC_RUNTIME_COMM_BACKGROUNDCOLLECTIVES_H
 
 #include "runtime/comm/DeviceCommunicator.h"
-
-#include <condition_variable>
-#include <deque>
-#include <exception>
-#include <mutex>
-#include <thread>
+#include "runtime/device/BackgroundWork.h"
 
 namespace pfc::rt {
 
@@ -17,37 +12,17 @@ namespace pfc::rt {
 /// use the host's communicator from a start to its finish.
 class BackgroundCollectives : public DeviceCommunicator {
 public:
-  explicit BackgroundCollectives(Communicator &host);
-  /// Waits for what was started.
-  ~BackgroundCollectives() override;
+  explicit BackgroundCollectives(Communicator &host) : host(host) {}
 
-  EnqueuedCollective makeCollective(plan::fb::CollectiveKind kind,
-                                    BufferView source,
-                                    BufferView target) override;
+  EnqueuedTransfer makeCollective(plan::fb::CollectiveKind kind,
+                                  BufferView source,
+                                  BufferView target) override;
   void check() override {}
   void abort() override {}
 
 private:
-  struct Transfer {
-    plan::fb::CollectiveKind kind;
-    BufferView source, target;
-    bool done = true;
-    std::exception_ptr error = nullptr;
-    EnqueuedCollective::Time begin = {}, end = {};
-  };
-  class Start;
-  class Finish;
-
-  void start(std::shared_ptr<Transfer> transfer);
-  void finish(Transfer &transfer);
-  void work();
-
   Communicator &host;
-  std::mutex mutex; // of all below, and of Transfer::done and ::error
-  std::condition_variable changed;
-  std::deque<std::shared_ptr<Transfer>> started;
-  bool ending = false;
-  std::thread worker;
+  BackgroundWork thread;
 };
 
 } // namespace pfc::rt

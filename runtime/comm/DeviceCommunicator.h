@@ -9,35 +9,20 @@
 
 #include "runtime/comm/Communicator.h"
 
-#include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace pfc::rt {
 
-/// A collective, in two tasks.
-struct EnqueuedCollective {
-  /// The collective, on the communicator's own stream or thread, after what the
-  /// device was given before. Only enqueues.
-  std::unique_ptr<Task> start;
-  /// What the device is given from now on comes after it. Enqueues that on a
-  /// stream, waits for a thread.
-  std::unique_ptr<Task> finish;
-  using Time = std::chrono::steady_clock::time_point;
-  /// When the last one began and ended, asked after `finish`; empty where it
-  /// goes on on a stream.
-  std::function<std::pair<Time, Time>()> ran = {};
-};
-
 class DeviceCommunicator {
 public:
   virtual ~DeviceCommunicator() = default;
 
-  virtual EnqueuedCollective makeCollective(plan::fb::CollectiveKind kind,
-                                            BufferView source,
-                                            BufferView target) = 0;
+  /// On a stream or thread of the communicator's.
+  virtual EnqueuedTransfer makeCollective(plan::fb::CollectiveKind kind,
+                                          BufferView source,
+                                          BufferView target) = 0;
   /// Throws an Error where a collective has failed, as when a rank has ended.
   virtual void check() = 0;
   /// Gives up what is enqueued, so that nothing waits for the other ranks.

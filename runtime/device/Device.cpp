@@ -1,5 +1,7 @@
 #include "runtime/device/Device.h"
 
+#include "runtime/device/BackgroundWork.h"
+
 namespace pfc::rt {
 namespace {
 
@@ -15,10 +17,21 @@ public:
 
 } // namespace
 
+Device::Device() = default;
+Device::~Device() = default;
+
 std::unique_ptr<Download> Device::startDownload(BufferView source) {
   auto result = std::make_unique<FinishedDownload>(source.bytes());
   download(std::move(source), result->bytes.data());
   return result;
+}
+
+EnqueuedTransfer Device::makeTransfer(const plan::fb::Launch &op,
+                                      std::vector<BufferView> args) {
+  if (!transfers)
+    transfers = std::make_unique<BackgroundWork>();
+  std::shared_ptr<Task> launch = makeLaunch(op, std::move(args));
+  return transfers->make([launch] { launch->execute(); });
 }
 
 } // namespace pfc::rt

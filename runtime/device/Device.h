@@ -12,6 +12,7 @@
 
 #include "runtime/plan/Shape.h"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -48,6 +49,34 @@ public:
   virtual bool recordable() const { return true; }
 };
 
+/// What goes on beside the device's other work, in two tasks: a collective, or
+/// a launch that copies between the host's memory and the device's.
+struct EnqueuedTransfer {
+  /// The transfer, on a stream or thread of its own, after what the device was
+  /// given before. Only enqueues.
+  std::unique_ptr<Task> start;
+  /// What the device is given from now on comes after it. Enqueues that on a
+  /// stream, waits for a thread.
+  std::unique_ptr<Task> finish;
+  using Time = std::chrono::steady_clock::time_point;
+  /// When the last one began and ended, asked after `finish`; empty where it
+  /// goes on on a stream.
+  std::function<std::pair<Time, Time>()> ran = {};
+};
+
+/// A rank's arena. All of it is zero at first.
+struct Arena {
+  std::byte *device = nullptr; ///< 64-byte aligned, device-resident
+  /// Of the plan's `host_bytes`, page-aligned; kernels can address it.
+  std::byte *host = nullptr;
+};
+
+/// Bytes of the host's part of an arena.
+struct HostExtent {
+  bool written;   ///< or nobody has: they are zero, and need not be read
+  uint64_t bytes; ///< that this is said of
+};
+
 /// Bytes on their way from the arena to the host.
 class Download {
 public:
@@ -58,9 +87,12 @@ public:
   virtual const std::byte *wait() = 0;
 };
 
+class BackgroundWork;
+
 class Device {
 public:
-  virtual ~Device() = default;
+  Device();
+  virtual ~Device();
 
   /// One line for people: "cpu: AMD EPYC …, 2 threads, avx512_bf16".
   virtual std::string describe() const = 0;
@@ -72,15 +104,27 @@ public:
   /// Whether the machine has a feature a variant requires ("amx_bf16").
   virtual bool supports(const std::string &feature) const = 0;
 
-  /// The rank's arena: zero-filled, 64-byte aligned, device-resident. Called
-  /// once; the device keeps it until it is destroyed.
-  virtual std::byte *allocateArena(uint64_t bytes) = 0;
+  /// The rank's arena, of `bytes` of the device's memory and `hostBytes` of the
+  /// host's. Called once; the device keeps it until it is destroyed.
+  virtual Arena allocateArena(uint64_t bytes, uint64_t hostBytes = 0) = 0;
+  /// Zeros in all of the host's part.
+  virtual void clearHostMemory() = 0;
+  /// What the `bytes` from `at` on, in the host's part, begin with. Here: all
+  /// may have been written.
+  virtual HostExtent hostExtent([[maybe_unused]] const std::byte *at,
+                                uint64_t bytes) const {
+    return {true, bytes};
+  }
 
   /// Compiles the variant's kernels for the chip found.
   virtual void loadKernels(const plan::fb::Variant &variant) = 0;
 
   virtual std::unique_ptr<Task> makeLaunch(const plan::fb::Launch &op,
                                            std::vector<BufferView> args) = 0;
+  /// The same beside other work. Nothing else touches what it writes, or writes
+  /// what it reads, until it has finished. Here: on a thread.
+  virtual EnqueuedTransfer makeTransfer(const plan::fb::Launch &op,
+                                        std::vector<BufferView> args);
   virtual std::unique_ptr<Task> makeMatmul(const plan::fb::Matmul &op,
                                            BufferView lhs, BufferView rhs,
                                            BufferView out) = 0;
@@ -116,12 +160,18 @@ public:
   virtual bool idle() { return true; }
   /// Waits until everything enqueued has finished.
   virtual void synchronize() = 0;
+
+private:
+  std::unique_ptr<BackgroundWork> transfers; // made when needed
 };
 
 /// What a rank may use of its machine.
 struct DeviceOptions {
   int threads = 0;   ///< 0: all processors of the machine / ranks on it
   int localRank = 0; ///< among the ranks on this machine: which GPU
+  /// Where to map a file of what may be larger than memory; empty: the system's
+  /// folder for temporary files.
+  std::string folder = {};
 };
 
 /// Opens the plug-in for `name` ("cpu", "cuda", "emulated-cuda"); throws an

@@ -6,6 +6,7 @@
 #include "runtime/exec/CollectiveTask.h"
 #include "runtime/exec/Initializer.h"
 #include "runtime/exec/ProgramRunner.h"
+#include "runtime/exec/StateMemory.h"
 #include "runtime/exec/Waiter.h"
 #include "runtime/plan/RankInteger.h"
 #include "runtime/plan/Shape.h"
@@ -13,12 +14,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <optional>
 
 namespace pfc::rt {
 namespace {
-
-/// Of host memory for what is larger.
-constexpr uint64_t pieceBytes = 4 << 20;
 
 struct Constant {
   BufferView buffer;
@@ -40,6 +39,14 @@ auto naming(const std::string &what, Body body) {
   } catch (const Error &error) {
     fail("{}: {}", what, error.what());
   }
+}
+
+/// Programs without collectives run on any number of ranks.
+bool needsWorld(const plan::fb::Program &program) {
+  for (const plan::fb::Instruction *instruction : *program.instructions())
+    if (instruction->operation_type() == plan::fb::Operation_Collective)
+      return true;
+  return false;
 }
 
 float toFloat(const std::byte *element, plan::fb::DType dtype) {
@@ -73,27 +80,27 @@ struct Executor::Impl {
   Communicator &communicator;
   std::unique_ptr<DeviceCommunicator> collectives = nullptr; // null: host's
   std::shared_ptr<Waiter> waiter = nullptr;
-  std::byte *arena = nullptr;
+  StateMemory memory{variant, device};
   bool profiling = false;
   std::map<std::string, PreparedProgram> programs = {};
-  std::map<std::string, const plan::fb::Variable *> variables = {};
-
-  BufferView view(uint64_t offset, plan::fb::DType dtype,
-                  const flatbuffers::Vector<int64_t> &shape) const {
-    return {arena + offset, dtype, toVector(shape)};
-  }
 
   BufferView view(const plan::fb::Program &program, uint32_t index) const {
-    const plan::fb::Buffer &buffer = *program.buffers()->Get(index);
-    return view(buffer.offset(), buffer.dtype(), *buffer.shape());
+    return memory.view(program, index);
   }
 
-  BufferView view(const plan::fb::Variable &variable) const {
-    return view(variable.offset(), variable.dtype(), *variable.shape());
+  std::vector<BufferView> arguments(const plan::fb::Program &program,
+                                    const plan::fb::Launch &op) const {
+    std::vector<BufferView> views;
+    for (uint32_t argument : *op.arguments())
+      views.push_back(view(program, argument));
+    return views;
   }
 
   std::unique_ptr<Task> makeTask(const plan::fb::Program &program,
                                  const plan::fb::Instruction &instruction);
+  std::optional<EnqueuedTransfer>
+  makeTransfer(const plan::fb::Program &program,
+               const plan::fb::Instruction &instruction);
   void addTasks(const plan::fb::Program &program, ProgramRunner &runner);
   void prepare(const plan::fb::Program &program);
   PreparedProgram &begin(const std::string &name);
@@ -101,7 +108,6 @@ struct Executor::Impl {
   void wait(const std::string &name);
   std::string describe(const std::string &program) const;
   PreparedProgram &program(const std::string &name);
-  const plan::fb::Variable &variable(const std::string &name) const;
   const BufferView &bound(const std::string &program, const char *kind,
                           const std::map<std::string, BufferView> &bindings,
                           const std::string &name) const;
@@ -113,10 +119,7 @@ Executor::Impl::makeTask(const plan::fb::Program &program,
   switch (instruction.operation_type()) {
   case plan::fb::Operation_Launch: {
     const auto &op = *instruction.operation_as_Launch();
-    std::vector<BufferView> args;
-    for (uint32_t argument : *op.arguments())
-      args.push_back(view(program, argument));
-    return device.makeLaunch(op, std::move(args));
+    return device.makeLaunch(op, arguments(program, op));
   }
   case plan::fb::Operation_Matmul: {
     const auto &op = *instruction.operation_as_Matmul();
@@ -157,34 +160,50 @@ void Executor::Impl::prepare(const plan::fb::Program &program) {
   addTasks(program, *prepared.runner);
 }
 
-/// In the plan's order. A collective that no instruction waits for ends before
+/// What may go on beside other instructions, if this one may; else null.
+std::optional<EnqueuedTransfer>
+Executor::Impl::makeTransfer(const plan::fb::Program &program,
+                             const plan::fb::Instruction &instruction) {
+  if (const auto *op = instruction.operation_as_Collective(); op && collectives)
+    return collectives->makeCollective(op->kind(), view(program, op->source()),
+                                       view(program, op->target()));
+  if (const auto *op = instruction.operation_as_Launch(); op && op->transfer())
+    return device.makeTransfer(*op, arguments(program, *op));
+  return std::nullopt;
+}
+
+/// In the plan's order. A transfer that no instruction waits for ends before
 /// the next one.
 void Executor::Impl::addTasks(const plan::fb::Program &program,
                               ProgramRunner &runner) {
-  std::map<uint32_t, std::unique_ptr<Task>> unfinished; // by collective
-  const std::vector<bool> waitedFor = collectivesWaitedFor(program);
+  std::map<uint32_t, std::unique_ptr<Task>> unfinished; // by transfer
+  const std::vector<bool> waitedFor = transfersWaitedFor(program);
+  // A graph joins what it forks; collectives of the host cut a step into
+  // several.
+  const bool atOnce = device.stream() && !collectives && needsWorld(program);
   for (uint32_t i = 0; i < program.instructions()->size(); ++i) {
     const plan::fb::Instruction &instruction = *program.instructions()->Get(i);
     try {
       if (const auto *wait = instruction.operation_as_Wait()) {
-        if (collectives)
-          runner.add(i, std::move(unfinished.at(wait->collective())));
+        // What was done at once is not waited for.
+        if (auto entry = unfinished.find(wait->transfer());
+            entry != unfinished.end())
+          runner.add(i, std::move(entry->second));
         continue;
       }
-      const auto *op = instruction.operation_as_Collective();
-      if (!op || !collectives) {
+      std::optional<EnqueuedTransfer> transfer =
+          makeTransfer(program, instruction);
+      if (!transfer) {
         runner.add(i, makeTask(program, instruction));
         continue;
       }
-      EnqueuedCollective enqueued = collectives->makeCollective(
-          op->kind(), view(program, op->source()), view(program, op->target()));
-      runner.add(i, std::move(enqueued.start));
-      if (enqueued.ran)
-        runner.addTimes(i, std::move(enqueued.ran));
-      if (waitedFor[i])
-        unfinished[i] = std::move(enqueued.finish);
+      runner.add(i, std::move(transfer->start));
+      if (transfer->ran)
+        runner.addTimes(i, std::move(transfer->ran));
+      if (waitedFor[i] && !atOnce)
+        unfinished[i] = std::move(transfer->finish);
       else
-        runner.add(i, std::move(enqueued.finish));
+        runner.add(i, std::move(transfer->finish));
     } catch (const Error &error) {
       fail("{}: {}", runner.describe(i), error.what());
     }
@@ -222,13 +241,6 @@ PreparedProgram &Executor::Impl::program(const std::string &name) {
   return found->second;
 }
 
-const plan::fb::Variable &
-Executor::Impl::variable(const std::string &name) const {
-  auto found = variables.find(name);
-  require(found != variables.end(), "the plan has no variable '{}'", name);
-  return *found->second;
-}
-
 const BufferView &
 Executor::Impl::bound(const std::string &program, const char *kind,
                       const std::map<std::string, BufferView> &bindings,
@@ -237,14 +249,6 @@ Executor::Impl::bound(const std::string &program, const char *kind,
   require(found != bindings.end(), "program '{}' has no {} '{}'", program, kind,
           name);
   return found->second;
-}
-
-/// Programs without collectives run on any number of ranks.
-static bool needsWorld(const plan::fb::Program &program) {
-  for (const plan::fb::Instruction *instruction : *program.instructions())
-    if (instruction->operation_type() == plan::fb::Operation_Collective)
-      return true;
-  return false;
 }
 
 PendingOutput::PendingOutput(std::unique_ptr<Download> download,
@@ -283,15 +287,20 @@ Executor::Executor(const plan::fb::Plan &plan, const plan::fb::Variant &variant,
           plan.world_size());
   Doing doing(communicator.activity(), "compiling the plan's kernels",
               Activity::Kind::Slow);
-  impl->arena = device.allocateArena(variant.arena_bytes());
+  // Evaluating a network takes no class centers.
+  StateMemory &memory = impl->memory;
+  bool needsHost = std::any_of(chosen.begin(), chosen.end(), [&](auto *each) {
+    const auto &buffers = *each->buffers();
+    return std::any_of(buffers.begin(), buffers.end(),
+                       [&](auto *buffer) { return memory.isHost(*buffer); });
+  });
+  memory.allocate(needsHost);
   device.loadKernels(variant);
   if (std::any_of(chosen.begin(), chosen.end(),
                   [](const auto *program) { return needsWorld(*program); }))
     impl->collectives = openDeviceCommunicator(device, communicator);
   impl->waiter =
       std::make_shared<Waiter>(device, communicator, impl->collectives.get());
-  for (const plan::fb::Variable *variable : *variant.variables())
-    impl->variables[variable->name()->str()] = variable;
   for (const plan::fb::Program *program : chosen)
     impl->prepare(*program);
 }
@@ -300,29 +309,21 @@ Executor::~Executor() = default;
 
 void Executor::initializeState(uint64_t seed) {
   for (const plan::fb::Variable *variable : *impl->variant.variables())
-    initializeVariable(*variable, seed, impl->communicator.rank(), impl->device,
-                       impl->view(*variable));
+    if (!impl->memory.isHost(*variable)) // whose rows the step makes
+      initializeVariable(*variable, seed, impl->communicator.rank(),
+                         impl->device, impl->memory.view(*variable));
 }
 
-void Executor::clear() {
-  uint64_t total = impl->variant.arena_bytes();
-  std::vector<std::byte> zeros(std::min(total, pieceBytes));
-  for (uint64_t begin = 0; begin < total; begin += zeros.size()) {
-    auto size =
-        static_cast<int64_t>(std::min<uint64_t>(zeros.size(), total - begin));
-    impl->device.upload(zeros.data(),
-                        {impl->arena + begin, plan::fb::DType_U8, {size}});
-  }
-}
+void Executor::clear() { impl->memory.clear(); }
 
 double Executor::tryAllReduce() {
   using Clock = std::chrono::steady_clock;
-  if (impl->variant.arena_bytes() < sizeof(float))
+  if (arena().bytes() < sizeof(float))
     return 0;
-  BufferView number{impl->arena, plan::fb::DType_F32, {1}};
+  BufferView number{arena().data, plan::fb::DType_F32, {1}};
   std::unique_ptr<Task> task, finish;
   if (impl->collectives) {
-    EnqueuedCollective enqueued = impl->collectives->makeCollective(
+    EnqueuedTransfer enqueued = impl->collectives->makeCollective(
         plan::fb::CollectiveKind_AllReduceSum, number, number);
     task = std::move(enqueued.start);
     finish = std::move(enqueued.finish);
@@ -382,10 +383,11 @@ BufferView Executor::buffer(const std::string &program, uint32_t index) const {
   return impl->view(impl->program(program).runner->program(), index);
 }
 
-BufferView Executor::arena() const {
-  return {impl->arena,
-          plan::fb::DType_U8,
-          {static_cast<int64_t>(impl->variant.arena_bytes())}};
+BufferView Executor::arena() const { return impl->memory.device(); }
+
+bool Executor::isHost(const std::string &program, uint32_t index) const {
+  return impl->memory.isHost(
+      *impl->program(program).runner->program().buffers()->Get(index));
 }
 
 StepTimes Executor::trace(const std::string &program) {
@@ -431,41 +433,51 @@ std::vector<int64_t> Executor::shapeOf(const std::string &program,
   return impl->bound(program, "input or output", prepared.outputs, name).shape;
 }
 
+//===----------------------------------------------------------------------===//
+// Variables
+//===----------------------------------------------------------------------===//
+
 std::vector<std::byte> Executor::readVariable(const std::string &name) const {
-  std::vector<std::byte> bytes(impl->view(impl->variable(name)).bytes());
-  readVariable(name, bytes);
+  std::vector<std::byte> bytes(impl->memory.bytesOf(name));
+  impl->memory.read(name, 0, bytes);
   return bytes;
 }
 
 void Executor::readVariable(const std::string &name,
                             std::span<std::byte> to) const {
-  BufferView view = impl->view(impl->variable(name));
-  require(to.size() == view.bytes(), "variable '{}' has {} bytes, not {}", name,
-          view.bytes(), to.size());
-  impl->device.download(view, to.data());
+  uint64_t bytes = impl->memory.bytesOf(name);
+  require(to.size() == bytes, "variable '{}' has {} bytes, not {}", name, bytes,
+          to.size());
+  impl->memory.read(name, 0, to);
+}
+
+void Executor::readVariablePart(const std::string &name, uint64_t first,
+                                std::span<std::byte> to) const {
+  impl->memory.read(name, first, to);
 }
 
 void Executor::readVariableInPieces(
     const std::string &name,
-    const std::function<void(std::span<const std::byte>)> &sink) const {
-  const BufferView view = impl->view(impl->variable(name));
-  const auto total = static_cast<uint64_t>(view.bytes());
-  std::vector<std::byte> piece(std::min<uint64_t>(total, pieceBytes));
-  for (uint64_t begin = 0; begin < total; begin += piece.size()) {
-    auto size =
-        static_cast<int64_t>(std::min<uint64_t>(piece.size(), total - begin));
-    impl->device.download({view.data + begin, plan::fb::DType_U8, {size}},
-                          piece.data());
-    sink(std::span(piece).first(static_cast<size_t>(size)));
-  }
+    const std::function<void(std::span<const std::byte>)> &sink,
+    bool settled) const {
+  impl->memory.readInPieces(name, sink, settled);
 }
 
 void Executor::writeVariable(const std::string &name, const void *data,
                              size_t bytes) {
-  BufferView view = impl->view(impl->variable(name));
-  require(bytes == view.bytes(), "variable '{}' has {} bytes, got {}", name,
-          view.bytes(), bytes);
-  impl->device.upload(data, view);
+  uint64_t wanted = impl->memory.bytesOf(name);
+  require(bytes == wanted, "variable '{}' has {} bytes, got {}", name, wanted,
+          bytes);
+  impl->memory.write(name, 0, {static_cast<const std::byte *>(data), bytes});
+}
+
+void Executor::writeVariablePart(const std::string &name, uint64_t first,
+                                 std::span<const std::byte> bytes) {
+  impl->memory.write(name, first, bytes);
+}
+
+bool Executor::isInHostMemory(const std::string &name) const {
+  return impl->memory.isHost(impl->memory.variable(name));
 }
 
 } // namespace pfc::rt

@@ -85,9 +85,11 @@ public:
 
   /// What `program` consists of, to be looked at between its instructions.
   ProgramRunner &runner(const std::string &program);
-  /// A buffer of `program`, and the whole arena.
+  /// A buffer of `program`, and the device's part of the arena.
   BufferView buffer(const std::string &program, uint32_t index) const;
   BufferView arena() const;
+  /// Whether a buffer of `program` is in the host's part of the arena.
+  bool isHost(const std::string &program, uint32_t index) const;
 
   /// Runs `program` once, to completion; when each instruction ran.
   StepTimes trace(const std::string &program);
@@ -117,10 +119,21 @@ public:
   std::vector<std::byte> readVariable(const std::string &name) const;
   void readVariable(const std::string &name, std::span<std::byte> to) const;
   /// The same in order, some MiB at a time: of what has no room for a copy.
+  /// Where nothing is enqueued (`settled`), what is in host memory can be read
+  /// on any thread.
   void readVariableInPieces(
       const std::string &name,
-      const std::function<void(std::span<const std::byte>)> &sink) const;
+      const std::function<void(std::span<const std::byte>)> &sink,
+      bool settled = false) const;
   void writeVariable(const std::string &name, const void *data, size_t bytes);
+  /// Of its bytes those from `first` on, and back.
+  void readVariablePart(const std::string &name, uint64_t first,
+                        std::span<std::byte> to) const;
+  void writeVariablePart(const std::string &name, uint64_t first,
+                         std::span<const std::byte> bytes);
+  /// Whether a variable is in the host's part of the arena, where rows of zeros
+  /// are those that no step has stored yet.
+  bool isInHostMemory(const std::string &name) const;
 
 private:
   struct Impl;

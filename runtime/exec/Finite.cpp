@@ -78,12 +78,16 @@ std::vector<FiniteFinding> runLookingAtAll(Executor &executor, Device &device,
   std::vector<FiniteFinding> findings;
   std::vector<std::byte> bytes;
   std::map<uint32_t, Look> before;
+  // Rows of host memory are looked at where they are used.
   auto buffers = [&](uint32_t index) {
     // A transfer's result is there when it has been waited for.
     if (const auto *wait =
             source.instructions()->Get(index)->operation_as_Wait())
-      index = wait->collective();
-    return buffersOf(*source.instructions()->Get(index));
+      index = wait->transfer();
+    std::vector<uint32_t> all = buffersOf(*source.instructions()->Get(index));
+    std::erase_if(
+        all, [&](uint32_t buffer) { return executor.isHost(program, buffer); });
+    return all;
   };
   auto look = [&](uint32_t buffer) {
     return lookAt(device, executor.buffer(program, buffer), bytes);

@@ -13,6 +13,7 @@
 namespace pfc::rt {
 namespace {
 
+using plan::fb::Init;
 using plan::fb::InitKind_Constant;
 using plan::fb::InitKind_Normal;
 
@@ -63,13 +64,6 @@ std::vector<std::byte> convert(const std::vector<float> &values,
 
 } // namespace
 
-uint64_t fnv1a64(std::string_view text) {
-  uint64_t hash = 0xCBF29CE484222325u;
-  for (unsigned char c : text)
-    hash = (hash ^ c) * 0x100000001B3u;
-  return hash;
-}
-
 void initialRow(const plan::fb::Init &init, uint64_t key, int64_t row,
                 int64_t columns, float *out) {
   if (init.kind() == InitKind_Constant) {
@@ -97,6 +91,27 @@ std::vector<std::byte> initialRows(const plan::fb::Variable &variable,
     initialRow(*variable.init(), key, first + row, columns,
                values.data() + row * columns);
   return convert(values, variable.dtype());
+}
+
+void makeUnusedRows(const plan::fb::Variable &variable, uint64_t seed,
+                    int64_t first, std::span<std::byte> rows) {
+  const Init &init = *variable.init();
+  if (init.kind() == InitKind_Constant && init.a() == 0)
+    return;
+  int64_t columns = 1;
+  for (size_t axis = 1; axis < variable.shape()->size(); ++axis)
+    columns *= variable.shape()->Get(axis);
+  const auto width = static_cast<size_t>(columns) * byteWidth(variable.dtype());
+  for (size_t begin = 0; begin < rows.size(); begin += width) {
+    std::span<std::byte> row = rows.subspan(begin, width);
+    if (std::any_of(row.begin(), row.end(),
+                    [](std::byte each) { return each != std::byte{}; }))
+      continue;
+    auto index = first + static_cast<int64_t>(begin / width);
+    std::vector<std::byte> initial =
+        initialRows(variable, seed, index, 1, columns);
+    std::copy(initial.begin(), initial.end(), row.begin());
+  }
 }
 
 void initializeVariable(const plan::fb::Variable &variable, uint64_t seed,

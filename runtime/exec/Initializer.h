@@ -19,13 +19,11 @@
 #include "runtime/plan/plan_generated.h"
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
 namespace pfc::rt {
-
-/// The FNV-1a hash of a name, 64 bits.
-uint64_t fnv1a64(std::string_view text);
 
 /// Row `row` (global) of a variable with this initializer.
 void initialRow(const plan::fb::Init &init, uint64_t key, int64_t row,
@@ -35,6 +33,11 @@ void initialRow(const plan::fb::Init &init, uint64_t key, int64_t row,
 std::vector<std::byte> initialRows(const plan::fb::Variable &variable,
                                    uint64_t seed, int64_t first, int64_t count,
                                    int64_t columns);
+
+/// Rows from `first` on (global) of a variable that come from host memory:
+/// those of zeros were never used, and get what they start with.
+void makeUnusedRows(const plan::fb::Variable &variable, uint64_t seed,
+                    int64_t first, std::span<std::byte> rows);
 
 /// Fills the variable's storage `target` on `rank`; rows of a shard that the
 /// rank does not use become zero.

@@ -1,6 +1,7 @@
 #include "runtime/exec/ProgramRunner.h"
 
 #include "runtime/base/Error.h"
+#include "runtime/plan/InstructionBuffers.h"
 #include "runtime/trace/InstructionName.h"
 
 #include <algorithm>
@@ -30,7 +31,7 @@ Activity::Place ProgramRunner::placeOf(uint32_t index, const Task &task) const {
   const plan::fb::Instruction &instruction = *source.instructions()->Get(index);
   uint32_t collective = index;
   if (const auto *wait = instruction.operation_as_Wait())
-    collective = wait->collective();
+    collective = wait->transfer();
   std::string what;
   if (const auto *op =
           source.instructions()->Get(collective)->operation_as_Collective())
@@ -166,9 +167,9 @@ StepTimes ProgramRunner::trace() {
       seen[i] = true;
     }
   }
-  for (const auto &[collective, when] : transfers) {
+  for (const auto &[transfer, when] : transfers) {
     const auto [first, last] = when();
-    times.running[collective] = {since(first), since(last)};
+    times.running[transfer] = {since(first), since(last)};
   }
   if (device.stream())
     endTransfersWithWaits(times);
@@ -183,14 +184,16 @@ void ProgramRunner::endTransfersWithWaits(StepTimes &times) const {
   for (uint32_t i = 0; i < instructions.size(); ++i) {
     if (const auto *wait = instructions.Get(i)->operation_as_Wait())
       if (times.running[i].end > times.running[i].begin)
-        times.running[wait->collective()].end = times.running[i].end;
+        times.running[wait->transfer()].end = times.running[i].end;
     if (times.waiting[i].end > 0)
       times.running[i].end = times.waiting[i].end;
   }
-  double free = 0;
+  double network = 0, hostLink = 0; // free from then on
   for (uint32_t i = 0; i < instructions.size(); ++i)
-    if (instructions.Get(i)->operation_as_Collective()) {
+    if (isTransfer(*instructions.Get(i))) {
       TimeSpan &span = times.running[i];
+      double &free =
+          instructions.Get(i)->operation_as_Collective() ? network : hostLink;
       span.begin = std::max(span.begin, free);
       span.end = std::max(span.end, span.begin);
       free = span.end;

@@ -34,7 +34,7 @@ public:
   /// second is its computation's wait.
   void add(uint32_t instruction, std::unique_ptr<Task> task);
   /// Of a collective that goes on beside the tasks: when it last ran.
-  using Ran = decltype(EnqueuedCollective::ran);
+  using Ran = decltype(EnqueuedTransfer::ran);
   void addTimes(uint32_t collective, Ran ran);
 
   /// Enqueues every task.

@@ -9,6 +9,23 @@ bool overlap(const plan::fb::Buffer &a, const plan::fb::Buffer &b) {
          b.offset() < a.offset() + byteSize(*a.shape(), a.dtype());
 }
 
+bool isTransfer(const plan::fb::Instruction &instruction) {
+  const auto *launch = instruction.operation_as_Launch();
+  return launch ? launch->transfer()
+                : instruction.operation_as_Collective() != nullptr;
+}
+
+std::vector<bool> writtenBy(const plan::fb::Instruction &transfer) {
+  const auto *launch = transfer.operation_as_Launch();
+  if (!launch)
+    return {false, true}; // source, target
+  std::vector<bool> written(launch->arguments()->size());
+  if (launch->writes())
+    for (uint32_t argument : *launch->writes())
+      written[argument] = true;
+  return written;
+}
+
 std::vector<uint32_t> buffersOf(const plan::fb::Instruction &instruction) {
   switch (instruction.operation_type()) {
   case plan::fb::Operation_Launch: {

@@ -14,6 +14,14 @@ namespace pfc::rt {
 /// launch's it writes, a plan does not say.
 std::vector<uint32_t> buffersOf(const plan::fb::Instruction &instruction);
 
+/// Whether an instruction may go on under those behind it: a collective, or a
+/// launch that is a transfer.
+bool isTransfer(const plan::fb::Instruction &instruction);
+
+/// Of the buffers of a transfer, in the order of buffersOf, whether it writes
+/// them.
+std::vector<bool> writtenBy(const plan::fb::Instruction &transfer);
+
 /// Whether two buffers of a validated plan have a byte of the arena in common.
 bool overlap(const plan::fb::Buffer &a, const plan::fb::Buffer &b);
 

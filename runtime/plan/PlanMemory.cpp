@@ -99,20 +99,22 @@ std::vector<Lifetime> lifetimes(const Program &program) {
   return result;
 }
 
-/// No state, and no span, whose parts count.
-bool isWorking(const Buffer &buffer, uint64_t persistentEnd) {
-  return buffer.offset() >= persistentEnd &&
+/// No state, nothing of the host's, and no span, whose parts count.
+bool isWorking(const Buffer &buffer, uint64_t persistentEnd,
+               uint64_t arenaBytes) {
+  return buffer.offset() >= persistentEnd && buffer.offset() < arenaBytes &&
          (!buffer.parts() || buffer.parts()->size() == 0);
 }
 
 /// The working part of the arena at each instruction.
 class Timeline {
 public:
-  Timeline(const Program &program, uint64_t persistentEnd, int64_t batch)
+  Timeline(const Program &program, uint64_t persistentEnd, uint64_t arenaBytes,
+           int64_t batch)
       : program(program), lives(lifetimes(program)),
         shape(stepShape(program, batch)) {
     for (uint32_t i = 0; i < program.buffers()->size(); ++i)
-      if (isWorking(*program.buffers()->Get(i), persistentEnd))
+      if (isWorking(*program.buffers()->Get(i), persistentEnd, arenaBytes))
         byOffset.push_back(i);
     std::stable_sort(byOffset.begin(), byOffset.end(),
                      [&](uint32_t a, uint32_t b) {
@@ -185,6 +187,11 @@ const char *purposeName(Purpose purpose) {
   return "";
 }
 
+bool isInHostMemory(const Variant &variant, uint64_t offset) {
+  return variant.host_bytes() != 0 &&
+         offset >= variant.arena_bytes() - variant.host_bytes();
+}
+
 bool belongsToHead(const flatbuffers::String *location) {
   const std::string_view text = textOf(location);
   return text == "loss" || text.starts_with("head.");
@@ -199,9 +206,12 @@ const Program *findProgram(const Variant &variant, const char *name) {
 
 PlanMemory planMemory(const Variant &variant, int64_t batch) {
   PlanMemory memory;
-  memory.arena = variant.arena_bytes();
+  memory.host = variant.host_bytes();
+  memory.arena = variant.arena_bytes() - memory.host;
   uint64_t persistentEnd = 0;
   for (const Variable *variable : *variant.variables()) {
+    if (isInHostMemory(variant, variable->offset()))
+      continue;
     const uint64_t bytes = byteSize(*variable->shape(), variable->dtype());
     memory.use[purposeOf(*variable)] += bytes;
     persistentEnd = std::max(persistentEnd, variable->offset() + bytes);
@@ -209,7 +219,7 @@ PlanMemory planMemory(const Variant &variant, int64_t batch) {
   const MemoryUse persistent = memory.use;
   uint64_t most = 0;
   if (const Program *step = findProgram(variant, "train_step")) {
-    Timeline timeline(*step, persistentEnd, batch);
+    Timeline timeline(*step, persistentEnd, memory.arena, batch);
     MemoryUse peak;
     for (uint32_t i = 0; i < step->instructions()->size(); ++i) {
       MemoryUse use = timeline.at(i);

@@ -47,12 +47,16 @@ struct PlanMemory {
   MemoryUse use;                ///< persistent, and at the peak of the step
   uint64_t unused = 0;          ///< of the arena, then: alignment, gaps
   uint64_t arena = 0;           ///< all of the above
+  uint64_t host = 0;            ///< class centers and momentum in host memory
   uint64_t headPeak = 0;        ///< most that Logits and HeadRows take, ever
   uint32_t peakInstruction = 0; ///< of train_step
 };
 
 /// Takes `variant` (validated) apart, for a batch of `batch` images a rank.
 PlanMemory planMemory(const plan::fb::Variant &variant, int64_t batch);
+
+/// Whether byte `offset` of the arena is the host's memory.
+bool isInHostMemory(const plan::fb::Variant &variant, uint64_t offset);
 
 /// Whether an instruction or a buffer belongs to the head: "head.cosine".
 bool belongsToHead(const flatbuffers::String *location);

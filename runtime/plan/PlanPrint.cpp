@@ -143,7 +143,7 @@ std::string operationText(const Instruction &i, const Variant &variant) {
     return fmt::format("copy {} = {}", i.operation_as_Copy()->target(),
                        i.operation_as_Copy()->source());
   case Operation_Wait:
-    return fmt::format("wait for {}", i.operation_as_Wait()->collective());
+    return fmt::format("wait for {}", i.operation_as_Wait()->transfer());
   default: {
     const Collective &op = *i.operation_as_Collective();
     return fmt::format("{} {} = {}", EnumNameCollectiveKind(op.kind()),
@@ -260,10 +260,15 @@ void printVariant(Text &out, const Variant &variant, bool full) {
   const std::string need =
       variant.requires_() ? variant.requires_()->str() : "";
   const bool cuda = variant.kernel_cuda() && variant.kernel_cuda()->size() != 0;
-  line(out, "variant {}{}: arena {}, {} kernels ({} of {})",
+  const std::string host =
+      variant.host_bytes() == 0
+          ? ""
+          : fmt::format(", host memory {}", bytesText(variant.host_bytes()));
+  line(out, "variant {}{}: arena {}{}, {} kernels ({} of {})",
        variant.precision()->str(),
        need.empty() ? "" : fmt::format(" (needs {})", need),
-       bytesText(variant.arena_bytes()), variant.kernels()->size(),
+       bytesText(variant.arena_bytes() - variant.host_bytes()), host,
+       variant.kernels()->size(),
        bytesText((cuda ? variant.kernel_cuda() : variant.kernel_ir())->size()),
        cuda ? "CUDA C++" : "LLVM IR");
   printVariables(out, variant, full);

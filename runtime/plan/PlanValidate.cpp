@@ -1,6 +1,7 @@
 #include "runtime/plan/PlanValidate.h"
 
 #include "runtime/base/Error.h"
+#include "runtime/plan/InstructionBuffers.h"
 #include "runtime/plan/PlanFile.h"
 #include "runtime/plan/RankInteger.h"
 #include "runtime/plan/Shape.h"
@@ -18,6 +19,7 @@ namespace {
 using namespace plan::fb;
 
 constexpr uint64_t bufferAlignment = 64;
+constexpr uint64_t hostAlignment = 64 << 10;
 constexpr int64_t maximumWorldSize = int64_t{1} << 20;
 constexpr uint64_t maximumArenaBytes = uint64_t{1} << 42;
 
@@ -25,6 +27,35 @@ constexpr uint64_t maximumArenaBytes = uint64_t{1} << 42;
 struct Range {
   uint64_t begin, end;
 };
+
+/// Where the host's memory begins in the arena: at its end if there is none.
+uint64_t hostBegin(const Variant &variant) {
+  return variant.arena_bytes() - variant.host_bytes();
+}
+
+/// What lies in the device's memory and the host's lies in none.
+void validatePlacement(Range range, const Variant &variant,
+                       const std::string &where) {
+  require(range.end <= hostBegin(variant) || range.begin >= hostBegin(variant),
+          "{} (bytes {}..{}) lies across byte {}, where the host's memory "
+          "begins",
+          where, range.begin, range.end, hostBegin(variant));
+}
+
+/// Only transfers and the host itself reach the host's memory.
+void validateHostBuffers(const Instruction &instruction, const Program &program,
+                         const Variant &variant, const std::string &where) {
+  if (const Launch *launch = instruction.operation_as_Launch();
+      launch && launch->transfer())
+    return;
+  for (uint32_t index : buffersOf(instruction)) {
+    const Buffer &buffer = *program.buffers()->Get(index);
+    require(variant.host_bytes() == 0 || buffer.offset() < hostBegin(variant),
+            "{}: buffer {} is in the host's memory, which only a transfer "
+            "may take",
+            where, index);
+  }
+}
 
 Range validateStorage(DType dtype, const flatbuffers::Vector<int64_t> &shape,
                       uint64_t offset, uint64_t arenaBytes,
@@ -105,6 +136,7 @@ Range validateVariable(const Variable &variable, const Variant &variant,
   if (variable.shard())
     validateShard(*variable.shard(), variable, worldSize, where);
   validateExport(variable, where);
+  validatePlacement(range, variant, where);
   return range;
 }
 
@@ -219,10 +251,10 @@ void validateProgram(const Program &program, const Variant &variant,
     std::string what = fmt::format("{}: buffer {}", where, i);
     if (buffer.name() && buffer.name()->size() != 0)
       what += fmt::format(" ({})", buffer.name()->str());
-    validateAgainstState(validateStorage(buffer.dtype(), *buffer.shape(),
-                                         buffer.offset(), variant.arena_bytes(),
-                                         what),
-                         state, what);
+    Range range = validateStorage(buffer.dtype(), *buffer.shape(),
+                                  buffer.offset(), variant.arena_bytes(), what);
+    validateAgainstState(range, state, what);
+    validatePlacement(range, variant, what);
   }
   for (uint32_t i = 0; i < program.buffers()->size(); ++i)
     validateSpan(*program.buffers()->Get(i), program,
@@ -237,6 +269,7 @@ void validateProgram(const Program &program, const Variant &variant,
     if (instruction.location())
       scope.where += fmt::format(" ({})", instruction.location()->str());
     validateOperation(instruction, scope);
+    validateHostBuffers(instruction, program, variant, scope.where);
   }
   validateWaits(program, where);
 }
@@ -263,6 +296,12 @@ void validateVariant(const Variant &variant, int64_t worldSize,
   require(variant.arena_bytes() <= maximumArenaBytes,
           "{}: an arena of {} bytes is impossible", where,
           variant.arena_bytes());
+  require(variant.host_bytes() <= variant.arena_bytes() &&
+              (variant.host_bytes() == 0 ||
+               hostBegin(variant) % hostAlignment == 0),
+          "{}: {} bytes of host memory at the end of an arena of {} are "
+          "impossible",
+          where, variant.host_bytes(), variant.arena_bytes());
   std::vector<Range> state = validateVariables(variant, worldSize, where);
   std::set<std::string> kernels, programs;
   for (const Kernel *kernel : *variant.kernels()) {

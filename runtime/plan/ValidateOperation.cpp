@@ -81,6 +81,12 @@ void validate(const Launch &op, const OperationScope &scope) {
           "{}: kernel '{}' takes {} numbers, the launch gives {}", scope.where,
           kernel.name()->str(), count(kernel.numbers()), count(op.numbers()));
   requireExtents({op.extent()}, 0, scope);
+  require(op.transfer() || count(op.writes()) == 0,
+          "{}: says what it writes, and is no transfer", scope.where);
+  if (op.writes())
+    for (uint32_t argument : *op.writes())
+      require(argument < op.arguments()->size(), "{}: writes argument {} of {}",
+              scope.where, argument, op.arguments()->size());
 }
 
 void validate(const Matmul &op, const OperationScope &scope) {

@@ -28,24 +28,28 @@ std::optional<uint32_t> resultOf(const Instruction &instruction) {
   }
 }
 
-void validateBetween(const Program &program, uint32_t collective, uint32_t wait,
+void validateBetween(const Program &program, uint32_t transfer, uint32_t wait,
                      const std::string &where) {
   const auto &buffers = *program.buffers();
-  const auto &op =
-      *program.instructions()->Get(collective)->operation_as_Collective();
-  const auto &source = *buffers[op.source()], &target = *buffers[op.target()];
-  for (uint32_t i = collective + 1; i < wait; ++i) {
+  const Instruction &started = *program.instructions()->Get(transfer);
+  const std::vector<uint32_t> busy = buffersOf(started);
+  const std::vector<bool> written = writtenBy(started);
+  for (uint32_t i = transfer + 1; i < wait; ++i) {
     const Instruction &between = *program.instructions()->Get(i);
-    for (uint32_t buffer : buffersOf(between))
-      require(!overlap(*buffers[buffer], target),
-              "{}, instruction {}: touches buffer {}, which the collective of "
-              "instruction {} writes until instruction {}",
-              where, i, buffer, collective, wait);
     std::optional<uint32_t> result = resultOf(between);
-    require(!result || !overlap(*buffers[*result], source),
-            "{}, instruction {}: writes buffer {}, which the collective of "
-            "instruction {} reads until instruction {}",
-            where, i, result.value_or(0), collective, wait);
+    for (size_t b = 0; b < busy.size(); ++b) {
+      const Buffer &bytes = *buffers[busy[b]];
+      if (written[b])
+        for (uint32_t buffer : buffersOf(between))
+          require(!overlap(*buffers[buffer], bytes),
+                  "{}, instruction {}: touches buffer {}, which the transfer "
+                  "of instruction {} writes until instruction {}",
+                  where, i, buffer, transfer, wait);
+      require(!result || !overlap(*buffers[*result], bytes),
+              "{}, instruction {}: writes buffer {}, which the transfer of "
+              "instruction {} reads until instruction {}",
+              where, i, result.value_or(0), transfer, wait);
+    }
   }
 }
 
@@ -57,17 +61,15 @@ void validateWaits(const Program &program, const std::string &where) {
     const Wait *wait = program.instructions()->Get(i)->operation_as_Wait();
     if (!wait)
       continue;
-    uint32_t collective = wait->collective();
-    require(collective < i &&
-                program.instructions()->Get(collective)->operation_type() ==
-                    Operation_Collective,
+    uint32_t transfer = wait->transfer();
+    require(transfer < i && isTransfer(*program.instructions()->Get(transfer)),
             "{}, instruction {}: waits for instruction {}, which is no "
-            "collective before it",
-            where, i, collective);
-    require(waitedFor.insert(collective).second,
+            "transfer before it",
+            where, i, transfer);
+    require(waitedFor.insert(transfer).second,
             "{}, instruction {}: instruction {} is waited for twice", where, i,
-            collective);
-    validateBetween(program, collective, i, where);
+            transfer);
+    validateBetween(program, transfer, i, where);
   }
 }
 

@@ -70,7 +70,7 @@ static std::string kindOf(const plan::fb::Variant &variant,
   case plan::fb::Operation_Wait:
     return "wait for " +
            instructionName(variant, program,
-                           instruction.operation_as_Wait()->collective());
+                           instruction.operation_as_Wait()->transfer());
   default:
     return collectiveName(instruction.operation_as_Collective()->kind());
   }
@@ -81,7 +81,7 @@ std::string instructionName(const plan::fb::Variant &variant,
   const plan::fb::Instruction &instruction =
       *program.instructions()->Get(index);
   std::string name = kindOf(variant, program, instruction);
-  // A wait's collective says it.
+  // A wait's transfer says it.
   const bool located = instruction.location() &&
                        instruction.location()->size() != 0 &&
                        !instruction.operation_as_Wait();

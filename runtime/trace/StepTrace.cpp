@@ -1,7 +1,9 @@
 #include "runtime/trace/StepTrace.h"
 
+#include "runtime/plan/InstructionBuffers.h"
 #include "runtime/trace/InstructionName.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -10,7 +12,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-enum Row { Computation, Transfers };
+enum Row { Computation, Transfers, HostCopies };
+
+Row rowOf(const plan::fb::Instruction &instruction) {
+  if (!isTransfer(instruction))
+    return Computation;
+  return instruction.operation_as_Collective() ? Transfers : HostCopies;
+}
 
 constexpr double microseconds = 1e6;
 
@@ -54,15 +62,18 @@ void addRank(Json &events, const plan::fb::Variant &variant,
       nameEvent("process_name", rank, 0, fmt::format("rank {}", rank)));
   events.push_back(nameEvent("thread_name", rank, Computation, "computation"));
   events.push_back(nameEvent("thread_name", rank, Transfers, "transfers"));
-  const std::vector<bool> waitedFor = collectivesWaitedFor(program);
+  const auto &instructions = *program.instructions();
+  if (std::any_of(instructions.begin(), instructions.end(),
+                  [](auto *each) { return rowOf(*each) == HostCopies; }))
+    events.push_back(nameEvent("thread_name", rank, HostCopies, "host copies"));
+  const std::vector<bool> waitedFor = transfersWaitedFor(program);
   for (uint32_t i = 0; i < program.instructions()->size(); ++i) {
     const plan::fb::Instruction &instruction = *program.instructions()->Get(i);
     const std::string name = instructionName(variant, program, i);
-    const bool transfer = instruction.operation_as_Collective() != nullptr;
-    events.push_back(event(name, rank, transfer ? Transfers : Computation,
-                           times.running[i],
+    const Row row = rowOf(instruction);
+    events.push_back(event(name, rank, row, times.running[i],
                            detailsOf(variant, instruction, i)));
-    if (transfer && !waitedFor[i])
+    if (row != Computation && !waitedFor[i])
       events.push_back(event("wait for " + name, rank, Computation,
                              times.waiting[i], {{"instruction", i}}));
   }
@@ -70,11 +81,11 @@ void addRank(Json &events, const plan::fb::Variant &variant,
 
 } // namespace
 
-std::vector<bool> collectivesWaitedFor(const plan::fb::Program &program) {
+std::vector<bool> transfersWaitedFor(const plan::fb::Program &program) {
   std::vector<bool> result(program.instructions()->size());
   for (const plan::fb::Instruction *instruction : *program.instructions())
     if (const auto *wait = instruction->operation_as_Wait())
-      result[wait->collective()] = true;
+      result[wait->transfer()] = true;
   return result;
 }
 

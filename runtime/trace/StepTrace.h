@@ -1,8 +1,10 @@
 //===- StepTrace.h - When the instructions of a step ran --------*- C++ -*-===//
 //
 // A trace in the format that Perfetto (ui.perfetto.dev) and Chrome's
-// about:tracing open: one process a rank, in it a row for what computes and one
-// for transfers, on them the instructions of the step. What `pfcc show
+// about:tracing open: one process a rank, in it a row for what computes, one
+// for transfers between ranks and, where there are some, one for copies between
+// the host's memory and the device's, on them the instructions of the step.
+// What `pfcc show
 // --timeline` predicts and `pfc-run --trace` measured has the same rows, and in
 // each the same names in the same order.
 //
@@ -27,14 +29,13 @@ struct StepTimes {
   explicit StepTimes(size_t instructions = 0)
       : running(instructions), waiting(instructions) {}
 
-  /// A collective's is that of its transfer.
   std::vector<TimeSpan> running;
-  /// Of collectives that no instruction waits for: how long computation does.
+  /// Of transfers that no instruction waits for: how long computation does.
   std::vector<TimeSpan> waiting;
 };
 
-/// The collectives that an instruction of `program` waits for, by instruction.
-std::vector<bool> collectivesWaitedFor(const plan::fb::Program &program);
+/// The transfers that an instruction of `program` waits for, by instruction.
+std::vector<bool> transfersWaitedFor(const plan::fb::Program &program);
 
 /// A trace of one step of `program`, by rank. `title` says what it is:
 /// "predicted for h200", "measured, step 3".

@@ -1,9 +1,11 @@
 #include "runtime/train/InitialWeights.h"
 
 #include "runtime/base/Error.h"
+#include "runtime/exec/Initializer.h"
 #include "runtime/train/ModelFolder.h"
 #include "runtime/train/checkpoint/Checkpoint.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -61,16 +63,27 @@ ClassMap mapFor(const std::string &path, const ClassCenterFiles &centers,
 
 std::string loadClassCenters(const std::string &mapPath, Model &model,
                              const plan::fb::Variant &variant,
-                             const ClassRange &range, Executor &executor) {
+                             const ClassRange &range, uint64_t seed,
+                             Executor &executor) {
   ClassCenterFiles centers = model.classCenters();
   ClassMap map = mapFor(mapPath, centers, model, range.total);
   for (const plan::fb::Variable *variable : *variant.variables()) {
     if (!variable->shard() || !variable->exported())
       continue;
     std::string name = variable->name()->str();
-    std::vector<std::byte> rows = executor.readVariable(name);
-    centers.read(*variable, map, range.first, range.count, rows);
-    executor.writeVariable(name, rows.data(), rows.size());
+    const uint64_t width = rowBytes(*variable);
+    const auto block = static_cast<int64_t>((4 << 20) / width + 1);
+    std::vector<std::byte> rows;
+    for (int64_t done = 0; done < range.count; done += block) {
+      int64_t count = std::min(block, range.count - done);
+      uint64_t at = static_cast<uint64_t>(done) * width;
+      rows.resize(static_cast<uint64_t>(count) * width);
+      executor.readVariablePart(name, at, rows);
+      centers.read(*variable, map, range.first + done, count, rows);
+      if (!executor.isInHostMemory(name))
+        makeUnusedRows(*variable, seed, range.first + done, rows);
+      executor.writeVariablePart(name, at, rows);
+    }
   }
   return fmt::format("; {} of its {} class centers for {} classes, {} new",
                      map.oldClasses(), centers.classes(), map.classes(),
@@ -85,7 +98,7 @@ std::string backboneFile(const std::string &path) {
 
 std::string loadInitialWeights(const InitialWeights &from,
                                const plan::fb::Variant &variant, int rank,
-                               Executor &executor) {
+                               uint64_t seed, Executor &executor) {
   if (!from.backbone.empty()) {
     std::string file = backboneFile(from.backbone);
     loadBackbone(file, variant, executor);
@@ -97,7 +110,8 @@ std::string loadInitialWeights(const InitialWeights &from,
   loadBackbone(model.backbone(), variant, executor);
   std::string taken = "the network starts from " + model.path();
   if (std::optional<ClassRange> range = classRange(variant, rank))
-    taken += loadClassCenters(from.classMap, model, variant, *range, executor);
+    taken +=
+        loadClassCenters(from.classMap, model, variant, *range, seed, executor);
   return taken;
 }
 

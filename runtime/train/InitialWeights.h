@@ -23,10 +23,10 @@ struct InitialWeights {
 
 /// Writes them over the state that `executor` was initialized with: what they
 /// don't have (new classes, momentum) stays. What was taken, for people; empty
-/// without any.
+/// without any. `seed` is the job's: of class centers that were never used.
 std::string loadInitialWeights(const InitialWeights &from,
                                const plan::fb::Variant &variant, int rank,
-                               Executor &executor);
+                               uint64_t seed, Executor &executor);
 
 } // namespace pfc::rt
 

@@ -42,7 +42,7 @@ Job::Job(const PlanFile &file, Communicator &communicator,
     : plan(file.plan()), settings(*plan.settings()), communicator(communicator),
       threads(threadsFor(communicator, options.threads)),
       device(openDevice(deviceName(plan, options),
-                        {threads, communicator.localRank()})),
+                        {threads, communicator.localRank(), options.folder})),
       variant(sameVariant(chooseVariant(plan, *device, options.precision),
                           communicator)),
       executor(plan, variant, *device, communicator, options.only) {}

@@ -18,6 +18,7 @@ struct JobOptions {
   std::string precision = "auto"; ///< or a variant's: "fp32", "bf16"
   int threads = 0;                ///< 0: this machine's processors / its ranks
   std::vector<std::string> only = {}; ///< programs to prepare; empty: all
+  std::string folder = {}; ///< of files that are mapped as host memory
 };
 
 /// Members are destroyed in the order that each needs: last made, first gone.

@@ -58,9 +58,12 @@ void checkSame(const std::vector<std::string> &texts, const char *what,
 /// Training touches the whole arena; without this the kernel would end a rank
 /// without a word.
 uint64_t checkMemory(const Job &job, uint64_t stateBytes) {
+  const uint64_t host = job.variant.host_bytes();
   uint64_t perRank = stateBytes;
-  if (!job.device->stream()) // a device's own memory: it says so itself
-    perRank += job.variant.arena_bytes();
+  if (job.device->stream()) // a device's own memory: it says so itself
+    perRank += host;        // page-locked
+  else                      // pages of a file may come and go
+    perRank += job.variant.arena_bytes() - host;
   uint64_t needed =
       perRank * static_cast<uint64_t>(job.communicator.localRanks());
   uint64_t available = availableMemory();

@@ -166,8 +166,14 @@ TrainLoop::agreeOnFirst(const std::vector<FiniteFinding> &findings) {
 /// The first variable that isn't finite, on the first rank that has one; empty
 /// when all are. Collective.
 std::string TrainLoop::stateNotFinite() {
-  std::string own = firstNotFinite(job.variant, job.communicator.rank(),
-                                   readerOf(job.executor));
+  std::string own;
+  {
+    Doing doing(job.communicator.activity(), "looking at all of the state",
+                Activity::Kind::Slow);
+    own = firstNotFinite(
+        StateFiles(job.variant, StateScope::All, job.communicator.rank()),
+        readerOf(job.executor));
+  }
   Doing doing(job.communicator.activity(), "all_reduce of a check",
               Activity::Kind::Waits);
   int64_t count = !own.empty();

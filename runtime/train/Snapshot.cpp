@@ -2,6 +2,7 @@
 
 #include "runtime/base/Error.h"
 #include "runtime/exec/Finite.h"
+#include "runtime/plan/PlanMemory.h"
 #include "runtime/plan/RankInteger.h"
 #include "runtime/plan/Shape.h"
 #include "runtime/train/StateDict.h"
@@ -77,9 +78,7 @@ StateReader readerOf(const Executor &executor) {
       };
 }
 
-std::string firstNotFinite(const plan::fb::Variant &variant, int rank,
-                           const StateReader &reader) {
-  const StateFiles files(variant, StateScope::All, rank);
+std::string firstNotFinite(const StateFiles &files, const StateReader &reader) {
   for (const plan::fb::Variable *variable : files.variables()) {
     bool finite = true;
     reader(*variable, [&](std::span<const std::byte> piece) {
@@ -165,22 +164,27 @@ void StateFiles::writeClassCenters(const std::string &path,
 //===----------------------------------------------------------------------===//
 
 Snapshot::Snapshot(const plan::fb::Variant &variant, StateScope scope, int rank)
-    : files(variant, scope, rank) {}
+    : files(variant, scope, rank) {
+  for (const plan::fb::Variable *variable : files.variables())
+    if (!isInHostMemory(variant, variable->offset()))
+      copied.push_back(variable);
+}
 
 uint64_t Snapshot::bytes() const {
   uint64_t total = 0;
-  for (const plan::fb::Variable *variable : files.variables())
+  for (const plan::fb::Variable *variable : copied)
     total += bytesOf(*variable);
   return total;
 }
 
 void Snapshot::reserve() {
-  for (const plan::fb::Variable *variable : files.variables())
+  for (const plan::fb::Variable *variable : copied)
     contents[variable].resize(bytesOf(*variable));
 }
 
 void Snapshot::take(const Executor &executor, int64_t stepsDone) {
   steps = stepsDone;
+  source = &executor;
   reserve();
   for (auto &[variable, copy] : contents)
     executor.readVariable(variable->name()->str(), copy);
@@ -188,15 +192,16 @@ void Snapshot::take(const Executor &executor, int64_t stepsDone) {
 
 StateReader Snapshot::reader() const {
   return [this](const plan::fb::Variable &variable, const TensorSink &sink) {
-    sink(contents.at(&variable));
+    if (auto copy = contents.find(&variable); copy != contents.end())
+      sink(copy->second);
+    else
+      source->readVariableInPieces(variable.name()->str(), sink,
+                                   /*settled=*/true);
   };
 }
 
 std::string Snapshot::firstNotFinite() const {
-  for (const plan::fb::Variable *variable : files.variables())
-    if (!allFinite(variable->dtype(), contents.at(variable)))
-      return variable->name()->str();
-  return {};
+  return rt::firstNotFinite(files, reader());
 }
 
 } // namespace pfc::rt

@@ -46,10 +46,6 @@ using StateReader =
 /// As the executor has them now, without a copy.
 StateReader readerOf(const Executor &executor);
 
-/// The first of the state with a NaN or an infinity; empty when all is finite.
-std::string firstNotFinite(const plan::fb::Variant &variant, int rank,
-                           const StateReader &reader);
-
 class StateFiles {
 public:
   /// Of what `rank` has to write.
@@ -72,6 +68,11 @@ private:
   std::optional<ClassRange> range;
 };
 
+/// The first of the state with a NaN or an infinity; empty when all is finite.
+std::string firstNotFinite(const StateFiles &files, const StateReader &reader);
+
+/// A copy of the state, but for what is in host memory: that is read where it
+/// is, and must stay as it is until it is written.
 class Snapshot {
 public:
   /// Of what `rank` has to write.
@@ -87,6 +88,8 @@ public:
   uint64_t bytes() const;
 
   bool hasClassCenters() const { return files.hasClassCenters(); }
+  /// Whether nothing is in host memory.
+  bool isCopy() const { return copied.size() == files.variables().size(); }
 
   /// As pfc::rt::firstNotFinite, of the copy.
   std::string firstNotFinite() const;
@@ -103,6 +106,8 @@ private:
   StateReader reader() const;
 
   StateFiles files;
+  std::vector<const plan::fb::Variable *> copied;
+  const Executor *source = nullptr;
   std::map<const plan::fb::Variable *, std::vector<std::byte>> contents;
   int64_t steps = 0;
 };

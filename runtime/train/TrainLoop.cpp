@@ -179,7 +179,7 @@ void TrainLoop::initialize() {
   if (!resumed) {
     job.executor.initializeState(job.settings.seed());
     taken = loadInitialWeights(init, job.variant, job.communicator.rank(),
-                               job.executor);
+                               job.settings.seed(), job.executor);
     return;
   }
   require(firstStep() <= total,

@@ -88,10 +88,19 @@ public:
   bool supports(const std::string &feature) const override {
     return device->supports(feature);
   }
-  std::byte *allocateArena(uint64_t bytes) override {
-    std::byte *arena = device->allocateArena(bytes);
-    std::memset(arena, 0xFF, bytes);
+  /// But for the host's memory, whose zeros mean something.
+  Arena allocateArena(uint64_t bytes, uint64_t hostBytes) override {
+    Arena arena = device->allocateArena(bytes, hostBytes);
+    std::memset(arena.device, 0xFF, bytes);
     return arena;
+  }
+  void clearHostMemory() override { device->clearHostMemory(); }
+  HostExtent hostExtent(const std::byte *at, uint64_t bytes) const override {
+    return device->hostExtent(at, bytes);
+  }
+  EnqueuedTransfer makeTransfer(const fb::Launch &op,
+                                std::vector<BufferView> args) override {
+    return device->makeTransfer(op, std::move(args));
   }
   void loadKernels(const fb::Variant &variant) override {
     device->loadKernels(variant);

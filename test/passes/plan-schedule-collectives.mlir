@@ -53,9 +53,22 @@
 // PLACED: plan.collective all_gather
 // PLACED-NEXT: plan.launch
 // PLACED-NEXT: plan.wait
+// Rows come from host memory while images are worked on, and the rows that go
+// back do so under what is left, beside the network's transfers.
+// CHECK-LABEL: plan.program @host
+// CHECK: %[[ROWS:.*]] = plan.launch @k(%w, %{{.*}}) {{.*}} -> !plan.transfer
+// CHECK-NEXT: plan.launch @k(%x, %[[A:.*]]) extent
+// CHECK-NEXT: plan.collective all_reduce_sum %[[A]], %[[A]]
+// CHECK-NEXT: plan.wait %[[ROWS]]
+// CHECK-NEXT: plan.launch @k(%{{.*}}, %[[B:.*]]) extent
+// CHECK-NEXT: plan.launch @k(%[[B]], %w) {{.*}} -> !plan.transfer
+// CHECK-NEXT: plan.launch @k(%x, %{{.*}}) extent
+// CHECK: plan.wait
+// CHECK-NEXT: plan.wait
 module {
   shard.grid @ranks(shape = 2)
   plan.kernel @k arguments 2 description ""
+  plan.variable @w parameter init <constant, 0.0, 0.0> {host} : memref<16xf32>
 
   plan.program @head batch 1 {
     %x = plan.input "x" : memref<8x2xf32>
@@ -139,5 +152,22 @@ module {
     %all = plan.alloc : memref<32xf32>
     plan.output "all", %all : memref<32xf32>
     plan.collective all_gather %x, %all : memref<16xf32>, memref<32xf32>
+  }
+
+  plan.program @host batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %w = plan.state @w : memref<16xf32>
+    %a = plan.alloc : memref<16xf32>
+    %rows = plan.alloc : memref<16xf32>
+    %b = plan.alloc : memref<16xf32>
+    %c = plan.alloc : memref<16xf32>
+    plan.launch @k(%x, %a) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 99999999999, written = 64, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%w, %rows) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 99999999, written = 99999999, sent = 0>} : memref<16xf32>, memref<16xf32> -> !plan.transfer
+    plan.launch @k(%rows, %b) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%b, %w) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 99999999, written = 99999999, sent = 0>} : memref<16xf32>, memref<16xf32> -> !plan.transfer
+    plan.collective all_reduce_sum %a, %a {cost = #plan.cost<flops = 0, read = 0, written = 0, sent = 64>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %c) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 99999999999, written = 64, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.output "a", %a : memref<16xf32>
+    plan.output "c", %c : memref<16xf32>
   }
 }

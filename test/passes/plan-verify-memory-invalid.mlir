@@ -178,7 +178,7 @@ module attributes {plan.arena_bytes = 256 : i64} {
     // expected-note@+1 {{it started here}}
     %t = plan.collective all_gather %x, %all : memref<16xf32>, memref<32xf32>
     plan.copy %x, %y : memref<16xf32>, memref<16xf32>
-    // expected-error@+1 {{writes buffer %x (bytes 0..64), which a collective that is not waited for reads}}
+    // expected-error@+1 {{writes buffer %x (bytes 0..64), which a transfer that is not waited for reads}}
     plan.copy %y, %x : memref<16xf32>, memref<16xf32>
     plan.wait %t
   }
@@ -193,7 +193,7 @@ module attributes {plan.arena_bytes = 192 : i64} {
     %y = plan.alloc at 64 : memref<16xf32>
     // expected-note@+1 {{it started here}}
     %t = plan.collective all_reduce_sum %x, %x : memref<16xf32>, memref<16xf32>
-    // expected-error@+1 {{reads buffer %x (bytes 0..64), which a collective that is not waited for writes}}
+    // expected-error@+1 {{reads buffer %x (bytes 0..64), which a transfer that is not waited for writes}}
     plan.copy %x, %y : memref<16xf32>, memref<16xf32>
     plan.wait %t
     plan.output "y", %y : memref<16xf32>
@@ -213,7 +213,7 @@ module attributes {plan.arena_bytes = 320 : i64} {
     plan.copy %x, %source : memref<16xf32>, memref<16xf32>
     // expected-note@+1 {{it started here}}
     %t = plan.collective all_gather %source, %all : memref<16xf32>, memref<32xf32>
-    // expected-error@+1 {{writes buffer %2 (bytes 64..128), which a collective that is not waited for reads}}
+    // expected-error@+1 {{writes buffer %2 (bytes 64..128), which a transfer that is not waited for reads}}
     plan.copy %x, %late : memref<16xf32>, memref<16xf32>
     plan.wait %t
     plan.output "all", %all : memref<32xf32>
@@ -282,6 +282,46 @@ module attributes {plan.arena_bytes = 128 : i64} {
     %s = plan.span %a, %b : memref<16xf32>, memref<16xf32> to memref<32xf32>
     // expected-error@+1 {{a kernel gets variable "b" (bytes 64..128) twice, and writes it}}
     plan.launch @k(%s, %b) extent 1 writes [0] : memref<32xf32>, memref<16xf32>
+  }
+  plan.kernel @k arguments 2 description ""
+}
+
+// -----
+
+// Host state lies in the last 256 bytes, the host's.
+module attributes {plan.arena_bytes = 65792 : i64, plan.host_bytes = 256 : i64} {
+  // expected-error@+1 {{variable "w" (bytes 64..128) is host state, and no host memory}}
+  plan.variable @w parameter init <constant, 0.0, 0.0> at 64 {host} : memref<16xf32>
+}
+
+// -----
+
+// And nothing else does.
+module attributes {plan.arena_bytes = 65792 : i64, plan.host_bytes = 256 : i64} {
+  // expected-error@+1 {{of 64 bytes at byte 65536 ends beyond the arena of 65536 bytes}}
+  plan.variable @w parameter init <constant, 0.0, 0.0> at 65536 : memref<16xf32>
+}
+
+// -----
+
+// expected-error@+1 {{host memory can't begin at byte 64 of the arena}}
+module attributes {plan.arena_bytes = 320 : i64, plan.host_bytes = 256 : i64} {
+}
+
+// -----
+
+// Rows on their way from host memory are not read yet.
+module attributes {plan.arena_bytes = 65600 : i64, plan.host_bytes = 64 : i64} {
+  plan.variable @w parameter init <constant, 0.0, 0.0> at 65536 {host} : memref<16xf32>
+  plan.program @p batch 1 {
+    %w = plan.state @w : memref<16xf32>
+    %rows = plan.alloc at 0 : memref<16xf32>
+    %y = plan.alloc at 64 : memref<16xf32>
+    // expected-note@+1 {{it started here}}
+    %t = plan.launch @k(%w, %rows) extent 1 writes [1] : memref<16xf32>, memref<16xf32> -> !plan.transfer
+    // expected-error@+1 {{reads buffer %0 (bytes 0..64), which a transfer that is not waited for writes}}
+    plan.launch @k(%rows, %y) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.wait %t
   }
   plan.kernel @k arguments 2 description ""
 }

@@ -63,7 +63,7 @@ void place(std::vector<BufferView> &views, Device &device) {
   uint64_t bytes = 64; // an arena isn't empty
   for (const BufferView &view : views)
     bytes += arenaBytes(view);
-  std::byte *next = device.allocateArena(bytes);
+  std::byte *next = device.allocateArena(bytes).device;
   for (BufferView &view : views) {
     view.data = next;
     next += arenaBytes(view);

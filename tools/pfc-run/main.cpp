@@ -152,6 +152,7 @@ int body(int argc, char **argv) {
                       arguments.restarts, arguments.train.outDir},
                      {argv + 1, argv + argc});
   arguments.train.planHash = plan.sha256();
+  arguments.job.folder = arguments.train.outDir;
   std::unique_ptr<Communicator> communicator = openCommunicator();
   if (launched && arguments.restarts > 0 && !isSupervised() &&
       communicator->rank() == 0)

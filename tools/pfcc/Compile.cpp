@@ -109,7 +109,7 @@ static double secondsOf(plan::ProgramOp step) {
   double seconds = 0;
   step.walk([&](plan::InstructionOpInterface op) {
     plan::CostAttr cost = op.getPredictedCost();
-    if (cost && !isa<plan::CollectiveOp>(op))
+    if (cost && !plan::isTransfer(op))
       seconds +=
           std::max(static_cast<double>(cost.getFlops()) / rates.flops,
                    static_cast<double>(cost.getRead() + cost.getWritten()) /
@@ -128,9 +128,12 @@ FailureOr<PlanSize> pfc::planSize(const LoadedSpec &loaded,
                   /*dumpTo=*/"", untimed);
     if (!module)
       return failure();
-    auto bytes =
-        (*module)->getAttrOfType<IntegerAttr>(plan::arenaBytesAttrName);
-    size.bytes = std::max(size.bytes, static_cast<uint64_t>(bytes.getInt()));
+    auto bytesOf = [&](StringRef name) -> uint64_t {
+      auto bytes = (*module)->getAttrOfType<IntegerAttr>(name);
+      return bytes ? bytes.getInt() : 0;
+    };
+    size.bytes = std::max(size.bytes, bytesOf(plan::arenaBytesAttrName) -
+                                          bytesOf(plan::hostBytesAttrName));
     for (auto program : module->getOps<plan::ProgramOp>())
       if (program.getSymName() == "train_step")
         size.seconds += secondsOf(program);

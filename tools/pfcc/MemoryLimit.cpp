@@ -139,6 +139,10 @@ SmallVector<Change> Search::run() {
         "head.sample_rate", now.head.sampleRate, 0.001,
         [](TrainSpec &spec, double value) { spec.head.sampleRate = value; },
         [](double value) { return std::floor(value * 1000) / 1000; });
+  if (changes.size() < 3 && now.head.rowUpdate == RowUpdateSpec::Sampled)
+    addIfFits("head.placement = \"host\"", [](TrainSpec &spec) {
+      spec.head.placement = PlacementSpec::Host;
+    });
   if (changes.size() < 3)
     addRanks();
   changes.truncate(std::min<size_t>(changes.size(), 3));

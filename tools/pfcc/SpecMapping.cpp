@@ -68,6 +68,7 @@ CompileOptions pfc::compileOptions(const TrainSpec &spec, Precision precision) {
     options.tileHead.tileBytes = 16 << 20;
   options.bucketUpdates.bucketBytes =
       static_cast<int64_t>(spec.cluster.bucketSize * 0x1p20);
+  options.optimizer.seed = static_cast<uint64_t>(spec.train.seed);
   options.optimizer.narrowMomentum = spec.head.momentum == StorageSpec::BF16;
   options.bucketUpdates.narrow = spec.cluster.gradients == StorageSpec::BF16;
   options.overlap = spec.cluster.overlap;

@@ -88,11 +88,33 @@ OpCost CosineLogitsOp::getCost() {
                      typeOf(getEmbeddings()).getDimSize(1));
 }
 
+/// Bytes of as many rows of the table as there are indices.
+template <typename Op>
+static uint64_t bytesOfTableRows(Op op) {
+  return bytesOf(op.getTable()) / typeOf(op.getTable()).getDimSize(0) *
+         typeOf(op.getIndices()).getDimSize(0);
+}
+
 /// Only the rows it gathers are read, not the table.
 OpCost GatherRowsOp::getCost() {
   OpCost cost;
-  cost.bytesRead = bytesOf(getRows()) + bytesOf(getIndices());
+  cost.bytesRead = bytesOfTableRows(*this) + bytesOf(getIndices());
   cost.bytesWritten = bytesOf(getRows());
+  return cost;
+}
+
+/// As if all rows had been stored before.
+OpCost FetchRowsOp::getCost() {
+  OpCost cost;
+  cost.bytesRead = bytesOfTableRows(*this) + bytesOf(getIndices());
+  cost.bytesWritten = bytesOf(getRows()) + bytesOf(getSlots());
+  return cost;
+}
+
+OpCost StoreRowsOp::getCost() {
+  OpCost cost;
+  cost.bytesRead = bytesOf(getRows()) + bytesOf(getIndices());
+  cost.bytesWritten = bytesOfTableRows(*this);
   return cost;
 }
 
@@ -100,7 +122,7 @@ OpCost GatherRowsOp::getCost() {
 OpCost GatherUnitRowsOp::getCost() {
   OpCost cost;
   cost.flops = 3 * elementsOf(getRows());
-  cost.bytesRead = 4 * elementsOf(getRows()) + bytesOf(getIndices());
+  cost.bytesRead = bytesOfTableRows(*this) + bytesOf(getIndices());
   cost.bytesWritten = bytesOf(getRows());
   return cost;
 }

@@ -421,19 +421,25 @@ LogicalResult UpdateRowsOp::partition(Partitioner &partitioner) {
     unscale = partitioner.get(getUnscale(), replicated);
   if (getFoundInf())
     foundInf = partitioner.get(getFoundInf(), replicated);
+  Value step, first;
+  if (getStep()) {
+    step = partitioner.get(getStep(), replicated);
+    first = partitioner.shardFirst(typeOf(getTable()).getDimSize(0));
+  }
   if (!table || !momentum || !indices || !rows || !lr ||
-      !unscale != !getUnscale() || !foundInf != !getFoundInf())
+      !unscale != !getUnscale() || !foundInf != !getFoundInf() ||
+      !step != !getStep())
     return failure();
   Value count = partitioner.shardCount(typeOf(getTable()).getDimSize(0));
-  auto local = UpdateRowsOp::create(partitioner.builder(), getLoc(), table,
-                                    momentum, indices, rows, lr, count, unscale,
-                                    foundInf, RowUpdate::Sampled,
-                                    getOfUnitRows(), getMu(), getWeightDecay());
+  auto local = UpdateRowsOp::create(
+      partitioner.builder(), getLoc(), table, momentum, indices, rows, lr,
+      count, unscale, foundInf, step, first, RowUpdate::Sampled,
+      getOfUnitRows(), getMu(), getWeightDecay(), getSeed());
   Value newTable = local.getNewTable(), newMomentum = local.getNewMomentum();
   if (getRowUpdate() == RowUpdate::All) {
-    auto coast = CoastRowsOp::create(partitioner.builder(), getLoc(), newTable,
-                                     newMomentum, indices, lr, count, foundInf,
-                                     getMu(), getWeightDecay());
+    auto coast = CoastRowsOp::create(
+        partitioner.builder(), getLoc(), newTable, newMomentum, indices, lr,
+        count, foundInf, step, first, getMu(), getWeightDecay(), getSeed());
     newTable = coast.getNewTable();
     newMomentum = coast.getNewMomentum();
   }

@@ -10,6 +10,7 @@
 //               found_inf update_loss_scale
 //               bucket unbucket chunk_sum_squares
 //   One rank's  sample_local_centers softmax_stats softmax_loss
+//               fetch_rows store_rows
 //               margin_softmax margin_softmax_grad margin_exp margin_patch
 //               margin_stats margin_stats_grad scale_rows cast sweep yield barrier
 //
@@ -76,6 +77,9 @@ def Pfc_VariableOp : Pfc_Op<"variable", [Pure, Partitionable]> {
     (dimension 0) are split over the ranks, is the logical number of rows; the
     local tensor has ⌈rows/R⌉, of which the last may be unused.
 
+    `host` state lies in the host's memory. It is zero when a job begins, and
+    fetch_rows and store_rows alone touch it.
+
     (C1) The init of a `sharded` variable does not depend on the world size:
     element values are functions of (seed, name, global index).
 
@@ -91,7 +95,7 @@ def Pfc_VariableOp : Pfc_Op<"variable", [Pure, Partitionable]> {
   let arguments = (ins StrAttr:$name, Pfc_RoleAttr:$role, Pfc_InitAttr:$init,
                        OptionalAttr<Pfc_ExportAttr>:$state_dict,
                        OptionalAttr<I64Attr>:$rows,
-                       UnitAttr:$sharded);
+                       UnitAttr:$sharded, UnitAttr:$host);
   let results = (outs Pfc_Any:$value);
   let assemblyFormat = "$name $role `init` $init attr-dict `:` type($value)";
 }
@@ -721,7 +725,7 @@ def Pfc_GatherRowsOp : Pfc_Op<"gather_rows", [Pure, Vjp, Partitionable, Costed,
                                               Rows]> {
   let summary = "y[j] = indices[j] >= 0 ? table[indices[j]] : 0";
   let description = [{
-    Shapes: table [C,D], indices [S], rows [S,D].
+    Shapes: table [C,D], indices [S], rows [S,D]. A bf16 table's rows may be f32.
     Example: `%w = pfc.gather_rows %table, %indices : tensor<10x64xf32>, tensor<12xi64> -> tensor<12x64xf32>`
 
     Made by: frontend/graph. Gone after: convert-pfc-to-plan.
@@ -1083,7 +1087,7 @@ def Pfc_GatherUnitRowsOp : Pfc_Op<"gather_unit_rows", [Pure, Costed, Rows]> {
 
     Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
   }];
-  let arguments = (ins Pfc_F32:$table, Pfc_I64:$indices);
+  let arguments = (ins Pfc_Float:$table, Pfc_I64:$indices);
   let results = (outs Pfc_Float:$rows);
   let assemblyFormat = [{
     $table `,` $indices attr-dict `:` type($table) `,` type($indices) `->`
@@ -1105,7 +1109,7 @@ def Pfc_TargetCosinesOp : Pfc_Op<"target_cosines", [Pure, Costed, Rows]> {
 
     Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
   }];
-  let arguments = (ins Pfc_Float:$embeddings, Pfc_F32:$table, Pfc_I64:$indices,
+  let arguments = (ins Pfc_Float:$embeddings, Pfc_Float:$table, Pfc_I64:$indices,
                        Pfc_I64:$columns);
   let results = (outs Pfc_F32:$targets);
   let assemblyFormat = [{
@@ -1190,7 +1194,7 @@ def Pfc_MarginEmbeddingsGradOp : Pfc_Op<"margin_embeddings_grad",
     Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_F32:$products, Pfc_F32:$stats, Pfc_F32:$targets,
-                       Pfc_I64:$columns, Pfc_F32:$table, Pfc_I64:$indices,
+                       Pfc_I64:$columns, Pfc_Float:$table, Pfc_I64:$indices,
                        Optional<Pfc_F32>:$row_margins,
                        Pfc_MarginAttr:$margin, F64Attr:$shift, I64Attr:$batch);
   let results = (outs Pfc_Float:$embeddings_grad, Pfc_F32:$factors);
@@ -1438,21 +1442,36 @@ def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
     count [1], rows of the table in use; rows_grad [S,D]; lr, unscale, found_inf
     [1]. In place. The momentum may be bf16, rounded to nearest as it is written:
     `momentum bf16` stands behind the table's type then.
-    Before pfc-partition indices are global and count is absent.
+
+    A bf16 table is rounded stochastically, as an update is often less than half
+    the distance to the next bf16 (Gupta et al., "Deep Learning with Limited
+    Numerical Precision", ICML'15): w' has 16 random bits added to its lowest 16,
+    then those cut off, so that its expectation is w'. Those of element d of
+    class c = first_row + r are the high half of mixBits(p + d·0x9E3779B9), p
+    word 0 of Philox(seed; c, c >> 32, step; purpose RoundCenters) and mixBits
+    from runtime/base/Philox.h: the same at any world size. NaN and infinity stay
+    what they are.
+
+    Before pfc-partition indices are global, and count and first_row absent.
+    (C1) `rounded` if and only if the table is bf16.
     Made by: pfc-insert-optimizer. Gone after: convert-pfc-to-plan.
   }];
-  let arguments = (ins Pfc_F32:$table, Pfc_Float:$momentum, Pfc_I64:$indices,
+  let arguments = (ins Pfc_Float:$table, Pfc_Float:$momentum, Pfc_I64:$indices,
                        Pfc_F32:$rows_grad, Pfc_Scalar:$lr,
                        Optional<Pfc_I64>:$count,
                        Optional<Pfc_Scalar>:$unscale,
                        Optional<Pfc_Scalar>:$found_inf,
+                       Optional<Pfc_Integer>:$step,
+                       Optional<Pfc_Integer>:$first_row,
                        Pfc_RowUpdateAttr:$row_update, UnitAttr:$of_unit_rows,
-                       F64Attr:$mu, F64Attr:$weight_decay);
-  let results = (outs Pfc_F32:$new_table, Pfc_Float:$new_momentum);
+                       F64Attr:$mu, F64Attr:$weight_decay,
+                       DefaultValuedAttr<I64Attr, "0">:$seed);
+  let results = (outs Pfc_Float:$new_table, Pfc_Float:$new_momentum);
   let assemblyFormat = [{
     $row_update $table `,` $momentum `,` $indices `,` $rows_grad `,` $lr
     (`count` $count^ `:` type($count))? (`unscale` $unscale^)?
-    (`unless` $found_inf^)? attr-dict `:` type($table)
+    (`unless` $found_inf^)? (`rounded` $step^ (`from` $first_row^)?)?
+    attr-dict `:` type($table)
     `` custom<MomentumType>(type($momentum), ref(type($table))) `,`
     type($indices) `,` type($rows_grad)
   }];
@@ -1460,30 +1479,93 @@ def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
 }
 
 def Pfc_CoastRowsOp : Pfc_Op<"coast_rows", [Pure, Costed, Rows,
-    AllTypesMatch<["table", "new_table"]>,
+    AttrSizedOperandSegments, AllTypesMatch<["table", "new_table"]>,
     AllTypesMatch<["momentum", "new_momentum"]>]> {
   let summary = "SGD on the class centers that took no part";
   let description = [{
     Every row r < count that is not among the indices has a gradient of zero:
         v'[r] = mu·v[r] + weight_decay·w[r];  w'[r] = w[r] − lr·v'[r]
-    Where found_inf > 0 no row changes.
+    Where found_inf > 0 no row changes. A bf16 table is rounded as by
+    update_rows.
 
     Shapes: table, momentum [C,D]; indices [S], ascending, −1 (unused) last;
-    count, lr, found_inf [1]. In place.
+    count, lr, found_inf, step, first_row [1]. In place.
     Example: `%w1, %v1 = pfc.coast_rows %w, %v, %indices, %lr, %count {mu = 0.9 : f64, weight_decay = 5.0e-4 : f64} : tensor<10x64xf32>, tensor<4xi64>`
 
+    (C1) `rounded` if and only if the table is bf16.
     Made by: pfc-partition, of update_rows `all`. Gone after:
     convert-pfc-to-plan.
   }];
-  let arguments = (ins Pfc_F32:$table, Pfc_Float:$momentum, Pfc_I64:$indices,
+  let arguments = (ins Pfc_Float:$table, Pfc_Float:$momentum, Pfc_I64:$indices,
                        Pfc_Scalar:$lr, Pfc_Integer:$count,
-                       Optional<Pfc_Scalar>:$found_inf, F64Attr:$mu,
-                       F64Attr:$weight_decay);
-  let results = (outs Pfc_F32:$new_table, Pfc_Float:$new_momentum);
+                       Optional<Pfc_Scalar>:$found_inf,
+                       Optional<Pfc_Integer>:$step,
+                       Optional<Pfc_Integer>:$first_row, F64Attr:$mu,
+                       F64Attr:$weight_decay,
+                       DefaultValuedAttr<I64Attr, "0">:$seed);
+  let results = (outs Pfc_Float:$new_table, Pfc_Float:$new_momentum);
   let assemblyFormat = [{
     $table `,` $momentum `,` $indices `,` $lr `,` $count (`unless` $found_inf^)?
-    attr-dict `:` type($table)
+    (`rounded` $step^ (`from` $first_row^)?)? attr-dict `:` type($table)
     `` custom<MomentumType>(type($momentum), ref(type($table))) `,` type($indices)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_FetchRowsOp : Pfc_Op<"fetch_rows", [Pure, Costed, Rows,
+    AllTypesMatch<["indices", "slots"]>]> {
+  let summary = "Rows of host state, made where no step has stored them";
+  let description = [{
+    With r = indices[j] >= 0:
+        rows[j] = table[r]; with `init`, where all of table[r] is zero, the
+                  initial values of row first_row + r of a variable whose
+                  Philox key is `key` (runtime/base/Philox.h, purpose
+                  Initialize)
+        slots[j] = j
+    0 and −1 where r < 0. So a table of any size needs no initialization, and a
+    file of it has holes where no step has been. `slots` are the indices into
+    the rows.
+
+    Shapes: table [C,D]; indices, slots [S]; first_row [1]; rows [S,D].
+    Example: `%w, %slots = pfc.fetch_rows %table, %indices, %first init<normal, 0.0, 0.01> {key = 7 : i64} : tensor<10x64xbf16>, tensor<12xi64> -> tensor<12x64xf32>`
+
+    (C1) first_row if and only if init.
+    Made by: pfc-stage-centers. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$table, Pfc_I64:$indices,
+                       Optional<Pfc_Integer>:$first_row,
+                       OptionalAttr<Pfc_InitAttr>:$init,
+                       DefaultValuedAttr<I64Attr, "0">:$key);
+  let results = (outs Pfc_Float:$rows, Pfc_I64:$slots);
+  let assemblyFormat = [{
+    $table `,` $indices (`,` $first_row^)? (`init` $init^)? attr-dict `:`
+    type($table) `,` type($indices) `->` type($rows)
+  }];
+  let hasVerifier = 1;
+}
+
+def Pfc_StoreRowsOp : Pfc_Op<"store_rows", [Pure, Costed, Rows,
+    AttrSizedOperandSegments, AllTypesMatch<["table", "new_table"]>]> {
+  let summary = "Puts rows back into host state";
+  let description = [{
+    new_table[indices[j]] = rows[j] for indices[j] >= 0; the other rows stay. A
+    bf16 table of f32 rows is rounded as by update_rows if `rounded`, else to
+    nearest.
+
+    Shapes: table [C,D]; indices [S], each once; rows [S,D]; step, first_row
+    [1]. In place.
+    Example: `%t = pfc.store_rows %table, %indices, %rows rounded %step from %first {seed = 1 : i64} : tensor<10x64xbf16>, tensor<12xi64>, tensor<12x64xf32>`
+
+    Made by: pfc-stage-centers. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Float:$table, Pfc_I64:$indices, Pfc_Float:$rows,
+                       Optional<Pfc_Integer>:$step,
+                       Optional<Pfc_Integer>:$first_row,
+                       DefaultValuedAttr<I64Attr, "0">:$seed);
+  let results = (outs Pfc_Float:$new_table);
+  let assemblyFormat = [{
+    $table `,` $indices `,` $rows (`rounded` $step^ (`from` $first_row^)?)?
+    attr-dict `:` type($table) `,` type($indices) `,` type($rows)
   }];
   let hasVerifier = 1;
 }

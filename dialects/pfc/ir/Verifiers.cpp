@@ -402,8 +402,23 @@ static LogicalResult verifyMomentum(Op op) {
   return verifyShape(op, op.getMomentum(), "momentum", shapeOf(op.getTable()));
 }
 
+static bool isBf16(Value value) {
+  return cast<RankedTensorType>(value.getType()).getElementType().isBF16();
+}
+
+/// Whoever rounds a bf16 table must know the step, and a f32 table stays as it
+/// is.
+template <typename Op>
+static LogicalResult verifyRounding(Op op) {
+  if (isBf16(op.getTable()) == (op.getStep() != nullptr)) // (C1)
+    return success();
+  return op.emitOpError(op.getStep() ? "rounds a table that is not bf16"
+                                     : "does not say how a bf16 table is "
+                                       "rounded");
+}
+
 LogicalResult UpdateRowsOp::verify() {
-  if (failed(verifyMomentum(*this)))
+  if (failed(verifyMomentum(*this)) || failed(verifyRounding(*this)))
     return failure();
   ArrayRef<int64_t> table = shapeOf(getTable()), rows = shapeOf(getRowsGrad());
   if (table.size() != 2 || rows.size() != 2 || table[1] != rows[1] ||
@@ -414,9 +429,34 @@ LogicalResult UpdateRowsOp::verify() {
 }
 
 LogicalResult CoastRowsOp::verify() {
-  if (failed(verifyMomentum(*this)))
+  if (failed(verifyMomentum(*this)) || failed(verifyRounding(*this)))
     return failure();
   return verifyMatrix(*this, getTable(), "table");
+}
+
+/// A table [C,D], and its rows [S,D] at indices [S].
+template <typename Op>
+static LogicalResult verifyRowsOf(Op op) {
+  ArrayRef<int64_t> table = shapeOf(op.getTable()),
+                    rows = shapeOf(op.getRows());
+  if (table.size() != 2 || rows.size() != 2 || table[1] != rows[1] ||
+      rows[0] != shapeOf(op.getIndices())[0])
+    return op.emitOpError("takes table [C,D], indices [S] and rows [S,D]");
+  return success();
+}
+
+LogicalResult FetchRowsOp::verify() {
+  if (failed(verifyRowsOf(*this)))
+    return failure();
+  if (!getFirstRow() != !getInit()) // (C1)
+    return emitOpError("needs both `init` and its first row, or neither");
+  return verifyShape(*this, getSlots(), "slots", shapeOf(getIndices()));
+}
+
+LogicalResult StoreRowsOp::verify() {
+  if (getStep() && !isBf16(getTable()))
+    return emitOpError("rounds a table that is not bf16");
+  return verifyRowsOf(*this);
 }
 
 LogicalResult ScatterRowsOp::verify() {

@@ -1,6 +1,7 @@
 //===- OptimizerOps.cpp - Running statistics, clipping, SGD ---------------===//
 #include "dialects/pfc/ir/PfcDialect.h"
 #include "dialects/pfc/reference/Registry.h"
+#include "dialects/pfc/reference/Rounding.h"
 #include <cmath>
 #include <limits>
 #include <set>
@@ -129,12 +130,13 @@ static void updateRows(UpdateRowsOp op, Call &call) {
   double lr = call.real(op.getLr(), 0.0), mu = op.getMu().convertToDouble();
   double decay = op.getWeightDecay().convertToDouble();
   double unscale = call.real(op.getUnscale(), 1.0);
+  const Rounding rounded(op, call);
   // One row; no gradient is a gradient of zero.
   auto update = [&](int64_t row, const double *gradient) {
     for (int64_t d = 0; d < width; ++d) {
       double &wd = w.reals[row * width + d], &vd = v.reals[row * width + d];
       vd = mu * vd + ((gradient ? unscale * gradient[d] : 0.0) + decay * wd);
-      wd -= lr * vd;
+      wd = rounded(wd - lr * vd, row, d);
     }
   };
   std::set<int64_t> touched;
@@ -167,11 +169,13 @@ static void coastRows(CoastRowsOp op, Call &call) {
     return;
   double lr = call.real(op.getLr(), 0.0), mu = op.getMu().convertToDouble();
   double decay = op.getWeightDecay().convertToDouble();
+  const Rounding rounded(op, call);
   for (int64_t row = 0; row < call.integer(op.getCount(), 0); ++row)
-    for (int64_t d = row * w.width();
-         !touched.count(row) && d < (row + 1) * w.width(); ++d) {
-      v.reals[d] = mu * v.reals[d] + decay * w.reals[d];
-      w.reals[d] -= lr * v.reals[d];
+    for (int64_t d = 0; !touched.count(row) && d < w.width(); ++d) {
+      double &wd = w.reals[row * w.width() + d];
+      double &vd = v.reals[row * w.width() + d];
+      vd = mu * vd + decay * wd;
+      wd = rounded(wd - lr * vd, row, d);
     }
 }
 

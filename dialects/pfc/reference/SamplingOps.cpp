@@ -1,6 +1,8 @@
 //===- SamplingOps.cpp - Partial FC sampling; rows by index ---------------===//
 #include "dialects/pfc/ir/PfcDialect.h"
+#include "dialects/pfc/reference/Initializer.h"
 #include "dialects/pfc/reference/Registry.h"
+#include "dialects/pfc/reference/Rounding.h"
 #include "dialects/pfc/reference/Shards.h"
 #include "runtime/base/ClassPermutation.h"
 #include "runtime/base/Philox.h"
@@ -165,6 +167,45 @@ static void gatherUnitRows(GatherUnitRowsOp op, Call &call) {
   }
 }
 
+static void fetchRows(FetchRowsOp op, Call &call) {
+  const Tensor &table = call[op.getTable()], &indices = call[op.getIndices()];
+  Tensor &rows = call.result(op.getRows()), &slots = call.result(op.getSlots());
+  int64_t width = rows.width(), first = call.integer(op.getFirstRow(), 0);
+  for (int64_t j = 0; j < rows.rows(); ++j) {
+    int64_t row = indices.integers[j];
+    slots.integers[j] = row < 0 ? -1 : j;
+    if (row >= table.rows())
+      return call.fail("an index is beyond the table");
+    if (row < 0)
+      continue;
+    auto from = table.reals.begin() + row * width;
+    auto to = rows.reals.begin() + j * width;
+    std::copy_n(from, width, to);
+    bool stored =
+        std::any_of(from, from + width, [](double x) { return x != 0.0; });
+    if (stored || !op.getInit())
+      continue;
+    Initializer initializer{*op.getInit(), op.getKey(), /*noise=*/0.0};
+    for (int64_t d = 0; d < width; ++d)
+      to[d] = initializer.value(first + row, d);
+  }
+}
+
+static void storeRows(StoreRowsOp op, Call &call) {
+  const Tensor &rows = call[op.getRows()], &indices = call[op.getIndices()];
+  Tensor &table = call.result(op.getNewTable());
+  table.reals = call[op.getTable()].reals;
+  const Rounding rounded(op, call);
+  int64_t width = rows.width();
+  for (int64_t j = 0; j < rows.rows(); ++j) {
+    int64_t row = indices.integers[j];
+    if (row >= table.rows())
+      return call.fail("an index is beyond the table");
+    for (int64_t d = 0; row >= 0 && d < width; ++d)
+      table.reals[row * width + d] = rounded(rows.reals[j * width + d], row, d);
+  }
+}
+
 static void scatterRows(ScatterRowsOp op, Call &call) {
   const Tensor &rows = call[op.getRows()], &indices = call[op.getIndices()];
   Tensor &table = call.result(op.getTableGrad());
@@ -183,6 +224,8 @@ void addSamplingOps(Registry &registry) {
   registry.add(sampleLocalCenters);
   registry.add(gatherRows);
   registry.add(gatherUnitRows);
+  registry.add(fetchRows);
+  registry.add(storeRows);
   registry.add(scatterRows);
 }
 

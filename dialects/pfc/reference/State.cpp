@@ -1,10 +1,9 @@
 //===- State.cpp - Persistent state, logical and on ranks -----------------===//
 #include "dialects/pfc/reference/State.h"
+#include "dialects/pfc/reference/Initializer.h"
 #include "dialects/pfc/reference/Interpreter.h"
 #include "dialects/pfc/reference/Shards.h"
-#include "runtime/base/Philox.h"
-#include <cmath>
-#include <numbers>
+#include "runtime/base/Bfloat16.h"
 
 using namespace mlir;
 using namespace pfc;
@@ -18,52 +17,22 @@ static uint64_t hashName(StringRef name) {
   return hash;
 }
 
-namespace {
-/// The initial value of each element of a variable.
-struct Initializer {
-  InitAttr init;
-  uint64_t key;
-  double noise; ///< added to constants: up to this
-
-  double value(int64_t row, int64_t column) const {
-    auto index = static_cast<uint64_t>(row);
-    rt::PhiloxBlock words = rt::philox(
-        key, rt::RandomPurpose::Initialize, static_cast<uint32_t>(column / 4),
-        static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32));
-    unsigned lane = column % 4;
-    double a = init.getA(), b = init.getB(), unit = rt::unitFloat(words[lane]);
-    switch (init.getKind()) {
-    case InitKind::Constant:
-      return a + noise * unit;
-    case InitKind::Uniform:
-      return a + (b - a) * unit;
-    case InitKind::Normal:
-      return a + b * normal(words, lane);
+/// Fills the first `rows.count` rows with those from `rows.first` on, in bf16
+/// if `narrow`.
+static void fill(Tensor &tensor, Shard rows, const Initializer &initializer,
+                 bool narrow) {
+  for (int64_t i = 0; i < rows.count; ++i)
+    for (int64_t j = 0; j < tensor.width(); ++j) {
+      double x = initializer.value(rows.first + i, j);
+      if (tensor.isInteger())
+        tensor.integers[i * tensor.width() + j] = static_cast<int64_t>(x);
+      else
+        tensor.reals[i * tensor.width() + j] =
+            narrow ? rt::bfloat16ToFloat(
+                         rt::floatToBfloat16(static_cast<float>(x)))
+                   : x;
     }
-    return a;
-  }
-
-  static double normal(const rt::PhiloxBlock &words, unsigned lane) {
-    unsigned first = lane / 2 * 2;
-    double radius =
-        std::sqrt(-2.0 * std::log(1.0 - double(rt::unitFloat(words[first]))));
-    double angle = 2.0 * std::numbers::pi * rt::unitFloat(words[first + 1]);
-    return radius * (lane % 2 ? std::sin(angle) : std::cos(angle));
-  }
-
-  /// Fills the first `rows.count` rows with those from `rows.first` on.
-  void fill(Tensor &tensor, Shard rows) const {
-    for (int64_t i = 0; i < rows.count; ++i)
-      for (int64_t j = 0; j < tensor.width(); ++j) {
-        double x = value(rows.first + i, j);
-        if (tensor.isInteger())
-          tensor.integers[i * tensor.width() + j] = static_cast<int64_t>(x);
-        else
-          tensor.reals[i * tensor.width() + j] = x;
-      }
-  }
-};
-} // namespace
+}
 
 FailureOr<State> State::initial(func::FuncOp function,
                                 const StateOptions &options) {
@@ -89,7 +58,9 @@ FailureOr<State> State::initial(func::FuncOp function,
         return WalkResult::interrupt();
       }
       variable.ranks.push_back(Tensor::zeros(type));
-      initializer.fill(variable.ranks.back(), rows);
+      if (!op.getHost())
+        fill(variable.ranks.back(), rows, initializer,
+             type.getElementType().isBF16());
     }
     auto [entry, isNew] =
         state.variables.try_emplace(op.getName().str(), variable);

@@ -11,7 +11,8 @@
 //            r = √(−2 ln(1 − unit(first))), r cos(2π·unit(second)), r sin(…)
 //
 // A `sharded` variable of local shape [⌈rows/R⌉, …] holds, on each rank, its
-// part of the `rows`; rows it has no use for are zero.
+// part of the `rows`; rows it has no use for are zero. A `host` variable is
+// zero altogether.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DIALECTS_PFC_REFERENCE_STATE_H

@@ -40,7 +40,7 @@ void PlanDialect::initialize() {
 LogicalResult PlanDialect::verifyOperationAttribute(Operation *op,
                                                     NamedAttribute attribute) {
   StringRef name = attribute.getName();
-  if (name == arenaBytesAttrName) {
+  if (name == arenaBytesAttrName || name == hostBytesAttrName) {
     auto bytes = dyn_cast<IntegerAttr>(attribute.getValue());
     if (!isa<ModuleOp>(op) || !bytes || !bytes.getType().isInteger(64) ||
         bytes.getInt() < 0)
@@ -132,15 +132,25 @@ bool CollectiveOp::writesOperand(unsigned operand) { return operand == 1; }
 bool WaitOp::writesOperand(unsigned) { return false; }
 
 //===----------------------------------------------------------------------===//
-// Collectives and their waits
+// Transfers and their waits
 //===----------------------------------------------------------------------===//
 
-WaitOp CollectiveOp::getWait() {
-  if (getTransfer().use_empty())
-    return {};
-  return cast<WaitOp>(*getTransfer().user_begin());
+static Value transferOf(Operation *op) {
+  if (auto collective = dyn_cast<CollectiveOp>(op))
+    return collective.getTransfer();
+  auto launch = dyn_cast<LaunchOp>(op);
+  return launch ? launch.getTransfer() : Value();
 }
 
-CollectiveOp WaitOp::getCollective() {
-  return getTransfer().getDefiningOp<CollectiveOp>();
+bool pfc::plan::isTransfer(Operation *op) { return transferOf(op) != nullptr; }
+
+WaitOp pfc::plan::waitOf(Operation *op) {
+  Value transfer = transferOf(op);
+  if (!transfer || transfer.use_empty())
+    return {};
+  return cast<WaitOp>(*transfer.user_begin());
+}
+
+pfc::plan::InstructionOpInterface WaitOp::getStarted() {
+  return cast<InstructionOpInterface>(getTransfer().getDefiningOp());
 }

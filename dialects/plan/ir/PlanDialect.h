@@ -30,6 +30,7 @@ constexpr int64_t bufferAlignment = 64;
 
 /// Module attributes.
 constexpr llvm::StringLiteral arenaBytesAttrName = "plan.arena_bytes";
+constexpr llvm::StringLiteral hostBytesAttrName = "plan.host_bytes";
 constexpr llvm::StringLiteral kernelIrAttrName = "plan.kernel_ir";
 constexpr llvm::StringLiteral kernelCudaAttrName = "plan.kernel_cuda";
 /// Function attribute of a kernel: what was fused.
@@ -48,6 +49,16 @@ mlir::Value viewedBuffer(mlir::Value buffer);
 
 /// Whether `buffer`, no view, is state or a span of state.
 bool isState(mlir::Value buffer);
+
+/// Host memory begins at a multiple of this in the arena (a page of any
+/// processor).
+constexpr int64_t hostAlignment = 64 << 10;
+
+/// Whether `op` may go on under the instructions behind it: a collective, or a
+/// launch that is a transfer.
+bool isTransfer(mlir::Operation *op);
+/// The op that waits for transfer `op`; null: it is done where it stands.
+WaitOp waitOf(mlir::Operation *op);
 
 /// The name of the layer or step at a location; empty without a NameLoc.
 std::string locationName(mlir::Location loc);

@@ -36,7 +36,8 @@ def Plan_Dialect : Dialect {
     buffers, `plan.view` renames one, and the instructions (`launch`, `matmul`,
     `conv`, `copy`, `collective`, `wait`) read and write them in order. State has the
     start of the arena to itself; the programs share the rest, as only one runs
-    at a time and nothing but state survives it.
+    at a time and nothing but state survives it. `host` state lies behind that,
+    in the last `plan.host_bytes` of the arena, which are the host's memory.
 
         module {
           shard.grid @ranks(shape = 2)
@@ -51,7 +52,8 @@ def Plan_Dialect : Dialect {
           }
         }
 
-    Module attributes: `plan.arena_bytes` (made by plan-assign-memory) and the
+    Module attributes: `plan.arena_bytes` and, with `host` state,
+    `plan.host_bytes` (made by plan-assign-memory), and the
     text of every kernel, `plan.kernel_ir` in LLVM IR (made by codegen-llvm) or
     `plan.kernel_cuda` in CUDA C++ (made by codegen-cuda). The number of ranks
     is the shape of the module's `shard.grid`, 1 without one.

@@ -66,7 +66,9 @@ def Plan_VariableOp : Plan_ModuleOp<"variable"> {
     q·r + min(r, m) on.
 
     `exported` state has an entry in the field's state dict, which stores it as
-    `state_dict` says. `at` is its first byte in the arena.
+    `state_dict` says. `at` is its first byte in the arena. `host` state lies in
+    the part of the arena that is the host's memory (plan.host_bytes), and is
+    zero when a job begins.
 
     (C1) A split table has dimension 0 of ⌈rows/R⌉, and rows ≥ R.
 
@@ -84,7 +86,7 @@ def Plan_VariableOp : Plan_ModuleOp<"variable"> {
                        TypeAttrOf<Plan_Buffer>:$type,
                        Pfc_RoleAttr:$role, Pfc_InitAttr:$init,
                        OptionalAttr<Pfc_ExportAttr>:$state_dict,
-                       UnitAttr:$exported,
+                       UnitAttr:$exported, UnitAttr:$host,
                        OptionalAttr<I64Attr>:$rows,
                        OptionalAttr<I64Attr>:$offset);
   let assemblyFormat = [{
@@ -199,7 +201,8 @@ def Plan_StateOp : Plan_StepOp<"state", [Pure, UsesSymbol, Named]> {
   let description = [{
     What a program writes there the next program reads.
 
-    (C1) The type is the variable's.
+    (C1) The type is the variable's. (C2) Of `host` state, launches that are
+    transfers alone take it.
     Example: `%w = plan.state @"conv1.weight" : memref<64x3x3x3xf32>`
 
     Made by: convert-pfc-to-plan. Gone after: the plan file.
@@ -318,6 +321,10 @@ def Plan_LaunchOp : Plan_InstructionOp<"launch", [UsesSymbol]> {
     serial), or the units of work that blocks share on CUDA; `writes` are the
     indices of the arguments it writes.
 
+    A launch that is a `transfer` copies between the host's memory and the
+    device's. It may go on under the instructions behind it, up to its
+    `plan.wait`; without one, until it is done here.
+
     (C1) The kernel is a function `@kernels::@k` of the arguments, in order and
     type, and of `begin, end : index`; after code generation, `plan.kernel @k`
     of so many arguments, and of numbers of the types given. (C2) `writes` is
@@ -329,6 +336,8 @@ def Plan_LaunchOp : Plan_InstructionOp<"launch", [UsesSymbol]> {
         : memref<64x512xf32>, memref<512xf32>, memref<64x512xf32>
     plan.launch @kernels::@prelu(%x, %slope, %y) extent 128 writes [2]
         numbers [512 : i32] : memref<64x512xf32>, memref<512xf32>, memref<64x512xf32>
+    %t = plan.launch @kernels::@fetch_rows(%w, %i, %rows) extent 8 writes [2]
+        : memref<100x512xf32>, memref<8xi64>, memref<8x512xf32> -> !plan.transfer
     ```
     Made by: convert-pfc-to-plan. Gone after: the plan file.
   }];
@@ -337,9 +346,11 @@ def Plan_LaunchOp : Plan_InstructionOp<"launch", [UsesSymbol]> {
                        OptionalAttr<TypedArrayAttrBase<AnyAttrOf<[I32Attr, I64Attr, F32Attr]>,
                            "numbers">>:$numbers,
                        OptionalAttr<Plan_CostAttr>:$cost);
+  let results = (outs Optional<Plan_TransferType>:$transfer);
   let assemblyFormat = [{
     $kernel `(` $arguments `)` `extent` $extent `writes` $writes
     (`numbers` $numbers^)? attr-dict `:` type($arguments)
+    (`->` type($transfer)^)?
   }];
   let hasVerifier = 1;
 }
@@ -459,17 +470,13 @@ def Plan_CollectiveOp : Plan_InstructionOp<"collective"> {
     $kind $source `,` $target attr-dict `:` type($source) `,` type($target)
   }];
   let hasVerifier = 1;
-  let extraClassDeclaration = [{
-    /// The op that waits for the transfer; null: this one does.
-    WaitOp getWait();
-  }];
 }
 
 def Plan_WaitOp : Plan_InstructionOp<"wait"> {
-  let summary = "Waits until a collective is done";
+  let summary = "Waits until a collective or another transfer is done";
   let description = [{
-    From the collective to here, no instruction touches the bytes of its target
-    or writes those of its source; plan-verify-memory proves it.
+    From its start to here, no instruction touches the bytes that it writes or
+    writes those that it reads; plan-verify-memory proves it.
 
     Example: `plan.wait %t`
 
@@ -478,7 +485,8 @@ def Plan_WaitOp : Plan_InstructionOp<"wait"> {
   let arguments = (ins Plan_TransferType:$transfer);
   let assemblyFormat = "$transfer attr-dict";
   let extraClassDeclaration = [{
-    CollectiveOp getCollective();
+    /// What it waits for.
+    InstructionOpInterface getStarted();
     CostAttr getCostAttr() { return {}; }
   }];
 }

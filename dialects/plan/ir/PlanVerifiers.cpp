@@ -90,6 +90,12 @@ LogicalResult StateOp::verifySymbolUses(SymbolTableCollection &tables) {
     return emitOpError("is ")
            << getBuffer().getType() << " but variable " << getVariableAttr()
            << " is " << variable.getType();
+  if (!variable.getHost())
+    return success();
+  for (Operation *user : getBuffer().getUsers()) // (C2)
+    if (!isa<LaunchOp>(user) || !isTransfer(user))
+      return emitOpError("is host state, which only a launch that is a "
+                         "transfer may take");
   return success();
 }
 
@@ -156,6 +162,8 @@ LogicalResult LaunchOp::verify() {
   }
   if (count < 1 || static_cast<int64_t>(getExtent()) < 1) // (C3)
     return emitOpError("needs an argument and an extent of at least 1");
+  if (getTransfer() && !getTransfer().use_empty() && !getTransfer().hasOneUse())
+    return emitOpError("is waited for twice"); // (C4)
   return success();
 }
 

@@ -225,6 +225,9 @@ fb::OperationUnion ProgramTranslator::operation(LaunchOp op) {
   if (ArrayAttr numbers = op.getNumbersAttr())
     for (Attribute number : numbers)
       launch.numbers.push_back(bitsOf(number));
+  launch.transfer = isTransfer(op);
+  if (launch.transfer)
+    launch.writes.assign(op.getWrites().begin(), op.getWrites().end());
   return makeUnion(std::move(launch));
 }
 
@@ -278,7 +281,7 @@ fb::OperationUnion ProgramTranslator::operation(CollectiveOp op) {
 
 fb::OperationUnion ProgramTranslator::operation(WaitOp op) {
   fb::WaitT wait;
-  wait.collective = instructions.at(op.getCollective());
+  wait.transfer = instructions.at(op.getStarted());
   return makeUnion(std::move(wait));
 }
 
@@ -323,6 +326,8 @@ translate(const PlanVariant &source) {
   variant->requires_ = source.requiredFeature;
   variant->arena_bytes =
       module->getAttrOfType<IntegerAttr>(arenaBytesAttrName).getInt();
+  if (auto hostBytes = module->getAttrOfType<IntegerAttr>(hostBytesAttrName))
+    variant->host_bytes = hostBytes.getInt();
   variant->kernel_ir = textOf(module, kernelIrAttrName);
   variant->kernel_cuda = textOf(module, kernelCudaAttrName);
   for (auto variable : module.getOps<VariableOp>())

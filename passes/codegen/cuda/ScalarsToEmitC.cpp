@@ -228,6 +228,12 @@ bool ScalarLowering::lowerFloatOp(Operation *op) {
                                builder, op->getLoc(), builder.getI1Type(),
                                *predicate, compare.getLhs(), compare.getRhs()));
       })
+      .Case([&](arith::BitcastOp bits) {
+        Type from = bits.getIn().getType(), to = bits.getType();
+        if (from.isF32() && to.isInteger(32))
+          return call(op, "__float_as_int");
+        return from.isInteger(32) && to.isF32() && call(op, "__int_as_float");
+      })
       .Case([&](arith::MaximumFOp) { return call(op, "pfc::maximum"); })
       .Case([&](arith::MinimumFOp) { return call(op, "pfc::minimum"); })
       .Default(false);

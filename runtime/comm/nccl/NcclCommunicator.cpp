@@ -108,9 +108,9 @@ public:
       nccl().ncclCommDestroy(communicator);
   }
 
-  EnqueuedCollective makeCollective(plan::fb::CollectiveKind kind,
-                                    BufferView source,
-                                    BufferView target) override {
+  EnqueuedTransfer makeCollective(plan::fb::CollectiveKind kind,
+                                  BufferView source,
+                                  BufferView target) override {
     auto done = std::make_shared<cuda::Event>();
     return {std::make_unique<StartTask>(kind, source, target, communicator,
                                         device, own.get(), done),

@@ -66,7 +66,8 @@ private:
 } // namespace
 
 CpuDevice::CpuDevice(const DeviceOptions &options)
-    : threads(options.threads > 0 ? options.threads : availableProcessors()) {
+    : threads(options.threads > 0 ? options.threads : availableProcessors()),
+      folder(options.folder) {
   // oneDNN asks OpenMP how many threads it has, both when it creates a
   // primitive and when it executes it.
   omp_set_num_threads(threads);
@@ -92,7 +93,7 @@ bool CpuDevice::supports(const std::string &feature) const {
   return feature.empty() || cpuSupports(feature);
 }
 
-std::byte *CpuDevice::allocateArena(uint64_t bytes) {
+Arena CpuDevice::allocateArena(uint64_t bytes, uint64_t hostBytes) {
   require(!arena, "the arena was allocated before");
   arenaBytes = std::max<uint64_t>(bytes, 1);
   void *address = mmap(nullptr, arenaBytes, PROT_READ | PROT_WRITE,
@@ -101,7 +102,9 @@ std::byte *CpuDevice::allocateArena(uint64_t bytes) {
           bytesText(bytes), std::strerror(errno));
   madvise(address, arenaBytes, MADV_HUGEPAGE); // fewer TLB misses, if allowed
   arena = static_cast<std::byte *>(address);
-  return arena;
+  if (hostBytes > 0)
+    hostMemory.map(folder, hostBytes);
+  return {arena, hostMemory.data()};
 }
 
 void CpuDevice::loadKernels(const plan::fb::Variant &variant) {

@@ -1,14 +1,15 @@
 //===- CpuDevice.h - A rank on this machine's processors --------*- C++ -*-===//
 //
 // Everything executes on the calling thread and the OpenMP team it leads,
-// which oneDNN uses as well; so "enqueue" means "do", and nothing needs
-// waiting for.
+// which oneDNN uses as well; so "enqueue" means "do", and nothing but transfers
+// needs waiting for. The host's part of an arena is a mapped file.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_RUNTIME_DEVICE_CPU_CPUDEVICE_H
 #define PFC_RUNTIME_DEVICE_CPU_CPUDEVICE_H
 
 #include "runtime/device/Device.h"
+#include "runtime/device/HostFile.h"
 #include "runtime/device/cpu/OrcKernels.h"
 #include "runtime/device/onednn/OneDnn.h"
 
@@ -22,7 +23,11 @@ public:
   std::string describe() const override;
   std::string libraries() const override;
   bool supports(const std::string &feature) const override;
-  std::byte *allocateArena(uint64_t bytes) override;
+  Arena allocateArena(uint64_t bytes, uint64_t hostBytes) override;
+  void clearHostMemory() override { hostMemory.clear(); }
+  HostExtent hostExtent(const std::byte *at, uint64_t bytes) const override {
+    return hostMemory.extent(at, bytes);
+  }
   void loadKernels(const plan::fb::Variant &variant) override;
   std::unique_ptr<Task> makeLaunch(const plan::fb::Launch &op,
                                    std::vector<BufferView> args) override;
@@ -37,6 +42,8 @@ public:
 
 private:
   int threads;
+  std::string folder;
+  HostFile hostMemory;
   std::byte *arena = nullptr;
   uint64_t arenaBytes = 0;
   std::unique_ptr<OrcKernels> kernels;

@@ -5,6 +5,9 @@
 #include "runtime/device/cuda/KernelCompiler.h"
 #include "runtime/device/cuda/Status.h"
 
+#include <algorithm>
+#include <cstring>
+
 namespace pfc::rt {
 
 using cuda::check;
@@ -38,6 +41,40 @@ private:
   CUdeviceptr source, target;
   uint64_t bytes;
   CUstream stream;
+};
+
+/// A launch on another stream, after what the device's has got so far.
+class StartTransfer : public Task {
+public:
+  StartTransfer(std::unique_ptr<Task> launch, CUstream device, CUstream own,
+                std::shared_ptr<cuda::Event> done)
+      : launch(std::move(launch)), device(device), own(own),
+        done(std::move(done)) {}
+
+  void execute() override {
+    ready.record(device);
+    ready.holdBack(own);
+    launch->execute();
+    done->record(own);
+  }
+
+private:
+  std::unique_ptr<Task> launch;
+  CUstream device, own;
+  cuda::Event ready;
+  std::shared_ptr<cuda::Event> done;
+};
+
+class FinishTransfer : public Task {
+public:
+  FinishTransfer(CUstream device, std::shared_ptr<cuda::Event> done)
+      : device(device), done(std::move(done)) {}
+
+  void execute() override { done->holdBack(device); }
+
+private:
+  CUstream device;
+  std::shared_ptr<cuda::Event> done;
 };
 
 class PinnedDownload : public Download {
@@ -87,7 +124,7 @@ bool CudaDevice::supports(const std::string &feature) const {
   return context.chip.supports(feature);
 }
 
-std::byte *CudaDevice::allocateArena(uint64_t bytes) {
+Arena CudaDevice::allocateArena(uint64_t bytes, uint64_t hostBytes) {
   require(arena.bytes() == 0, "the arena was allocated before");
   const cuda::Chip &chip = context.chip;
   require(bytes <= chip.freeMemory,
@@ -98,7 +135,18 @@ std::byte *CudaDevice::allocateArena(uint64_t bytes) {
   arena.reserve(std::max<uint64_t>(bytes, 1));
   check(driver().cuMemsetD8Async(arena.address(), 0, arena.bytes(), work.get()),
         "cuMemsetD8Async");
-  return reinterpret_cast<std::byte *>(arena.address());
+  auto *begin = reinterpret_cast<std::byte *>(arena.address());
+  if (hostBytes == 0)
+    return {begin, nullptr};
+  // With unified addressing a kernel takes its addresses as they are.
+  hostMemory = std::make_unique<cuda::PinnedMemory>(hostBytes);
+  clearHostMemory();
+  return {begin, hostMemory->data()};
+}
+
+void CudaDevice::clearHostMemory() {
+  synchronize();
+  std::memset(hostMemory->data(), 0, hostMemory->bytes());
 }
 
 void CudaDevice::loadKernels(const plan::fb::Variant &variant) {
@@ -109,6 +157,18 @@ std::unique_ptr<Task> CudaDevice::makeLaunch(const plan::fb::Launch &op,
                                              std::vector<BufferView> args) {
   require(kernels != nullptr, "launch before the kernels were loaded");
   return kernels->makeLaunch(op, args, work.get());
+}
+
+EnqueuedTransfer CudaDevice::makeTransfer(const plan::fb::Launch &op,
+                                          std::vector<BufferView> args) {
+  require(kernels != nullptr, "launch before the kernels were loaded");
+  // Some multiprocessors fill the bus; the others have work.
+  unsigned blocks = std::max(1u, context.chip.multiprocessors / 4);
+  auto done = std::make_shared<cuda::Event>();
+  return {std::make_unique<StartTransfer>(
+              kernels->makeLaunch(op, args, copies.get(), blocks), work.get(),
+              copies.get(), done),
+          std::make_unique<FinishTransfer>(work.get(), done)};
 }
 
 std::unique_ptr<Task> CudaDevice::makeMatmul(const plan::fb::Matmul &op,

@@ -4,7 +4,8 @@
 //   Matmul ─CublasLt─▶ task    Conv ─Cudnn─▶ task ─────────────┼─▶ one stream
 //   record() ─GraphTask─▶ all of them as one CUDA graph ───────┘
 //
-// Executing a task only enqueues. Host bytes go up through a ring of
+// Executing a task only enqueues. Transfers are kernels on a stream of their
+// own that address page-locked host memory. Host bytes go up through a ring of
 // page-locked memory (Memory.h), and come down into blocks of it.
 //
 //===----------------------------------------------------------------------===//
@@ -29,10 +30,13 @@ public:
   std::string describe() const override;
   std::string libraries() const override;
   bool supports(const std::string &feature) const override;
-  std::byte *allocateArena(uint64_t bytes) override;
+  Arena allocateArena(uint64_t bytes, uint64_t hostBytes) override;
+  void clearHostMemory() override;
   void loadKernels(const plan::fb::Variant &variant) override;
   std::unique_ptr<Task> makeLaunch(const plan::fb::Launch &op,
                                    std::vector<BufferView> args) override;
+  EnqueuedTransfer makeTransfer(const plan::fb::Launch &op,
+                                std::vector<BufferView> args) override;
   std::unique_ptr<Task> makeMatmul(const plan::fb::Matmul &op, BufferView lhs,
                                    BufferView rhs, BufferView out) override;
   std::unique_ptr<Task> makeConv(const plan::fb::Conv &op, BufferView lhs,
@@ -56,8 +60,9 @@ private:
   };
 
   Context context;
-  cuda::Stream work;
+  cuda::Stream work, copies;
   cuda::DeviceMemory arena, workspace;
+  std::unique_ptr<cuda::PinnedMemory> hostMemory;
   cuda::UploadRing uploads;
   std::shared_ptr<cuda::PinnedPool> downloads; // outlived by pending ones
   std::unique_ptr<cuda::Kernels> kernels;

@@ -124,15 +124,16 @@ Kernels::Kernel Kernels::load(const plan::fb::Kernel &kernel,
 
 std::unique_ptr<Task> Kernels::makeLaunch(const plan::fb::Launch &op,
                                           const std::vector<BufferView> &args,
-                                          CUstream stream) const {
+                                          CUstream stream,
+                                          unsigned mostBlocks) const {
   const Kernel &kernel = table.at(op.kernel());
   std::vector<int64_t> numbers;
   if (op.numbers())
     numbers.assign(op.numbers()->begin(), op.numbers()->end());
   return std::make_unique<LaunchTask>(
       kernel.function, kernel.threads,
-      gridBlocks(uint64_t(op.extent()), kernel.resident), args,
-      std::move(numbers), stream);
+      gridBlocks(uint64_t(op.extent()), std::min(kernel.resident, mostBlocks)),
+      args, std::move(numbers), stream);
 }
 
 } // namespace pfc::rt::cuda

@@ -31,9 +31,11 @@ public:
   /// plan says of it.
   Kernels(const plan::fb::Variant &variant, const Chip &chip);
 
+  /// By as many blocks as the chip holds, up to `mostBlocks`.
   std::unique_ptr<Task> makeLaunch(const plan::fb::Launch &op,
                                    const std::vector<BufferView> &args,
-                                   CUstream stream) const;
+                                   CUstream stream,
+                                   unsigned mostBlocks = ~0u) const;
 
 private:
   struct Kernel {

@@ -34,6 +34,11 @@ private:
   size_t bytes;
 };
 
+class NoTask : public Task {
+public:
+  void execute() override {}
+};
+
 size_t byteCount(const BufferView &view) {
   return static_cast<size_t>(view.elements()) * byteWidth(view.dtype);
 }
@@ -71,10 +76,22 @@ bool EmulatedCudaDevice::supports(const std::string &feature) const {
   return feature.empty() || feature.starts_with("sm_");
 }
 
-std::byte *EmulatedCudaDevice::allocateArena(uint64_t bytes) {
+/// One piece, so that checked pointers reach all of it.
+Arena EmulatedCudaDevice::allocateArena(uint64_t bytes, uint64_t hostBytes) {
   require(!arena, "the arena was allocated before");
-  arena = std::make_unique<ArenaViews>(bytes);
-  return arena->data();
+  arena = std::make_unique<ArenaViews>(bytes + hostBytes);
+  host = {arena->data() + bytes, hostBytes};
+  return {arena->data(), host.data()};
+}
+
+void EmulatedCudaDevice::clearHostMemory() {
+  std::memset(host.data(), 0, host.size());
+}
+
+EnqueuedTransfer
+EmulatedCudaDevice::makeTransfer(const plan::fb::Launch &op,
+                                 std::vector<BufferView> args) {
+  return {makeLaunch(op, std::move(args)), std::make_unique<NoTask>()};
 }
 
 void EmulatedCudaDevice::loadKernels(const plan::fb::Variant &variant) {

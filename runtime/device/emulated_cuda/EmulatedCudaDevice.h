@@ -22,6 +22,8 @@
 #include "runtime/device/emulated_cuda/KernelLibrary.h"
 #include "runtime/device/onednn/OneDnn.h"
 
+#include <span>
+
 namespace pfc::rt {
 
 class EmulatedCudaDevice : public Device {
@@ -31,7 +33,11 @@ public:
   std::string describe() const override;
   std::string libraries() const override { return "emulated CUDA"; }
   bool supports(const std::string &feature) const override;
-  std::byte *allocateArena(uint64_t bytes) override;
+  Arena allocateArena(uint64_t bytes, uint64_t hostBytes) override;
+  void clearHostMemory() override;
+  /// At once: blocks have one place to run in.
+  EnqueuedTransfer makeTransfer(const plan::fb::Launch &op,
+                                std::vector<BufferView> args) override;
   void loadKernels(const plan::fb::Variant &variant) override;
   std::unique_ptr<Task> makeLaunch(const plan::fb::Launch &op,
                                    std::vector<BufferView> args) override;
@@ -49,6 +55,7 @@ private:
   bool checked;
   OneDnn oneDnn;
   std::unique_ptr<emulated::ArenaViews> arena;
+  std::span<std::byte> host; ///< the end of it
   std::unique_ptr<emulated::KernelLibrary> kernels;
   std::vector<unsigned> threadsOf; // a block of each kernel
   std::vector<std::unique_ptr<emulated::BlockRunner>> runners; // by thread

@@ -2,11 +2,12 @@
 
 #include "runtime/base/AtomicFile.h"
 #include "runtime/base/Error.h"
-#include "runtime/plan/Shape.h"
+#include "runtime/exec/Initializer.h"
 #include "runtime/train/ModelFolder.h"
 #include "runtime/train/StateDict.h"
 #include "runtime/train/checkpoint/CheckpointFolder.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -139,14 +140,35 @@ void Checkpoint::load(const plan::fb::Variant &variant, int rank,
           folder, centers.classes(), range ? range->total : 0,
           centers.classes());
   for (const plan::fb::Variable *variable : *variant.variables()) {
-    std::vector<std::byte> bytes;
-    if (variable->shard()) { // rows of its storage beyond the rank's are zero
-      bytes.resize(byteSize(*variable->shape(), variable->dtype()));
-      centers.read(*variable, range->first, range->count, bytes);
-    } else {
-      bytes = readStateDict(replicated, *variable);
+    if (variable->shard()) {
+      loadRows(centers, *variable, *range, executor);
+      continue;
     }
+    std::vector<std::byte> bytes = readStateDict(replicated, *variable);
     executor.writeVariable(variable->name()->str(), bytes.data(), bytes.size());
+  }
+}
+
+/// A block at a time: a rank's rows can be more than fits into memory. Rows of
+/// its storage beyond them are zero.
+void Checkpoint::loadRows(ClassCenterFiles &centers,
+                          const plan::fb::Variable &variable,
+                          const ClassRange &range, Executor &executor) {
+  const std::string name = variable.name()->str();
+  const uint64_t width = rowBytes(variable);
+  const auto block = static_cast<int64_t>((4 << 20) / width + 1);
+  std::vector<std::byte> bytes;
+  for (int64_t done = 0; done < variable.shape()->Get(0); done += block) {
+    int64_t rows = std::min(block, variable.shape()->Get(0) - done);
+    int64_t used = std::clamp<int64_t>(range.count - done, 0, rows);
+    bytes.assign(static_cast<uint64_t>(rows) * width, std::byte{});
+    std::span<std::byte> own(bytes.data(), static_cast<uint64_t>(used) * width);
+    if (used > 0)
+      centers.read(variable, range.first + done, used, own);
+    if (!executor.isInHostMemory(name))
+      makeUnusedRows(variable, contents.seed, range.first + done, own);
+    executor.writeVariablePart(name, static_cast<uint64_t>(done) * width,
+                               bytes);
   }
 }
 

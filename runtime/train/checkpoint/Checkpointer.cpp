@@ -81,12 +81,17 @@ void Checkpointer::start(int64_t steps) {
   snapshot.take(job.executor, steps);
   if (job.isRoot())
     metricsBytes = fs::file_size(out.metrics());
-  waited = std::chrono::steady_clock::now() - begin;
   stage = Stage::Writing;
   writing = std::async(std::launch::async, [this] {
     giveWay();
     return writeFiles();
   });
+  if (!snapshot.isCopy()) {
+    Doing doing(job.communicator.activity(), "writing a checkpoint",
+                Activity::Kind::Slow);
+    writing.wait();
+  }
+  waited = std::chrono::steady_clock::now() - begin;
 }
 
 void Checkpointer::wait() {

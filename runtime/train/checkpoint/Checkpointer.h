@@ -1,7 +1,8 @@
 //===- Checkpointer.h - Writes a run's checkpoints --------------*- C++ -*-===//
 //
 // A checkpoint is a copy of the state (start: as long as copying memory takes)
-// that each rank's thread writes while training goes on:
+// that each rank's thread writes while training goes on. Class centers in host
+// memory have no room for a copy: with them, steps wait until they are written.
 //
 //   writing     every rank its files, flushed, into step-N.partial
 //   publishing  rank 0 the manifest, flushed; then the folder is renamed, and

@@ -277,6 +277,54 @@ func.func @update_rows_shapes(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %g: tenso
 
 // -----
 
+func.func @update_rows_not_rounded(%t: tensor<10x4xbf16>, %i: tensor<3xi64>, %g: tensor<3x4xf32>, %lr: tensor<1xf32>) {
+  // expected-error @+1 {{does not say how a bf16 table is rounded}}
+  %w, %v = pfc.update_rows sampled %t, %t, %i, %g, %lr {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<10x4xbf16>, tensor<3xi64>, tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @coast_rows_rounded(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %lr: tensor<1xf32>, %n: tensor<1xi64>) {
+  // expected-error @+1 {{rounds a table that is not bf16}}
+  %w, %v = pfc.coast_rows %t, %t, %i, %lr, %n rounded %n {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<10x4xf32>, tensor<3xi64>
+  return
+}
+
+// -----
+
+func.func @fetch_rows_shapes(%t: tensor<10x4xf32>, %i: tensor<3xi64>) {
+  // expected-error @+1 {{takes table [C,D], indices [S] and rows [S,D]}}
+  %r, %s = pfc.fetch_rows %t, %i : tensor<10x4xf32>, tensor<3xi64> -> tensor<4x4xf32>
+  return
+}
+
+// -----
+
+func.func @fetch_rows_first(%t: tensor<10x4xf32>, %i: tensor<3xi64>) {
+  // expected-error @+1 {{needs both `init` and its first row, or neither}}
+  %r, %s = pfc.fetch_rows %t, %i init<normal, 0.0, 0.01> : tensor<10x4xf32>, tensor<3xi64> -> tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @store_rows_rounded(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %r: tensor<3x4xf32>, %n: tensor<1xi64>) {
+  // expected-error @+1 {{rounds a table that is not bf16}}
+  %w = pfc.store_rows %t, %i, %r rounded %n : tensor<10x4xf32>, tensor<3xi64>, tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @store_rows_shapes(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %r: tensor<3x5xf32>) {
+  // expected-error @+1 {{takes table [C,D], indices [S] and rows [S,D]}}
+  %w = pfc.store_rows %t, %i, %r : tensor<10x4xf32>, tensor<3xi64>, tensor<3x5xf32>
+  return
+}
+
+// -----
+
 func.func @found_inf_of_nothing() {
   // expected-error @+1 {{needs a sum to look at}}
   %found = pfc.found_inf

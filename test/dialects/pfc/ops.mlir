@@ -223,3 +223,38 @@ func.func @adaptive_margins(%x: tensor<8x4xf32>, %c: tensor<8x12xf32>, %y: tenso
   %z = pfc.margin %c, %y margin<m1 = 1.0, m2 = 0.0, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> rows %m : tensor<8x2xf32> : tensor<8x12xf32>, tensor<8xi64>
   return
 }
+
+// CHECK-LABEL: func.func @narrow_centers
+func.func @narrow_centers(%w: tensor<10x4xbf16>, %v: tensor<10x4xf32>, %i: tensor<3xi64>, %g: tensor<3x4xf32>, %lr: tensor<1xf32>, %n: tensor<1xi64>) {
+  // CHECK: %[[W:.+]], %[[V:.+]] = pfc.update_rows sampled {{.*}} count %[[N:.+]] : tensor<1xi64> rounded %[[N]] from %[[N]] {mu = 9.000000e-01 : f64, seed = 7 : i64, weight_decay = 0.000000e+00 : f64} : tensor<10x4xbf16> momentum f32, tensor<3xi64>, tensor<3x4xf32>
+  %w1, %v1 = pfc.update_rows sampled %w, %v, %i, %g, %lr count %n : tensor<1xi64> rounded %n from %n {mu = 0.9 : f64, weight_decay = 0.0 : f64, seed = 7 : i64} : tensor<10x4xbf16> momentum f32, tensor<3xi64>, tensor<3x4xf32>
+  // CHECK: pfc.update_rows all {{.*}} rounded %[[N]] {mu
+  %w2, %v2 = pfc.update_rows all %w1, %v1, %i, %g, %lr rounded %n {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<10x4xbf16> momentum f32, tensor<3xi64>, tensor<3x4xf32>
+  // CHECK: pfc.coast_rows %{{.+}}, %{{.+}} rounded %[[N]] from %[[N]] {{.*}} : tensor<10x4xbf16> momentum f32, tensor<3xi64>
+  %w3, %v3 = pfc.coast_rows %w2, %v2, %i, %lr, %n rounded %n from %n {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<10x4xbf16> momentum f32, tensor<3xi64>
+  // CHECK: pfc.gather_rows {{.*}} : tensor<10x4xbf16>, tensor<3xi64> -> tensor<3x4xf32>
+  %rows = pfc.gather_rows %w3, %i : tensor<10x4xbf16>, tensor<3xi64> -> tensor<3x4xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @host_centers
+func.func @host_centers(%i: tensor<3xi64>, %first: tensor<1xi64>, %step: tensor<1xi64>) {
+  // CHECK: %[[W:.+]] = pfc.variable "head.weight" parameter init <normal, 0.0, 0.01> {host, rows = 10 : i64, sharded} : tensor<10x4xbf16>
+  %w = pfc.variable "head.weight" parameter init<normal, 0.0, 0.01> {host, rows = 10 : i64, sharded} : tensor<10x4xbf16>
+  // CHECK: %[[ROWS:.+]], %{{.+}} = pfc.fetch_rows %[[W]], %[[I:.+]], %[[FIRST:.+]] init <normal, 0.0, 0.01> {key = 7 : i64} : tensor<10x4xbf16>, tensor<3xi64> -> tensor<3x4xf32>
+  %rows, %slots = pfc.fetch_rows %w, %i, %first init<normal, 0.0, 0.01> {key = 7 : i64} : tensor<10x4xbf16>, tensor<3xi64> -> tensor<3x4xf32>
+  // CHECK: pfc.fetch_rows %[[W]], %[[I]] : tensor<10x4xbf16>, tensor<3xi64> -> tensor<3x4xbf16>
+  %v, %same = pfc.fetch_rows %w, %i : tensor<10x4xbf16>, tensor<3xi64> -> tensor<3x4xbf16>
+  // CHECK: pfc.store_rows %[[W]], %[[I]], %[[ROWS]] rounded %{{.+}} from %[[FIRST]] {seed = 1 : i64} : tensor<10x4xbf16>, tensor<3xi64>, tensor<3x4xf32>
+  %w1 = pfc.store_rows %w, %i, %rows rounded %step from %first {seed = 1 : i64} : tensor<10x4xbf16>, tensor<3xi64>, tensor<3x4xf32>
+  // CHECK: pfc.store_rows %{{.+}}, %[[I]], %{{.+}} : tensor<10x4xbf16>, tensor<3xi64>, tensor<3x4xbf16>
+  %w2 = pfc.store_rows %w1, %i, %v : tensor<10x4xbf16>, tensor<3xi64>, tensor<3x4xbf16>
+  return
+}
+
+// CHECK-LABEL: func.func @small_numbers
+func.func @small_numbers() {
+  // CHECK: pfc.variable "w" parameter init <uniform, -2.0e-05, 1.5e+30> : tensor<4xf32>
+  %w = pfc.variable "w" parameter init<uniform, -2.0e-05, 1.5e30> : tensor<4xf32>
+  return
+}

@@ -359,3 +359,24 @@ plan.program @p batch 1 {
   plan.wait %t
   plan.wait %t
 }
+
+// -----
+
+plan.kernel @k arguments 1 description ""
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  // expected-error@+1 {{is waited for twice}}
+  %t = plan.launch @k(%a) extent 1 writes [0] : memref<4xf32> -> !plan.transfer
+  plan.wait %t
+  plan.wait %t
+}
+
+// -----
+
+plan.kernel @k arguments 1 description ""
+plan.variable @w parameter init <constant, 0.0, 0.0> {host} : memref<4xf32>
+plan.program @p batch 1 {
+  // expected-error@+1 {{is host state, which only a launch that is a transfer may take}}
+  %w = plan.state @w : memref<4xf32>
+  plan.launch @k(%w) extent 1 writes [0] : memref<4xf32>
+}

@@ -12,6 +12,10 @@ plan.variable @conv.weight parameter init <normal, 0.0, 0.1>
 plan.variable @head.weight parameter init <normal, 0.0, 0.01> rows 5 at 320
     {exported} : memref<3x8xf32>
 
+// CHECK: plan.variable @host.weight parameter init <normal, 0.0, 0.01> rows 5 {exported, host} : memref<3x8xf32>
+plan.variable @host.weight parameter init <normal, 0.0, 0.01> rows 5
+    {exported, host} : memref<3x8xf32>
+
 shard.grid @ranks(shape = 2)
 
 module @kernels {
@@ -74,6 +78,11 @@ plan.program @train_step batch 2 {
   %s = plan.span %x, %y : memref<2x6x6x4xf32>, memref<2x6x6x4xf32> to memref<576xf32>
   // CHECK-NEXT: plan.collective all_reduce_sum %[[S]], %[[S]]
   plan.collective all_reduce_sum %s, %s : memref<576xf32>, memref<576xf32>
+  %host = plan.state @host.weight : memref<3x8xf32>
+  // CHECK: %[[T:.*]] = plan.launch @scale(%{{.*}}) extent 3 writes [0] : memref<3x8xf32> -> !plan.transfer
+  %fetched = plan.launch @scale(%host) extent 3 writes [0] : memref<3x8xf32> -> !plan.transfer
+  // CHECK-NEXT: plan.wait %[[T]]
+  plan.wait %fetched
   // CHECK-NEXT: plan.output "product", %[[P]] : memref<2x4xf32>
   plan.output "product", %product : memref<2x4xf32>
 }

@@ -56,10 +56,12 @@ class Function:
             value.name, value.type, name or value.name))
         return value
 
-    def variable(self, shape, init, rows=None, role="buffer", element="f32"):
+    def variable(self, shape, init, rows=None, role="buffer", element="f32",
+                 host=False):
         """State. Its name in the state is that of the function and value."""
         value = self.fresh("state", shape, element)
-        rows = " {sharded, rows = %d : i64}" % rows if rows else ""
+        rows = " {sharded, rows = %d : i64%s}" % (
+            rows, ", host" if host else "") if rows else ""
         self.lines.append('%%%s = pfc.variable "%s.%s" %s init <%s>%s : %s' % (
             value.name, self.name, value.name, role, init, rows, value.type))
         return value
@@ -382,14 +384,14 @@ def rank_constant(f, base, per_rank, threshold, below, per_capped_rank):
                  per_capped_rank=per_capped_rank)
 
 
-def sample(f, labels, ranks, classes, rate, draw="keys"):
+def sample(f, labels, ranks, classes, rate, draw="keys", step=None):
     """A rank's indices [S], how many are used, columns [B]; its row count."""
     quotient, rest = divmod(classes, ranks)
     shard, batch = quotient + (rest > 0), labels.shape[0]
     slots = shard if rate == 1 else min(shard, max(int(rate * shard),
                                                   min(batch, shard)))
     count = rank_constant(f, quotient, 0, rest, 1, 0)
-    operands = [labels, f.input((1,), I64, "step"),
+    operands = [labels, step or f.input((1,), I64, "step"),
                 rank_constant(f, 0, quotient, rest, 0, 1), count,
                 rank_constant(f, 0, 1, 0, 0, 0)]
     return f.pfc("sample_local_centers", operands,
@@ -525,12 +527,15 @@ def sampling(classes, ranks, batch, size=5):
             new = f.pfc("update_rows", [table, momentum, indices, gradient,
                                         lr, count],
                         [table.shape] * 2, hidden=True, mu=0.9,
-                        operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 0, 0),
+                        operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 0, 0, 0,
+                                                     0),
                         weight_decay=0.01, row_update="#pfc<row_update sampled>",
                         **({"of_unit_rows": True} if rate == 0.3 else {}))
             if mode == "all":
                 new = f.pfc("coast_rows", new + [indices, lr, count],
                             [table.shape] * 2, hidden=True, mu=0.9,
+                            operandSegmentSizes=segments(1, 1, 1, 1, 1, 0, 0,
+                                                         0),
                             weight_decay=0.01)
             f.assign(table, new[0])
             f.assign(momentum, new[1])
@@ -550,12 +555,64 @@ def momentum(element, size=24):
     new = f.pfc("update_rows", [table, velocity, indices,
                                 f.input(indices.shape + (size,)), lr, count],
                 types, hidden=True, mu=0.9, weight_decay=0.01,
-                operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 0, 0),
+                operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 0, 0, 0,
+                                                     0),
                 row_update="#pfc<row_update sampled>", of_unit_rows=True)
     new = f.pfc("coast_rows", new + [indices, lr, count], types, hidden=True,
+                operandSegmentSizes=segments(1, 1, 1, 1, 1, 0, 0, 0),
                 mu=0.9, weight_decay=0.01)
     f.assign(table, new[0])
     f.assign(velocity, new[1])
+
+
+def rounded_centers(size):
+    """Class centers in bf16, on two ranks: updated, coasting, and as host
+    state, of which some rows were never stored."""
+    f = function("rounded_centers", str(size))
+    ranks, step = 2, f.input((1,), I64, "step")
+    indices, _, _, count = sample(f, f.input((24,), I64, "labels"), ranks,
+                                  CLASSES, rate=0.4, step=step)
+    first = rank_constant(f, 0, CLASSES // ranks, CLASSES % ranks, 0,
+                          CLASSES % ranks > 0)
+    local = -(-CLASSES // ranks)
+    lr = f.input((1,), name="lr")
+    for velocity in "f32", "bf16":
+        table, momentum = (f.variable((local, size), "normal, 0.0, 1.0",
+                                      rows=CLASSES, element=element)
+                           for element in ("bf16", velocity))
+        types = [(table.shape, "bf16"), (table.shape, velocity)]
+        rows = f.input(indices.shape + (size,))
+        f.pfc("gather_rows", [table, indices], [rows.shape])
+        f.pfc("gather_unit_rows", [table, indices], [rows.shape])
+        new = f.pfc("update_rows", [table, momentum, indices, rows, lr, count,
+                                    step, first], types, hidden=True, mu=0.9,
+                    operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 0, 0, 1, 1),
+                    row_update="#pfc<row_update sampled>", weight_decay=0.01,
+                    seed=5, of_unit_rows=True)
+        new = f.pfc("coast_rows", new + [indices, lr, count, step, first],
+                    types, hidden=True, mu=0.9, weight_decay=0.01, seed=5,
+                    operandSegmentSizes=segments(1, 1, 1, 1, 1, 0, 1, 1))
+        f.assign(table, new[0])
+        f.assign(momentum, new[1])
+    given = f.input(indices.shape + (size,))
+    for element in "f32", "bf16":
+        table = f.variable((local, size), "normal, 0.0, 0.5", rows=CLASSES,
+                           element=element, host=True)
+        f.pfc("fetch_rows", [table, indices, first],
+              [given.shape, (indices.shape, I64)],
+              init="#pfc.init<normal, 0.0, 0.5>", key=9)
+        rounding = [step, first] if element == "bf16" else []
+        f.assign(table, f.pfc("store_rows", [table, indices, given] + rounding,
+                              [(table.shape, element)], hidden=True, seed=5,
+                              operandSegmentSizes=segments(
+                                  1, 1, 1, *[len(rounding)] * 2)))
+    momentum = f.variable((local, size), "constant, 0.0, 0.0", rows=CLASSES,
+                          element="bf16", host=True)
+    f.pfc("fetch_rows", [momentum, indices],
+          [(given.shape, "bf16"), (indices.shape, I64)], key=0)
+    f.assign(momentum, f.pfc("store_rows", [momentum, indices, given],
+                             [(momentum.shape, "bf16")], hidden=True, seed=0,
+                             operandSegmentSizes=segments(1, 1, 1, 0, 0)))
 
 
 #===----------------------------------------------------------------------===#
@@ -615,11 +672,14 @@ def loss_scale(element):
             new = f.pfc("update_rows", [table, momentum, indices, rows, lr,
                                         count, unscale, found],
                         [table.shape] * 2, hidden=True,
-                        operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 1, 1),
+                        operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 1, 1,
+                                                     0, 0),
                         row_update="#pfc<row_update sampled>", **settings)
             if mode == "all":
                 new = f.pfc("coast_rows", new + [indices, lr, count, found],
-                            [table.shape] * 2, hidden=True, **settings)
+                            [table.shape] * 2, hidden=True,
+                            operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 0,
+                                                         0), **settings)
             f.assign(table, new[0])
             f.assign(momentum, new[1])
     f = function("clip_factor_scaled")
@@ -680,9 +740,10 @@ def optimizer(element):
 
 
 group, arguments = sys.argv[1], sys.argv[2:]
-ranks = int(arguments[1]) if group == "sampling" else 1
-if group == "sampling":
-    sampling(*map(int, arguments))
+ranks = {"sampling": lambda: int(arguments[1]),
+         "rounded_centers": lambda: 2}.get(group, lambda: 1)()
+if group in ("sampling", "rounded_centers"):
+    globals()[group](*map(int, arguments))
 else:
     globals()[group](*arguments or ["f32"])
 print("module {\n  shard.grid @ranks(shape = %d)" % ranks)

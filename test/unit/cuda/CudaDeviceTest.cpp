@@ -28,7 +28,7 @@ protected:
 
   void open(uint64_t arenaBytes = 1 << 20) {
     device = openDevice("cuda", {1, 0});
-    arena = device->allocateArena(arenaBytes);
+    arena = device->allocateArena(arenaBytes).device;
   }
 
   BufferView place(DType dtype, std::vector<int64_t> shape) {
@@ -60,16 +60,19 @@ protected:
     device->loadKernels(*plan.finish().variants()->Get(0));
   }
 
+  const Launch &scaleLaunch() {
+    return *plan.finish()
+                .variants()
+                ->Get(0)
+                ->programs()
+                ->Get(0)
+                ->instructions()
+                ->Get(0)
+                ->operation_as_Launch();
+  }
+
   std::unique_ptr<Task> makeScale(BufferView out, BufferView in) {
-    return device->makeLaunch(*plan.finish()
-                                   .variants()
-                                   ->Get(0)
-                                   ->programs()
-                                   ->Get(0)
-                                   ->instructions()
-                                   ->Get(0)
-                                   ->operation_as_Launch(),
-                              {std::move(out), std::move(in)});
+    return device->makeLaunch(scaleLaunch(), {std::move(out), std::move(in)});
   }
 
   static void defineScale(size_t elements) {
@@ -164,6 +167,41 @@ TEST_F(CudaDeviceTest, LaunchesWhatFitsOnTheChip) {
   EXPECT_THAT(read(out), testing::ElementsAre(2, 4, 6));
   // 4 multiprocessors with room for 2048 threads each.
   EXPECT_EQ(fakecuda::count("cuLaunchKernel scale 32x256"), 1u);
+}
+
+// On a stream of its own, by some of the multiprocessors, with the addresses of
+// host memory as they are.
+TEST_F(CudaDeviceTest, CopiesFromHostMemoryBesideOtherWork) {
+  device = openDevice("cuda", {1, 0});
+  Arena both = device->allocateArena(1 << 20, 1 << 16);
+  arena = both.device;
+  auto *rows = reinterpret_cast<float *>(both.host);
+  EXPECT_EQ(rows[100], 0);
+  std::iota(rows, rows + 3, 1.0f);
+  loadScale(2, 256, 1000);
+  defineScale(3);
+  BufferView host{both.host, DType_F32, {3}};
+  BufferView fetched = place(DType_F32, {3}), out = place(DType_F32, {3});
+  EnqueuedTransfer fetch = device->makeTransfer(scaleLaunch(), {fetched, host});
+  auto use = makeScale(out, fetched);
+  fetch.start->execute();
+  EXPECT_EQ(fakecuda::count("run scale"), 0u) << "starting only enqueues";
+  fetch.finish->execute();
+  use->execute();
+  EXPECT_THAT(read(out), testing::ElementsAre(4, 8, 12));
+  EXPECT_EQ(fakecuda::count("cuLaunchKernel scale 1x256"), 1u);
+  EXPECT_EQ(fakecuda::count("cuLaunchKernel scale 32x256"), 1u);
+  // Both go into one graph.
+  auto recorded = device->record([&] {
+    fetch.start->execute();
+    fetch.finish->execute();
+    use->execute();
+  });
+  std::iota(rows, rows + 3, 10.0f);
+  recorded->execute();
+  EXPECT_THAT(read(out), testing::ElementsAre(40, 44, 48));
+  device->clearHostMemory();
+  EXPECT_EQ(rows[1], 0);
 }
 
 TEST_F(CudaDeviceTest, RefusesKernelsThatArentWhatThePlanSays) {

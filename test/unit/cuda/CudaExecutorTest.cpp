@@ -20,7 +20,8 @@ protected:
   std::unique_ptr<Communicator> communicator = makeSelfCommunicator();
   std::unique_ptr<Executor> executor;
 
-  void build(bool withCollective) {
+  /// With `asTransfer` the first launch goes on under the collective.
+  void build(bool withCollective, bool asTransfer = false) {
     uint32_t x = plan.named("x", DType_F32, {4});
     uint32_t y = plan.buffer(DType_F32, {4});
     uint32_t z = plan.named("z", DType_F32, {4});
@@ -29,13 +30,20 @@ protected:
     plan.variant().kernel_cuda =
         "extern \"C\" __global__ void scale(float *out, const float *in) {\n"
         "  out[threadIdx.x] = 2.0f * in[threadIdx.x];\n}\n";
-    plan.launch(kernel, {y, x}, 1).location = "first";
+    InstructionT &first = plan.launch(kernel, {y, x}, 1);
+    first.location = "first";
+    if (asTransfer) {
+      first.operation.AsLaunch()->transfer = true;
+      first.operation.AsLaunch()->writes = {0};
+    }
     if (withCollective) {
       CollectiveT sum;
       sum.kind = CollectiveKind_AllReduceSum;
-      sum.source = sum.target = y;
+      sum.source = sum.target = asTransfer ? plan.buffer(DType_F32, {4}) : y;
       plan.add(std::move(sum)).location = "sum";
     }
+    if (asTransfer)
+      plan.add(WaitT{});
     plan.launch(kernel, {z, y}, 1).location = "second";
     const Plan &finished = plan.finish();
     device = openDevice("cuda", {});
@@ -92,6 +100,30 @@ TEST_F(CudaExecutorTest, CollectivesGoThroughHostMemory) {
               std::vector<float>(4, 4.0f * step));
   }
   // Two graphs a step, before and after the collective, from the second on.
+  EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 4u);
+}
+
+// A transfer is part of its step's graph.
+TEST_F(CudaExecutorTest, TransfersGoOnOnAnotherStream) {
+  build(false, true);
+  for (int step = 1; step < 4; ++step) {
+    setX(static_cast<float>(step));
+    executor->run("main");
+    EXPECT_EQ(executor->output("main", "z"),
+              std::vector<float>(4, 4.0f * step));
+  }
+  EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 2u);
+}
+
+// It ends with the graph that it begins in.
+TEST_F(CudaExecutorTest, TransfersEndBeforeTheHostsCollectives) {
+  build(true, true);
+  for (int step = 1; step < 4; ++step) {
+    setX(static_cast<float>(step));
+    executor->run("main");
+    EXPECT_EQ(executor->output("main", "z"),
+              std::vector<float>(4, 4.0f * step));
+  }
   EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 4u);
 }
 

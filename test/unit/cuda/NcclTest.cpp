@@ -60,7 +60,7 @@ TestPlan makePlan() {
   plan.add(std::move(sum)).location = "sum";
   plan.launch(kernel, {w, x}, 1); // under the sum
   WaitT wait;
-  wait.collective = 1;
+  wait.transfer = 1;
   plan.add(std::move(wait)).location = "sum";
   plan.launch(kernel, {z, y}, 1);
   return plan;

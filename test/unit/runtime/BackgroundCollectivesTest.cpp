@@ -46,9 +46,9 @@ BufferView view(int64_t elements) { return {nullptr, DType_F32, {elements}}; }
 TEST(BackgroundCollectives, GoOnBesideTheCallerInOrder) {
   Recorder host;
   BackgroundCollectives background(host);
-  EnqueuedCollective gather =
+  EnqueuedTransfer gather =
       background.makeCollective(CollectiveKind_AllGather, view(1), view(2));
-  EnqueuedCollective sum =
+  EnqueuedTransfer sum =
       background.makeCollective(CollectiveKind_AllReduceSum, view(3), view(3));
   gather.start->execute();
   sum.start->execute();
@@ -66,7 +66,7 @@ TEST(BackgroundCollectives, GoOnBesideTheCallerInOrder) {
 TEST(BackgroundCollectives, CanBeStartedAgain) {
   Recorder host;
   BackgroundCollectives background(host);
-  EnqueuedCollective sum =
+  EnqueuedTransfer sum =
       background.makeCollective(CollectiveKind_AllReduceSum, view(3), view(3));
   for (int step = 0; step < 3; ++step) {
     sum.start->execute();
@@ -78,9 +78,9 @@ TEST(BackgroundCollectives, CanBeStartedAgain) {
 TEST(BackgroundCollectives, FailWhereTheyAreWaitedFor) {
   Recorder host;
   BackgroundCollectives background(host);
-  EnqueuedCollective broken = background.makeCollective(
+  EnqueuedTransfer broken = background.makeCollective(
       CollectiveKind_ReduceScatterSum, view(2), view(1));
-  EnqueuedCollective sum =
+  EnqueuedTransfer sum =
       background.makeCollective(CollectiveKind_AllReduceSum, view(3), view(3));
   broken.start->execute();
   sum.start->execute();

@@ -132,7 +132,7 @@ public:
     std::string taken;
     for (size_t rank = 0; rank < ranks.size(); ++rank)
       taken = loadInitialWeights(from, *variant, static_cast<int>(rank),
-                                 *executors[rank]);
+                                 /*seed=*/1, *executors[rank]);
     return taken;
   }
 

@@ -38,7 +38,7 @@ protected:
   }
 
   std::unique_ptr<Device> device = openDevice(deviceName(), {2});
-  std::byte *arena = device->allocateArena(arenaBytes);
+  std::byte *arena = device->allocateArena(arenaBytes).device;
   uint64_t used = 0;
   std::mt19937 random{11};
 

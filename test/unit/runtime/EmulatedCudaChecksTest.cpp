@@ -369,7 +369,7 @@ TEST_F(EmulatedCudaChecks, TurnedOff) {
   setenv("PFC_EMULATION_CHECKS", "off", 1);
   device = openDevice("emulated-cuda", {2});
   unsetenv("PFC_EMULATION_CHECKS");
-  arena = device->allocateArena(arenaBytes);
+  arena = device->allocateArena(arenaBytes).device;
   used = 0;
   x = hold(DType_F32, std::vector<float>{1, 2, 3, 4});
   y = hold(DType_F32, std::vector<float>(16, 5));

@@ -30,7 +30,7 @@ protected:
   }
 
   std::unique_ptr<Device> device = openDevice("emulated-cuda", {2});
-  std::byte *arena = device->allocateArena(arenaBytes);
+  std::byte *arena = device->allocateArena(arenaBytes).device;
   uint64_t used = 0;
 
   /// The next bytes of the arena: neighbours touch, where 64 bytes divide them.

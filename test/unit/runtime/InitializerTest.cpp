@@ -37,7 +37,8 @@ std::vector<float> initialize(const VariableT &variable, uint64_t seed,
       *flatbuffers::GetRoot<Variable>(builder.GetBufferPointer());
   auto device = openDevice("cpu", {1});
   int64_t elements = variable.shape[0] * variable.shape[1];
-  std::byte *arena = device->allocateArena(static_cast<uint64_t>(elements) * 4);
+  std::byte *arena =
+      device->allocateArena(static_cast<uint64_t>(elements) * 4).device;
   BufferView view{arena, DType_F32, variable.shape};
   std::vector<float> values(static_cast<size_t>(elements), NAN);
   device->upload(values.data(), view);

@@ -40,7 +40,7 @@ LaunchT &launch(TestPlan &test) { return operation<LaunchT>(test, 4); }
 /// Waits for `reduce`, in front of instruction `index`.
 void waitAt(TestPlan &test, size_t index) {
   WaitT wait;
-  wait.collective = 3;
+  wait.transfer = 3;
   test.add(std::move(wait));
   auto &all = test.program().instructions;
   std::rotate(all.begin() + static_cast<std::ptrdiff_t>(index), all.end() - 1,
@@ -84,7 +84,64 @@ BufferT &span(TestPlan &test) {
   return result;
 }
 
+/// Ends the arena with 128 KiB of host memory, in which a buffer is; the index
+/// of that buffer.
+uint32_t hostBuffer(TestPlan &test) {
+  constexpr uint64_t unit = 64 << 10;
+  uint32_t index = test.buffer(DType_F32, {16});
+  uint64_t begin = (test.variant().arena_bytes + unit - 1) / unit * unit;
+  test.variant().host_bytes = 2 * unit;
+  test.variant().arena_bytes = begin + 2 * unit;
+  buffer(test, index).offset = begin;
+  return index;
+}
+/// The last launch as a transfer of what is in host memory.
+LaunchT &transfer(TestPlan &test) {
+  launch(test).arguments[0] = hostBuffer(test);
+  launch(test).transfer = true;
+  launch(test).writes = {1};
+  return launch(test);
+}
+
 const Case cases[] = {
+    {"LaunchTakesHostMemory",
+     [](TestPlan &t) { transfer(t).transfer = false, launch(t).writes = {}; },
+     "is in the host's memory, which only a transfer may take"},
+    {"CopyTakesHostMemory",
+     [](TestPlan &t) {
+       copy(t).source = hostBuffer(t);
+       copy(t).target = copy(t).source;
+     },
+     "is in the host's memory, which only a transfer may take"},
+    {"BufferHalfInHostMemory",
+     [](TestPlan &t) {
+       uint32_t host = hostBuffer(t);
+       buffer(t, host).offset -= 64;
+       buffer(t, host).shape = {32};
+     },
+     "where the host's memory begins"},
+    {"HostMemoryMisaligned",
+     [](TestPlan &t) { hostBuffer(t), t.variant().host_bytes -= 64; },
+     "of host memory at the end of an arena of"},
+    {"HostMemoryLargerThanArena",
+     [](TestPlan &t) { t.variant().host_bytes = ~uint64_t{0}; },
+     "of host memory at the end of an arena of"},
+    {"TransferWritesNoArgument", [](TestPlan &t) { transfer(t).writes = {2}; },
+     "writes argument 2 of 2"},
+    {"OnlyTransfersSayWhatTheyWrite",
+     [](TestPlan &t) { launch(t).writes = {0}; },
+     "says what it writes, and is no transfer"},
+    {"TouchesRowsThatCome",
+     [](TestPlan &t) {
+       uint32_t rows = transfer(t).arguments[1];
+       CopyT copy;
+       copy.source = rows, copy.target = rows;
+       t.add(std::move(copy));
+       WaitT wait;
+       wait.transfer = 4;
+       t.add(std::move(wait));
+     },
+     "which the transfer of instruction 4 writes until instruction 6"},
     {"SpanOfBuffersThatAreNotThere",
      [](TestPlan &t) { span(t).parts[1] = 1000; },
      "a part is buffer 1000, but the program has"},
@@ -190,18 +247,18 @@ const Case cases[] = {
     {"NoSuchArgument", [](TestPlan &t) { launch(t).arguments[0] = 1000; },
      "is buffer 1000"},
     {"WaitForNoCollective", [](TestPlan &t) { t.add(WaitT{}); },
-     "instruction 5: waits for instruction 0, which is no collective"},
+     "instruction 5: waits for instruction 0, which is no transfer"},
     {"WaitForWhatComesLater",
      [](TestPlan &t) {
        WaitT wait;
-       wait.collective = 5;
+       wait.transfer = 5;
        t.add(std::move(wait));
      },
      "waits for instruction 5"},
     {"WaitTwice", [](TestPlan &t) { waitAt(t, 4), waitAt(t, 5); },
      "instruction 3 is waited for twice"},
     {"TouchesAGoingSum", [](TestPlan &t) { waitAt(t, 5); },
-     "instruction 4: touches buffer 5, which the collective of instruction 3 "
+     "instruction 4: touches buffer 5, which the transfer of instruction 3 "
      "writes until instruction 5"},
     {"WritesWhatIsSent",
      [](TestPlan &t) {
@@ -215,7 +272,7 @@ const Case cases[] = {
        waitAt(t, 5);
        t.program().instructions.push_back(std::move(launch));
      },
-     "instruction 4: writes buffer 5, which the collective of instruction 3 "
+     "instruction 4: writes buffer 5, which the transfer of instruction 3 "
      "reads until instruction 5"},
     {"NegativeLaunch", [](TestPlan &t) { launch(t).extent = -1; },
      "out of range"},
@@ -266,6 +323,15 @@ INSTANTIATE_TEST_SUITE_P(Cases, PlanValidate, testing::ValuesIn(cases),
                          [](const auto &info) {
                            return std::string(info.param.name);
                          });
+
+TEST(PlanValidateTransfers, AreTakenWithHostMemory) {
+  TestPlan test = makeFullPlan(3);
+  transfer(test);
+  WaitT wait;
+  wait.transfer = 4;
+  test.add(std::move(wait));
+  EXPECT_NO_THROW(test.finish());
+}
 
 RankIntegerT balanced(int64_t classes, int64_t ranks, bool count) {
   RankIntegerT formula;

@@ -229,7 +229,7 @@ TEST_F(PlanToFlatBufferTest, Instructions) {
   const fb::Copy &copy = *instructions[4]->operation_as_Copy();
   EXPECT_EQ(copy.source(), 3u);
   EXPECT_EQ(copy.target(), 3u);
-  EXPECT_EQ(instructions[5]->operation_as_Wait()->collective(), 3u);
+  EXPECT_EQ(instructions[5]->operation_as_Wait()->transfer(), 3u);
   EXPECT_EQ(instructions[6]->operation_as_Collective()->source(), 9u);
 }
 

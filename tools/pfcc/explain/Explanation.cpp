@@ -82,6 +82,7 @@ static void printMemory(const Explanation &e, llvm::raw_ostream &os) {
     line(rt::purposeName(static_cast<rt::Purpose>(i)), e.memory.use.bytes[i]);
   line("alignment and gaps", e.memory.unused);
   line("arena", e.memory.arena);
+  line("in the host's memory", e.memory.host);
   if (e.memory.arena > e.machine.memory)
     os << "  does not fit: a rank of " << e.machine.name << " has "
        << rt::bytesText(e.machine.memory) << ", "
@@ -130,8 +131,9 @@ void pfc::explain::printText(const Explanation &e, llvm::raw_ostream &os) {
   os << '\n';
   printHeads(e, os);
   os << llvm::format("\npredicted: %.2f ms a step (%.2f of them waiting for "
-                     "other ranks), %.0f images/s, bound by %s\n",
+                     "other ranks%s), %.0f images/s, bound by %s\n",
                      e.step.seconds * 1e3, e.step.waiting * 1e3,
+                     e.memory.host ? " or the host's memory" : "",
                      e.imagesPerSecond(), e.step.bound());
 }
 
@@ -160,6 +162,7 @@ void pfc::explain::printJson(const Explanation &e, llvm::raw_ostream &os) {
         static_cast<int64_t>(e.memory.use.bytes[i]);
   memory["alignment and gaps"] = static_cast<int64_t>(e.memory.unused);
   memory["arena"] = static_cast<int64_t>(e.memory.arena);
+  memory["in the host's memory"] = static_cast<int64_t>(e.memory.host);
   for (size_t i = 0; i < partCount; ++i)
     work[partName(static_cast<Part>(i))] = jsonOf(e.step.parts[i]);
   llvm::json::Object root{

@@ -58,6 +58,8 @@ static llvm::Expected<Machine> readMachine(StringRef name,
   machine.convHalf = reader.number("conv_half", 1e12);
   machine.convSingle = reader.number("conv_single", 1e12);
   machine.bandwidth = reader.number("bandwidth", 1e9);
+  if (table.contains("host"))
+    machine.host = reader.number("host", 1e9);
   machine.launch = reader.number("launch", 1e-6);
   machine.memory = static_cast<uint64_t>(reader.number("memory", 1 << 30));
   machine.node = static_cast<int64_t>(reader.number("node", 1));

@@ -22,6 +22,7 @@ struct Machine {
   double half = 0, single = 0;         ///< products, FLOP/s
   double convHalf = 0, convSingle = 0; ///< convolutions, FLOP/s
   double bandwidth = 0;                ///< memory, bytes/s
+  double host = 12e9;                  ///< to and from the host's, bytes/s
   double launch = 0;                   ///< seconds an instruction
   uint64_t memory = 0;                 ///< bytes
   int64_t node = 1;                    ///< ranks on a machine

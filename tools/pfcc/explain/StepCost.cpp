@@ -1,5 +1,6 @@
 #include "StepCost.h"
 
+#include "runtime/plan/InstructionBuffers.h"
 #include "runtime/plan/PlanMemory.h"
 #include "runtime/plan/Shape.h"
 #include "llvm/ADT/DenseMap.h"
@@ -101,6 +102,8 @@ static Cost instructionCost(const fb::Program &step, const fb::Instruction &i,
     }
     double computing = cost.flops / rateOf(step, i, machine);
     double moving = cost.bytes / machine.bandwidth;
+    if (rt::isTransfer(i) && counted) // each byte is read here, written there
+      moving = cost.bytes / 2 / machine.host;
     cost.seconds = std::max({computing, moving, machine.launch});
     (computing > moving ? cost.computing : cost.moving) = cost.seconds;
   }
@@ -149,9 +152,9 @@ const char *StepCost::bound() const {
 
 namespace {
 
-/// When each of a rank's two streams is free, in seconds.
+/// When each of a rank's streams is free, in seconds.
 struct Timeline {
-  double computing = 0, transferring = 0, waiting = 0;
+  double computing = 0, exchanging = 0, copying = 0, waiting = 0;
   llvm::DenseMap<uint32_t, double> ends = {}; // of transfers
 
   rt::TimeSpan compute(double seconds) {
@@ -159,15 +162,17 @@ struct Timeline {
     computing += seconds;
     return {begin, computing};
   }
-  rt::TimeSpan transfer(uint32_t collective, double seconds) {
-    const double begin = std::max(transferring, computing);
-    transferring = begin + seconds;
-    ends[collective] = transferring;
-    return {begin, transferring};
+  /// On the network, or the link to the host's memory.
+  rt::TimeSpan transfer(uint32_t instruction, bool network, double seconds) {
+    double &stream = network ? exchanging : copying;
+    const double begin = std::max(stream, computing);
+    stream = begin + seconds;
+    ends[instruction] = stream;
+    return {begin, stream};
   }
-  rt::TimeSpan wait(uint32_t collective) {
+  rt::TimeSpan wait(uint32_t transfer) {
     const double begin = computing;
-    computing = std::max(computing, ends.lookup(collective));
+    computing = std::max(computing, ends.lookup(transfer));
     waiting += computing - begin;
     return {begin, computing};
   }
@@ -177,7 +182,7 @@ struct Timeline {
 
 StepCost pfc::explain::stepCost(const fb::Program &step, int64_t ranks,
                                 const Machine &machine) {
-  const std::vector<bool> waitedFor = rt::collectivesWaitedFor(step);
+  const std::vector<bool> waitedFor = rt::transfersWaitedFor(step);
   StepCost result;
   result.times = rt::StepTimes(step.instructions()->size());
   Timeline timeline;
@@ -185,16 +190,17 @@ StepCost pfc::explain::stepCost(const fb::Program &step, int64_t ranks,
     const fb::Instruction &i = *step.instructions()->Get(number);
     rt::TimeSpan &running = result.times.running[number];
     if (const fb::Wait *wait = i.operation_as_Wait()) {
-      running = timeline.wait(wait->collective());
+      running = timeline.wait(wait->transfer());
       continue;
     }
     Cost cost = instructionCost(step, i, ranks, machine);
     result.parts[static_cast<size_t>(partOf(i))] += cost;
-    if (i.operation_type() != fb::Operation_Collective) {
+    if (!rt::isTransfer(i)) {
       running = timeline.compute(cost.seconds);
       continue;
     }
-    running = timeline.transfer(number, cost.seconds);
+    running = timeline.transfer(
+        number, i.operation_type() == fb::Operation_Collective, cost.seconds);
     if (!waitedFor[number])
       result.times.waiting[number] = timeline.wait(number);
   }
