@@ -64,11 +64,12 @@ plan() {
     --set cluster.device=cuda --set cluster.world_size=1 "${@/#/--set=}"
 }
 
-# recorded SHORT SPEC PRECISION: every kernel and whole steps, small, with what
-# the emulated device computes.
+# recorded SHORT SPEC PRECISION [KEY=VALUE...]: every kernel and whole steps,
+# small, with what the emulated device computes.
 recorded() {
   local name=check-$1-$3
-  plan "$name" "$2" train.batch_per_rank=2 head.classes=1000 train.precision="$3"
+  plan "$name" "$2" train.batch_per_rank=2 head.classes=1000 \
+    train.precision="$3" "${@:4}"
   say "computing $name on the emulated device"
   PFC_EMULATION_CHECKS=off "$bin/pfc-device" record "$pack/plans/$name.plan" \
     --device=emulated-cuda -o "$pack/plans/$name.json"
@@ -102,6 +103,8 @@ else
     recorded nano quickstart $precision
     recorded r18 r18 $precision
   done
+  recorded host quickstart bf16 head.placement=host head.weight_dtype=bf16 \
+    head.sample_rate=0.3
   for batch in 128 256; do
     timed r50 $batch
     timed r100 $batch

@@ -308,6 +308,7 @@ Executor::Executor(const plan::fb::Plan &plan, const plan::fb::Variant &variant,
 Executor::~Executor() = default;
 
 void Executor::initializeState(uint64_t seed) {
+  impl->memory.clearHost();
   for (const plan::fb::Variable *variable : *impl->variant.variables())
     if (!impl->memory.isHost(*variable)) // whose rows the step makes
       initializeVariable(*variable, seed, impl->communicator.rank(),

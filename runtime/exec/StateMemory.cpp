@@ -168,6 +168,10 @@ void StateMemory::clear() {
     owner.upload(zeros.data(),
                  {arena.device + begin, plan::fb::DType_U8, {size}});
   }
+  clearHost();
+}
+
+void StateMemory::clearHost() {
   if (arena.host)
     owner.clearHostMemory();
 }

@@ -43,8 +43,9 @@ public:
                     const std::function<void(std::span<const std::byte>)> &sink,
                     bool settled) const;
 
-  /// Zeros everywhere.
+  /// Zeros everywhere, or in the host's part.
   void clear();
+  void clearHost();
 
 private:
   uint64_t deviceBytes() const;

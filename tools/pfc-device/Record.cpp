@@ -59,8 +59,8 @@ nlohmann::json download(Device &device, const BufferView &view) {
 
 void recordInstructions(Job &job, const std::string &program,
                         nlohmann::json &entries) {
-  ProgramRunner &runner = job.executor.runner(program);
-  const auto &instructions = *runner.program().instructions();
+  const auto &instructions =
+      *job.executor.runner(program).program().instructions();
   auto forEachBuffer = [&](uint32_t index, auto body) {
     for (uint32_t buffer : distinctBuffers(*instructions.Get(index)))
       body(buffer, job.executor.buffer(program, buffer));
@@ -82,7 +82,7 @@ void recordInstructions(Job &job, const std::string &program,
     });
   };
   setInputs(job.executor, job.settings, program, 0);
-  runner.runEach(fill, keep);
+  job.executor.runEach(program, fill, keep); // with the rank's constants
 }
 
 nlohmann::json number(const std::string &what, double value) {

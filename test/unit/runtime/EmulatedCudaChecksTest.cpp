@@ -5,6 +5,8 @@
 #include "EmulatedCudaTest.h"
 #include "runtime/exec/Executor.h"
 
+#include <numeric>
+
 namespace pfc::rt::test {
 namespace {
 
@@ -379,6 +381,21 @@ extern "C" __global__ void k(const float *x, float *y) {
 })",
       16, 1, {x, y});
   EXPECT_EQ(read<float>(y), std::vector<float>(16, 5));
+  // An atomic access of what a plain one has written.
+  BufferView sums = hold(DType_I32, std::vector<int32_t>(16));
+  run(R"(
+extern "C" __global__ void k(int *sums) {
+  __shared__ int counts[16];
+  counts[threadIdx.x] = threadIdx.x;
+  __syncthreads();
+  atomicAdd(&counts[15 - threadIdx.x], 1);
+  __syncthreads();
+  sums[threadIdx.x] = counts[threadIdx.x];
+})",
+      16, 1, {sums});
+  std::vector<int32_t> expected(16);
+  std::iota(expected.begin(), expected.end(), 1);
+  EXPECT_EQ(read<int32_t>(sums), expected);
 }
 
 } // namespace
