@@ -24,6 +24,9 @@ def DifferentiatePass : Pass<"pfc-differentiate", "::mlir::ModuleOp"> {
     (DifferentiableOpInterface). Gradients of a value used twice are added.
     What nobody needs, such as the gradient of the images, is not computed.
 
+    R100 with Glint360K on 8 ranks: that of the images would be 5.5 GFLOP of a
+    rank's step, and 19 MB.
+
     Precondition: @train_step has forward ops alone. A module without
     @train_step is left as it is.
     Postcondition: for each variable of role `parameter` that the loss depends
@@ -119,6 +122,10 @@ def ScaleLossPass : Pass<"pfc-scale-loss", "::mlir::ModuleOp"> {
     prevents, shows in the loss. Whether a gradient overflowed is read off its
     sum of squares, which clipping needs anyway; without clipping, and for the
     class centers, that is one more pass over the gradients.
+
+    R100 with Glint360K on 8 ranks at sample rate 0.1: that pass reads the 9.2 MB
+    of the class centers' gradient; it saves no time, but steps that would be
+    lost.
 
     Precondition: pfc-insert-optimizer ran. Postcondition: every update can be
     skipped. A function without updates is left as it is.
@@ -224,7 +231,7 @@ def VerifyPartitionedPass
     alone; sharded variables have ⌈rows/R⌉ rows; statistics are of one group;
     dropout and row updates know their rank's rows; collectives change shapes by
     R; an assigned value has its variable's type. Always in the pipeline. It
-    changes nothing.
+    changes nothing, and saves nothing: R100 on 8 ranks takes a millisecond.
 
     Example (test/passes/verify-partitioned-invalid.mlir): `pfc.linear` after
     pfc-partition is "an op of the whole job".
@@ -602,6 +609,10 @@ def ConvertPfcToLinalgPass
     generic that reads it when both run over the same iteration space, so that
     no element is computed twice; `pfc.source` on a generic names what it does.
 
+    R100 with Glint360K on 8 ranks for CUDA in bf16: 2463 generics. 352 of them do
+    several ops, 351 as pfc-fuse-pointwise has made sweeps of those; what is left
+    to save here is one pass over the embeddings.
+
     Precondition: one rank's shapes (pfc-verify-partitioned). Postcondition: no
     op with a kernel body is left; products, convolutions, collectives and ops
     with data-dependent addresses are as they were.
@@ -745,9 +756,10 @@ def VerifyMemoryPass : Pass<"plan-verify-memory", "::mlir::ModuleOp"> {
     first finds it in possession of all its bytes; while a transfer goes on,
     nothing touches what it writes or writes what it reads; nothing takes bytes
     of state or of a rank constant; host state, and nothing else, lies in host
-    memory; all lies within the arena, aligned; nothing is read
-    before it was written; a kernel that writes an argument has it once. Always
-    in the pipeline. It changes nothing.
+    memory; all lies within the arena, aligned; nothing is read before it was
+    written; a kernel that writes an argument has it once. Always in the
+    pipeline. It changes nothing, and saves nothing: R100 on 8 ranks, 5815
+    buffers, takes 0.3 of the 12 seconds of its compilation.
 
     Example (test/passes/plan-verify-memory-invalid.mlir): "buffer %0 (bytes
     64..128) is live here, but buffer %1 (bytes 64..128) overlaps it".
@@ -762,6 +774,8 @@ def CodegenLLVMPass : Pass<"codegen-llvm", "::mlir::ModuleOp"> {
     ABI: `void name(void *const *buffers, int64_t begin, int64_t end)`. A
     kernel's buffers are distinct, which its pointers say (`noalias`), so that
     the target's vectoriser needs no checks.
+
+    R100 with Glint360K on 8 ranks in bf16: 229 kernels, 975 KiB of text.
 
     Precondition: convert-pfc-to-plan ran.
 
@@ -790,6 +804,9 @@ def CodegenCudaPass : Pass<"codegen-cuda", "::mlir::ModuleOp"> {
     one that takes those as parameters, and the launches say them
     (passes/codegen/cuda/ShareKernels.h). docs/architecture.md, "CUDA kernels",
     is the contract with the runtime.
+
+    R100 with Glint360K on 8 ranks in bf16: 96 kernels, 214 KiB of text, instead
+    of 231.
 
     Precondition: convert-pfc-to-plan=target=cuda ran.
 

@@ -126,8 +126,14 @@ bool ScalarLowering::lowerIndexOp(Operation *op) {
           [&](arith::MinUIOp) { return choose(op, "pfc::smaller", indexType); })
       .Case([&](arith::CmpIOp) { return compare(op, /*isUnsigned=*/false); })
       .Case<arith::IndexCastOp, arith::IndexCastUIOp>([&](Operation *) {
-        Type type = op->getResultTypes().front();
-        return cast(op, type.isIndex() ? Type(indexType) : type);
+        auto lowered = [&](Type type) {
+          return type.isIndex() ? Type(indexType) : type;
+        };
+        Value source = op->getOperand(0);
+        Type type = lowered(op->getResultTypes().front());
+        // Indices become that type later: no cast of a type to itself.
+        return lowered(source.getType()) == type ? replace(op, source)
+                                                 : cast(op, type);
       })
       .Default(false);
 }

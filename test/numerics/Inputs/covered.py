@@ -7,7 +7,7 @@ import sys
 GROUPS = (["pointwise"], ["batch_norm"], ["sums"], ["sweeps"], ["conv"],
           ["matmul"], ["head"], ["optimizer"], ["loss_scale"],
           ["pointwise", "bf16"],
-          ["sampling", "10", "1", "8"])
+          ["sampling", "10", "1", "8"], ["rounded_centers", "8"])
 # No instruction computes these.
 BARE = {"variable", "assign", "output", "rank_constant", "reshape", "bucket",
         "unbucket", "barrier"}
