@@ -1,39 +1,32 @@
 //===- MpiCommunicator.cpp - Collectives over Open MPI ----------------------=//
 //
-// MPI may add in any order, and in another one on the next machine. So sums
-// are formed here: every rank owns a slice, receives that slice of all ranks
-// (MPI_Alltoallv), adds them in rank order, and for an all-reduce sends the sum
-// back (MPI_Allgatherv). That moves as many bytes as a ring does.
+// Sums are not MPI's, which may add in any order: comm/SlicedCommunicator.h.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/base/Error.h"
-#include "runtime/comm/Communicator.h"
-#include "runtime/comm/Sums.h"
-#include "runtime/plan/Shape.h"
+#include "runtime/comm/SlicedCommunicator.h"
 
 #include <mpi.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <string>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <vector>
 
 #ifdef __SANITIZE_ADDRESS__
 #include <dlfcn.h>
 #include <link.h>
 #include <sanitizer/lsan_interface.h>
-#include <string>
-#include <vector>
 #endif
 
 namespace pfc::rt {
 namespace {
 
-/// Bytes of a collective handled at once: bounds the scratch memory, and keeps
-/// MPI's counts, which are ints, small.
-constexpr int64_t pieceBytes = int64_t{16} << 20;
+/// Bytes of a broadcast at once: MPI's counts are ints.
+constexpr size_t pieceBytes = size_t{16} << 20;
 
 MPI_Datatype unitOf(size_t width) {
   return width == 8   ? MPI_INT64_T
@@ -88,7 +81,23 @@ struct LeaksAllowed {
 
 #endif
 
-class MpiCommunicator : public Communicator {
+/// Slices as MPI counts them.
+struct Counts {
+  Counts() = default;
+  explicit Counts(const Slices &slices) {
+    for (size_t rank = 0; rank < slices.counts.size(); ++rank)
+      add(slices.counts[rank], slices.offsets[rank]);
+  }
+  void add(int64_t count, int64_t offset) {
+    require(offset + count <= INT32_MAX,
+            "a message of {} elements, which MPI can't count", offset + count);
+    counts.push_back(static_cast<int>(count));
+    offsets.push_back(static_cast<int>(offset));
+  }
+  std::vector<int> counts, offsets;
+};
+
+class MpiCommunicator : public SlicedCommunicator {
 public:
   MpiCommunicator() {
     avoidForbiddenCopies();
@@ -109,10 +118,6 @@ public:
     check(MPI_Comm_size(node, &local), "ranks of a machine");
     check(MPI_Comm_rank(node, &ownLocalRank), "ranks of a machine");
     MPI_Comm_free(&node);
-    counts.resize(static_cast<size_t>(size));
-    offsets.resize(static_cast<size_t>(size));
-    ownCounts.resize(static_cast<size_t>(size));
-    ownOffsets.resize(static_cast<size_t>(size));
   }
 
   ~MpiCommunicator() override {
@@ -133,54 +138,10 @@ public:
     return ", " + version.substr(0, version.find(','));
   }
 
-  void allReduceSum(BufferView source, BufferView target) override {
-    size_t width = byteWidth(source.dtype);
-    int64_t total = source.elements();
-    int64_t piece = pieceBytes / static_cast<int64_t>(width);
-    for (int64_t begin = 0; begin < total; begin += piece)
-      reducePiece(source.data + begin * width, target.data + begin * width,
-                  std::min(piece, total - begin), source.dtype);
-  }
-
-  void reduceScatterSum(BufferView source, BufferView target) override {
-    size_t width = byteWidth(source.dtype);
-    int64_t slice = target.elements();
-    int64_t piece =
-        std::max<int64_t>(pieceBytes / static_cast<int64_t>(width) / size, 1);
-    // The target may lie in the source, whose slices are still to be sent.
-    sum.resize(static_cast<size_t>(slice) * width);
-    for (int64_t begin = 0; begin < slice; begin += piece) {
-      int64_t count = std::min(piece, slice - begin);
-      pack.resize(static_cast<size_t>(size * count) * width);
-      for (int other = 0; other < size; ++other) {
-        counts[other] = static_cast<int>(count);
-        offsets[other] = static_cast<int>(other * count);
-        std::memcpy(pack.data() + other * count * width,
-                    source.data + (other * slice + begin) * width,
-                    static_cast<size_t>(count) * width);
-      }
-      exchange(pack.data(), count, width);
-      sumInOrder(received.data(), size, count, source.dtype,
-                 sum.data() + begin * width);
-    }
-    std::memcpy(target.data, sum.data(), sum.size());
-  }
-
-  void allGather(BufferView source, BufferView target) override {
-    size_t width = byteWidth(source.dtype);
-    int64_t elements = source.elements();
-    require(elements * size <= INT32_MAX,
-            "a gather of {} elements from each rank is too large", elements);
-    check(MPI_Allgather(source.data, static_cast<int>(elements), unitOf(width),
-                        target.data, static_cast<int>(elements), unitOf(width),
-                        MPI_COMM_WORLD),
-          "gather");
-  }
-
   void broadcast(void *bytes, size_t length, int root) override {
     auto *data = static_cast<std::byte *>(bytes);
     for (size_t begin = 0; begin < length; begin += pieceBytes) {
-      size_t count = std::min<size_t>(pieceBytes, length - begin);
+      size_t count = std::min(pieceBytes, length - begin);
       check(MPI_Bcast(data + begin, static_cast<int>(count), MPI_BYTE, root,
                       MPI_COMM_WORLD),
             "broadcast");
@@ -197,42 +158,28 @@ public:
   }
 
 private:
-  /// One piece of an all-reduce: slices of about equal size, one for each rank.
-  void reducePiece(const std::byte *source, std::byte *target, int64_t elements,
-                   plan::fb::DType dtype) {
-    size_t width = byteWidth(dtype);
-    for (int other = 0; other < size; ++other) {
-      int64_t first = elements * other / size;
-      counts[other] = static_cast<int>(elements * (other + 1) / size - first);
-      offsets[other] = static_cast<int>(first);
-    }
-    int64_t own = counts[ownRank];
-    exchange(source, own, width);
-    sum.resize(static_cast<size_t>(own) * width);
-    sumInOrder(received.data(), size, own, dtype, sum.data());
-    check(MPI_Allgatherv(sum.data(), static_cast<int>(own), unitOf(width),
-                         target, counts.data(), offsets.data(), unitOf(width),
-                         MPI_COMM_WORLD),
-          "all-reduce");
-  }
-
-  /// Sends slice r of `source` (counts, offsets) to rank r; `received` is then
-  /// the ranks' `own` elements of this rank's slice, in rank order.
-  void exchange(const std::byte *source, int64_t own, size_t width) {
-    received.resize(static_cast<size_t>(own) * size * width);
-    for (int other = 0; other < size; ++other) {
-      ownCounts[other] = static_cast<int>(own);
-      ownOffsets[other] = static_cast<int>(own * other);
-    }
-    check(MPI_Alltoallv(source, counts.data(), offsets.data(), unitOf(width),
-                        received.data(), ownCounts.data(), ownOffsets.data(),
-                        unitOf(width), MPI_COMM_WORLD),
+  void exchangeSlices(const std::byte *source, const Slices &slices,
+                      size_t width, std::byte *received) override {
+    Counts sent(slices), own;
+    for (int other = 0; other < size; ++other)
+      own.add(slices.counts[ownRank], slices.counts[ownRank] * other);
+    check(MPI_Alltoallv(source, sent.counts.data(), sent.offsets.data(),
+                        unitOf(width), received, own.counts.data(),
+                        own.offsets.data(), unitOf(width), MPI_COMM_WORLD),
           "exchange");
   }
 
+  void gatherSlices(const std::byte *own, const Slices &slices, size_t width,
+                    std::byte *target) override {
+    Counts all(slices);
+    bool inPlace = own == target + all.offsets[ownRank] * width;
+    check(MPI_Allgatherv(inPlace ? MPI_IN_PLACE : own, all.counts[ownRank],
+                         unitOf(width), target, all.counts.data(),
+                         all.offsets.data(), unitOf(width), MPI_COMM_WORLD),
+          "gather");
+  }
+
   int ownRank = 0, size = 1, local = 1, ownLocalRank = 0;
-  std::vector<int> counts, offsets, ownCounts, ownOffsets;
-  std::vector<std::byte> received, sum, pack; // grow once, then stay
 };
 
 } // namespace

@@ -2,6 +2,7 @@
 
 #include "runtime/base/Error.h"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <netdb.h>
@@ -16,12 +17,13 @@
 namespace pfc::rt {
 namespace {
 
+constexpr const char *tooLong =
+    "nothing came in time (PFC_COMM_TIMEOUT, in seconds)";
+
+bool wouldWait() { return errno == EAGAIN || errno == EWOULDBLOCK; }
+
 /// The errno of a wait that took too long, or of what went wrong.
-std::string whyText() {
-  return errno == EAGAIN || errno == EWOULDBLOCK
-             ? "nothing came in time (PFC_COMM_TIMEOUT, in seconds)"
-             : std::strerror(errno);
-}
+std::string whyText() { return wouldWait() ? tooLong : std::strerror(errno); }
 
 void limitWaits(int descriptor, std::chrono::seconds timeout) {
   timeval value{static_cast<time_t>(timeout.count()), 0};
@@ -35,19 +37,35 @@ void sendAtOnce(int descriptor) {
 }
 
 /// A connected descriptor, or -1 with errno.
-int tryConnect(const addrinfo *addresses, std::chrono::seconds timeout) {
+int connectToOne(const addrinfo *addresses, std::chrono::seconds timeout) {
   for (const addrinfo *at = addresses; at; at = at->ai_next) {
     int descriptor = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
       continue;
     limitWaits(descriptor, timeout); // connect's too
-    if (connect(descriptor, at->ai_addr, at->ai_addrlen) == 0)
+    if (::connect(descriptor, at->ai_addr, at->ai_addrlen) == 0)
       return descriptor;
     int error = errno;
     close(descriptor);
     errno = error;
   }
   return -1;
+}
+
+/// A connected descriptor, or -1 and why.
+int connectOnce(const std::string &host, int port, std::chrono::seconds timeout,
+                std::string &why) {
+  addrinfo hints{}, *addresses = nullptr;
+  hints.ai_socktype = SOCK_STREAM;
+  int status = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints,
+                           &addresses);
+  int descriptor = status == 0 ? connectToOne(addresses, timeout) : -1;
+  why = status == 0 ? std::strerror(errno) : gai_strerror(status);
+  if (addresses)
+    freeaddrinfo(addresses);
+  if (descriptor >= 0)
+    sendAtOnce(descriptor);
+  return descriptor;
 }
 
 } // namespace
@@ -84,23 +102,22 @@ Socket Socket::connect(const std::string &host, int port,
   auto deadline = std::chrono::steady_clock::now() + timeout;
   std::string why;
   do {
-    addrinfo hints{}, *addresses = nullptr;
-    hints.ai_socktype = SOCK_STREAM;
-    int status = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints,
-                             &addresses);
-    int descriptor = status == 0 ? tryConnect(addresses, timeout) : -1;
-    why = status == 0 ? std::strerror(errno) : gai_strerror(status);
-    if (addresses)
-      freeaddrinfo(addresses);
-    if (descriptor >= 0) {
-      Socket connected(descriptor, "rank 0");
-      sendAtOnce(descriptor);
-      return connected;
-    }
+    int descriptor = connectOnce(host, port, timeout, why);
+    if (descriptor >= 0)
+      return {descriptor, "rank 0"};
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   } while (std::chrono::steady_clock::now() < deadline);
   fail("cannot reach rank 0 at {}:{} (MASTER_ADDR, MASTER_PORT): {}", host,
        port, why);
+}
+
+std::optional<Socket> Socket::tryConnect(const std::string &host, int port,
+                                         std::chrono::seconds timeout) {
+  std::string why;
+  int descriptor = connectOnce(host, port, timeout, why);
+  if (descriptor < 0)
+    return std::nullopt;
+  return Socket(descriptor, fmt::format("{}:{}", host, port));
 }
 
 Socket::~Socket() {
@@ -125,6 +142,22 @@ int Socket::port() const {
   return address.ss_family == AF_INET6
              ? ntohs(reinterpret_cast<sockaddr_in6 &>(address).sin6_port)
              : ntohs(reinterpret_cast<sockaddr_in &>(address).sin_port);
+}
+
+std::string Socket::host() const {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  std::array<char, NI_MAXHOST> text = {};
+  auto *any = reinterpret_cast<sockaddr *>(&address);
+  if (getsockname(descriptor, any, &size) != 0 ||
+      getnameinfo(any, size, text.data(), text.size(), nullptr, 0,
+                  NI_NUMERICHOST) != 0)
+    return {};
+  return text.data();
+}
+
+void Socket::setTimeout(std::chrono::seconds timeout) const {
+  limitWaits(descriptor, timeout);
 }
 
 Socket Socket::accept() const {
@@ -165,12 +198,31 @@ void Socket::receive(void *data, size_t bytes) const {
   }
 }
 
+size_t Socket::trySend(std::span<const std::byte> bytes) const {
+  ssize_t sent = ::send(descriptor, bytes.data(), bytes.size(),
+                        MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent < 0 && (wouldWait() || errno == EINTR))
+    return 0;
+  require(sent >= 0, "sending to {}: {}", peer, std::strerror(errno));
+  return static_cast<size_t>(sent);
+}
+
+size_t Socket::tryReceive(std::span<std::byte> bytes) const {
+  ssize_t received = recv(descriptor, bytes.data(), bytes.size(), MSG_DONTWAIT);
+  if (received < 0 && (wouldWait() || errno == EINTR))
+    return 0;
+  require(received != 0, "{} has ended", peer);
+  require(received > 0, "waiting for {}: {}", peer, std::strerror(errno));
+  return static_cast<size_t>(received);
+}
+
+void Socket::failWaiting() const { fail("waiting for {}: {}", peer, tooLong); }
+
 void Socket::check() const {
   char next;
   ssize_t there = recv(descriptor, &next, 1, MSG_PEEK | MSG_DONTWAIT);
   require(there != 0, "{} has ended", peer);
-  require(there > 0 || errno == EAGAIN || errno == EWOULDBLOCK, "{}: {}", peer,
-          std::strerror(errno));
+  require(there > 0 || wouldWait(), "{}: {}", peer, std::strerror(errno));
 }
 
 } // namespace pfc::rt

@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
+#include <span>
 #include <string>
 
 namespace pfc::rt {
@@ -18,6 +20,9 @@ public:
   /// Connects to `host`:`port`, again until somebody listens there.
   static Socket connect(const std::string &host, int port,
                         std::chrono::seconds timeout);
+  /// Once.
+  static std::optional<Socket> tryConnect(const std::string &host, int port,
+                                          std::chrono::seconds timeout);
   ~Socket();
   Socket(Socket &&other) noexcept;
   Socket &operator=(Socket &&other) noexcept;
@@ -25,9 +30,16 @@ public:
   Socket accept() const;
   void send(const void *data, size_t bytes) const;
   void receive(void *data, size_t bytes) const;
+  /// Of these bytes, those that need no wait: how many.
+  size_t trySend(std::span<const std::byte> bytes) const;
+  size_t tryReceive(std::span<std::byte> bytes) const;
+  /// Throws what a wait that took too long does.
+  [[noreturn]] void failWaiting() const;
   /// Throws where the other side has closed the connection.
   void check() const;
-  int port() const; ///< a listening one's
+  int port() const;         ///< a listening one's
+  std::string host() const; ///< this side's address
+  void setTimeout(std::chrono::seconds timeout) const;
   int handle() const { return descriptor; }
   /// What messages call the other side: "rank 3".
   void setPeer(std::string name) { peer = std::move(name); }

@@ -1,11 +1,11 @@
 #include "runtime/comm/tcp/TcpCommunicator.h"
 
 #include "runtime/base/Error.h"
-#include "runtime/comm/Sums.h"
+#include "runtime/comm/SlicedCommunicator.h"
 #include "runtime/comm/Timeout.h"
-#include "runtime/comm/tcp/Socket.h"
+#include "runtime/comm/tcp/Endpoint.h"
+#include "runtime/comm/tcp/Exchange.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
@@ -16,25 +16,50 @@
 namespace pfc::rt {
 namespace {
 
-/// Bytes of a sum formed at once: bounds the scratch memory.
-constexpr int64_t pieceBytes = int64_t{16} << 20;
+/// How long who has connected may take to say who they are, and how long an
+/// address may take to answer.
+constexpr std::chrono::seconds patience(10);
 
 /// How a rank introduces itself to rank 0.
 struct Greeting {
-  std::array<char, 8> magic = {'p', 'f', 'c', '-', 't', 'c', 'p', '1'};
+  std::array<char, 8> magic = {'p', 'f', 'c', '-', 't', 'c', 'p', '2'};
   int32_t rank = 0, worldSize = 0;
   std::array<char, 64> machine = {};
+  Endpoint endpoint;
 };
 
-/// Where it stands among the ranks of its machine: rank 0's answer.
+/// Where it stands among the ranks of its machine: rank 0's answer, before the
+/// endpoints of all.
 struct Local {
   int32_t rank = 0, ranks = 1;
 };
 
-class TcpCommunicator : public Communicator {
+/// How a rank introduces itself to another one.
+struct Hello {
+  Endpoint::Token token = {};
+  int32_t rank = 0;
+};
+
+/// What somebody who has connected says first; nothing where that is a stranger
+/// who says nothing.
+template <typename Message>
+std::optional<Message> firstMessage(const Socket &connection) {
+  connection.setTimeout(patience);
+  Message message;
+  try {
+    connection.receive(&message, sizeof message);
+  } catch (const Error &) {
+    return std::nullopt;
+  }
+  connection.setTimeout(communicationTimeout());
+  return message;
+}
+
+class TcpCommunicator : public SlicedCommunicator {
 public:
   explicit TcpCommunicator(const TcpPlace &place)
-      : ownRank(place.rank), size(place.worldSize) {
+      : ownRank(place.rank), size(place.worldSize),
+        timeout(communicationTimeout()), others(static_cast<size_t>(size)) {
     Greeting own;
     own.rank = ownRank;
     own.worldSize = size;
@@ -50,58 +75,24 @@ public:
   int localRanks() const override { return local.ranks; }
   int localRank() const override { return local.rank; }
 
-  void allReduceSum(BufferView source, BufferView target) override {
-    auto width = static_cast<int64_t>(byteWidth(source.dtype));
-    int64_t total = source.elements(), piece = pieceBytes / width;
-    for (int64_t begin = 0; begin < total; begin += piece) {
-      int64_t count = std::min(piece, total - begin);
-      auto bytes = static_cast<size_t>(count * width);
-      if (const std::byte *all = collect(source.data + begin * width, bytes)) {
-        std::vector<std::byte> sum(bytes);
-        sumInOrder(all, size, count, source.dtype, sum.data());
-        std::memcpy(target.data + begin * width, sum.data(), bytes);
-      }
-      distribute(target.data + begin * width, bytes);
-    }
-  }
-
-  void reduceScatterSum(BufferView source, BufferView target) override {
-    std::vector<std::byte> sum(source.bytes());
-    BufferView whole = source;
-    whole.data = sum.data();
-    allReduceSum(std::move(source), whole);
-    std::memcpy(target.data, sum.data() + target.bytes() * ownRank,
-                target.bytes());
-  }
-
-  void allGather(BufferView source, BufferView target) override {
-    if (const std::byte *all = collect(source.data, source.bytes()))
-      std::memcpy(target.data, all, target.bytes());
-    distribute(target.data, target.bytes());
-  }
-
   void broadcast(void *bytes, size_t length, int root) override {
-    if (root != 0 && ownRank == root)
-      ranks[0].send(bytes, length);
-    if (root != 0 && ownRank == 0)
-      ranks[root - 1].receive(bytes, length);
-    if (ownRank == 0)
-      for (int other = 1; other < size; ++other)
-        if (other != root)
-          ranks[other - 1].send(bytes, length);
-    if (ownRank != 0 && ownRank != root)
-      ranks[0].receive(bytes, length);
+    auto *data = static_cast<std::byte *>(bytes);
+    if (ownRank != root)
+      return others[root]->receive(data, length);
+    exchangeWithAll([&](int) { return std::span(data, length); },
+                    [](int) { return std::span<std::byte>(); });
   }
 
   void barrier() override {
-    std::byte nothing{};
-    collect(&nothing, 1);
-    distribute(&nothing, 1);
+    std::vector<std::byte> all(static_cast<size_t>(size));
+    exchangeWithAll([&](int) { return std::span(&all[ownRank], 1); },
+                    [&](int other) { return std::span(&all[other], 1); });
   }
 
   void checkRanks() override {
-    for (const Socket &other : ranks)
-      other.check();
+    for (const std::optional<Socket> &other : others)
+      if (other)
+        other->check();
   }
 
   /// The others find their connections closed.
@@ -112,41 +103,83 @@ public:
   }
 
 private:
+  //===--------------------------------------------------------------------===//
+  // Meeting
+  //===--------------------------------------------------------------------===//
+
+  /// Rank 0.
   void gather(const Greeting &own, const TcpPlace &place) {
-    Socket listening = Socket::listen(place.port, communicationTimeout());
+    Socket listening = Socket::listen(place.port, timeout);
     std::vector<Greeting> greetings(static_cast<size_t>(size));
-    std::vector<std::optional<Socket>> joined(static_cast<size_t>(size));
     greetings[0] = own;
     for (int count = 1; count < size;) {
       Socket connection = listening.accept();
-      Greeting greeting;
-      connection.receive(&greeting, sizeof greeting);
-      if (greeting.magic != own.magic)
+      auto greeting = firstMessage<Greeting>(connection);
+      if (!greeting || greeting->magic != own.magic)
         continue; // a stranger at our port
-      int other = greeting.rank;
-      require(greeting.worldSize == size && other > 0 && other < size &&
-                  !joined[other],
+      int other = greeting->rank;
+      require(greeting->worldSize == size && other > 0 && other < size &&
+                  !others[other],
               "rank {} of {} joins a job of {} ranks that has it already or "
               "is of another size",
-              other, greeting.worldSize, size);
-      connection.setPeer(fmt::format("rank {}", other));
-      greetings[other] = greeting;
-      joined[other] = std::move(connection);
+              other, greeting->worldSize, size);
+      greetings[other] = *greeting;
+      connect(other, std::move(connection));
       ++count;
     }
+    std::vector<Endpoint> endpoints;
+    for (const Greeting &greeting : greetings)
+      endpoints.push_back(greeting.endpoint);
     local = localOf(greetings, 0);
     for (int other = 1; other < size; ++other) {
-      ranks.push_back(std::move(*joined[other]));
       Local answer = localOf(greetings, other);
-      ranks.back().send(&answer, sizeof answer);
+      others[other]->send(&answer, sizeof answer);
+      others[other]->send(endpoints.data(),
+                          endpoints.size() * sizeof(Endpoint));
     }
   }
 
-  void join(const Greeting &own, const TcpPlace &place) {
-    ranks.push_back(
-        Socket::connect(place.host, place.port, communicationTimeout()));
-    ranks[0].send(&own, sizeof own);
-    ranks[0].receive(&local, sizeof local);
+  /// Any other rank: it goes to those before it and awaits those behind it.
+  void join(Greeting own, const TcpPlace &place) {
+    connect(0, Socket::connect(place.host, place.port, timeout));
+    Socket listening = Socket::listen(0, timeout);
+    own.endpoint = describe(listening, others[0]->host());
+    others[0]->send(&own, sizeof own);
+    others[0]->receive(&local, sizeof local);
+    std::vector<Endpoint> endpoints(static_cast<size_t>(size));
+    others[0]->receive(endpoints.data(), endpoints.size() * sizeof(Endpoint));
+    for (int other = 1; other < ownRank; ++other)
+      goTo(other, endpoints[other]);
+    for (int count = ownRank + 1; count < size;) {
+      Socket connection = listening.accept();
+      auto hello = firstMessage<Hello>(connection);
+      if (!hello || hello->token != own.endpoint.token)
+        continue;
+      int other = hello->rank;
+      require(other > ownRank && other < size && !others[other],
+              "rank {} connects to rank {}, which does not expect it", other,
+              ownRank);
+      connect(other, std::move(connection));
+      ++count;
+    }
+  }
+
+  void goTo(int other, const Endpoint &endpoint) {
+    std::optional<Socket> connection = reach(endpoint, patience);
+    require(connection.has_value(),
+            "rank {} cannot reach rank {} at {}:{}: is there a firewall? Every "
+            "rank listens at a port that its system chose, and all connect to "
+            "each other",
+            ownRank, other, endpoint.hosts[0].data(), endpoint.port);
+    connection->setTimeout(timeout);
+    Hello hello{endpoint.token, ownRank};
+    connection->send(&hello, sizeof hello);
+    connect(other, std::move(*connection));
+  }
+
+  void connect(int other, Socket connection) {
+    connection.setPeer(fmt::format("rank {}", other));
+    others[other] = std::move(connection);
   }
 
   static Local localOf(const std::vector<Greeting> &greetings, int rank) {
@@ -159,31 +192,50 @@ private:
     return place;
   }
 
-  /// Rank 0 gets the ranks' bytes, in rank order; the others null.
-  const std::byte *collect(const std::byte *own, size_t bytes) {
-    if (ownRank != 0) {
-      ranks[0].send(own, bytes);
-      return nullptr;
+  //===--------------------------------------------------------------------===//
+  // Messages
+  //===--------------------------------------------------------------------===//
+
+  /// To and from each other rank, beginning with the next one: not all with
+  /// the same.
+  template <typename Outgoing, typename Incoming>
+  void exchangeWithAll(Outgoing outgoing, Incoming incoming) {
+    messages.clear();
+    for (int i = 1; i < size; ++i) {
+      int other = (ownRank + i) % size;
+      messages.push_back({&*others[other], outgoing(other), incoming(other)});
     }
-    received.resize(bytes * static_cast<size_t>(size));
-    std::memcpy(received.data(), own, bytes);
-    for (int other = 1; other < size; ++other)
-      ranks[other - 1].receive(received.data() + bytes * other, bytes);
-    return received.data();
+    exchangeMessages(messages, timeout);
   }
 
-  /// All get rank 0's bytes.
-  void distribute(std::byte *data, size_t bytes) {
-    if (ownRank != 0)
-      return ranks[0].receive(data, bytes);
-    for (const Socket &other : ranks)
-      other.send(data, bytes);
+  void exchangeSlices(const std::byte *source, const Slices &slices,
+                      size_t width, std::byte *received) override {
+    size_t own = slices.counts[ownRank] * width;
+    auto outgoing = [&](int other) {
+      return std::span(source + slices.offsets[other] * width,
+                       slices.counts[other] * width);
+    };
+    std::memcpy(received + own * ownRank, outgoing(ownRank).data(), own);
+    exchangeWithAll(outgoing, [&](int other) {
+      return std::span(received + own * other, own);
+    });
+  }
+
+  void gatherSlices(const std::byte *own, const Slices &slices, size_t width,
+                    std::byte *target) override {
+    auto incoming = [&](int other) {
+      return std::span(target + slices.offsets[other] * width,
+                       slices.counts[other] * width);
+    };
+    std::memmove(incoming(ownRank).data(), own, incoming(ownRank).size());
+    exchangeWithAll([&](int) { return incoming(ownRank); }, incoming);
   }
 
   int ownRank, size;
+  std::chrono::seconds timeout;
   Local local;
-  std::vector<Socket> ranks; // rank 0: of 1, 2, …; others: of 0
-  std::vector<std::byte> received;
+  std::vector<std::optional<Socket>> others; ///< by rank; not this one
+  std::vector<Messages> messages;            ///< of one exchange
 };
 
 std::optional<int> integerFrom(const char *variable) {

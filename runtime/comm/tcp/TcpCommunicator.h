@@ -1,9 +1,8 @@
 //===- TcpCommunicator.h - Ranks that only know an address ------*- C++ -*-===//
 //
-// Where no MPI started the ranks: every rank has a connection to rank 0, which
-// does each collective and sends out the result. That is meant for what a GPU
-// job says besides NCCL (its beginning, verification, the end), and for small
-// jobs on CPUs; MPI spreads the work of large sums over all ranks.
+// Where no MPI started the ranks. They meet at rank 0, whose address all know,
+// and then every two have a connection, so that a sum takes as much of every
+// rank's network (comm/SlicedCommunicator.h).
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_RUNTIME_COMM_TCP_TCPCOMMUNICATOR_H

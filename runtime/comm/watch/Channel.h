@@ -2,7 +2,7 @@
 #ifndef PFC_RUNTIME_COMM_WATCH_CHANNEL_H
 #define PFC_RUNTIME_COMM_WATCH_CHANNEL_H
 
-#include "runtime/comm/tcp/Socket.h"
+#include "runtime/comm/tcp/Endpoint.h"
 
 #include <array>
 #include <cstdint>
@@ -22,7 +22,6 @@ struct WatchMessage {
     Left,   ///< my work is done
     End,    ///< status; the rank that hangs: machine, pid
   };
-  using Token = std::array<uint8_t, 16>;
   using Text = std::array<char, 1024>;
   using Machine = std::array<char, 128>;
 
@@ -32,7 +31,7 @@ struct WatchMessage {
   int64_t step = 0;
   uint64_t waits = 0;
   double since = 0;
-  Token token = {};
+  Endpoint::Token token = {};
   Machine machine = {};
   Text text = {}; ///< a failure, or a place
 };
@@ -63,12 +62,6 @@ private:
   bool connected = true;
   std::string outgoing, incoming;
 };
-
-template <size_t Size>
-void copyText(const std::string &text, std::array<char, Size> &to) {
-  to.fill(0);
-  text.copy(to.data(), Size - 1);
-}
 
 } // namespace pfc::rt
 

@@ -3,13 +3,8 @@
 #include "runtime/base/Error.h"
 
 #include <algorithm>
-#include <arpa/inet.h>
-#include <cstring>
 #include <filesystem>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <optional>
-#include <random>
 #include <unistd.h>
 #include <vector>
 
@@ -17,15 +12,6 @@ namespace pfc::rt {
 namespace {
 
 constexpr std::chrono::seconds patience(5);
-constexpr size_t mostHosts = 8;
-
-/// How to reach a judge; goes round as bytes.
-struct Address {
-  WatchMessage::Machine machine = {};
-  WatchMessage::Token token = {};
-  std::array<std::array<char, INET6_ADDRSTRLEN>, mostHosts> hosts = {};
-  int32_t port = 0;
-};
 
 /// Two containers of one name have processes of their own.
 std::string machineName() {
@@ -36,66 +22,23 @@ std::string machineName() {
   return fmt::format("{} {}", host.data(), space);
 }
 
-/// The addresses of this machine that others may reach.
-std::vector<std::string> ownHosts() {
-  std::vector<std::string> hosts;
-  ifaddrs *interfaces = nullptr;
-  if (getifaddrs(&interfaces) != 0)
-    return hosts;
-  for (const ifaddrs *at = interfaces; at; at = at->ifa_next) {
-    if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET ||
-        (at->ifa_flags & IFF_LOOPBACK) || !(at->ifa_flags & IFF_UP))
-      continue;
-    std::array<char, INET6_ADDRSTRLEN> text = {};
-    const auto *address = reinterpret_cast<const sockaddr_in *>(at->ifa_addr);
-    if (inet_ntop(AF_INET, &address->sin_addr, text.data(), text.size()))
-      hosts.emplace_back(text.data());
+std::optional<Channel> meetJudge(const Endpoint &judge,
+                                 const WatchMessage &hello) {
+  std::optional<Socket> socket = reach(judge, patience);
+  if (!socket)
+    return std::nullopt;
+  WatchMessage own = hello;
+  own.token = judge.token;
+  try {
+    socket->send(&own, sizeof own);
+  } catch (const Error &) {
+    return std::nullopt;
   }
-  freeifaddrs(interfaces);
-  return hosts;
-}
-
-WatchMessage::Token makeToken() {
-  std::random_device random;
-  WatchMessage::Token token;
-  for (uint8_t &byte : token)
-    byte = static_cast<uint8_t>(random());
-  return token;
-}
-
-Address describe(const Socket &listening, const std::string &machine) {
-  Address address;
-  copyText(machine, address.machine);
-  address.token = makeToken();
-  address.port = listening.port();
-  std::vector<std::string> hosts = ownHosts();
-  for (size_t i = 0; i < std::min(hosts.size(), mostHosts); ++i)
-    copyText(hosts[i], address.hosts[i]);
-  return address;
-}
-
-std::optional<Channel> reach(const Address &judge, const WatchMessage &hello) {
-  std::vector<std::string> hosts;
-  if (judge.machine == hello.machine)
-    hosts.push_back("localhost");
-  for (const auto &host : judge.hosts)
-    if (host[0] != 0)
-      hosts.emplace_back(host.data());
-  for (const std::string &host : hosts) {
-    try {
-      Socket socket = Socket::connect(host, judge.port, patience);
-      WatchMessage own = hello;
-      own.token = judge.token;
-      socket.send(&own, sizeof own);
-      return Channel(std::move(socket));
-    } catch (const Error &) { // the next address may do
-    }
-  }
-  return std::nullopt;
+  return Channel(std::move(*socket));
 }
 
 /// A judge takes as many as have reached it, and no stranger.
-void takeRanks(const Socket &listening, const Address &own, int expected,
+void takeRanks(const Socket &listening, const Endpoint &own, int expected,
                Meeting &meeting) {
   while (expected > 0) {
     Socket socket = listening.accept();
@@ -139,15 +82,15 @@ Meeting meet(Communicator &communicator, const std::string &tool) {
   copyText(meeting.machine, hello.machine);
   for (int judge = 0; judge < std::min(judges, size); ++judge) {
     std::optional<Socket> listening;
-    Address address;
+    Endpoint address;
     if (own == judge) {
       listening = Socket::listen(0, patience);
-      address = describe(*listening, meeting.machine);
+      address = describe(*listening, "");
     }
     communicator.broadcast(&address, sizeof address, judge);
     std::optional<Channel> channel;
     if (own != judge)
-      channel = reach(address, hello);
+      channel = meetJudge(address, hello);
     std::vector<uint8_t> reached = gatherFlags(communicator, !!channel);
     auto count = std::count(reached.begin(), reached.end(), 1);
     if (channel)

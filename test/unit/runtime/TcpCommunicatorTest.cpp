@@ -48,12 +48,25 @@ TEST(TcpCommunicator, ARankThatEndsIsNamed) {
   EXPECT_THAT(messageOf([&] { communicator->barrier(); }), HasSubstr("rank 1"));
 }
 
+TEST(TcpCommunicator, RanksBesidesTheFirstKnowWhoEnds) {
+  int port = freePort();
+  std::thread ends([&] { makeTcpCommunicator({2, 3, "localhost", port}); });
+  std::thread notices([&] {
+    auto communicator = makeTcpCommunicator({1, 3, "localhost", port});
+    ends.join();
+    EXPECT_THAT(messageOf([&] { communicator->checkRanks(); }),
+                HasSubstr("rank 2 has ended"));
+  });
+  auto communicator = makeTcpCommunicator({0, 3, "localhost", port});
+  notices.join();
+}
+
 TEST(TcpCommunicator, StrangersAreSentAway) {
   int port = freePort();
   std::thread other([&] {
     Socket stranger =
         Socket::connect("localhost", port, std::chrono::seconds(60));
-    std::string request(200, 'x');
+    std::string request(2000, 'x');
     stranger.send(request.data(), request.size());
     makeTcpCommunicator({1, 2, "localhost", port})->barrier();
   });
