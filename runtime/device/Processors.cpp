@@ -2,13 +2,25 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
+#include <malloc.h>
+#include <map>
+#include <optional>
 #include <sched.h>
+#include <set>
 #include <sstream>
 #include <string>
 #include <unistd.h>
 
 namespace pfc::rt {
+namespace {
+
+struct Mapping {
+  std::string rights, path; ///< "r-xp"; "" and "[heap]" are no files
+};
+
+} // namespace
 
 /// The control group's quota in processors (cpu.max: "QUOTA PERIOD" in
 /// microseconds, or "max PERIOD"); 0 when there is none.
@@ -62,5 +74,41 @@ uint64_t availableMemory() {
   used -= std::min(used, files);
   return std::min(bytes, limit - std::min(limit, used));
 }
+
+/// A mapping's line of /proc/self/smaps: "begin-end rwxp offset device inode
+/// path". Nothing if `line` is of another kind.
+static std::optional<Mapping> mappingOf(const std::string &line) {
+  std::istringstream words(line);
+  std::string range, offset, device, inode;
+  Mapping mapping;
+  if (!(words >> range >> mapping.rights >> offset >> device >> inode) ||
+      range.find('-') == std::string::npos)
+    return std::nullopt;
+  std::getline(words >> std::ws, mapping.path);
+  return mapping;
+}
+
+uint64_t processMemory() {
+  std::ifstream file("/proc/self/smaps");
+  std::map<std::string, uint64_t> kilobytes;
+  std::set<std::string> counted;
+  Mapping current;
+  for (std::string line; std::getline(file, line);) {
+    if (auto mapping = mappingOf(line)) {
+      current = *mapping;
+      bool isFile = current.path.starts_with("/");
+      if (!isFile || current.rights.find('x') != std::string::npos)
+        counted.insert(current.path);
+    } else if (line.starts_with("Rss:")) {
+      kilobytes[current.path] += std::strtoull(line.c_str() + 4, nullptr, 10);
+    }
+  }
+  uint64_t total = 0;
+  for (const std::string &path : counted)
+    total += kilobytes[path];
+  return total * 1024;
+}
+
+void returnFreedMemory() { malloc_trim(0); }
 
 } // namespace pfc::rt

@@ -14,6 +14,14 @@ int availableProcessors();
 /// if a container's limit allows less.
 uint64_t availableMemory();
 
+/// Memory of this process that nothing but it and others of its program need:
+/// what it wrote, its code and its libraries. Mapped data files are not in it,
+/// which lie in the system's cache. 0 where /proc doesn't tell.
+uint64_t processMemory();
+
+/// Gives back to the machine what was freed, as after compiling.
+void returnFreedMemory();
+
 } // namespace pfc::rt
 
 #endif // PFC_RUNTIME_DEVICE_PROCESSORS_H

@@ -3,6 +3,7 @@
 #include "runtime/base/Bfloat16.h"
 #include "runtime/base/Error.h"
 #include "runtime/base/Float16.h"
+#include "runtime/device/Processors.h"
 #include "runtime/exec/CollectiveTask.h"
 #include "runtime/exec/Initializer.h"
 #include "runtime/exec/ProgramRunner.h"
@@ -303,6 +304,7 @@ Executor::Executor(const plan::fb::Plan &plan, const plan::fb::Variant &variant,
       std::make_shared<Waiter>(device, communicator, impl->collectives.get());
   for (const plan::fb::Program *program : chosen)
     impl->prepare(*program);
+  returnFreedMemory();
 }
 
 Executor::~Executor() = default;

@@ -2,6 +2,7 @@
 
 #include "runtime/base/Error.h"
 #include "runtime/comm/Launcher.h"
+#include "runtime/device/Processors.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -154,9 +155,11 @@ void Reporter::stop(const std::string &why) {
   std::cout << why << std::endl;
 }
 
-void Reporter::finish() {
+void Reporter::finish(int64_t step) {
   finished = true;
   console.finish();
+  log.write(
+      {{"kind", "end"}, {"step", step}, {"process_bytes", processMemory()}});
   plot.write(folder.curves());
   if (!last.empty())
     std::cout << summaryLine(last.front()) << std::endl;

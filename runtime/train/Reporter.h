@@ -30,9 +30,9 @@ public:
   void skipped(int64_t step, const std::string &why);
   void message(const std::string &text) { console.message(text); }
 
-  /// Ends the console's line, writes the curves; then the summary line, from
-  /// the first set of the last verification.
-  void finish();
+  /// Ends the console's line, writes the curves and what memory it came to;
+  /// then the summary line, from the first set of the last verification.
+  void finish(int64_t step);
   /// The same for a run that ends early, and why.
   void stop(const std::string &why);
 

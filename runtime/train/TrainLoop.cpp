@@ -287,7 +287,7 @@ void TrainLoop::finish() {
     return;
   if (profile)
     reporter->message(job.executor.profile(program));
-  reporter->finish();
+  reporter->finish(total);
 }
 
 /// Gives the program its inputs for step t; the learning rate.

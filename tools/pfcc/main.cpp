@@ -65,7 +65,7 @@ static cl::opt<std::string>
 static cl::opt<std::string>
     machine("on",
             cl::desc("explain, simulate, --timeline: h200, 8xv100 (which sets "
-                     "cluster.world_size), "
+                     "cluster.world_size; all set cluster.device), "
                      "or a file like tools/pfcc/explain/machines.toml"),
             cl::value_desc("machine"), cl::init("cpu"), cl::cat(category));
 static cl::opt<bool> json("json", cl::desc("explain, simulate: as JSON"),
@@ -182,6 +182,10 @@ static int onMachine(MachineWork work) {
   if (request->ranks)
     overrides.push_back("cluster.world_size=" +
                         std::to_string(*request->ranks));
+  // --set has the last word.
+  if (machine.getNumOccurrences() > 0 && !request->machine.device.empty())
+    overrides.insert(overrides.begin(),
+                     "cluster.device=\"" + request->machine.device + "\"");
   return withSpec([&](const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
                       mlir::TimingScope &timing) {
     return work(loaded, context,

@@ -9,7 +9,7 @@
 //    "tar_at_far_1e-3":0.9,"tar_at_far_1e-4":0.8,"roc_tar_at_far_1e-3":0.9,
 //    "roc_tar_at_far_1e-4":0.8,"xnorm":7.1}
 // and whatever else the caller writes ("run" first, "resume" where a run went
-// on). JSON has no NaN: it becomes null.
+// on, "end" with the results). JSON has no NaN: it becomes null.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_RUNTIME_TRAIN_PROGRESS_JSONLOG_H

@@ -14,6 +14,44 @@ double Explanation::imagesPerSecond() const {
   return static_cast<double>(ranks * batchPerRank) / step.seconds;
 }
 
+/// Of images: a batch that is being used, and two ahead (data/BatchLoader.h).
+static uint64_t loadedBytes(const fb::Program &step) {
+  for (const fb::Binding *input : *step.inputs())
+    if (input->name()->str() == "images") {
+      const fb::Buffer &images = *step.buffers()->Get(input->buffer());
+      return 3 * rt::byteSize(*images.shape(), images.dtype());
+    }
+  return 0;
+}
+
+/// Of a convolution's weights, or their gradient in fp32, in the layout that
+/// oneDNN wants: all tasks share the largest (device/onednn/OneDnn.h).
+static uint64_t packedWeights(const fb::Program &step) {
+  int64_t largest = 0;
+  for (const fb::Instruction *instruction : *step.instructions())
+    if (const auto *conv = instruction->operation_as_Conv())
+      largest =
+          std::max(largest, conv->kernel() * conv->kernel() *
+                                conv->in_channels() * conv->out_channels());
+  return static_cast<uint64_t>(largest) * sizeof(float);
+}
+
+/// What a host's communicator needs for the largest sum, of which it does 16
+/// MiB at once: all ranks' shares of its slice, and the slice.
+static uint64_t sumScratch(const fb::Program &step, int64_t ranks) {
+  constexpr uint64_t piece = uint64_t{16} << 20;
+  uint64_t largest = 0;
+  for (const fb::Instruction *instruction : *step.instructions())
+    if (const auto *sum = instruction->operation_as_Collective();
+        sum && sum->kind() != fb::CollectiveKind_AllGather) {
+      const fb::Buffer &source = *step.buffers()->Get(sum->source());
+      largest =
+          std::max(largest, rt::byteSize(*source.shape(), source.dtype()));
+    }
+  largest = std::min(largest, piece);
+  return ranks == 1 ? 0 : largest + largest / ranks;
+}
+
 Explanation pfc::explain::explainPlan(const fb::Plan &plan,
                                       const Machine &machine) {
   const fb::Variant &variant = *plan.variants()->Get(0);
@@ -31,6 +69,16 @@ Explanation pfc::explain::explainPlan(const fb::Plan &plan,
   result.step = stepCost(*step, plan.world_size(), machine);
 
   const rt::MemoryUse &use = result.memory.use;
+  for (rt::Purpose state :
+       {rt::Purpose::ClassCenters, rt::Purpose::ClassCenterState,
+        rt::Purpose::Parameters, rt::Purpose::ParameterState,
+        rt::Purpose::Statistics})
+    result.checkpointCopy += use[state];
+  if (machine.process != 0) {
+    result.workspace = packedWeights(*step);
+    result.process = machine.process + result.memory.arena + result.workspace +
+                     loadedBytes(*step) + sumScratch(*step, result.ranks);
+  }
   result.headMemory = use[rt::Purpose::ClassCenters] +
                       use[rt::Purpose::ClassCenterState] +
                       result.memory.headPeak;
@@ -83,6 +131,9 @@ static void printMemory(const Explanation &e, llvm::raw_ostream &os) {
   line("alignment and gaps", e.memory.unused);
   line("arena", e.memory.arena);
   line("in the host's memory", e.memory.host);
+  line("library workspace", e.workspace);
+  line("process", e.process);
+  line("copy for a checkpoint", e.checkpointCopy);
   if (e.memory.arena > e.machine.memory)
     os << "  does not fit: a rank of " << e.machine.name << " has "
        << rt::bytesText(e.machine.memory) << ", "
@@ -163,6 +214,11 @@ void pfc::explain::printJson(const Explanation &e, llvm::raw_ostream &os) {
   memory["alignment and gaps"] = static_cast<int64_t>(e.memory.unused);
   memory["arena"] = static_cast<int64_t>(e.memory.arena);
   memory["in the host's memory"] = static_cast<int64_t>(e.memory.host);
+  memory["copy for a checkpoint"] = static_cast<int64_t>(e.checkpointCopy);
+  if (e.process != 0) {
+    memory["library workspace"] = static_cast<int64_t>(e.workspace);
+    memory["process"] = static_cast<int64_t>(e.process);
+  }
   for (size_t i = 0; i < partCount; ++i)
     work[partName(static_cast<Part>(i))] = jsonOf(e.step.parts[i]);
   llvm::json::Object root{

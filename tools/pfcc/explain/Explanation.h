@@ -17,6 +17,9 @@ struct Explanation {
   int64_t ranks = 1, batchPerRank = 0, classes = 0;
   double sampleRate = 1;
   rt::PlanMemory memory;
+  uint64_t checkpointCopy = 0; ///< bytes of memory while one is written
+  uint64_t workspace = 0;      ///< bytes, the library's, in a process
+  uint64_t process = 0;        ///< bytes in all; 0: not known
   StepCost step;
   uint64_t headMemory = 0; ///< bytes: W, momentum, the head's largest moment
   PeerHead partialFC;      ///< at the plan's sample rate

@@ -32,7 +32,14 @@ public:
     return {number(*inner, "latency", 1e-6), number(*inner, "bandwidth", 1e9)};
   }
 
+  std::string device() {
+    std::string name = table["device"].value_or("");
+    knowsDevice = name == "cpu" || name == "cuda" || !table.contains("device");
+    return name;
+  }
+
   std::string wrong; ///< keys, with commas
+  bool knowsDevice = true;
 
 private:
   double number(const toml::table &from, StringRef key, double unit) {
@@ -53,6 +60,7 @@ static llvm::Expected<Machine> readMachine(StringRef name,
   Machine machine;
   machine.name = name.str();
   machine.source = table["source"].value_or("");
+  machine.device = reader.device();
   machine.half = reader.number("half", 1e12);
   machine.single = reader.number("single", 1e12);
   machine.convHalf = reader.number("conv_half", 1e12);
@@ -62,12 +70,17 @@ static llvm::Expected<Machine> readMachine(StringRef name,
     machine.host = reader.number("host", 1e9);
   machine.launch = reader.number("launch", 1e-6);
   machine.memory = static_cast<uint64_t>(reader.number("memory", 1 << 30));
+  if (table.contains("process"))
+    machine.process = static_cast<uint64_t>(reader.number("process", 1 << 20));
   machine.node = static_cast<int64_t>(reader.number("node", 1));
   machine.inside = reader.link("inside");
   machine.between = reader.link("between");
   if (!reader.wrong.empty())
     return error("--on: machine '%s' needs a number above 0 for %s",
                  machine.name.c_str(), reader.wrong.c_str());
+  if (!reader.knowsDevice)
+    return error("--on: machine '%s': device must be \"cpu\" or \"cuda\"",
+                 machine.name.c_str());
   return machine;
 }
 

@@ -19,13 +19,17 @@ struct Link {
 /// One rank's device and its network (machines.toml).
 struct Machine {
   std::string name, source;
+  std::string device;                  ///< cluster.device; "": the spec's
   double half = 0, single = 0;         ///< products, FLOP/s
   double convHalf = 0, convSingle = 0; ///< convolutions, FLOP/s
   double bandwidth = 0;                ///< memory, bytes/s
   double host = 12e9;                  ///< to and from the host's, bytes/s
   double launch = 0;                   ///< seconds an instruction
   uint64_t memory = 0;                 ///< bytes
-  int64_t node = 1;                    ///< ranks on a machine
+  /// Bytes of a process without arena and images; 0: not known, as where the
+  /// arena is not in its memory.
+  uint64_t process = 0;
+  int64_t node = 1; ///< ranks on a machine
   Link inside, between;
 
   /// What connects `ranks` ranks: the slowest link that they need.

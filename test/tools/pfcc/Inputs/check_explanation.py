@@ -24,7 +24,10 @@ def equal(name, got, expected, tolerance=1e-9):
 
 
 def check_memory(memory):
-    arena = memory.pop("arena")
+    arena, copy = memory.pop("arena"), memory.pop("copy for a checkpoint")
+    assert copy == sum(memory[part] for part in [
+        "class centers", "class centers' momentum", "backbone",
+        "backbone's momentum", "running statistics"]), copy
     equal("arena is its parts", sum(memory.values()), arena)
     precision = "bf16" if element == 2 else "fp32"
     text = re.search(rf"variant {precision}.*arena ([\d.]+) GiB", shown)
