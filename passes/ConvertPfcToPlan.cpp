@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 #include "passes/Passes.h"
 #include "passes/codegen/Outline.h"
+#include "passes/codegen/cuda/ChannelRuns.h"
 
 #include "dialects/plan/ir/PlanDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -426,11 +427,13 @@ struct ConvertPfcToPlanPass
       return signalPassFailure();
     auto kernels = ModuleOp::create(builder, module.getLoc(),
                                     StringRef(plan::kernelsModuleName));
-    Outliner outliner(kernels, target == KernelTarget::Cuda ? Grouping::Op
-                                                            : Grouping::Rows);
+    const bool isCuda = target == KernelTarget::Cuda;
+    Outliner outliner(kernels, isCuda ? Grouping::Channels : Grouping::Rows);
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
     for (func::FuncOp function : functions) {
       int64_t batch = batchOf(function);
+      if (isCuda)
+        cuda::gatherChannelOps(function);
       builder.setInsertionPointToEnd(module.getBody());
       StringAttr name = function.getSymNameAttr();
       function.setSymName((name.getValue() + ".pfc").str());

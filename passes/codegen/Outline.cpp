@@ -1,4 +1,5 @@
 #include "passes/codegen/Outline.h"
+#include "passes/codegen/cuda/ChannelRuns.h"
 #include "passes/codegen/cuda/Sampling.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -373,7 +374,7 @@ LogicalResult Outliner::outlineRows(RowKernelOpInterface op,
       return result;
     };
     auto sampling = dyn_cast<SampleLocalCentersOp>(op.getOperation());
-    if (sampling && grouping == Grouping::Op) {
+    if (sampling && grouping == Grouping::Channels) {
       // Its serial passes over all classes are another algorithm on a GPU.
       if (failed(cuda::buildSamplingBlock(sampling, builder, values(operandAt),
                                           values(resultAt))))
@@ -430,10 +431,13 @@ static int64_t volumeOf(linalg::GenericOp op) {
 
 SmallVector<KernelGroup::Access> KernelGroup::accessesOf(linalg::GenericOp op) {
   SmallVector<Access> result;
+  auto isOwn = outliner.getGrouping() == Grouping::Rows
+                   ? touchesOwnRow
+                   : cuda::touchesOwnChannel;
   auto add = [&](Value tensor, AffineMap map, bool write) {
     Value key = buffers.find(tensor);
     key = key ? buffers.whole(key) : buffers.canonical(tensor);
-    result.push_back({key, touchesOwnRow(map), write});
+    result.push_back({key, isOwn(map), write});
   };
   for (OpOperand *input : op.getDpsInputOperands())
     add(input->get(), op.getMatchingIndexingMap(input), false);
@@ -442,31 +446,66 @@ SmallVector<KernelGroup::Access> KernelGroup::accessesOf(linalg::GenericOp op) {
   return result;
 }
 
-/// Whether the rows of this run would no longer be independent with `op`.
+/// Whether the rows, or channels, of this run would no longer be independent
+/// with `op`.
 bool KernelGroup::conflicts(linalg::GenericOp op) {
   for (const Access &next : accessesOf(op))
     for (const Access &previous : accesses)
       if (next.key == previous.key && (next.write || previous.write) &&
-          !(next.ownRow && previous.ownRow))
+          !(next.own && previous.own))
         return true;
   return false;
 }
 
+/// Whether `value` is what ranks exchanged, in whatever shape.
+static bool isExchanged(Value value) {
+  Operation *producer = value.getDefiningOp();
+  if (isa_and_nonnull<shard::AllGatherOp, shard::AllReduceOp,
+                      shard::ReduceScatterOp>(producer))
+    return true;
+  return isa_and_nonnull<ReshapeOp, SliceOp, BucketOp, UnbucketOp,
+                         tensor::BitcastOp>(producer) &&
+         llvm::any_of(producer->getOperands(), isExchanged);
+}
+
+static bool readsExchanged(linalg::GenericOp op) {
+  return llvm::any_of(op.getDpsInputs(), isExchanged);
+}
+
+/// Whether a run with `op` makes nothing wait for other ranks that would not
+/// have to: the rest of the run, or `op`.
+bool KernelGroup::waitsAlike(linalg::GenericOp op) {
+  if (readsExchanged(op) || !waits)
+    return readsExchanged(op) == waits;
+  return llvm::any_of(op.getDpsInputs(), [&](Value input) {
+    auto producer = input.getDefiningOp<linalg::GenericOp>();
+    return producer && llvm::is_contained(ops, producer);
+  });
+}
+
 void KernelGroup::start(linalg::GenericOp op) {
   int64_t rows = rowsOf(op);
-  serial = outliner.getGrouping() == Grouping::Op || rows == 0 ||
+  serial = outliner.getGrouping() == Grouping::Channels || rows == 0 ||
            volumeOf(op) < kSerialVolume;
   extent = serial ? 1 : rows;
+  waits = readsExchanged(op);
+}
+
+bool KernelGroup::joins(linalg::GenericOp op) {
+  if (ops.empty() || ops.size() >= kLongestRun)
+    return false;
+  if (outliner.getGrouping() == Grouping::Channels) {
+    int64_t channels = cuda::channelsOf(op);
+    return channels != 0 && channels == cuda::channelsOf(ops.front()) &&
+           !conflicts(op) && waitsAlike(op);
+  }
+  if (serial)
+    return (rowsOf(op) == 0 || volumeOf(op) < kSerialVolume) && waitsAlike(op);
+  return rowsOf(op) == extent && !conflicts(op);
 }
 
 LogicalResult KernelGroup::add(linalg::GenericOp op) {
-  bool joins = outliner.getGrouping() == Grouping::Rows && !ops.empty() &&
-               ops.size() < kLongestRun;
-  if (joins && serial)
-    joins = rowsOf(op) == 0 || volumeOf(op) < kSerialVolume;
-  else if (joins)
-    joins = rowsOf(op) == extent && !conflicts(op);
-  if (!joins) {
+  if (!joins(op)) {
     if (failed(flush()))
       return failure();
     start(op);
@@ -480,9 +519,10 @@ LogicalResult KernelGroup::add(linalg::GenericOp op) {
 bool KernelGroup::isLocal(Value result) {
   if (buffers.find(result))
     return false;
-  // codegen-cuda computes no result that nobody reads.
-  if (outliner.getGrouping() == Grouping::Op && result.use_empty())
-    return true;
+  // codegen-cuda computes no result that nobody reads, and a block's threads
+  // hand each other what they make.
+  if (outliner.getGrouping() == Grouping::Channels)
+    return result.use_empty();
   for (Operation *user : result.getUsers())
     if (!llvm::is_contained(ops, user))
       return false;

@@ -13,7 +13,8 @@
 // so that a run of ops touches a row while it is in the cache, and a value
 // used only inside the run needs one row of memory. Small or awkward ops make
 // serial kernels, whose loop has one iteration. For CUDA every op is a serial
-// kernel of its own, over whole buffers, and codegen-cuda schedules it.
+// kernel of its own, over whole buffers, but for runs of small ops on channels
+// (codegen/cuda/ChannelRuns.h); codegen-cuda schedules it.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PASSES_CODEGEN_OUTLINE_H
@@ -98,8 +99,8 @@ private:
 
 /// What becomes one kernel.
 enum class Grouping {
-  Rows, ///< for the CPU: a run of ops, row by row
-  Op,   ///< for CUDA: one op over whole buffers
+  Rows,     ///< for the CPU: a run of ops, row by row
+  Channels, ///< for CUDA: one op over whole buffers, or a run on channels
 };
 
 /// The kernels of a module.
@@ -148,12 +149,14 @@ public:
 private:
   struct Access {
     mlir::Value key; ///< buffer, or the tensor while it has none
-    bool ownRow;     ///< iteration i touches row i alone
+    bool own;        ///< iteration i touches row, or channel, i alone
     bool write;
   };
 
   llvm::SmallVector<Access> accessesOf(mlir::linalg::GenericOp op);
   bool conflicts(mlir::linalg::GenericOp op);
+  bool waitsAlike(mlir::linalg::GenericOp op);
+  bool joins(mlir::linalg::GenericOp op);
   void start(mlir::linalg::GenericOp op);
   bool isLocal(mlir::Value result);
 
@@ -163,6 +166,7 @@ private:
   llvm::SmallVector<mlir::linalg::GenericOp> ops;
   llvm::SmallVector<Access> accesses;
   bool serial = false;
+  bool waits = false; ///< reads what ranks exchange
   int64_t extent = 1;
 };
 

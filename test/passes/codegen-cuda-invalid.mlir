@@ -56,7 +56,7 @@ module {
 module {
   module @kernels {
     // expected-error @below {{is a run of ops for the CPU: use convert-pfc-to-plan=target=cuda}}
-    func.func @two(%x: memref<8xf32>, %y: memref<8xf32>, %begin: index, %end: index)
+    func.func @two(%x: memref<8xf32>, %y: memref<4xf32>, %begin: index, %end: index)
         attributes {plan.description = "two"} {
       %c1 = arith.constant 1 : index
       scf.for %i = %begin to %end step %c1 {
@@ -64,7 +64,7 @@ module {
         ^bb0(%out: f32):
           linalg.yield %out : f32
         }
-        linalg.generic {indexing_maps = [#id], iterator_types = ["parallel"]} outs(%y : memref<8xf32>) {
+        linalg.generic {indexing_maps = [#id], iterator_types = ["parallel"]} outs(%y : memref<4xf32>) {
         ^bb0(%out: f32):
           linalg.yield %out : f32
         }

@@ -12,9 +12,10 @@ namespace pfc::cuda {
 /// Bytes of the widest access a thread can make.
 static constexpr int64_t kAccessBytes = 16;
 
-PackedBody::PackedBody(linalg::GenericOp op, DeviceCode &code)
+PackedBody::PackedBody(linalg::GenericOp op, DeviceCode &code,
+                       int64_t mostWidth)
     : op(op), code(code), ranges(op.getStaticLoopRanges()) {
-  chooseWidth();
+  chooseWidth(mostWidth);
 }
 
 PackedBody::Reach PackedBody::reachOf(AffineMap map) const {
@@ -45,7 +46,7 @@ static bool dependsOnReduction(linalg::GenericOp op, AffineMap map) {
   return false;
 }
 
-void PackedBody::chooseWidth() {
+void PackedBody::chooseWidth(int64_t most) {
   int64_t bytes = kAccessBytes;
   for (OpOperand &operand : op->getOpOperands()) {
     AffineMap map = op.getMatchingIndexingMap(&operand);
@@ -54,7 +55,7 @@ void PackedBody::chooseWidth() {
         (reachOf(map) == Reach::Neighbours && dependsOnReduction(op, map)))
       bytes = std::min<int64_t>(bytes, type.getElementTypeBitWidth() / 8);
   }
-  packWidth = kAccessBytes / bytes;
+  packWidth = std::min(kAccessBytes / bytes, most);
   int64_t extent = ranges.back();
   if (!dependsOnPosition())
     extent = std::accumulate(ranges.begin(), ranges.end(), int64_t(1),

@@ -23,7 +23,9 @@ struct Position {
 ///   body(at, j, outs)   the body for iteration j of the pack
 class PackedBody {
 public:
-  PackedBody(mlir::linalg::GenericOp op, DeviceCode &code);
+  /// `mostWidth` limits width().
+  PackedBody(mlir::linalg::GenericOp op, DeviceCode &code,
+             int64_t mostWidth = 16);
 
   /// Iterations of a pack: 16 bytes of the narrowest operand, where the last
   /// loop, or with `linear()` all of them, has a multiple of that.
@@ -58,7 +60,7 @@ private:
   };
   Reach reachOf(mlir::AffineMap map) const;
   bool dependsOnPosition();
-  void chooseWidth();
+  void chooseWidth(int64_t most);
   mlir::SmallVector<mlir::Value> expand(mlir::AffineMap map,
                                         mlir::ValueRange dims);
   mlir::Value linearAt(mlir::Value buffer, mlir::AffineMap map,

@@ -1,4 +1,5 @@
 //===- Schedule.cpp - The schedule of a kernel ----------------------------===//
+#include "passes/codegen/cuda/ChannelRuns.h"
 #include "passes/codegen/cuda/Sampling.h"
 #include "passes/codegen/cuda/Schedules.h"
 
@@ -110,6 +111,14 @@ linalg::GenericOp withoutUnreadResults(linalg::GenericOp op) {
   return narrowed;
 }
 
+/// The channels that all of a run have; 0 if that is no run on channels.
+int64_t runChannels(ArrayRef<linalg::GenericOp> ops) {
+  int64_t channels = channelsOf(ops.front());
+  bool same = llvm::all_of(
+      ops, [&](linalg::GenericOp op) { return channelsOf(op) == channels; });
+  return same ? channels : 0;
+}
+
 bool isBlockCode(scf::ForOp loop) {
   return !loop.getBody()->getOps<gpu::ThreadIdOp>().empty();
 }
@@ -137,19 +146,23 @@ FailureOr<LaunchShape> scheduleKernel(func::FuncOp kernel, int64_t extent) {
     shape = scheduleBlock(loop);
   } else if (generics.empty()) {
     shape = scheduleRows(loop, extent);
-  } else if (generics.size() > 1 || !loop.getInductionVar().use_empty()) {
+  } else if (!loop.getInductionVar().use_empty() ||
+             (generics.size() > 1 && runChannels(generics) == 0)) {
     return kernel.emitOpError("is a run of ops for the CPU: use "
                               "convert-pfc-to-plan=target=cuda");
   } else {
-    generics.front()->moveBefore(loop);
-    SmallVector<Operation *> constants;
+    SmallVector<Operation *> kept;
     for (Operation &op : loop.getBody()->without_terminator())
-      if (op.hasTrait<OpTrait::ConstantLike>())
-        constants.push_back(&op);
-    for (Operation *op : constants)
-      op->moveBefore(generics.front());
+      if (op.hasTrait<OpTrait::ConstantLike>() || isa<linalg::GenericOp>(op))
+        kept.push_back(&op);
+    for (Operation *op : kept)
+      op->moveBefore(loop);
     loop.erase(); // with the fills: sums start at zero anyway
-    shape = scheduleGeneric(withoutUnreadResults(generics.front()));
+    for (linalg::GenericOp &op : generics)
+      op = withoutUnreadResults(op);
+    shape = generics.size() == 1
+                ? scheduleGeneric(generics.front())
+                : scheduleChannelRun(generics, runChannels(generics));
   }
   if (failed(shape))
     return failure();

@@ -49,8 +49,8 @@ SmallVector<Value> summedOutputs(linalg::GenericOp op) {
   return outputs;
 }
 
-/// Whether every result that isn't stored is the sum of a term onto its
-/// argument, from zero, at the parallel loops in order.
+} // namespace
+
 LogicalResult requireSums(linalg::GenericOp op) {
   auto yield = op.getBody()->getTerminator();
   unsigned inputs = op.getNumDpsInputs();
@@ -66,6 +66,8 @@ LogicalResult requireSums(linalg::GenericOp op) {
   }
   return success();
 }
+
+namespace {
 
 /// Indices of `ranges` from one over their product.
 void delinearize(DeviceCode &code, Value linear, Ranges ranges,

@@ -5,11 +5,12 @@
 //   order;
 //                      sweeps: channel sums of what is written on the way
 //   ScheduleRows.cpp   rows with data-dependent addresses: a block a row
+//   ScheduleChannels.cpp  runs of small ops: a block has some channels
 //
 // Each turns the body of a kernel as convert-pfc-to-plan outlines it for CUDA,
-// one op over whole buffers, into a thread's code (DeviceCode.h) in place. Work
-// is split into units that any block may do: blocks loop over them with the
-// grid's stride.
+// one op over whole buffers or a run on channels, into a thread's code
+// (DeviceCode.h) in place. Work is split into units that any block may do:
+// blocks loop over them with the grid's stride.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PASSES_CODEGEN_CUDA_SCHEDULES_H
@@ -36,6 +37,15 @@ mlir::FailureOr<LaunchShape> scheduleChannelSums(mlir::linalg::GenericOp op);
 
 /// Replaces `op`, whose loops are parallel … reduction ….
 mlir::FailureOr<LaunchShape> scheduleRowSums(mlir::linalg::GenericOp op);
+
+/// Replaces `ops`, a run on `channels` channels (ChannelRuns.h).
+mlir::FailureOr<LaunchShape>
+scheduleChannelRun(llvm::ArrayRef<mlir::linalg::GenericOp> ops,
+                   int64_t channels);
+
+/// Whether every result that isn't stored element by element is the sum of a
+/// term onto its argument, from zero, at the parallel loops in order.
+llvm::LogicalResult requireSums(mlir::linalg::GenericOp op);
 
 /// Replaces the loop over `rows` rows that is the kernel's body.
 mlir::FailureOr<LaunchShape> scheduleRows(mlir::scf::ForOp loop, int64_t rows);
