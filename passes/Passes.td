@@ -632,17 +632,17 @@ def ConvertPfcToPlanPass : Pass<"convert-pfc-to-plan", "::mlir::ModuleOp"> {
     collectives become instructions; runs of generics with the same outer
     parallel loop become one kernel in the module @kernels (see
     passes/codegen/Outline.h), each gather, scatter and sampling op one of its
-    own. With `target=cuda` every generic is a kernel, but for runs of small ops
+    own. With `target=cuda` every generic is a kernel, but for runs
     on channels, like what merges a batch norm's statistics and makes them into
-    coefficients (passes/codegen/cuda/ChannelRuns.h); they are brought together
-    where nothing between needs them. No small op waits for other ranks because
+    coefficients (passes/codegen/cuda/ChannelRuns.h); small ops are brought
+    together where nothing between needs them. No small op waits for other ranks because
     one beside it does. A new value of a variable is written over the old one
     when its producer is the old one's last reader, element by element;
     otherwise it is copied at the end. The buffers of a `pfc.bucket`'s tensors become a `plan.span`, so
     that neither it nor `pfc.unbucket` moves a byte. Equal kernels are one.
 
-    R100's step on 8 H200 launches 1141 kernels instead of 2125 without runs,
-    and is predicted to take 28.5 ms instead of 31.4. On the CPU it launches
+    R100's step on 8 H200 launches 988 kernels instead of 2125 without runs, and
+    is predicted to take 28.1 ms instead of 31.4. On the CPU it launches
     1584, of which 229 with the network's are distinct.
 
     Precondition: convert-pfc-to-linalg ran. Postcondition: the module holds
@@ -804,7 +804,7 @@ def CodegenCudaPass : Pass<"codegen-cuda", "::mlir::ModuleOp"> {
                                 over the block
         sums over the end       a block a row
         row kernels             a block a row, its inner loops by threads
-        runs on channels        a block does one op after another for 32
+        runs on channels        of small ops: a block does one op after another for 32
                                 channels, a lane of each warp one of them
 
     then printed through EmitC. Kernels that differ in numbers alone become
@@ -812,8 +812,8 @@ def CodegenCudaPass : Pass<"codegen-cuda", "::mlir::ModuleOp"> {
     (passes/codegen/cuda/ShareKernels.h). docs/architecture.md, "CUDA kernels",
     is the contract with the runtime.
 
-    R100 with Glint360K on 8 ranks in bf16: 89 kernels, 224 KiB of text, instead
-    of 217.
+    R100 with Glint360K on 8 ranks in bf16: 81 kernels, 222 KiB of text, instead
+    of 200.
 
     Precondition: convert-pfc-to-plan=target=cuda ran.
 

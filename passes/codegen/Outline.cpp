@@ -431,9 +431,11 @@ static int64_t volumeOf(linalg::GenericOp op) {
 
 SmallVector<KernelGroup::Access> KernelGroup::accessesOf(linalg::GenericOp op) {
   SmallVector<Access> result;
-  auto isOwn = outliner.getGrouping() == Grouping::Rows
-                   ? touchesOwnRow
-                   : cuda::touchesOwnChannel;
+  cuda::RunForm form = cuda::runFormOf(op);
+  auto isOwn = [&](AffineMap map) {
+    return outliner.getGrouping() == Grouping::Rows ? touchesOwnRow(map)
+                                                    : form.isOwn(map);
+  };
   auto add = [&](Value tensor, AffineMap map, bool write) {
     Value key = buffers.find(tensor);
     key = key ? buffers.whole(key) : buffers.canonical(tensor);
@@ -477,6 +479,11 @@ static bool readsExchanged(linalg::GenericOp op) {
 bool KernelGroup::waitsAlike(linalg::GenericOp op) {
   if (readsExchanged(op) || !waits)
     return readsExchanged(op) == waits;
+  return readsOwn(op);
+}
+
+/// Whether `op` reads what this run makes.
+bool KernelGroup::readsOwn(linalg::GenericOp op) {
   return llvm::any_of(op.getDpsInputs(), [&](Value input) {
     auto producer = input.getDefiningOp<linalg::GenericOp>();
     return producer && llvm::is_contained(ops, producer);
@@ -495,9 +502,9 @@ bool KernelGroup::joins(linalg::GenericOp op) {
   if (ops.empty() || ops.size() >= kLongestRun)
     return false;
   if (outliner.getGrouping() == Grouping::Channels) {
-    int64_t channels = cuda::channelsOf(op);
-    return channels != 0 && channels == cuda::channelsOf(ops.front()) &&
-           !conflicts(op) && waitsAlike(op);
+    cuda::RunForm form = cuda::runFormOf(op);
+    return form && form == cuda::runFormOf(ops.front()) && !conflicts(op) &&
+           (form.ofImages() ? readsOwn(op) : waitsAlike(op));
   }
   if (serial)
     return (rowsOf(op) == 0 || volumeOf(op) < kSerialVolume) && waitsAlike(op);

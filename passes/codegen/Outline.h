@@ -13,7 +13,7 @@
 // so that a run of ops touches a row while it is in the cache, and a value
 // used only inside the run needs one row of memory. Small or awkward ops make
 // serial kernels, whose loop has one iteration. For CUDA every op is a serial
-// kernel of its own, over whole buffers, but for runs of small ops on channels
+// kernel of its own, over whole buffers, but for runs on channels
 // (codegen/cuda/ChannelRuns.h); codegen-cuda schedules it.
 //
 //===----------------------------------------------------------------------===//
@@ -155,6 +155,7 @@ private:
 
   llvm::SmallVector<Access> accessesOf(mlir::linalg::GenericOp op);
   bool conflicts(mlir::linalg::GenericOp op);
+  bool readsOwn(mlir::linalg::GenericOp op);
   bool waitsAlike(mlir::linalg::GenericOp op);
   bool joins(mlir::linalg::GenericOp op);
   void start(mlir::linalg::GenericOp op);

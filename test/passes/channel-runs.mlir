@@ -1,5 +1,6 @@
 // For CUDA, small ops on channels that stand one behind another, or can be
-// brought there, are one kernel; what waits for other ranks stays apart.
+// brought there, are one kernel; what waits for other ranks stays apart. So are
+// sums of an image's pixels of which one needs the other.
 // RUN: pfc-opt %s -convert-pfc-to-plan=target=cuda | FileCheck %s
 // RUN: pfc-opt %s -convert-pfc-to-plan=target=cuda -plan-schedule-collectives -plan-assign-memory -plan-verify-memory -codegen-cuda -o %t.mlir
 // RUN: %python %S/Inputs/kernel_cuda.py %t.mlir | FileCheck %s --check-prefix=CU
@@ -13,8 +14,8 @@
 #first = affine_map<(d0) -> (0, d0)>
 #turned = affine_map<(d0) -> (0, 39 - d0)>
 
-// Each image's sums are a kernel of their own: many images.
-// CHECK: plan.launch @kernels::@k0_images(
+// Each image's sums, of which the second is around the first: many images.
+// CHECK: plan.launch @kernels::@k0_images_around(
 // Their sum, the sum of squares around it, and what they scale: 40 channels.
 // CHECK: plan.launch @kernels::@k1_total_spread_scale(%{{[0-9]+}}, %[[T:[0-9]+]], %{{[0-9]+}}, %gamma, %{{[0-9]+}})
 // CHECK-SAME: writes [1, 2, 4]
@@ -24,6 +25,15 @@
 // CHECK: plan.launch @kernels::@k3_ranks(
 // What needs no rank but this one doesn't join what does.
 // CHECK: plan.launch @kernels::@k4_alone(
+
+// CU:      void k0_images_around(
+// A unit is an image's channels: what the block has stored it reads.
+// CU:        for (int32_t [[UNIT:.+]] = blockIdx.x; [[UNIT]] < {{.*}}; [[UNIT]] += gridDim.x) {
+// CU:          v2{{\[}}
+// CU:          __syncthreads();
+// CU:          pfc::load({{.*}}, v2,
+// CU:          v3{{\[}}
+// CU:          __syncthreads();
 
 // CU:      __launch_bounds__(256) void k1_total_spread_scale(
 // CU-NEXT:   __shared__ float shared0[256];
@@ -62,6 +72,14 @@ module {
         ins(%images : tensor<16x64x40xf32>) outs(%parts1 : tensor<16x40xf32>) attrs = {pfc.source = "images"} {
     ^bb0(%in: f32, %sum: f32):
       %next = arith.addf %sum, %in : f32
+      linalg.yield %next : f32
+    } -> tensor<16x40xf32>
+    %around = linalg.generic {indexing_maps = [#image, #one, #one], iterator_types = ["parallel", "reduction", "parallel"]}
+        ins(%images, %parts : tensor<16x64x40xf32>, tensor<16x40xf32>) outs(%parts1 : tensor<16x40xf32>) attrs = {pfc.source = "around"} {
+    ^bb0(%in: f32, %mean: f32, %sum: f32):
+      %off = arith.subf %in, %mean : f32
+      %square = arith.mulf %off, %off : f32
+      %next = arith.addf %sum, %square : f32
       linalg.yield %next : f32
     } -> tensor<16x40xf32>
     %empty = tensor.empty() : tensor<1x40xf32>
@@ -105,6 +123,7 @@ module {
       %twice = arith.addf %in, %in : f32
       linalg.yield %twice : f32
     } -> tensor<40xf32>
+    pfc.output "around", %around : tensor<16x40xf32>
     pfc.output "scale", %scale : tensor<40xf32>
     pfc.output "mirror", %mirror : tensor<40xf32>
     pfc.output "ranks", %ranks : tensor<1x40xf32>

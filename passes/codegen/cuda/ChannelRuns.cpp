@@ -14,43 +14,54 @@ static constexpr int64_t kMostChannels = 8192;
 static constexpr int64_t kLongestSum = 4096;
 static constexpr int64_t kMostElements = int64_t(1) << 20;
 
-int64_t channelsOf(linalg::GenericOp op) {
+RunForm runFormOf(linalg::GenericOp op) {
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
-  if (ranges.empty() || iterators.back() != utils::IteratorType::parallel)
-    return 0;
-  int64_t channels = ranges.back(), steps = 1;
+  auto isParallel = [&](size_t d) {
+    return iterators[d] == utils::IteratorType::parallel;
+  };
+  if (ranges.empty() || !isParallel(ranges.size() - 1))
+    return {};
+  RunForm form{1, ranges.back()};
+  int64_t steps = 1;
   SmallVector<AffineExpr> results;
-  bool summing = false;
-  for (auto [d, range, kind] : llvm::enumerate(ranges, iterators)) {
-    bool parallel = kind == utils::IteratorType::parallel;
-    if (parallel)
+  for (auto [d, range] : llvm::enumerate(ranges)) {
+    bool last = d + 1 == ranges.size();
+    if (isParallel(d))
       results.push_back(getAffineDimExpr(d, op.getContext()));
     else
       steps *= range;
-    bool last = d + 1 == ranges.size();
-    if (!last && parallel && (range != 1 || summing))
-      return 0;
-    summing |= !parallel;
+    if (d == 0 && !last && isParallel(0))
+      form.images = range;
+    else if (!last && isParallel(d))
+      return {};
   }
   bool inOrder = llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &init) {
-    return op.getMatchingIndexingMap(&init).getResults() ==
-           ArrayRef<AffineExpr>(results);
+    AffineMap map = op.getMatchingIndexingMap(&init);
+    return map.getResults() == ArrayRef<AffineExpr>(results) ||
+           (form.ofImages() && map.isIdentity());
   });
-  bool small = channels <= kMostChannels && steps <= kLongestSum &&
-               channels * steps <= kMostElements;
-  return inOrder && small ? channels : 0;
+  bool fits = form.ofImages()
+                  ? op.getNumReductionLoops() > 0
+                  : form.channels <= kMostChannels && steps <= kLongestSum &&
+                        form.channels * steps <= kMostElements;
+  return inOrder && fits ? form : RunForm();
 }
 
-bool touchesOwnChannel(AffineMap map) {
-  if (map.getNumResults() == 0)
-    return false;
-  unsigned channel = map.getNumDims() - 1;
-  ArrayRef<AffineExpr> results = map.getResults();
-  return results.back() == getAffineDimExpr(channel, map.getContext()) &&
-         llvm::none_of(results.drop_back(), [&](AffineExpr expr) {
-           return expr.isFunctionOfDim(channel);
-         });
+/// Whether result `position` of `map` is loop `loop`, which no other is of.
+static bool isOnly(AffineMap map, unsigned position, unsigned loop) {
+  for (auto [i, expr] : llvm::enumerate(map.getResults()))
+    if (i == position ? expr != getAffineDimExpr(loop, map.getContext())
+                      : expr.isFunctionOfDim(loop))
+      return false;
+  return true;
+}
+
+bool RunForm::isOwn(AffineMap map) const {
+  unsigned results = map.getNumResults();
+  return results > (ofImages() ? 1 : 0) &&
+         isOnly(map, results - 1, map.getNumDims() - 1) &&
+         (!ofImages() || isOnly(map, 0, 0));
 }
 
 namespace {
@@ -94,19 +105,19 @@ private:
 void gatherChannelOps(func::FuncOp function) {
   for (auto op : llvm::make_early_inc_range(
            function.getBody().front().getOps<linalg::GenericOp>())) {
-    int64_t channels = channelsOf(op);
-    if (channels == 0)
+    RunForm form = runFormOf(op);
+    if (!form || form.ofImages())
       continue;
     Needs needs(op);
     auto producer = dyn_cast_or_null<linalg::GenericOp>(needs.last);
-    if (!producer || channelsOf(producer) != channels)
+    if (!producer || runFormOf(producer) != form)
       continue;
     // Behind others that stand there, or were gathered.
     Operation *at = producer;
     for (Operation *next = at->getNextNode(); next != op;
          next = next->getNextNode()) {
       auto other = dyn_cast<linalg::GenericOp>(next);
-      if (other && channelsOf(other) == channels)
+      if (other && runFormOf(other) == form)
         at = other;
       else if (!isFree(next))
         break;

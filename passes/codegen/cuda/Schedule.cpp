@@ -111,12 +111,20 @@ linalg::GenericOp withoutUnreadResults(linalg::GenericOp op) {
   return narrowed;
 }
 
-/// The channels that all of a run have; 0 if that is no run on channels.
-int64_t runChannels(ArrayRef<linalg::GenericOp> ops) {
-  int64_t channels = channelsOf(ops.front());
+/// What all of a run have; nothing if that is no run on channels.
+RunForm formOfRun(ArrayRef<linalg::GenericOp> ops) {
+  RunForm form = runFormOf(ops.front());
   bool same = llvm::all_of(
-      ops, [&](linalg::GenericOp op) { return channelsOf(op) == channels; });
-  return same ? channels : 0;
+      ops, [&](linalg::GenericOp op) { return runFormOf(op) == form; });
+  return same ? form : RunForm();
+}
+
+FailureOr<LaunchShape> scheduleRun(ArrayRef<linalg::GenericOp> ops) {
+  if (ops.size() == 1)
+    return scheduleGeneric(ops.front());
+  RunForm form = formOfRun(ops);
+  return form.ofImages() ? scheduleChannelSums(ops)
+                         : scheduleChannelRun(ops, form.channels);
 }
 
 bool isBlockCode(scf::ForOp loop) {
@@ -147,7 +155,7 @@ FailureOr<LaunchShape> scheduleKernel(func::FuncOp kernel, int64_t extent) {
   } else if (generics.empty()) {
     shape = scheduleRows(loop, extent);
   } else if (!loop.getInductionVar().use_empty() ||
-             (generics.size() > 1 && runChannels(generics) == 0)) {
+             (generics.size() > 1 && !formOfRun(generics))) {
     return kernel.emitOpError("is a run of ops for the CPU: use "
                               "convert-pfc-to-plan=target=cuda");
   } else {
@@ -160,9 +168,7 @@ FailureOr<LaunchShape> scheduleKernel(func::FuncOp kernel, int64_t extent) {
     loop.erase(); // with the fills: sums start at zero anyway
     for (linalg::GenericOp &op : generics)
       op = withoutUnreadResults(op);
-    shape = generics.size() == 1
-                ? scheduleGeneric(generics.front())
-                : scheduleChannelRun(generics, runChannels(generics));
+    shape = scheduleRun(generics);
   }
   if (failed(shape))
     return failure();

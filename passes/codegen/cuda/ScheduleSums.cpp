@@ -259,23 +259,47 @@ void ChannelUnit::emit(Value unit, ValueRange sharedSums) {
 
 } // namespace
 
-FailureOr<LaunchShape> scheduleChannelSums(linalg::GenericOp op) {
-  if (failed(requireSums(op)))
-    return failure();
-  OpBuilder builder(op);
-  DeviceCode code(builder, op.getLoc());
-  PackedBody body(op, code);
-  unsigned parallel = op.getNumParallelLoops() - 1;
-  ChannelLayout layout(op, body, parallel);
-  ChannelUnit unit(op, code, body, layout, parallel);
+FailureOr<LaunchShape> scheduleChannelSums(ArrayRef<linalg::GenericOp> ops) {
+  linalg::GenericOp front = ops.front();
+  OpBuilder builder(front);
+  DeviceCode code(builder, front.getLoc());
+  int64_t width = kWarp;
+  for (linalg::GenericOp op : ops) {
+    if (failed(requireSums(op)))
+      return failure();
+    width = std::min(width, PackedBody(op, code).width());
+  }
+  unsigned parallel = front.getNumParallelLoops() - 1;
+  SmallVector<PackedBody> bodies;
+  SmallVector<ChannelLayout> layouts;
+  size_t most = 0;
+  for (linalg::GenericOp op : ops) {
+    bodies.emplace_back(op, code, width);
+    layouts.emplace_back(op, bodies.back(), parallel);
+    most = std::max(most, summedOutputs(op).size());
+  }
+  // As many threads as suit the op that has most to sum.
+  const ChannelLayout &longest = *llvm::max_element(
+      layouts, [](const ChannelLayout &a, const ChannelLayout &b) {
+        return a.area < b.area;
+      });
+  int64_t threads = longest.threads, work = longest.outer * longest.tiles();
+  for (ChannelLayout &layout : layouts)
+    layout.threads = threads;
   SmallVector<Value> sharedSums;
-  for (size_t k = summedOutputs(op).size(); k > 0; --k)
-    sharedSums.push_back(code.shared(layout.warps() * layout.tileChannels(),
+  while (sharedSums.size() < most)
+    sharedSums.push_back(code.shared(longest.warps() * longest.tileChannels(),
                                      builder.getF32Type()));
-  int64_t work = layout.outer * layout.tiles();
-  code.loopOverUnits(work, [&](Value at) { unit.emit(at, sharedSums); });
-  op.erase();
-  return LaunchShape{layout.threads, work};
+  code.loopOverUnits(work, [&](Value at) {
+    for (auto [op, body, layout] : llvm::zip(ops, bodies, layouts)) {
+      ValueRange shared(sharedSums);
+      ChannelUnit(op, code, body, layout, parallel)
+          .emit(at, shared.take_front(summedOutputs(op).size()));
+    }
+  });
+  for (linalg::GenericOp op : ops)
+    op.erase();
+  return LaunchShape{threads, work};
 }
 
 FailureOr<LaunchShape> scheduleRowSums(linalg::GenericOp op) {

@@ -31,14 +31,16 @@ struct LaunchShape {
 /// Replaces `op` by a thread's code. Its loops are parallel.
 LaunchShape scheduleFlat(mlir::linalg::GenericOp op);
 
-/// Replaces `op`, whose loops are parallel … reduction … and one parallel last,
-/// the channels. Results over all loops are stored element by element.
-mlir::FailureOr<LaunchShape> scheduleChannelSums(mlir::linalg::GenericOp op);
+/// Replaces an op whose loops are parallel … reduction … and one parallel last,
+/// the channels, or a run of such (ChannelRuns.h). Results over all loops are
+/// stored element by element.
+mlir::FailureOr<LaunchShape>
+scheduleChannelSums(llvm::ArrayRef<mlir::linalg::GenericOp> ops);
 
 /// Replaces `op`, whose loops are parallel … reduction ….
 mlir::FailureOr<LaunchShape> scheduleRowSums(mlir::linalg::GenericOp op);
 
-/// Replaces `ops`, a run on `channels` channels (ChannelRuns.h).
+/// Replaces `ops`, a run of small ops on `channels` channels (ChannelRuns.h).
 mlir::FailureOr<LaunchShape>
 scheduleChannelRun(llvm::ArrayRef<mlir::linalg::GenericOp> ops,
                    int64_t channels);
