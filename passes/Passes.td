@@ -201,8 +201,8 @@ def StageCentersPass : Pass<"pfc-stage-centers", "::mlir::ModuleOp"> {
 
     R100 with Glint360K on 8 ranks, bf16, sample rate 0.1: 176 MiB of class
     centers and momentum leave the device, 26 of a sample's rows come to it, and
-    a step on H200s is predicted to take 30.1 ms instead of 30.0. With 100M
-    identities and sample rate 0.002 they are 47.7 GiB, 0.1 and 32.6 ms.
+    a step on H200s is predicted to take 28.2 ms instead of 28.1. With 100M
+    identities and sample rate 0.002 they are 47.7 GiB, 0.1 and 29.3 ms.
 
     Precondition: pfc-partition ran; a host table is gathered and updated once,
     by one sample. Postcondition: fetch_rows and store_rows alone touch host
