@@ -4,7 +4,6 @@
 #include "runtime/plan/Shape.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace pfc::rt {
 namespace {
@@ -84,7 +83,7 @@ void SlicedCommunicator::reduceScatterSum(BufferView source,
     sumInOrder(received.data(), worldSize(), count, source.dtype,
                sum.data() + begin * width);
   }
-  std::memcpy(target.data, sum.data(), sum.size());
+  std::ranges::copy(sum, target.data);
 }
 
 void SlicedCommunicator::allGather(BufferView source, BufferView target) {

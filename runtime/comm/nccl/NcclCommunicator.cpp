@@ -1,15 +1,13 @@
 //===- NcclCommunicator.cpp - Collectives between GPUs ----------------------=//
 //
-// On a stream of its own: events hold it back until the device has made what is
-// sent, and hold the device back until what is received is there. Both are
-// recorded into a CUDA graph like the rest of a step. NCCL adds in an order of
-// its own, the same whenever the ranks and their machines are.
+// On a stream of its own (device/cuda/Transfer.h). NCCL adds in an order of its
+// own, the same whenever the ranks and their machines are.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/base/Error.h"
 #include "runtime/comm/DeviceCommunicator.h"
 #include "runtime/comm/nccl/NcclLibrary.h"
-#include "runtime/device/cuda/Stream.h"
+#include "runtime/device/cuda/Transfer.h"
 
 namespace pfc::rt {
 namespace {
@@ -32,23 +30,14 @@ ncclDataType_t ncclType(plan::fb::DType dtype) {
   fail("NCCL carries no elements of type {}", static_cast<int>(dtype));
 }
 
-class StartTask : public Task {
+class Collective : public Task {
 public:
-  StartTask(plan::fb::CollectiveKind kind, const BufferView &source,
-            const BufferView &target, ncclComm_t communicator, CUstream device,
-            CUstream own, std::shared_ptr<cuda::Event> done)
+  Collective(plan::fb::CollectiveKind kind, const BufferView &source,
+             const BufferView &target, ncclComm_t communicator, CUstream stream)
       : kind(kind), source(source), target(target), communicator(communicator),
-        device(device), own(own), done(std::move(done)) {}
+        stream(reinterpret_cast<cudaStream_t>(stream)) {}
 
   void execute() override {
-    ready.record(device);
-    ready.holdBack(own);
-    communicate(reinterpret_cast<cudaStream_t>(own));
-    done->record(own);
-  }
-
-private:
-  void communicate(cudaStream_t stream) {
     auto elements = static_cast<size_t>(source.elements());
     ncclDataType_t type = ncclType(source.dtype);
     switch (kind) {
@@ -70,24 +59,11 @@ private:
     }
   }
 
+private:
   plan::fb::CollectiveKind kind;
   BufferView source, target;
   ncclComm_t communicator;
-  CUstream device, own;
-  cuda::Event ready;
-  std::shared_ptr<cuda::Event> done;
-};
-
-class FinishTask : public Task {
-public:
-  FinishTask(CUstream device, std::shared_ptr<cuda::Event> done)
-      : device(device), done(std::move(done)) {}
-
-  void execute() override { done->holdBack(device); }
-
-private:
-  CUstream device;
-  std::shared_ptr<cuda::Event> done;
+  cudaStream_t stream;
 };
 
 class NcclCommunicator : public DeviceCommunicator {
@@ -111,10 +87,10 @@ public:
   EnqueuedTransfer makeCollective(plan::fb::CollectiveKind kind,
                                   BufferView source,
                                   BufferView target) override {
-    auto done = std::make_shared<cuda::Event>();
-    return {std::make_unique<StartTask>(kind, source, target, communicator,
-                                        device, own.get(), done),
-            std::make_unique<FinishTask>(device, done)};
+    return cuda::makeTransfer(std::make_unique<Collective>(kind, source, target,
+                                                           communicator,
+                                                           own.get()),
+                              device, own.get());
   }
 
   void check() override {

@@ -6,6 +6,7 @@
 #include "runtime/comm/tcp/Endpoint.h"
 #include "runtime/comm/tcp/Exchange.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
@@ -215,7 +216,7 @@ private:
       return std::span(source + slices.offsets[other] * width,
                        slices.counts[other] * width);
     };
-    std::memcpy(received + own * ownRank, outgoing(ownRank).data(), own);
+    std::ranges::copy(outgoing(ownRank), received + own * ownRank);
     exchangeWithAll(outgoing, [&](int other) {
       return std::span(received + own * other, own);
     });
@@ -227,7 +228,8 @@ private:
       return std::span(target + slices.offsets[other] * width,
                        slices.counts[other] * width);
     };
-    std::memmove(incoming(ownRank).data(), own, incoming(ownRank).size());
+    if (incoming(ownRank).data() != own)
+      std::copy_n(own, incoming(ownRank).size(), incoming(ownRank).data());
     exchangeWithAll([&](int) { return incoming(ownRank); }, incoming);
   }
 

@@ -4,6 +4,7 @@
 #include "runtime/device/cuda/GraphTask.h"
 #include "runtime/device/cuda/KernelCompiler.h"
 #include "runtime/device/cuda/Status.h"
+#include "runtime/device/cuda/Transfer.h"
 
 #include <algorithm>
 #include <cstring>
@@ -41,40 +42,6 @@ private:
   CUdeviceptr source, target;
   uint64_t bytes;
   CUstream stream;
-};
-
-/// A launch on another stream, after what the device's has got so far.
-class StartTransfer : public Task {
-public:
-  StartTransfer(std::unique_ptr<Task> launch, CUstream device, CUstream own,
-                std::shared_ptr<cuda::Event> done)
-      : launch(std::move(launch)), device(device), own(own),
-        done(std::move(done)) {}
-
-  void execute() override {
-    ready.record(device);
-    ready.holdBack(own);
-    launch->execute();
-    done->record(own);
-  }
-
-private:
-  std::unique_ptr<Task> launch;
-  CUstream device, own;
-  cuda::Event ready;
-  std::shared_ptr<cuda::Event> done;
-};
-
-class FinishTransfer : public Task {
-public:
-  FinishTransfer(CUstream device, std::shared_ptr<cuda::Event> done)
-      : device(device), done(std::move(done)) {}
-
-  void execute() override { done->holdBack(device); }
-
-private:
-  CUstream device;
-  std::shared_ptr<cuda::Event> done;
 };
 
 class PinnedDownload : public Download {
@@ -164,11 +131,8 @@ EnqueuedTransfer CudaDevice::makeTransfer(const plan::fb::Launch &op,
   require(kernels != nullptr, "launch before the kernels were loaded");
   // Some multiprocessors fill the bus; the others have work.
   unsigned blocks = std::max(1u, context.chip.multiprocessors / 4);
-  auto done = std::make_shared<cuda::Event>();
-  return {std::make_unique<StartTransfer>(
-              kernels->makeLaunch(op, args, copies.get(), blocks), work.get(),
-              copies.get(), done),
-          std::make_unique<FinishTransfer>(work.get(), done)};
+  return cuda::makeTransfer(kernels->makeLaunch(op, args, copies.get(), blocks),
+                            work.get(), copies.get());
 }
 
 std::unique_ptr<Task> CudaDevice::makeMatmul(const plan::fb::Matmul &op,
