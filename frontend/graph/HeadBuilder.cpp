@@ -20,15 +20,24 @@
 using namespace pfc;
 using namespace mlir;
 
+/// Slots of a sample of `count`: rows of logits in 16 bits are then multiples
+/// of 16 bytes, which products on tensor cores want. A small sample stays as it
+/// is.
+static int64_t slotsFor(int64_t count) {
+  constexpr int64_t ofAccess = 8, small = 64;
+  return count < small ? count : llvm::alignTo(count, ofAccess);
+}
+
 int64_t pfc::sampleCapacity(const TrainSpec &spec) {
   int64_t ranks = spec.cluster.worldSize;
   int64_t rows = (spec.head.classes + ranks - 1) / ranks;
   if (spec.head.sampleRate == 1.0)
-    return rows;
+    return slotsFor(rows);
   // All positives are kept: as many as the batch has images, in the worst
   // case all on one rank.
   int64_t sampled = std::floor(spec.head.sampleRate * double(rows));
-  return std::min(rows, std::max(sampled, std::min(spec.globalBatch(), rows)));
+  return slotsFor(
+      std::min(rows, std::max(sampled, std::min(spec.globalBatch(), rows))));
 }
 
 /// Where going through the rows of a rank would show in a step's time.

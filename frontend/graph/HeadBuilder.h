@@ -13,7 +13,8 @@ mlir::Value buildHead(mlir::OpBuilder &builder, const LoadedSpec &loaded,
                       mlir::Value embeddings, mlir::Value labels,
                       mlir::Value step);
 
-/// Slots for sampled centers on each rank: the most a step can need.
+/// Slots for sampled centers on each rank: the most a step can need, or a few
+/// more.
 int64_t sampleCapacity(const TrainSpec &spec);
 
 /// What is subtracted from every logit before exp, so that a sum of `classes`

@@ -192,8 +192,8 @@ TEST(Head, CapacityHoldsWhateverAStepSamples) {
     return sampleCapacity(spec);
   };
   EXPECT_EQ(capacity(10, 1.0), 3);      // ⌈10/4⌉
-  EXPECT_EQ(capacity(4001, 1.0), 1001); // the first rank has one more
-  EXPECT_EQ(capacity(4001, 0.1), 100);  // ⌊0.1·1001⌋
+  EXPECT_EQ(capacity(4001, 1.0), 1008); // 1001 on the first rank, in eights
+  EXPECT_EQ(capacity(4001, 0.1), 104);  // ⌊0.1·1001⌋, in eights
   EXPECT_EQ(capacity(4001, 0.0), 32);   // every image another class, one rank
   EXPECT_EQ(capacity(4001, 0.001), 32);
   EXPECT_EQ(capacity(40, 0.5), 10); // no more than there are

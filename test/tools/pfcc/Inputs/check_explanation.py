@@ -15,6 +15,7 @@ element = int(sys.argv[3])
 ranks, batch, classes, size = 8, 128, 1_000_000, 512
 rows, rate = classes // ranks, 0.1
 sampled, whole = int(rows * rate), batch * ranks
+sampled = -(-sampled // 8) * 8  # slots, whose rows are multiples of 16 bytes
 logits = whole * sampled
 
 
