@@ -113,7 +113,8 @@ struct CodegenLLVMPass : impl::CodegenLLVMPassBase<CodegenLLVMPass> {
       declarations.push_back(plan::KernelOp::create(
           builder, function.getLoc(), function.getSymNameAttr(),
           builder.getI64IntegerAttr(function.getNumArguments() - 2),
-          ArrayAttr(), IntegerAttr(), description));
+          /*numbers=*/ArrayAttr(), /*threads=*/IntegerAttr(),
+          /*shared=*/IntegerAttr(), description));
     }
 
     OpPassManager lowering(ModuleOp::getOperationName());

@@ -45,6 +45,8 @@ public:
   virtual ~Task() = default;
   /// Enqueues the work; may throw Error.
   virtual void execute() = 0;
+  /// The same as the plan's instruction says it, whatever does it in a step.
+  virtual void executeAlone() { execute(); }
   /// Whether executing only enqueues, so that Device::record may take it.
   virtual bool recordable() const { return true; }
 };

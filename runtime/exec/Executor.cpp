@@ -1,20 +1,20 @@
 #include "runtime/exec/Executor.h"
 
-#include "runtime/base/Bfloat16.h"
 #include "runtime/base/Error.h"
-#include "runtime/base/Float16.h"
 #include "runtime/device/Processors.h"
 #include "runtime/exec/CollectiveTask.h"
+#include "runtime/exec/FormChoice.h"
 #include "runtime/exec/Initializer.h"
 #include "runtime/exec/ProgramRunner.h"
 #include "runtime/exec/StateMemory.h"
 #include "runtime/exec/Waiter.h"
+#include "runtime/plan/Elements.h"
 #include "runtime/plan/RankInteger.h"
 #include "runtime/plan/Shape.h"
+#include "runtime/trace/InstructionName.h"
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <optional>
 
 namespace pfc::rt {
@@ -50,28 +50,6 @@ bool needsWorld(const plan::fb::Program &program) {
   return false;
 }
 
-float toFloat(const std::byte *element, plan::fb::DType dtype) {
-  auto as = [&]<typename T>(T value) {
-    std::memcpy(&value, element, sizeof value);
-    return value;
-  };
-  switch (dtype) {
-  case plan::fb::DType_F32:
-    return as(float{});
-  case plan::fb::DType_BF16:
-    return bfloat16ToFloat(as(uint16_t{}));
-  case plan::fb::DType_F16:
-    return float16ToFloat(as(uint16_t{}));
-  case plan::fb::DType_I64:
-    return static_cast<float>(as(int64_t{}));
-  case plan::fb::DType_I32:
-    return static_cast<float>(as(int32_t{}));
-  case plan::fb::DType_U8:
-    return static_cast<float>(as(uint8_t{}));
-  }
-  fail("an output of {} cannot be read", dtypeName(dtype));
-}
-
 } // namespace
 
 struct Executor::Impl {
@@ -103,6 +81,10 @@ struct Executor::Impl {
   makeTransfer(const plan::fb::Program &program,
                const plan::fb::Instruction &instruction);
   void addTasks(const plan::fb::Program &program, ProgramRunner &runner);
+  uint32_t addForms(const plan::fb::Program &program, uint32_t first,
+                    ProgramRunner &runner);
+  FormChoice::Form makeForm(const plan::fb::Program &program,
+                            const plan::fb::Alternative &alternative);
   void prepare(const plan::fb::Program &program);
   PreparedProgram &begin(const std::string &name);
   void enqueue(const std::string &name);
@@ -173,6 +155,60 @@ Executor::Impl::makeTransfer(const plan::fb::Program &program,
   return std::nullopt;
 }
 
+FormChoice::Form
+Executor::Impl::makeForm(const plan::fb::Program &program,
+                         const plan::fb::Alternative &alternative) {
+  FormChoice::Form form;
+  for (const plan::fb::Instruction *instruction : *alternative.instructions()) {
+    form.name += form.name.empty() ? "" : ", ";
+    form.name += workOf(variant, *instruction);
+    form.tasks.push_back(makeTask(program, *instruction));
+  }
+  return form;
+}
+
+/// The instructions from `first` on, if others do the same and the device can
+/// do those. Returns how many.
+uint32_t Executor::Impl::addForms(const plan::fb::Program &program,
+                                  uint32_t first, ProgramRunner &runner) {
+  if (!program.alternatives())
+    return 0;
+  const plan::fb::Alternative *any = nullptr;
+  std::vector<FormChoice::Form> others;
+  std::string key =
+      fmt::format("forms\n{}\n{}\n{}", device.chip(), device.libraries(),
+                  variant.kernel_cuda() ? variant.kernel_cuda()->str() : "");
+  for (const plan::fb::Alternative *alternative : *program.alternatives())
+    if (alternative->first() == first &&
+        device.supports(
+            alternative->requires_() ? alternative->requires_()->str() : "")) {
+      any = alternative;
+      others.push_back(makeForm(program, *alternative));
+      key += '\n' + others.back().name;
+    }
+  if (!any)
+    return 0;
+  std::vector<std::unique_ptr<Task>> tasks;
+  std::vector<Task *> own;
+  for (uint32_t i = first; i < first + any->count(); ++i) {
+    const plan::fb::Instruction &instruction = *program.instructions()->Get(i);
+    tasks.push_back(makeTask(program, instruction));
+    own.push_back(tasks.back().get());
+    key += '\n' + workOf(variant, instruction);
+  }
+  std::vector<BufferView> results;
+  for (uint32_t buffer : *any->results())
+    results.push_back(view(program, buffer));
+  auto choice = std::make_shared<FormChoice>(
+      std::move(own), std::move(others), std::move(results), std::move(key),
+      device, [this] { waiter->waitForDevice(); });
+  for (uint32_t i = 0; i < tasks.size(); ++i)
+    runner.add(first + i,
+               std::make_unique<FormStep>(choice, std::move(tasks[i]),
+                                          i + 1 == tasks.size()));
+  return any->count();
+}
+
 /// In the plan's order. A transfer that no instruction waits for ends before
 /// the next one.
 void Executor::Impl::addTasks(const plan::fb::Program &program,
@@ -190,6 +226,10 @@ void Executor::Impl::addTasks(const plan::fb::Program &program,
         if (auto entry = unfinished.find(wait->transfer());
             entry != unfinished.end())
           runner.add(i, std::move(entry->second));
+        continue;
+      }
+      if (uint32_t count = addForms(program, i, runner)) {
+        i += count - 1;
         continue;
       }
       std::optional<EnqueuedTransfer> transfer =
@@ -263,7 +303,7 @@ std::vector<float> PendingOutput::wait() {
       naming(origin, [this] { return waiter->waitFor(*download); });
   std::vector<float> values(static_cast<size_t>(source.elements()));
   for (size_t i = 0; i < values.size(); ++i)
-    values[i] = toFloat(bytes + i * byteWidth(source.dtype), source.dtype);
+    values[i] = static_cast<float>(elementAt(bytes, source.dtype, i));
   return values;
 }
 

@@ -54,10 +54,11 @@ std::string ProgramRunner::describe(uint32_t index) const {
                      source.name()->str(), index, location, rank);
 }
 
-void ProgramRunner::execute(size_t step) {
+void ProgramRunner::execute(size_t step, bool alone) {
   activity.enter(steps[step].place);
+  Task &task = *steps[step].task;
   try {
-    steps[step].task->execute();
+    alone ? task.executeAlone() : task.execute();
     if (!ran)
       wait();
   } catch (const std::exception &error) {
@@ -113,7 +114,7 @@ void ProgramRunner::enqueue() {
 void ProgramRunner::runEach(const Visitor &before, const Visitor &after) {
   for (size_t step = 0; step < steps.size(); ++step) {
     before(steps[step].instruction);
-    execute(step);
+    execute(step, /*alone=*/true);
     wait();
     after(steps[step].instruction);
   }
@@ -126,7 +127,7 @@ std::vector<double> ProgramRunner::timeEach(int repetitions) {
   for (size_t step = 0; step < steps.size(); ++step) {
     auto repeat = [&] {
       for (int i = 0; i < repetitions; ++i)
-        execute(step);
+        execute(step, /*alone=*/true);
     };
     std::unique_ptr<Task> recorded;
     if (steps[step].task->recordable())

@@ -49,7 +49,8 @@ public:
 
   /// Called with the index of an instruction.
   using Visitor = std::function<void(uint32_t instruction)>;
-  /// Executes every task and waits for it, between two visits.
+  /// Executes every task and waits for it, between two visits. Here and in
+  /// timeEach, instructions do what they say though a step may do it otherwise.
   void runEach(const Visitor &before, const Visitor &after);
   /// What each instruction takes, from `repetitions` of it at a time. Leaves
   /// the buffers as nobody can use them.
@@ -75,7 +76,7 @@ private:
 
   void endTransfersWithWaits(StepTimes &times) const;
   Activity::Place placeOf(uint32_t instruction, const Task &task) const;
-  void execute(size_t step);
+  void execute(size_t step, bool alone = false);
   void replay(const Segment &segment);
   void recordSegments();
 

@@ -88,6 +88,14 @@ std::vector<Lifetime> lifetimes(const Program &program) {
   for (uint32_t i = 0; i < count; ++i)
     for (uint32_t buffer : buffersOf(*program.instructions()->Get(i)))
       result[buffer].include(i);
+  if (program.alternatives())
+    for (const Alternative *alternative : *program.alternatives())
+      for (const Instruction *instruction : *alternative->instructions())
+        for (uint32_t buffer : buffersOf(*instruction)) {
+          result[buffer].include(alternative->first());
+          result[buffer].include(alternative->first() + alternative->count() -
+                                 1);
+        }
   for (const Binding *input : *program.inputs())
     result[input->buffer()].include(0);
   for (const Binding *output : *program.outputs())

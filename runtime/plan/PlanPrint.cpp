@@ -198,6 +198,21 @@ void printInstructions(Text &out, const Variant &variant,
   }
 }
 
+void printAlternatives(Text &out, const Variant &variant,
+                       const Program &program) {
+  if (!program.alternatives())
+    return;
+  for (const Alternative *alternative : *program.alternatives()) {
+    line(out, "    or, instead of {} to {}{}:", alternative->first(),
+         alternative->first() + alternative->count() - 1,
+         alternative->requires_() && alternative->requires_()->size() != 0
+             ? fmt::format(", on {} or newer", alternative->requires_()->str())
+             : "");
+    for (const Instruction *i : *alternative->instructions())
+      line(out, "    {:>26}  {}", "", operationText(*i, variant));
+  }
+}
+
 void printBindings(
     Text &out, const char *kind, const Program &program,
     const flatbuffers::Vector<flatbuffers::Offset<Binding>> &bindings) {
@@ -220,6 +235,7 @@ void printProgram(Text &out, const Variant &variant, const Program &program,
     return;
   printBuffers(out, program);
   printInstructions(out, variant, program);
+  printAlternatives(out, variant, program);
 }
 
 /// What one launch of a kernel costs, and how many there are in all programs.
@@ -230,8 +246,8 @@ struct KernelUse {
 
 std::vector<KernelUse> kernelUses(const Variant &variant) {
   std::vector<KernelUse> uses(variant.kernels()->size());
-  for (const Program *program : *variant.programs())
-    for (const Instruction *i : *program->instructions())
+  auto count = [&](const auto &instructions) {
+    for (const Instruction *i : instructions)
       if (const Launch *launch = i->operation_as_Launch()) {
         KernelUse &use = uses.at(launch->kernel());
         ++use.launches;
@@ -240,6 +256,13 @@ std::vector<KernelUse> kernelUses(const Variant &variant) {
           use.bytes = cost->bytes_read() + cost->bytes_written();
         }
       }
+  };
+  for (const Program *program : *variant.programs()) {
+    count(*program->instructions());
+    if (program->alternatives())
+      for (const Alternative *alternative : *program->alternatives())
+        count(*alternative->instructions());
+  }
   return uses;
 }
 

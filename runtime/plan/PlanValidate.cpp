@@ -243,6 +243,66 @@ void validateConstants(const Program &program, int64_t worldSize,
   }
 }
 
+/// An instruction's name for messages.
+std::string placeOf(const Instruction &instruction, const std::string &where) {
+  return instruction.location()
+             ? fmt::format("{} ({})", where, instruction.location()->str())
+             : where;
+}
+
+/// Of a form, which is no transfer and waits for none.
+void validateFormInstruction(const Instruction &instruction,
+                             const std::string &where) {
+  require(!isTransfer(instruction) &&
+              instruction.operation_type() != Operation_Wait,
+          "{}: a form can't have transfers or waits", where);
+}
+
+void validateAlternative(const Alternative &alternative, OperationScope scope,
+                         const std::string &where) {
+  const Program &program = scope.program;
+  uint32_t count = program.instructions()->size();
+  require(alternative.first() < count && alternative.count() >= 1 &&
+              alternative.count() <= count - alternative.first(),
+          "{}: is for {} instructions from {} on, but the program has {}",
+          where, alternative.count(), alternative.first(), count);
+  for (uint32_t i = 0; i < alternative.count(); ++i)
+    validateFormInstruction(
+        *program.instructions()->Get(alternative.first() + i), where);
+  uint32_t number = 0;
+  for (const Instruction *instruction : *alternative.instructions()) {
+    scope.where = placeOf(*instruction,
+                          fmt::format("{}, instruction {}", where, number++));
+    validateOperation(*instruction, scope);
+    validateFormInstruction(*instruction, scope.where);
+    validateHostBuffers(*instruction, program, scope.variant, scope.where);
+  }
+  for (uint32_t buffer : *alternative.results())
+    require(buffer < program.buffers()->size(),
+            "{}: a result is buffer {}, but the program has {} buffers", where,
+            buffer, program.buffers()->size());
+}
+
+/// No instruction is in two choices.
+void validateAlternatives(const Program &program, const OperationScope &scope,
+                          const std::string &where) {
+  if (!program.alternatives())
+    return;
+  uint32_t first = 0, end = 0; // of the choice before
+  for (uint32_t i = 0; i < program.alternatives()->size(); ++i) {
+    const Alternative &alternative = *program.alternatives()->Get(i);
+    std::string what = fmt::format("{}, alternative {}", where, i);
+    validateAlternative(alternative, scope, what);
+    uint32_t last = alternative.first() + alternative.count();
+    require(alternative.first() >= end ||
+                (alternative.first() == first && last == end),
+            "{}: is for instructions {} to {}, and one before it for {} to {}",
+            what, alternative.first(), last - 1, first, end - 1);
+    first = alternative.first();
+    end = last;
+  }
+}
+
 void validateProgram(const Program &program, const Variant &variant,
                      const std::vector<Range> &state, int64_t worldSize,
                      const std::string &where) {
@@ -265,13 +325,13 @@ void validateProgram(const Program &program, const Variant &variant,
   OperationScope scope{variant, program, worldSize, {}};
   for (uint32_t i = 0; i < program.instructions()->size(); ++i) {
     const Instruction &instruction = *program.instructions()->Get(i);
-    scope.where = fmt::format("{}, instruction {}", where, i);
-    if (instruction.location())
-      scope.where += fmt::format(" ({})", instruction.location()->str());
+    scope.where =
+        placeOf(instruction, fmt::format("{}, instruction {}", where, i));
     validateOperation(instruction, scope);
     validateHostBuffers(instruction, program, variant, scope.where);
   }
   validateWaits(program, where);
+  validateAlternatives(program, scope, where);
 }
 
 /// On CUDA a kernel says what it is launched with; no chip takes blocks of more
@@ -283,6 +343,10 @@ void validateKernel(const Kernel &kernel, const Variant &variant,
   require(kernel.threads() >= 1 && kernel.threads() <= 1024,
           "{}: kernel '{}' wants blocks of {} threads; a block has 1 to 1024",
           where, kernel.name()->str(), kernel.threads());
+  require(kernel.shared() <= 227 << 10,
+          "{}: kernel '{}' wants {} bytes of shared memory; a block has up to "
+          "{}",
+          where, kernel.name()->str(), kernel.shared(), 227 << 10);
   if (kernel.numbers())
     for (auto type : *kernel.numbers())
       require(type == DType_I32 || type == DType_I64 || type == DType_F32,

@@ -15,13 +15,6 @@ void put(std::vector<std::byte> &bytes, size_t index, T value) {
   std::memcpy(bytes.data() + index * sizeof value, &value, sizeof value);
 }
 
-template <typename T>
-T at(const std::byte *bytes, size_t index) {
-  T value;
-  std::memcpy(&value, bytes + index * sizeof value, sizeof value);
-  return value;
-}
-
 /// Of a floating-point type.
 void putNumber(std::vector<std::byte> &bytes, size_t index,
                plan::fb::DType dtype, float value) {
@@ -62,30 +55,6 @@ std::vector<std::byte> countingElements(const BufferView &view) {
                   byteWidth(view.dtype));
   }
   return bytes;
-}
-
-std::vector<double> toDoubles(const std::byte *bytes, const BufferView &view) {
-  auto element = [&](size_t i) -> double {
-    switch (view.dtype) {
-    case plan::fb::DType_F32:
-      return at<float>(bytes, i);
-    case plan::fb::DType_BF16:
-      return bfloat16ToFloat(at<uint16_t>(bytes, i));
-    case plan::fb::DType_F16:
-      return static_cast<float>(at<_Float16>(bytes, i));
-    case plan::fb::DType_I64:
-      return static_cast<double>(at<int64_t>(bytes, i));
-    case plan::fb::DType_I32:
-      return at<int32_t>(bytes, i);
-    case plan::fb::DType_U8:
-      return at<uint8_t>(bytes, i);
-    }
-    fail("no element type {}", static_cast<int>(view.dtype));
-  };
-  std::vector<double> values(static_cast<size_t>(view.elements()));
-  for (size_t i = 0; i < values.size(); ++i)
-    values[i] = element(i);
-  return values;
 }
 
 void setInputs(Executor &executor, const plan::fb::Settings &settings,

@@ -21,9 +21,6 @@ std::vector<std::byte> countingElements(const BufferView &view);
 /// Whether randomElements takes it.
 bool isFloating(plan::fb::DType dtype);
 
-/// Elements as float64, whatever their type.
-std::vector<double> toDoubles(const std::byte *bytes, const BufferView &view);
-
 /// Sets the inputs of `program` for step t: random images and labels, a
 /// learning rate, the step.
 void setInputs(Executor &executor, const plan::fb::Settings &settings,

@@ -3,6 +3,7 @@
 #include "Inputs.h"
 #include "runtime/base/Error.h"
 #include "runtime/device/Device.h"
+#include "runtime/plan/Elements.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -143,7 +144,8 @@ Run parse(const KernelRun &run) {
 std::string describe(Device &device, const BufferView &view) {
   std::vector<std::byte> bytes(view.bytes());
   device.download(view, bytes.data());
-  std::vector<double> values = toDoubles(bytes.data(), view);
+  std::vector<double> values =
+      toDoubles(bytes.data(), view.dtype, size_t(view.elements()));
   bool more = values.size() > elementsShown;
   values.resize(std::min<size_t>(values.size(), elementsShown));
   return fmt::format("{}{}", fmt::join(values, " "), more ? " ..." : "");

@@ -3,6 +3,7 @@
 #include "Inputs.h"
 #include "runtime/base/Error.h"
 #include "runtime/exec/ProgramRunner.h"
+#include "runtime/plan/Elements.h"
 #include "runtime/plan/InstructionBuffers.h"
 #include "runtime/plan/Shape.h"
 
@@ -35,7 +36,8 @@ std::string nameOf(const plan::fb::Variant &variant,
 }
 
 nlohmann::json describe(const BufferView &view, const std::byte *bytes) {
-  std::vector<double> values = toDoubles(bytes, view);
+  std::vector<double> values =
+      toDoubles(bytes, view.dtype, size_t(view.elements()));
   double squares = 0;
   for (double value : values)
     squares += value * value;
@@ -106,9 +108,9 @@ nlohmann::json recordSteps(Job &job, int64_t steps) {
   }
   std::map<std::string, double> squares;
   for (const plan::fb::Variable *variable : *job.variant.variables()) {
-    BufferView view{nullptr, variable->dtype(), toVector(*variable->shape())};
     auto bytes = job.executor.readVariable(variable->name()->str());
-    for (double value : toDoubles(bytes.data(), view))
+    for (double value : toDoubles(bytes.data(), variable->dtype(),
+                                  bytes.size() / byteWidth(variable->dtype())))
       squares[EnumNameRole(variable->role())] += value * value;
   }
   for (const auto &[role, sum] : squares)

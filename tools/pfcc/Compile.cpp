@@ -107,14 +107,14 @@ LogicalResult pfc::emitStage(const LoadedSpec &loaded, MLIRContext &context,
 static double secondsOf(plan::ProgramOp step) {
   const ScheduleCollectivesPassOptions rates;
   double seconds = 0;
-  step.walk([&](plan::InstructionOpInterface op) {
+  for (auto op : step.getOps<plan::InstructionOpInterface>()) {
     plan::CostAttr cost = op.getPredictedCost();
     if (cost && !plan::isTransfer(op))
       seconds +=
           std::max(static_cast<double>(cost.getFlops()) / rates.flops,
                    static_cast<double>(cost.getRead() + cost.getWritten()) /
                        rates.memoryBandwidth);
-  });
+  }
   return seconds;
 }
 

@@ -130,6 +130,20 @@ bool ConvOp::writesOperand(unsigned operand) { return operand == 2; }
 bool CopyOp::writesOperand(unsigned operand) { return operand == 1; }
 bool CollectiveOp::writesOperand(unsigned operand) { return operand == 1; }
 bool WaitOp::writesOperand(unsigned) { return false; }
+bool EitherOp::writesOperand(unsigned operand) {
+  return llvm::is_contained(getWrites(), operand);
+}
+
+CostAttr EitherOp::getCostAttr() {
+  int64_t flops = 0, read = 0, written = 0;
+  for (auto op : getForms().front().getOps<InstructionOpInterface>())
+    if (CostAttr cost = op.getPredictedCost()) {
+      flops += cost.getFlops();
+      read += cost.getRead();
+      written += cost.getWritten();
+    }
+  return CostAttr::get(getContext(), flops, read, written, /*sent=*/0);
+}
 
 //===----------------------------------------------------------------------===//
 // Transfers and their waits

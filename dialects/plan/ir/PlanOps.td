@@ -2,7 +2,7 @@
 //
 //   Module        variable program kernel
 //   Buffers       input output state rank_constant alloc view span
-//   Instructions  launch matmul conv copy collective wait
+//   Instructions  launch matmul conv copy collective wait either
 //
 // Each op is one table of runtime/plan/plan.fbs; alloc, view and span only
 // place Buffer entries. Every op states its constraints (C1) …, who makes it and
@@ -44,8 +44,9 @@ class Plan_StepOp<string mnemonic, list<Trait> traits = []>
     : Plan_Op<mnemonic, !listconcat([HasParent<"ProgramOp">], traits)>;
 
 class Plan_InstructionOp<string mnemonic, list<Trait> traits = []>
-    : Plan_StepOp<mnemonic, !listconcat(
-        [DeclareOpInterfaceMethods<InstructionOpInterface>], traits)>;
+    : Plan_Op<mnemonic, !listconcat(
+        [ParentOneOf<["ProgramOp", "EitherOp"]>,
+         DeclareOpInterfaceMethods<InstructionOpInterface>], traits)>;
 
 // An op whose result is printed under the name the host or the state gives it.
 def Named : DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>;
@@ -138,7 +139,8 @@ def Plan_KernelOp : Plan_ModuleOp<"kernel"> {
     On the CPU called as
     `void name(void *const *buffers, int64_t begin, int64_t end)`: the buffers'
     addresses, and the iterations of the outer parallel loop to do. On CUDA as
-    `name(buffers…, numbers…)` by blocks of `threads` threads; `numbers` are the
+    `name(buffers…, numbers…)` by blocks of `threads` threads, with `shared`
+    bytes of shared memory beside what the text declares; `numbers` are the
     types of what a launch gives besides buffers. `description` says, for
     people, what was fused.
 
@@ -149,15 +151,18 @@ def Plan_KernelOp : Plan_ModuleOp<"kernel"> {
     ```
 
     (C1) A kernel takes at least one buffer. (C2) `threads` is a multiple of 32
-    up to 1024. (C3) `numbers` are i32, i64 or f32.
+    up to 1024. (C3) `numbers` are i32, i64 or f32. (C4) `shared` is up to 227
+    KiB, the most that a chip gives a block.
     Made by: codegen-llvm, codegen-cuda. Gone after: the plan file.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$arguments,
                        OptionalAttr<TypeArrayAttr>:$numbers,
-                       OptionalAttr<I64Attr>:$threads, StrAttr:$description);
+                       OptionalAttr<I64Attr>:$threads,
+                       OptionalAttr<I64Attr>:$shared, StrAttr:$description);
   let assemblyFormat = [{
     $sym_name `arguments` $arguments (`numbers` $numbers^)?
-    (`threads` $threads^)? `description` $description attr-dict
+    (`threads` $threads^)? (`shared` $shared^)? `description` $description
+    attr-dict
   }];
   let extraClassDeclaration = [{
     llvm::SmallVector<mlir::Type> numberTypes();
@@ -488,6 +493,48 @@ def Plan_WaitOp : Plan_InstructionOp<"wait"> {
     /// What it waits for.
     InstructionOpInterface getStarted();
     CostAttr getCostAttr() { return {}; }
+  }];
+}
+
+def Plan_EitherOp : Plan_InstructionOp<"either", [NoTerminator, NoRegionArguments]> {
+  let summary = "The same results by any one of several forms";
+  let description = [{
+    Each form is a list of instructions. A rank takes, of those whose
+    `requires` its chip has (empty: any), the one that it measures to be the
+    fastest; the first is there for all chips, and is what is predicted.
+    `buffers` are all that the forms touch, `writes` the indices of those that
+    some form writes. What one form alone writes is its scratch memory: nobody
+    reads it behind the op.
+
+    (C1) Two forms at least, and a `requires` for each; the first's is empty.
+    (C2) A form has instructions alone, no transfer, no wait and no
+    `plan.either`. (C3) They touch `buffers`, each given once, and write only
+    those that are in `writes`.
+
+    Example: a product and what alone reads it, or both in one kernel:
+    ```mlir
+    plan.either(%x, %w, %s, %e) writes [2, 3] requires ["", "sm_80"]
+        : memref<64x512xbf16>, memref<100x512xbf16>, memref<64x100xf32>, memref<64x100xbf16> {
+      plan.matmul %x, %w, %s {transpose_rhs} : …
+      plan.launch @kernels::@exp(%s, %e) extent 64 writes [1] : …
+    }, {
+      plan.launch @kernels::@product_exp(%x, %w, %e) extent 1 writes [2] : …
+    }
+    ```
+    Made by: convert-pfc-to-plan. Gone after: the plan file, which has the first
+    form among its instructions and the others beside them.
+  }];
+  let arguments = (ins Variadic<Plan_Buffer>:$buffers,
+                       DenseI64ArrayAttr:$writes, StrArrayAttr:$requirements);
+  let regions = (region VariadicRegion<SizedRegion<1>>:$forms);
+  let assemblyFormat = [{
+    `(` $buffers `)` `writes` $writes `requires` $requirements attr-dict `:`
+    type($buffers) $forms
+  }];
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// That of the first form.
+    CostAttr getCostAttr();
   }];
 }
 

@@ -62,6 +62,12 @@ LogicalResult KernelOp::verify() {
   if (threads < 32 || threads > 1024 || threads % 32 != 0) // (C2)
     return emitOpError("has blocks of ")
            << threads << " threads: a multiple of 32 up to 1024 is wanted";
+  constexpr int64_t mostShared = 227 << 10;
+  int64_t shared = getShared().value_or(0);
+  if (shared < 0 || shared > mostShared) // (C4)
+    return emitOpError("wants ")
+           << shared << " bytes of shared memory: a block has up to "
+           << mostShared;
   for (Type type : numberTypes()) // (C3)
     if (!type.isInteger(32) && !type.isInteger(64) && !type.isF32())
       return emitOpError("takes a number of type ")
@@ -310,5 +316,43 @@ LogicalResult CollectiveOp::verify() {
     return emitOpError("can't work in place"); // (C3)
   if (!getTransfer().use_empty() && !getTransfer().hasOneUse())
     return emitOpError("is waited for twice"); // (C4)
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Forms
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyForm(EitherOp either, Region &form) {
+  for (Operation &op : form.front()) {
+    auto instruction = dyn_cast<InstructionOpInterface>(op);
+    if (!instruction || isTransfer(&op) || isa<WaitOp, EitherOp>(op)) // (C2)
+      return op.emitOpError("is no instruction that a form may have");
+    for (OpOperand &operand : op.getOpOperands()) { // (C3)
+      ValueRange buffers = either.getBuffers();
+      int64_t at = llvm::find(buffers, operand.get()) - buffers.begin();
+      if (at == static_cast<int64_t>(buffers.size()))
+        return op.emitOpError("takes a buffer that the forms around it do not");
+      if (instruction.writesOperand(operand.getOperandNumber()) &&
+          !either.writesOperand(at))
+        return op.emitOpError("writes a buffer that the forms around it only "
+                              "read");
+    }
+  }
+  return success();
+}
+
+LogicalResult EitherOp::verifyRegions() {
+  if (getForms().size() < 2 || getRequirements().size() != getForms().size() ||
+      !cast<StringAttr>(getRequirements()[0]).empty()) // (C1)
+    return emitOpError("wants two forms or more, and what each requires, of "
+                       "which the first's is empty");
+  llvm::DenseSet<Value> given;
+  for (Value buffer : getBuffers())
+    if (!given.insert(viewedBuffer(buffer)).second) // (C3)
+      return emitOpError("is given a buffer twice");
+  for (Region &form : getForms())
+    if (failed(verifyForm(*this, form)))
+      return failure();
   return success();
 }

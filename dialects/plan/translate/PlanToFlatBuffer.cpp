@@ -100,6 +100,9 @@ private:
   void visit(Operation &op);
   void visit(RankConstantOp op);
   void visit(InstructionOpInterface op);
+  void visit(EitherOp op);
+  std::unique_ptr<fb::InstructionT> translate(InstructionOpInterface op);
+  std::vector<uint32_t> resultsOf(EitherOp op);
 
   fb::OperationUnion operation(LaunchOp op);
   fb::OperationUnion operation(MatmulOp op);
@@ -150,14 +153,14 @@ void ProgramTranslator::visit(RankConstantOp op) {
   result->constants.push_back(std::move(constant));
 }
 
-void ProgramTranslator::visit(InstructionOpInterface op) {
+std::unique_ptr<fb::InstructionT>
+ProgramTranslator::translate(InstructionOpInterface op) {
   auto instruction = std::make_unique<fb::InstructionT>();
   instruction->operation =
       llvm::TypeSwitch<Operation *, fb::OperationUnion>(op)
           .Case<LaunchOp, MatmulOp, ConvOp, CopyOp, CollectiveOp, WaitOp>(
               [&](auto known) { return operation(known); });
   instruction->location = locationName(op.getLoc());
-  instructions[op] = result->instructions.size();
   if (CostAttr cost = op.getPredictedCost()) {
     instruction->cost = std::make_unique<fb::CostT>();
     instruction->cost->flops = cost.getFlops();
@@ -165,7 +168,55 @@ void ProgramTranslator::visit(InstructionOpInterface op) {
     instruction->cost->bytes_written = cost.getWritten();
     instruction->cost->bytes_sent = cost.getSent();
   }
-  result->instructions.push_back(std::move(instruction));
+  return instruction;
+}
+
+void ProgramTranslator::visit(InstructionOpInterface op) {
+  instructions[op] = result->instructions.size();
+  result->instructions.push_back(translate(op));
+}
+
+/// What of `writes` is no scratch memory: buffers that every form writes.
+std::vector<uint32_t> ProgramTranslator::resultsOf(EitherOp op) {
+  std::vector<uint32_t> results;
+  for (int64_t at : op.getWrites()) {
+    Value buffer = op.getBuffers()[at];
+    auto writes = [&](InstructionOpInterface instruction) {
+      return llvm::any_of(instruction->getOpOperands(), [&](OpOperand &use) {
+        return use.get() == buffer &&
+               instruction.writesOperand(use.getOperandNumber());
+      });
+    };
+    bool always = llvm::all_of(op.getForms(), [&](Region &form) {
+      return llvm::any_of(form.front().getOps<InstructionOpInterface>(),
+                          writes);
+    });
+    if (always)
+      results.push_back(indexOf(buffer));
+  }
+  return results;
+}
+
+/// The first form is the program's, the others go beside it.
+void ProgramTranslator::visit(EitherOp op) {
+  uint32_t first = result->instructions.size(), count = 0;
+  for (auto instruction :
+       op.getForms().front().front().getOps<InstructionOpInterface>()) {
+    visit(instruction);
+    ++count;
+  }
+  auto forms =
+      llvm::zip(op.getForms(), op.getRequirements().getAsRange<StringAttr>());
+  for (auto [form, requirement] : llvm::drop_begin(forms)) {
+    auto alternative = std::make_unique<fb::AlternativeT>();
+    alternative->first = first;
+    alternative->count = count;
+    alternative->requires_ = requirement.str();
+    alternative->results = resultsOf(op);
+    for (auto instruction : form.front().getOps<InstructionOpInterface>())
+      alternative->instructions.push_back(translate(instruction));
+    result->alternatives.push_back(std::move(alternative));
+  }
 }
 
 void ProgramTranslator::visit(Operation &op) {
@@ -200,7 +251,7 @@ void ProgramTranslator::visit(Operation &op) {
         for (Value part : span.getParts())
           result->buffers.back()->parts.push_back(indexOf(part));
       })
-      .Case<RankConstantOp, InstructionOpInterface>(
+      .Case<RankConstantOp, EitherOp, InstructionOpInterface>(
           [&](auto known) { visit(known); });
 }
 
@@ -340,6 +391,7 @@ translate(const PlanVariant &source) {
     kernel->arguments = op.getArguments();
     kernel->description = op.getDescription().str();
     kernel->threads = op.getThreads().value_or(0);
+    kernel->shared = op.getShared().value_or(0);
     for (Type type : op.numberTypes())
       kernel->numbers.push_back(dtypeOf(type));
     variant->kernels.push_back(std::move(kernel));

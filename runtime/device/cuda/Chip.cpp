@@ -52,10 +52,13 @@ bool Chip::supports(const std::string &feature) const {
     return true;
   int wanted = 0;
   const char *end = feature.data() + feature.size();
-  if (!feature.starts_with("sm_") ||
-      std::from_chars(feature.data() + 3, end, wanted).ptr != end)
+  if (!feature.starts_with("sm_"))
     return false;
-  return computeMajor * 10 + computeMinor >= wanted;
+  const char *rest = std::from_chars(feature.data() + 3, end, wanted).ptr;
+  int own = computeMajor * 10 + computeMinor;
+  if (rest != end) // "sm_90a": what this architecture alone has
+    return rest + 1 == end && *rest == 'a' && own == wanted;
+  return own >= wanted;
 }
 
 Chip openChip(int localRank) {

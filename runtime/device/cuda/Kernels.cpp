@@ -12,11 +12,11 @@ namespace {
 
 class LaunchTask : public Task {
 public:
-  LaunchTask(CUfunction function, unsigned threads, unsigned blocks,
-             const std::vector<BufferView> &args, std::vector<int64_t> given,
-             CUstream stream)
-      : function(function), threads(threads), blocks(blocks), stream(stream),
-        numbers(std::move(given)) {
+  LaunchTask(CUfunction function, unsigned threads, unsigned shared,
+             unsigned blocks, const std::vector<BufferView> &args,
+             std::vector<int64_t> given, CUstream stream)
+      : function(function), threads(threads), shared(shared), blocks(blocks),
+        stream(stream), numbers(std::move(given)) {
     for (const BufferView &view : args)
       addresses.push_back(view.data);
     for (std::byte *&address : addresses)
@@ -26,15 +26,14 @@ public:
   }
 
   void execute() override {
-    check(driver().cuLaunchKernel(function, blocks, 1, 1, threads, 1, 1,
-                                  /*sharedMemBytes=*/0, stream, pointers.data(),
-                                  nullptr),
+    check(driver().cuLaunchKernel(function, blocks, 1, 1, threads, 1, 1, shared,
+                                  stream, pointers.data(), nullptr),
           "cuLaunchKernel");
   }
 
 private:
   CUfunction function;
-  unsigned threads, blocks;
+  unsigned threads, shared, blocks;
   CUstream stream;
   std::vector<std::byte *> addresses;
   std::vector<int64_t> numbers; // a kernel takes the first 4 or 8 bytes of each
@@ -49,6 +48,19 @@ std::vector<size_t> parametersOf(CUfunction function) {
          CUDA_SUCCESS)
     sizes.push_back(size);
   return sizes;
+}
+
+/// Lets blocks of a kernel have so much; a smaller chip refuses.
+bool allowShared(CUfunction function, unsigned bytes) {
+  if (bytes == 0)
+    return true;
+  CUresult status = driver().cuFuncSetAttribute(
+      function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+      static_cast<int>(bytes));
+  if (status == CUDA_ERROR_INVALID_VALUE)
+    return false;
+  check(status, "cuFuncSetAttribute");
+  return true;
 }
 
 /// The same as the plan says.
@@ -116,10 +128,13 @@ Kernels::Kernel Kernels::load(const plan::fb::Kernel &kernel,
   require(kernel.threads() >= 1 && kernel.threads() <= uint32_t(most),
           "kernel '{}' wants blocks of {} threads; here it has at most {}",
           name, kernel.threads(), most);
-  check(driver().cuOccupancyMaxActiveBlocksPerMultiprocessor(
-            &blocks, function, static_cast<int>(kernel.threads()), 0),
-        "cuOccupancyMaxActiveBlocksPerMultiprocessor");
-  return {function, kernel.threads(), multiprocessors * unsigned(blocks)};
+  if (allowShared(function, kernel.shared()))
+    check(driver().cuOccupancyMaxActiveBlocksPerMultiprocessor(
+              &blocks, function, static_cast<int>(kernel.threads()),
+              kernel.shared()),
+          "cuOccupancyMaxActiveBlocksPerMultiprocessor");
+  return {function, kernel.threads(), kernel.shared(),
+          multiprocessors * unsigned(blocks)};
 }
 
 std::unique_ptr<Task> Kernels::makeLaunch(const plan::fb::Launch &op,
@@ -127,11 +142,15 @@ std::unique_ptr<Task> Kernels::makeLaunch(const plan::fb::Launch &op,
                                           CUstream stream,
                                           unsigned mostBlocks) const {
   const Kernel &kernel = table.at(op.kernel());
+  require(kernel.resident > 0,
+          "a kernel of the plan wants {} bytes of shared memory for a block, "
+          "which this chip does not have",
+          kernel.shared);
   std::vector<int64_t> numbers;
   if (op.numbers())
     numbers.assign(op.numbers()->begin(), op.numbers()->end());
   return std::make_unique<LaunchTask>(
-      kernel.function, kernel.threads,
+      kernel.function, kernel.threads, kernel.shared,
       gridBlocks(uint64_t(op.extent()), std::min(kernel.resident, mostBlocks)),
       args, std::move(numbers), stream);
 }

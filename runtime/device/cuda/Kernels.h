@@ -41,7 +41,8 @@ private:
   struct Kernel {
     CUfunction function;
     unsigned threads;
-    unsigned resident; // blocks that the chip holds at once
+    unsigned shared;   // bytes of dynamic shared memory
+    unsigned resident; // blocks that the chip holds at once; 0: not one
   };
   Kernel load(const plan::fb::Kernel &kernel, unsigned multiprocessors) const;
 

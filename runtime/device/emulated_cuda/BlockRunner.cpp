@@ -3,6 +3,7 @@
 #include "runtime/device/emulated_cuda/HostCompiler.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <fmt/format.h>
 
 namespace pfc::rt::emulated {
@@ -36,12 +37,17 @@ void BlockRunner::startBlock(unsigned index) {
   nextThread = done = atBarrier = 0;
   ready.clear();
   nextReady = 0;
+  unpublished = false;
   failure.reset();
   shared.startBlock();
   for (Warp &warp : warps)
     warp.start();
-  for (CudaThread &thread : threads)
+  for (CudaThread &thread : threads) {
     thread.state = State::Running;
+    thread.copies.clear();
+    thread.products.clear();
+    thread.unpublished = thread.multiplies = false;
+  }
 }
 
 //===--- Fibers and their schedule ---------------------------------------===//
@@ -145,6 +151,7 @@ void BlockRunner::releaseBarrier() {
                          line, i, threads[i].line));
       leave();
     }
+    unpublished |= threads[i].unpublished;
     ready.push_back(i);
   }
 }
@@ -185,6 +192,102 @@ std::byte *BlockRunner::sharedArray(const void *key, const char *name,
     leave();
   }
   return array;
+}
+
+//===--- Copies to shared memory -----------------------------------------===//
+
+constexpr uint64_t copyBytes = 16;
+
+void BlockRunner::checkCopy(const void *address, Access kind,
+                            const void *caller) {
+  if (!launch->views)
+    return; // nobody knows what was written before
+  checkAlignment(address, copyBytes, caller);
+  checkAccess(address, copyBytes, kind, caller);
+}
+
+/// A chip may write from now on: who reads meanwhile gets NaN.
+void BlockRunner::copyAsync(std::byte *shared, const std::byte *source,
+                            const void *caller) {
+  if (source)
+    checkCopy(source, Access::Read, caller);
+  checkCopy(shared, Access::Write, caller);
+  std::memset(shared, 0xff, copyBytes);
+  openCopies().push_back({shared, source});
+}
+
+/// The running thread's group that no commit has ended yet.
+std::vector<BlockRunner::Copy> &BlockRunner::openCopies() {
+  auto &groups = threads[running].copies;
+  if (groups.empty())
+    groups.emplace_back();
+  return groups.back();
+}
+
+void BlockRunner::commitCopies() {
+  openCopies();
+  threads[running].copies.emplace_back();
+}
+
+void BlockRunner::waitCopies(unsigned left, const void *caller) {
+  auto &groups = threads[running].copies;
+  while (groups.size() > left + 1) { // the open one is not waited for
+    for (const Copy &copy : groups.front()) {
+      checkCopy(copy.shared, Access::Write, caller);
+      if (copy.source)
+        std::memcpy(copy.shared, copy.source, copyBytes);
+      else
+        std::memset(copy.shared, 0, copyBytes);
+      threads[running].unpublished = true;
+    }
+    groups.pop_front();
+  }
+}
+
+//===--- Products of warpgroups ------------------------------------------===//
+
+void BlockRunner::refuse(const void *caller, const char *problem) {
+  reportAt(caller, problem);
+  leave();
+}
+
+std::byte *BlockRunner::dynamicSharedArray(const char *name) {
+  static const char key = 0; // all declarations name the same memory
+  return sharedArray(&key, name, launch->dynamicShared);
+}
+
+uint32_t BlockRunner::sharedAddress(const void *address, const void *caller) {
+  auto at = static_cast<const std::byte *>(address) - dynamicSharedArray("");
+  if (at < 0 || at >= static_cast<int64_t>(launch->dynamicShared))
+    refuse(caller, "has no address in the launch's shared memory");
+  return static_cast<uint32_t>(at);
+}
+
+void BlockRunner::multiplyGroup(const GroupProduct &product,
+                                const void *caller) {
+  if (!threads[running].multiplies)
+    refuse(caller, "multiplies without beginProducts (wgmma.fence)");
+  for (uint64_t operand : {product.a, product.b})
+    if (const char *problem = DescribedRows(operand).problem())
+      refuse(caller, problem);
+  threads[running].products.push_back(product);
+}
+
+/// A chip reads the operands at any time until here.
+void BlockRunner::endProducts(const void *caller) {
+  CudaThread &thread = threads[running];
+  if (unpublished || thread.unpublished)
+    refuse(caller, "multiplies copies that passed a barrier without "
+                   "publishShared (fence.proxy.async)");
+  std::byte *base = dynamicSharedArray("");
+  for (const GroupProduct &product : thread.products) {
+    const auto chunks = chunksOf(product, running % 128);
+    for (uint32_t chunk : chunks)
+      checkCopy(base + chunk, Access::Read, caller);
+    multiply(product, chunks, base);
+  }
+  thread.products.clear();
+  thread.multiplies = false;
 }
 
 //===--- What threads may not do -----------------------------------------===//

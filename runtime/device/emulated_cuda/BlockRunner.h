@@ -12,8 +12,10 @@
 #include "runtime/device/emulated_cuda/Fiber.h"
 #include "runtime/device/emulated_cuda/LaunchShape.h"
 #include "runtime/device/emulated_cuda/MemoryChecks.h"
+#include "runtime/device/emulated_cuda/TensorCore.h"
 #include "runtime/device/emulated_cuda/Warp.h"
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,6 +52,18 @@ public:
   void syncThreads(unsigned line);
   uint64_t exchange(const Offer &offer);
   std::byte *sharedArray(const void *key, const char *name, uint64_t bytes);
+  /// Begins to copy 16 bytes, or zeros without a source.
+  void copyAsync(std::byte *shared, const std::byte *source,
+                 const void *caller);
+  void commitCopies();
+  /// Ends the running thread's copies but for those of the last `left` groups.
+  void waitCopies(unsigned left, const void *caller);
+  std::byte *dynamicSharedArray(const char *name);
+  uint32_t sharedAddress(const void *shared, const void *caller);
+  void publishShared() { threads[running].unpublished = false; }
+  void beginProducts() { threads[running].multiplies = true; }
+  void multiplyGroup(const GroupProduct &product, const void *caller);
+  void endProducts(const void *caller);
   /// `caller` is the code that accesses the address.
   void checkAccess(const void *address, uint64_t bytes, Access kind,
                    const void *caller) {
@@ -66,10 +80,19 @@ public:
 private:
   enum class State { Running, AtBarrier, AtExchange, Done };
 
+  /// On its way to shared memory.
+  struct Copy {
+    std::byte *shared;
+    const std::byte *source;
+  };
   struct CudaThread {
     State state = State::Done;
     unsigned line = 0;
     unsigned fiber = 0;
+    std::deque<std::vector<Copy>> copies; // groups; the last is still open
+    bool unpublished = false; // copies that products may not see yet
+    bool multiplies = false;
+    std::vector<GroupProduct> products; // not ended
   };
 
   static void runFiber(void *pointer);
@@ -89,6 +112,9 @@ private:
                   const void *caller);
   void refuseMisaligned(const void *address, uint64_t alignment,
                         const void *caller);
+  std::vector<Copy> &openCopies();
+  [[noreturn]] void refuse(const void *caller, const char *problem);
+  void checkCopy(const void *address, Access kind, const void *caller);
   void report(unsigned thread, const std::string &problem);
   void reportAt(const void *caller, const std::string &problem);
   /// Ends the block, of which something was reported. The stack of the running
@@ -107,6 +133,7 @@ private:
   std::vector<unsigned> ready; // threads that need wait no more, in order
   size_t nextReady = 0;
   unsigned block = 0, running = 0, nextThread = 0, done = 0, atBarrier = 0;
+  bool unpublished = false; // copies passed a barrier so
   std::optional<std::string> failure;
 };
 

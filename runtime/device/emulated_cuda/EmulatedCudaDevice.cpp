@@ -98,8 +98,10 @@ void EmulatedCudaDevice::loadKernels(const plan::fb::Variant &variant) {
   require(arena != nullptr, "kernels before the arena");
   unsigned arguments = 0;
   threadsOf.clear();
+  sharedOf.clear();
   for (const plan::fb::Kernel *kernel : *variant.kernels()) {
     threadsOf.push_back(kernel->threads());
+    sharedOf.push_back(kernel->shared());
     arguments = std::max(arguments, kernel->arguments());
   }
   kernels = std::make_unique<emulated::KernelLibrary>(variant, checked);
@@ -115,7 +117,7 @@ EmulatedCudaDevice::makeLaunch(const plan::fb::Launch &op,
   shape.threads = threadsOf[op.kernel()];
   shape.blocks = static_cast<unsigned>(
       std::clamp<uint64_t>(uint64_t(op.extent()), 1, residentBlocks));
-  shape.dynamicShared = 0;
+  shape.dynamicShared = sharedOf[op.kernel()];
   shape.views = checked ? arena.get() : nullptr;
   shape.constants = kernels->addresses();
   shape.cuda = &kernels->cuda();

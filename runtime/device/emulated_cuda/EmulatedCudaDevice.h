@@ -57,7 +57,7 @@ private:
   std::unique_ptr<emulated::ArenaViews> arena;
   std::span<std::byte> host; ///< the end of it
   std::unique_ptr<emulated::KernelLibrary> kernels;
-  std::vector<unsigned> threadsOf; // a block of each kernel
+  std::vector<unsigned> threadsOf, sharedOf; // a block of each kernel
   std::vector<std::unique_ptr<emulated::BlockRunner>> runners; // by thread
 };
 

@@ -28,6 +28,20 @@ enum class Collective : unsigned {
   ShuffleXor,
   Shuffle,
   Ballot,
+  LoadMatrices,
+  Multiply,
+};
+
+/// What a lane brings to ldmatrix (x4), and takes: see loadMatrices.
+struct MatrixRow {
+  unsigned row[4]; ///< its 16 bytes
+  unsigned *to;    ///< of 4
+};
+/// What a lane brings to mma.m16n8k16, and takes.
+struct Fragments {
+  float *d[4];
+  unsigned a[4], b[2];
+  bool bf16; ///< or fp16
 };
 
 /// `line` is that of the plan's text, for messages.
@@ -39,6 +53,28 @@ void syncThreads(unsigned line);
 unsigned long long exchange(Collective kind, unsigned mask,
                             unsigned long long value, int argument, int width,
                             unsigned line);
+
+/// The same for LoadMatrices and Multiply, of all 32 lanes; `pointer` is to
+/// what this lane brings and takes.
+void exchangeAll(Collective kind, void *pointer, unsigned line);
+
+/// cp.async of 16 bytes to shared memory, or of zeros: until a waitCopies for
+/// its group, what is there is garbage.
+void copyAsync(void *shared, const void *source, bool inside);
+void commitCopies();
+void waitCopies(unsigned left);
+
+/// In the launch's shared memory, from 0 on.
+unsigned sharedAddress(const void *shared);
+/// fence.proxy.async: copies that have arrived may be multiplied behind a
+/// barrier.
+void publishShared();
+/// wgmma: this thread's part of d[64] += a · bᵀ, of what descriptors name; done
+/// at endProducts.
+void beginProducts();
+void multiplyGroup(float *d, unsigned long long a, unsigned long long b,
+                   bool bf16);
+void endProducts();
 
 /// The block's array of `bytes` bytes that the declaration `key` declares.
 void *sharedArray(const void *key, const char *name, unsigned long long bytes);

@@ -72,14 +72,38 @@ unsigned long long exchange(Collective kind, unsigned mask,
       {kind, mask, value, argument, width, line, 0});
 }
 
+void exchangeAll(Collective kind, void *pointer, unsigned line) {
+  BlockRunner::current()->exchange(
+      {kind, ~0u, reinterpret_cast<uint64_t>(pointer), 0, 32, line, 0});
+}
+
+void copyAsync(void *shared, const void *source, bool inside) {
+  BlockRunner::current()->copyAsync(
+      static_cast<std::byte *>(shared),
+      inside ? static_cast<const std::byte *>(source) : nullptr, PFC_CALLER);
+}
+void commitCopies() { BlockRunner::current()->commitCopies(); }
+void waitCopies(unsigned left) {
+  BlockRunner::current()->waitCopies(left, PFC_CALLER);
+}
+
+unsigned sharedAddress(const void *shared) {
+  return BlockRunner::current()->sharedAddress(shared, PFC_CALLER);
+}
+void publishShared() { BlockRunner::current()->publishShared(); }
+void beginProducts() { BlockRunner::current()->beginProducts(); }
+void multiplyGroup(float *d, unsigned long long a, unsigned long long b,
+                   bool bf16) {
+  BlockRunner::current()->multiplyGroup({d, a, b, bf16}, PFC_CALLER);
+}
+void endProducts() { BlockRunner::current()->endProducts(PFC_CALLER); }
+
 void *sharedArray(const void *key, const char *name, unsigned long long bytes) {
   return BlockRunner::current()->sharedArray(key, name, bytes);
 }
 
 void *dynamicSharedArray(const char *name) {
-  static const char key = 0; // all declarations name the same memory
-  BlockRunner &runner = *BlockRunner::current();
-  return runner.sharedArray(&key, name, runner.shape().dynamicShared);
+  return BlockRunner::current()->dynamicSharedArray(name);
 }
 
 #define PFC_ATOMIC(T, Name, result)                                            \

@@ -1,5 +1,7 @@
 #include "runtime/device/emulated_cuda/Warp.h"
 
+#include "runtime/device/emulated_cuda/TensorCore.h"
+
 #include <bit>
 #include <fmt/format.h>
 
@@ -10,7 +12,8 @@ using emulation::Collective;
 std::string describe(const Offer &offer) {
   static constexpr const char *names[] = {
       "__syncwarp",      "__shfl_down_sync", "__shfl_up_sync",
-      "__shfl_xor_sync", "__shfl_sync",      "__ballot_sync (any, all)"};
+      "__shfl_xor_sync", "__shfl_sync",      "__ballot_sync (any, all)",
+      "ldmatrix",        "mma.sync"};
   return fmt::format("{} (line {})", names[static_cast<unsigned>(offer.kind)],
                      offer.line);
 }
@@ -57,8 +60,22 @@ std::string Warp::disagreement(unsigned lane, unsigned &culprit) const {
   return {};
 }
 
+/// What all lanes brought pointers to.
+template <typename T>
+static std::array<T *, Warp::lanes>
+broughtBy(const std::array<Offer, Warp::lanes> &offers) {
+  std::array<T *, Warp::lanes> brought;
+  for (unsigned lane = 0; lane < Warp::lanes; ++lane)
+    brought[lane] = reinterpret_cast<T *>(offers[lane].value);
+  return brought;
+}
+
 /// Gives the lanes of `mask` their results.
 std::string Warp::complete(uint32_t mask, unsigned &culprit) {
+  if (mask == ~uint32_t{0} && offers[0].kind == Collective::LoadMatrices)
+    loadMatrices(broughtBy<emulation::MatrixRow>(offers));
+  if (mask == ~uint32_t{0} && offers[0].kind == Collective::Multiply)
+    multiply(broughtBy<emulation::Fragments>(offers));
   uint32_t votes = 0;
   for (unsigned lane = 0; lane < lanes; ++lane)
     if ((mask >> lane & 1) && offers[lane].value != 0)

@@ -21,6 +21,8 @@
 #define __restrict__ __restrict
 // What device code tests to see that it is compiled for a device.
 #define __CUDACC__ 1
+// Of tensor cores, what assembly does on a chip is below.
+#define PFC_EMULATED_CUDA 1
 #define __CUDA_ARCH__ 900
 
 typedef __SIZE_TYPE__ size_t;
@@ -122,6 +124,7 @@ using pfc::emulation::atomicMin;
 using pfc::emulation::atomicOr;
 using pfc::emulation::atomicXor;
 
+inline void __trap() { __builtin_trap(); }
 inline void __threadfence() { __sync_synchronize(); }
 inline void __threadfence_block() { __sync_synchronize(); }
 
@@ -332,5 +335,64 @@ inline __half2 __float22half2_rn(float2 v) { return {v.x, v.y}; }
 inline float2 __half22float2(__half2 v) { return {v.x, v.y}; }
 inline float __low2float(__half2 v) { return v.x; }
 inline float __high2float(__half2 v) { return v.y; }
+
+//===--- Tensor cores ----------------------------------------------------===//
+
+// The functions of tensor_core.cuh that are assembly on a chip.
+namespace pfc {
+
+using emulation::commitCopies;
+using emulation::copyAsync;
+
+template <int Left>
+inline void waitCopies() {
+  emulation::waitCopies(Left);
+}
+
+#define PFC_WARPGROUPS 1
+using emulation::beginProducts;
+using emulation::publishShared;
+using emulation::sharedAddress;
+
+inline void endProducts(float (&)[64]) { emulation::endProducts(); }
+inline void multiplyGroup(float (&d)[64], unsigned long long a,
+                          unsigned long long b, const __nv_bfloat16 *) {
+  emulation::multiplyGroup(d, a, b, true);
+}
+inline void multiplyGroup(float (&d)[64], unsigned long long a,
+                          unsigned long long b, const __half *) {
+  emulation::multiplyGroup(d, a, b, false);
+}
+
+inline void loadMatrices(unsigned (&to)[4], const void *row) {
+  emulation::MatrixRow lane;
+  const uint4 &chunk = *static_cast<const uint4 *>(row);
+  lane.row[0] = chunk.x;
+  lane.row[1] = chunk.y;
+  lane.row[2] = chunk.z;
+  lane.row[3] = chunk.w;
+  lane.to = to;
+  emulation::exchangeAll(emulation::Collective::LoadMatrices, &lane, __LINE__);
+}
+
+inline void multiply(float &d0, float &d1, float &d2, float &d3,
+                     const unsigned (&a)[4], unsigned b0, unsigned b1,
+                     bool bf16) {
+  emulation::Fragments lane = {
+      {&d0, &d1, &d2, &d3}, {a[0], a[1], a[2], a[3]}, {b0, b1}, bf16};
+  emulation::exchangeAll(emulation::Collective::Multiply, &lane, __LINE__);
+}
+inline void multiply(float &d0, float &d1, float &d2, float &d3,
+                     const unsigned (&a)[4], unsigned b0, unsigned b1,
+                     const __nv_bfloat16 *) {
+  multiply(d0, d1, d2, d3, a, b0, b1, true);
+}
+inline void multiply(float &d0, float &d1, float &d2, float &d3,
+                     const unsigned (&a)[4], unsigned b0, unsigned b1,
+                     const __half *) {
+  multiply(d0, d1, d2, d3, a, b0, b1, false);
+}
+
+} // namespace pfc
 
 #endif // PFC_RUNTIME_DEVICE_EMULATED_CUDA_CUDA_EMULATION_H

@@ -380,3 +380,93 @@ plan.program @p batch 1 {
   %w = plan.state @w : memref<4xf32>
   plan.launch @k(%w) extent 1 writes [0] : memref<4xf32>
 }
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  %b = plan.alloc : memref<4xf32>
+  // expected-error@+1 {{wants two forms or more, and what each requires, of which the first's is empty}}
+  plan.either(%a, %b) writes [1] requires [""] : memref<4xf32>, memref<4xf32> {
+    plan.copy %a, %b : memref<4xf32>, memref<4xf32>
+  }
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  %b = plan.alloc : memref<4xf32>
+  // expected-error@+1 {{wants two forms or more, and what each requires, of which the first's is empty}}
+  plan.either(%a, %b) writes [1] requires ["sm_80", ""] : memref<4xf32>, memref<4xf32> {
+    plan.copy %a, %b : memref<4xf32>, memref<4xf32>
+  }, {
+    plan.copy %a, %b : memref<4xf32>, memref<4xf32>
+  }
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  %b = plan.alloc : memref<4xf32>
+  %c = plan.alloc : memref<4xf32>
+  plan.either(%a, %b) writes [1] requires ["", ""] : memref<4xf32>, memref<4xf32> {
+    plan.copy %a, %b : memref<4xf32>, memref<4xf32>
+  }, {
+    // expected-error@+1 {{takes a buffer that the forms around it do not}}
+    plan.copy %a, %c : memref<4xf32>, memref<4xf32>
+  }
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  %b = plan.alloc : memref<4xf32>
+  plan.either(%a, %b) writes [1] requires ["", ""] : memref<4xf32>, memref<4xf32> {
+    plan.copy %a, %b : memref<4xf32>, memref<4xf32>
+  }, {
+    // expected-error@+1 {{writes a buffer that the forms around it only read}}
+    plan.copy %b, %a : memref<4xf32>, memref<4xf32>
+  }
+}
+
+// -----
+
+shard.grid @ranks(shape = 1)
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  plan.either(%a) writes [0] requires ["", ""] : memref<4xf32> {
+    // expected-error@+1 {{is no instruction that a form may have}}
+    %t = plan.collective all_reduce_sum %a, %a : memref<4xf32>, memref<4xf32>
+  }, {
+    plan.copy %a, %a : memref<4xf32>, memref<4xf32>
+  }
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  %v = plan.view %a : memref<4xf32> to memref<2x2xf32>
+  // expected-error@+1 {{is given a buffer twice}}
+  plan.either(%a, %v) writes [1] requires ["", ""] : memref<4xf32>, memref<2x2xf32> {
+    plan.copy %a, %v : memref<4xf32>, memref<2x2xf32>
+  }, {
+    plan.copy %a, %v : memref<4xf32>, memref<2x2xf32>
+  }
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %n = plan.rank_constant base 1 per_rank 0 threshold 0 below 0 per_capped_rank 0 : memref<1xi64>
+  %a = plan.alloc : memref<1xi64>
+  // expected-error@+1 {{writes a rank constant}}
+  plan.either(%a, %n) writes [1] requires ["", ""] : memref<1xi64>, memref<1xi64> {
+    plan.copy %a, %n : memref<1xi64>, memref<1xi64>
+  }, {
+    plan.copy %a, %n : memref<1xi64>, memref<1xi64>
+  }
+}

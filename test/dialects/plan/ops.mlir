@@ -83,6 +83,18 @@ plan.program @train_step batch 2 {
   %fetched = plan.launch @scale(%host) extent 3 writes [0] : memref<3x8xf32> -> !plan.transfer
   // CHECK-NEXT: plan.wait %[[T]]
   plan.wait %fetched
+  // CHECK-NEXT: plan.either(%[[X]], %[[Y]]) writes [1] requires ["", "sm_80"] : memref<2x6x6x4xf32>, memref<2x6x6x4xf32> {
+  // CHECK-NEXT:   plan.copy %[[X]], %[[Y]]
+  // CHECK-NEXT: }, {
+  // CHECK-NEXT:   plan.launch @kernels::@relu(%[[X]], %[[Y]]) extent 2 writes [1]
+  // CHECK-NEXT: }
+  plan.either(%x, %y) writes [1] requires ["", "sm_80"]
+      : memref<2x6x6x4xf32>, memref<2x6x6x4xf32> {
+    plan.copy %x, %y : memref<2x6x6x4xf32>, memref<2x6x6x4xf32>
+  }, {
+    plan.launch @kernels::@relu(%x, %y) extent 2 writes [1]
+        : memref<2x6x6x4xf32>, memref<2x6x6x4xf32>
+  }
   // CHECK-NEXT: plan.output "product", %[[P]] : memref<2x4xf32>
   plan.output "product", %product : memref<2x4xf32>
 }

@@ -95,6 +95,7 @@ TEST_F(CudaDeviceTest, TakesTheGpuOfItsRank) {
   EXPECT_FALSE(device->supports("sm_90"));
   EXPECT_FALSE(device->supports("amx_bf16"));
   EXPECT_FALSE(device->supports("sm_80x"));
+  EXPECT_FALSE(device->supports("sm_90a"));
   // Two GPUs: the fourth rank of the machine shares the second.
   EXPECT_THAT(openDevice("cuda", {1, 3})->describe(), HasSubstr("GPU 1"));
 }
@@ -268,6 +269,39 @@ TEST_F(CudaDeviceTest, RefusesBlocksThatAreTooLarge) {
   open();
   EXPECT_THAT(messageOf([&] { loadScale(2, 2048, 1); }),
               HasSubstr("blocks of 2048 threads"));
+}
+
+// A chip that gives a block less can load the plan, but not launch it.
+TEST_F(CudaDeviceTest, SharedMemoryThatALaunchGives) {
+  open();
+  for (unsigned bytes : {96u << 10, 200u << 10}) {
+    plan = TestPlan();
+    KernelT &kernel = *plan.variant().kernels[plan.kernel("share", 1)];
+    kernel.threads = 32;
+    kernel.shared = bytes;
+    plan.variant().kernel_cuda =
+        "extern \"C\" __global__ void share(float *x) { x[0] = 2; }";
+    plan.buffer(DType_F32, {1});
+    plan.launch(0, {0}, 1);
+    const Variant &variant = *plan.finish().variants()->Get(0);
+    device->loadKernels(variant);
+    fakecuda::define("share", [](const std::vector<void *> &arguments) {
+      *static_cast<float *>(arguments[0]) = 2;
+      return CUDA_SUCCESS;
+    });
+    BufferView x = hold({1});
+    auto launch = [&] {
+      auto &op = *variant.programs()->Get(0)->instructions()->Get(0);
+      device->makeLaunch(*op.operation_as_Launch(), {x})->execute();
+    };
+    if (bytes <= 163 << 10) {
+      launch();
+      EXPECT_THAT(read(x), testing::ElementsAre(2));
+    } else {
+      EXPECT_THAT(messageOf(launch),
+                  HasSubstr("wants 204800 bytes of shared memory"));
+    }
+  }
 }
 
 TEST_F(CudaDeviceTest, RecordsAndReplays) {

@@ -5,6 +5,7 @@
 #include "EmulatedCudaTest.h"
 #include "runtime/exec/Executor.h"
 
+#include <cmath>
 #include <numeric>
 
 namespace pfc::rt::test {
@@ -303,6 +304,143 @@ extern "C" __global__ void k(float *y) {
   EXPECT_THAT(problem("#define SYNC" + kernel, 64, 1, {y}),
               AllOf(StartsWith("kernel 'k': block 0, thread 1: line 7"),
                     HasSubstr("a race")));
+}
+
+//===--- Tensor cores ----------------------------------------------------===//
+
+/// A kernel that copies 64 floats to shared memory, does `then`, and writes
+/// shared[i] to y[i].
+static std::string copying(const std::string &then) {
+  return R"(
+extern "C" __global__ void k(const float *x, float *y) {
+  __shared__ __align__(16) float shared[64];
+  int t = threadIdx.x;
+  if (t < 16)
+    pfc::copyAsync(shared + 4 * t, x + 4 * t, t < 15);
+  )" + then +
+         R"(
+  y[t] = shared[t];
+})";
+}
+
+TEST_F(EmulatedCudaChecks, CopiesAreThereAfterTheirWait) {
+  std::vector<float> counted(64);
+  std::iota(counted.begin(), counted.end(), 1.0f);
+  BufferView source = hold(DType_F32, counted);
+  run(copying("pfc::commitCopies(); pfc::waitCopies<0>(); __syncthreads();"),
+      64, 1, {source, y});
+  std::fill(counted.end() - 4, counted.end(), 0.0f); // not inside
+  EXPECT_EQ(read<float>(y), counted);
+}
+
+// Of two groups the first is waited for.
+TEST_F(EmulatedCudaChecks, CopiesThatAreNotWaitedFor) {
+  run(copying("pfc::commitCopies(); pfc::commitCopies(); pfc::waitCopies<1>(); "
+              "__syncthreads();"),
+      64, 1, {x, y});
+  EXPECT_EQ(read<float>(y), zeros);
+  run(copying("pfc::commitCopies(); pfc::waitCopies<1>(); __syncthreads();"),
+      64, 1, {x, y});
+  EXPECT_TRUE(std::isnan(read<float>(y)[0]));
+}
+
+TEST_F(EmulatedCudaChecks, CopiesWithoutABarrier) {
+  EXPECT_THAT(problem(copying("pfc::commitCopies(); pfc::waitCopies<0>();"), 64,
+                      1, {x, y}),
+              HasSubstr("race"));
+}
+
+TEST_F(EmulatedCudaChecks, CopyIntoWhatIsBeingRead) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(const float *x, float *y) {
+  __shared__ __align__(16) float shared[64];
+  int t = threadIdx.x;
+  shared[t] = x[t];
+  __syncthreads();
+  y[t] = shared[t ^ 32];
+  if (t < 16)
+    pfc::copyAsync(shared + 4 * t, x + 4 * t, true);
+  pfc::commitCopies();
+  pfc::waitCopies<0>();
+})",
+                      64, 1, {x, y}),
+              AllOf(HasSubstr("race"), HasSubstr("line 9")));
+}
+
+TEST_F(EmulatedCudaChecks, CopyFromAMisalignedAddress) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(const float *x, float *y) {
+  __shared__ __align__(16) float shared[64];
+  pfc::copyAsync(shared, x + 1, true);
+})",
+                      1, 1, {x, y}),
+              AllOf(HasSubstr("misaligned"), HasSubstr("line 4")));
+}
+
+TEST_F(EmulatedCudaChecks, CopyFromBeyondTheEnd) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(const float *x, float *y) {
+  __shared__ __align__(16) float shared[64];
+  pfc::copyAsync(shared, x + 64, true);
+})",
+                      1, 1, {x, y}),
+              HasSubstr("out of bounds: reads 16 bytes"));
+}
+
+/// What of a warpgroup's product is left out.
+static std::string groupProduct(const std::string &publish,
+                                const std::string &begin, int first) {
+  return fmt::format(R"(
+#include <cuda_bf16.h>
+extern "C" __global__ void k(const __nv_bfloat16 *x, float *y) {{
+  extern __shared__ __align__(1024) __nv_bfloat16 shared[];
+  int t = threadIdx.x;
+  for (int i = 0; i < 8; ++i)
+    pfc::copyAsync(shared + 8 * (128 * i + t), x, true);
+  pfc::commitCopies();
+  pfc::waitCopies<0>();
+  {0};
+  __syncthreads();
+  float sums[64] = {{}};
+  unsigned long long rows = pfc::sharedAddress(shared + {2}) >> 4 |
+                            64ull << 32 | 1ull << 62;
+  {1};
+  pfc::multiplyGroup(sums, rows, rows, x);
+  pfc::endProducts(sums);
+  y[t % 64] = sums[0];
+}})",
+                     publish, begin, first);
+}
+
+TEST_F(EmulatedCudaChecks, ProductsOfWarpgroups) {
+  shared = 16 << 10;
+  std::vector<uint16_t> ones(8, 0x3f80);
+  std::vector<BufferView> buffers = {hold(DType_BF16, ones), y};
+  const char *publish = "pfc::publishShared()", *begin = "pfc::beginProducts()";
+  run(groupProduct(publish, begin, 0), 128, 1, buffers);
+  EXPECT_EQ(read<float>(y), std::vector<float>(64, 16));
+  EXPECT_THAT(problem(groupProduct("", begin, 0), 128, 1, buffers),
+              HasSubstr("without publishShared (fence.proxy.async)"));
+  EXPECT_THAT(problem(groupProduct(publish, "", 0), 128, 1, buffers),
+              HasSubstr("without beginProducts (wgmma.fence)"));
+  EXPECT_THAT(problem(groupProduct(publish, begin, 64), 128, 1, buffers),
+              HasSubstr("do not begin at a multiple of 1024 bytes"));
+}
+
+TEST_F(EmulatedCudaChecks, MatricesThatALaneLeavesOut) {
+  EXPECT_THAT(problem(R"(
+extern "C" __global__ void k(const float *x, float *y) {
+  __shared__ __align__(16) float shared[128];
+  for (int i = threadIdx.x; i < 128; i += 32)
+    shared[i] = 0;
+  __syncthreads();
+  unsigned matrices[4];
+  if (threadIdx.x != 7)
+    pfc::loadMatrices(matrices, shared + threadIdx.x * 4);
+  y[threadIdx.x] = matrices[0];
+})",
+                      32, 1, {x, y}),
+              AllOf(HasSubstr("ldmatrix"), HasSubstr("for thread 7")));
 }
 
 //===--- Plans -----------------------------------------------------------===//

@@ -488,6 +488,62 @@ TEST_F(EmulatedCuda, IntegerFunctions) {
             lanes([](int lane) { return lane; }));
 }
 
+//===--- Tensor cores ----------------------------------------------------===//
+
+/// Bits of `values` in bf16, or fp16.
+std::vector<uint16_t> narrowed(const std::vector<float> &values, bool bf16) {
+  std::vector<uint16_t> bits;
+  for (float value : values)
+    bits.push_back(bf16 ? floatToBfloat16(value) : floatToFloat16(value));
+  return bits;
+}
+
+/// A warp's d[16,8] = a[16,16] · b[8,16]ᵀ, loaded as matrices of 8 x 8.
+TEST_F(EmulatedCuda, FragmentsOfAProduct) {
+  for (bool bf16 : {true, false}) {
+    std::vector<float> a = uniform(16 * 16, -1, 1), b = uniform(16 * 16, -1, 1);
+    DType type = bf16 ? DType_BF16 : DType_F16;
+    std::vector<uint16_t> narrowA = narrowed(a, bf16),
+                          narrowB = narrowed(b, bf16);
+    BufferView d = place(DType_F32, {16 * 8});
+    run(fmt::format(R"(
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+typedef {0} T;
+extern "C" __global__ void k(const T *a, const T *b, float *d) {{
+  __shared__ __align__(16) T both[2][256];
+  int lane = threadIdx.x;
+  for (int i = lane; i < 256; i += 32) {{
+    both[0][i] = a[i];
+    both[1][i] = b[i];
+  }}
+  __syncthreads();
+  unsigned fromA[4], fromB[4];
+  pfc::loadMatrices(fromA, &both[0][lane % 16 * 16 + lane / 16 * 8]);
+  pfc::loadMatrices(fromB,
+                    &both[1][(lane % 8 + lane / 16 * 8) * 16 + lane / 8 % 2 * 8]);
+  float s[4] = {{1, 1, 1, 1}};
+  pfc::multiply(s[0], s[1], s[2], s[3], fromA, fromB[0], fromB[1], a);
+  for (int i = 0; i < 4; ++i)
+    d[(lane / 4 + i / 2 * 8) * 8 + lane % 4 * 2 + i % 2] = s[i];
+}})",
+                    bf16 ? "__nv_bfloat16" : "__half"),
+        32, 1, {hold(type, narrowA), hold(type, narrowB), d});
+    std::vector<float> result = read<float>(d);
+    auto wide = [&](uint16_t bits) -> double {
+      return bf16 ? bfloat16ToFloat(bits) : float16ToFloat(bits);
+    };
+    for (size_t row = 0; row < 16; ++row)
+      for (size_t column = 0; column < 8; ++column) {
+        double sum = 1;
+        for (size_t k = 0; k < 16; ++k)
+          sum += wide(narrowA[row * 16 + k]) * wide(narrowB[column * 16 + k]);
+        ASSERT_NEAR(result[row * 8 + column], sum, 1e-5)
+            << row << " " << column;
+      }
+  }
+}
+
 //===--- The rest of the device ------------------------------------------===//
 
 /// A [6, 4] x [4, 5] product of these buffers.

@@ -32,6 +32,7 @@ protected:
   std::unique_ptr<Device> device = openDevice("emulated-cuda", {2});
   std::byte *arena = device->allocateArena(arenaBytes).device;
   uint64_t used = 0;
+  uint32_t shared = 0; ///< bytes that a launch gives a block
 
   /// The next bytes of the arena: neighbours touch, where 64 bytes divide them.
   BufferView place(plan::fb::DType dtype, std::vector<int64_t> shape) {
@@ -70,6 +71,7 @@ protected:
     plan.kernel("k", static_cast<uint32_t>(arguments.size()));
     plan.variant().kernels[0]->threads = threads;
     plan.variant().kernels[0]->numbers = numbers.types;
+    plan.variant().kernels[0]->shared = shared;
     plan.variant().kernel_cuda = cuda;
     plan.launch(0, std::vector<uint32_t>(arguments.size(), 0), work)
         .operation.AsLaunch()

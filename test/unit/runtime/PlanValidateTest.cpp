@@ -46,6 +46,16 @@ void waitAt(TestPlan &test, size_t index) {
   std::rotate(all.begin() + static_cast<std::ptrdiff_t>(index), all.end() - 1,
               all.end());
 }
+/// What may be done instead of the copy: the same, by another instruction.
+AlternativeT &alternative(TestPlan &test) {
+  auto form = std::make_unique<AlternativeT>();
+  form->first = 2, form->count = 1, form->results = {5};
+  auto same = std::make_unique<InstructionT>();
+  same->operation.Set(CopyT(copy(test)));
+  form->instructions.push_back(std::move(same));
+  test.program().alternatives.push_back(std::move(form));
+  return *test.program().alternatives.back();
+}
 BufferT &buffer(TestPlan &test, size_t index) {
   return *test.program().buffers[index];
 }
@@ -274,6 +284,32 @@ const Case cases[] = {
      },
      "instruction 4: writes buffer 5, which the transfer of instruction 3 "
      "reads until instruction 5"},
+    {"AlternativeBeyondTheEnd", [](TestPlan &t) { alternative(t).count = 4; },
+     "alternative 0: is for 4 instructions from 2 on, but the program has 5"},
+    {"AlternativeForNothing", [](TestPlan &t) { alternative(t).count = 0; },
+     "alternative 0: is for 0 instructions"},
+    {"AlternativeToASum", [](TestPlan &t) { alternative(t).first = 3; },
+     "alternative 0: a form can't have transfers or waits"},
+    {"AlternativeWithASum",
+     [](TestPlan &t) {
+       CollectiveT sum(reduce(t));
+       alternative(t).instructions[0]->operation.Set(std::move(sum));
+     },
+     "alternative 0, instruction 0: a form can't have transfers or waits"},
+    {"AlternativeWithBadSizes",
+     [](TestPlan &t) {
+       alternative(t).instructions[0]->operation.AsCopy()->target = 0;
+     },
+     "alternative 0, instruction 0: copies"},
+    {"AlternativesOverlap",
+     [](TestPlan &t) {
+       alternative(t).count = 1;
+       AlternativeT &other = alternative(t);
+       other.first = 1, other.count = 2;
+     },
+     "alternative 1: is for instructions 1 to 2, and one before it for 2 to 2"},
+    {"NoSuchResult", [](TestPlan &t) { alternative(t).results = {5, 1000}; },
+     "a result is buffer 1000"},
     {"NegativeLaunch", [](TestPlan &t) { launch(t).extent = -1; },
      "out of range"},
     {"MatmulShape", [](TestPlan &t) { matmul(t).k = 9; },
@@ -323,6 +359,13 @@ INSTANTIATE_TEST_SUITE_P(Cases, PlanValidate, testing::ValuesIn(cases),
                          [](const auto &info) {
                            return std::string(info.param.name);
                          });
+
+TEST(PlanValidateAlternatives, SeveralOfTheSameInstructions) {
+  TestPlan test = makeFullPlan(3);
+  alternative(test);
+  alternative(test);
+  EXPECT_NO_THROW(test.finish());
+}
 
 TEST(PlanValidateTransfers, AreTakenWithHostMemory) {
   TestPlan test = makeFullPlan(3);

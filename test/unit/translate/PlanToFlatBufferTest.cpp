@@ -265,6 +265,50 @@ TEST_F(PlanToFlatBufferTest, KernelsForCuda) {
   EXPECT_THAT(*launch.numbers(), testing::ElementsAre(7, 0xbf000000));
 }
 
+/// The first form is among the instructions, the other beside them; what one
+/// form alone writes is no result.
+TEST_F(PlanToFlatBufferTest, Alternatives) {
+  module = parse(R"mlir(
+module attributes {plan.arena_bytes = 256 : i64, plan.kernel_cuda = "// none"} {
+  plan.kernel @k arguments 2 threads 256 description "both"
+  plan.program @p batch 1 {
+    %w = plan.input "w" at 0 : memref<16xf32>
+    %x = plan.alloc at 64 : memref<16xf32>
+    %y = plan.alloc at 128 : memref<16xf32>
+    %z = plan.alloc at 192 : memref<16xf32>
+    plan.copy %w, %z : memref<16xf32>, memref<16xf32>
+    plan.either(%w, %x, %y) writes [1, 2] requires ["", "sm_80"]
+        : memref<16xf32>, memref<16xf32>, memref<16xf32> {
+      plan.copy %w, %x : memref<16xf32>, memref<16xf32>
+      plan.copy %x, %y : memref<16xf32>, memref<16xf32>
+    }, {
+      plan.launch @k(%w, %y) extent 1 writes [1]
+          : memref<16xf32>, memref<16xf32> loc("head")
+    }
+    plan.copy %y, %z : memref<16xf32>, memref<16xf32>
+  }
+})mlir");
+  ASSERT_TRUE(module);
+  header.device = "cuda";
+  auto bytes = translateToFlatBuffer({{*module, "bf16", "sm_80"}}, header);
+  ASSERT_TRUE(mlir::succeeded(bytes));
+  const fb::Program &program =
+      *fb::GetPlan(bytes->data())->variants()->Get(0)->programs()->Get(0);
+  ASSERT_EQ(program.instructions()->size(), 4u);
+  EXPECT_EQ(program.instructions()->Get(2)->operation_as_Copy()->target(), 2u);
+  ASSERT_EQ(program.alternatives()->size(), 1u);
+  const fb::Alternative &alternative = *program.alternatives()->Get(0);
+  EXPECT_EQ(alternative.first(), 1u);
+  EXPECT_EQ(alternative.count(), 2u);
+  EXPECT_EQ(alternative.requires_()->str(), "sm_80");
+  EXPECT_THAT(*alternative.results(), testing::ElementsAre(2));
+  ASSERT_EQ(alternative.instructions()->size(), 1u);
+  const fb::Instruction &launch = *alternative.instructions()->Get(0);
+  EXPECT_EQ(launch.location()->str(), "head");
+  EXPECT_THAT(*launch.operation_as_Launch()->arguments(),
+              testing::ElementsAre(0, 2));
+}
+
 TEST_F(PlanToFlatBufferTest, AMissingPassIsNamed) {
   struct {
     const char *text, *message;

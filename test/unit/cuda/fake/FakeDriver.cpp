@@ -25,6 +25,7 @@ struct CUmod_st {
 struct CUfunc_st {
   std::string name;
   fakecuda::ParameterSizes parameters;
+  unsigned shared = 0; // bytes that a launch may give
 };
 struct CUstream_st {
   std::deque<Work> works;
@@ -453,6 +454,15 @@ CUresult cuFuncGetAttribute(int *value, CUfunction_attribute, CUfunction) {
   *value = 1024;
   return CUDA_SUCCESS;
 }
+/// As on a chip whose blocks may have 163 KiB (sm_80).
+CUresult cuFuncSetAttribute(CUfunction function, CUfunction_attribute,
+                            int value) {
+  FAKE(cuFuncSetAttribute, function->name + " " + std::to_string(value));
+  if (value > 163 << 10)
+    return CUDA_ERROR_INVALID_VALUE;
+  function->shared = unsigned(value);
+  return CUDA_SUCCESS;
+}
 CUresult cuFuncGetParamInfo(CUfunction function, size_t index, size_t *offset,
                             size_t *size) {
   if (index >= function->parameters.size())
@@ -473,7 +483,7 @@ CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY,
   FAKE(cuLaunchKernel, function->name + " " + std::to_string(gridX) + "x" +
                            std::to_string(blockX));
   if (gridX == 0 || gridY != 1 || gridZ != 1 || blockX == 0 || blockX > 1024 ||
-      blockY != 1 || blockZ != 1 || shared != 0)
+      blockY != 1 || blockZ != 1 || shared > function->shared)
     return CUDA_ERROR_INVALID_VALUE;
   std::vector<void *> arguments; // read now, as CUDA does
   for (size_t i = 0; i < function->parameters.size(); ++i) {

@@ -1,0 +1,147 @@
+#include "runtime/exec/FormChoice.h"
+
+#include "runtime/base/BuildCache.h"
+#include "runtime/base/Error.h"
+#include "runtime/plan/Elements.h"
+#include "runtime/plan/Shape.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+
+namespace pfc::rt {
+namespace {
+
+constexpr int repetitions = 10;
+
+/// What $PFC_FORM says, or what holds without it.
+std::string wantedForm(const Device &device) {
+  if (const char *value = std::getenv("PFC_FORM"); value && *value)
+    return value;
+  return device.stream() ? "measured" : "0";
+}
+
+/// `most` where the text is a larger number, or not one.
+size_t numberOf(const std::string &text, size_t most) {
+  size_t number = most;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return std::min(number, most);
+}
+
+} // namespace
+
+bool sameResults(const BufferView &view, const std::vector<std::byte> &actual,
+                 const std::vector<std::byte> &expected) {
+  double far = 0, all = 0;
+  for (size_t i = 0; i < size_t(view.elements()); ++i) {
+    double a = elementAt(actual.data(), view.dtype, i);
+    double b = elementAt(expected.data(), view.dtype, i);
+    if (!std::isfinite(a) || !std::isfinite(b)) {
+      if (std::isfinite(a) != std::isfinite(b))
+        return false;
+      continue;
+    }
+    far += (a - b) * (a - b);
+    all += b * b;
+  }
+  return std::sqrt(far) <= formTolerance * std::sqrt(all);
+}
+
+FormChoice::FormChoice(std::vector<Task *> own, std::vector<Form> others,
+                       std::vector<BufferView> results, std::string key,
+                       Device &device, std::function<void()> wait)
+    : own(std::move(own)), others(std::move(others)),
+      results(std::move(results)), key(std::move(key)), device(device),
+      wait(std::move(wait)) {}
+
+void FormChoice::choose() {
+  if (decided)
+    return;
+  decided = true;
+  std::string wanted = wantedForm(device);
+  if (wanted != "measured") {
+    taken = numberOf(wanted, others.size());
+    return;
+  }
+  std::string path = BuildCache().file(
+      key, ".form", [this] { return fmt::format("{}\n", measure()); });
+  std::ifstream file(path);
+  std::getline(file, wanted);
+  taken = numberOf(wanted, others.size());
+}
+
+size_t FormChoice::measure() {
+  const Contents before = save();
+  execute(0);
+  wait();
+  const Contents expected = save();
+  size_t best = 0;
+  double least = secondsOf(0);
+  for (size_t form = 1; form <= others.size(); ++form) {
+    if (!agrees(form, before, expected)) {
+      fmt::print(stderr,
+                 "warning: {} computes something else on {} than the plan's "
+                 "own instructions do, and is not used: please report it\n",
+                 others[form - 1].name, device.describe());
+      continue;
+    }
+    if (double seconds = secondsOf(form); seconds < least) {
+      best = form;
+      least = seconds;
+    }
+  }
+  restore(before);
+  return best;
+}
+
+bool FormChoice::agrees(size_t form, const Contents &before,
+                        const Contents &expected) {
+  restore(before);
+  execute(form);
+  wait();
+  const Contents actual = save();
+  for (size_t i = 0; i < results.size(); ++i)
+    if (!sameResults(results[i], actual[i], expected[i]))
+      return false;
+  return true;
+}
+
+double FormChoice::secondsOf(size_t form) {
+  using Clock = std::chrono::steady_clock;
+  execute(form); // the first may load what the others find
+  wait();
+  Clock::time_point begin = Clock::now();
+  for (int i = 0; i < repetitions; ++i)
+    execute(form);
+  wait();
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+void FormChoice::execute(size_t form) {
+  if (form == 0) {
+    for (Task *task : own)
+      task->execute();
+    return;
+  }
+  for (const std::unique_ptr<Task> &task : others[form - 1].tasks)
+    task->execute();
+}
+
+FormChoice::Contents FormChoice::save() const {
+  Contents contents;
+  for (const BufferView &view : results) {
+    contents.emplace_back(view.bytes());
+    device.download(view, contents.back().data());
+  }
+  return contents;
+}
+
+void FormChoice::restore(const Contents &contents) {
+  for (size_t i = 0; i < results.size(); ++i)
+    device.upload(contents[i].data(), results[i]);
+}
+
+} // namespace pfc::rt
