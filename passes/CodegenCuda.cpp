@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "passes/Passes.h"
+#include "passes/codegen/cuda/DeviceCode.h"
 #include "passes/codegen/cuda/Schedules.h"
 #include "passes/codegen/cuda/ShareKernels.h"
 #include "passes/codegen/cuda/ToEmitC.h"
@@ -77,6 +78,7 @@ private:
   /// What a rank launches, and people read.
   struct Scheduled {
     cuda::LaunchShape shape;
+    IntegerAttr shared; ///< bytes of dynamic shared memory, or null
     StringAttr description;
   };
 
@@ -92,7 +94,9 @@ private:
           kernel, extent == extents.end() ? 1 : extent->second);
       if (failed(shape))
         return failure();
-      scheduled[kernel.getSymName()] = {*shape, description};
+      auto shared =
+          kernel->getAttrOfType<IntegerAttr>(cuda::sharedBytesAttrName);
+      scheduled[kernel.getSymName()] = {*shape, shared, description};
     }
     return success();
   }
@@ -107,10 +111,15 @@ private:
       return failure();
     for (auto kernel :
          llvm::make_early_inc_range(kernels.getOps<func::FuncOp>())) {
+      if (kernel.isDeclaration())
+        continue; // of the prelude
       int64_t threads = scheduled[kernel.getSymName()].shape.threads;
       if (failed(cuda::convertToEmitC(kernel, threads)))
         return failure();
     }
+    for (auto declaration :
+         llvm::make_early_inc_range(kernels.getOps<func::FuncOp>()))
+      declaration.erase();
     return success();
   }
 
@@ -128,7 +137,8 @@ private:
           builder, kernel.getLoc(), kernel.getSymNameAttr(),
           builder.getI64IntegerAttr(kernel.getNumArguments() -
                                     (numbers ? numbers.size() : 0)),
-          numbers, builder.getI64IntegerAttr(of.shape.threads), of.description);
+          numbers, builder.getI64IntegerAttr(of.shape.threads), of.shared,
+          of.description);
     }
     getOperation().walk([&](plan::LaunchOp launch) {
       SymbolRefAttr kernel = launch.getKernel();

@@ -10,6 +10,7 @@
 #include "passes/Passes.h"
 #include "passes/codegen/Outline.h"
 #include "passes/codegen/cuda/ChannelRuns.h"
+#include "passes/codegen/cuda/Products.h"
 
 #include "dialects/plan/ir/PlanDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -47,7 +48,7 @@ private:
   LogicalResult convertArguments();
   LogicalResult convertOp(Operation *op);
   LogicalResult convertRowKernel(RowKernelOpInterface op);
-  void convertMatmul(MatmulOp op);
+  plan::MatmulOp convertMatmul(MatmulOp op);
   void convertConv(Operation *op, plan::ConvKind kind, Value lhs, Value rhs,
                    Value result, int64_t stride, int64_t padding);
   void convertCollective(Operation *op, plan::CollectiveKind kind, Value source,
@@ -63,6 +64,9 @@ private:
   OpBuilder builder;
   BufferTable buffers;
   std::optional<KernelGroup> group;
+  /// The last product, if what reads it can be one kernel with it.
+  MarginExpOp reader;
+  plan::MatmulOp read;
 };
 
 plan::CostAttr costOf(Operation *op, int64_t sent = 0) {
@@ -213,7 +217,7 @@ void ProgramConverter::finishAssignments() {
   });
 }
 
-void ProgramConverter::convertMatmul(MatmulOp op) {
+plan::MatmulOp ProgramConverter::convertMatmul(MatmulOp op) {
   if (Value addend = op.getAddend()) {
     // A sum that nobody else reads grows where it is.
     Value sum = buffers.get(addend);
@@ -223,10 +227,10 @@ void ProgramConverter::convertMatmul(MatmulOp op) {
       plan::CopyOp::create(builder, op.getLoc(), sum,
                            buffers.get(op.getResult()), plan::CostAttr());
   }
-  plan::MatmulOp::create(builder, op.getLoc(), buffers.get(op.getLhs()),
-                         buffers.get(op.getRhs()), buffers.get(op.getResult()),
-                         op.getTransposeLhs(), op.getTransposeRhs(),
-                         /*accumulate=*/op.getAddend() != nullptr, costOf(op));
+  return plan::MatmulOp::create(
+      builder, op.getLoc(), buffers.get(op.getLhs()), buffers.get(op.getRhs()),
+      buffers.get(op.getResult()), op.getTransposeLhs(), op.getTransposeRhs(),
+      /*accumulate=*/op.getAddend() != nullptr, costOf(op));
 }
 
 void ProgramConverter::convertConv(Operation *op, plan::ConvKind kind,
@@ -255,6 +259,8 @@ void ProgramConverter::convertCollective(Operation *op,
 LogicalResult ProgramConverter::convertRowKernel(RowKernelOpInterface op) {
   if (failed(flush()))
     return failure();
+  if (reader && op == reader)
+    return outliner.outlineProduct(reader, read, buffers, builder);
   return outliner.outlineRows(op, buffers, builder);
 }
 
@@ -298,7 +304,9 @@ LogicalResult ProgramConverter::convertOp(Operation *op) {
     return failure();
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](MatmulOp matmul) {
-        convertMatmul(matmul);
+        read = convertMatmul(matmul);
+        if (outliner.getGrouping() == Grouping::Channels)
+          reader = cuda::fusableReader(matmul);
         return success();
       })
       .Case([&](Conv2dOp conv) {

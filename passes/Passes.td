@@ -636,7 +636,11 @@ def ConvertPfcToPlanPass : Pass<"convert-pfc-to-plan", "::mlir::ModuleOp"> {
     on channels, like what merges a batch norm's statistics and makes them into
     coefficients (passes/codegen/cuda/ChannelRuns.h); small ops are brought
     together where nothing between needs them. No small op waits for other ranks because
-    one beside it does. A new value of a variable is written over the old one
+    one beside it does. With `target=cuda` a product in 16 bits and the
+    margin_exp that alone reads it become a `plan.either`: two instructions, or
+    a kernel that does both on tensor cores (passes/codegen/cuda/Products.h),
+    which for R100 on 8 H200 are 18.4 MB of cosines less to write and as many
+    to read. A new value of a variable is written over the old one
     when its producer is the old one's last reader, element by element;
     otherwise it is copied at the end. The buffers of a `pfc.bucket`'s tensors become a `plan.span`, so
     that neither it nor `pfc.unbucket` moves a byte. Equal kernels are one.
@@ -648,7 +652,7 @@ def ConvertPfcToPlanPass : Pass<"convert-pfc-to-plan", "::mlir::ModuleOp"> {
     Precondition: convert-pfc-to-linalg ran. Postcondition: the module holds
     plan ops, the module @kernels and the shard.grid.
 
-    Example: test/passes/convert-pfc-to-plan.mlir.
+    Example: test/passes/convert-pfc-to-plan.mlir, test/passes/product-forms.mlir.
   }];
   let options = [
     Option<"target", "target", "::pfc::KernelTarget",

@@ -81,6 +81,18 @@ check_kernels() {
   done
 }
 
+# Whole steps with the head's products in each form that a plan offers.
+check_forms() {
+  local plan name form
+  for plan in "$here"/plans/check-*-bf16.plan; do
+    name=$(basename "$plan" .plan)
+    for form in 1 2; do
+      check "$name-form-$form" env PFC_FORM=$form "$here/bin/pfc-device" check \
+        "$plan" --device "$device" --against "${plan%.plan}.json"
+    done
+  done
+}
+
 check_training() {
   check train-quickstart "$here/bin/pfc-run" "$here/plans/train-quickstart.plan" \
     --data "$here/data" --out "$results/quickstart" --device "$device"
@@ -142,6 +154,17 @@ time_steps() {
   done
 }
 
+# The head of a large job, in each form, and in the one that is measured to be
+# the fastest.
+time_head() {
+  local plan=$here/plans/head.plan form
+  for form in 0 1 2 measured; do
+    check "head-form-$form" env PFC_FORM=$form "$here/bin/pfc-device" time \
+      "$plan" --device "$device" "${timing[@]}" -o "$results/head-form-$form.json"
+    say "      head: $(figure "$results/head-form-$form.json" head_ms) ms"
+  done
+}
+
 has_torch() {
   local has='torch.cuda.is_available()'
   [[ $device == cuda ]] || has=True
@@ -194,10 +217,12 @@ compare_with_torch() {
 find_libraries
 describe_machine
 check_kernels
+check_forms
 check_training
 check_memory
 if [[ ! $quick ]]; then
   time_steps
+  time_head
   compare_with_torch
 fi
 if ((failures > 0)); then

@@ -1,5 +1,7 @@
 #include "passes/codegen/Outline.h"
+#include "passes/codegen/KernelArguments.h"
 #include "passes/codegen/cuda/ChannelRuns.h"
+#include "passes/codegen/cuda/DeviceCode.h"
 #include "passes/codegen/cuda/Sampling.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -249,71 +251,6 @@ SymbolRefAttr Outliner::finish(Kernel kernel, StringRef description) {
                             {FlatSymbolRefAttr::get(context, it->second)});
 }
 
-namespace {
-
-/// The distinct buffers of a kernel, in order of first use.
-class Arguments {
-public:
-  /// `elements` of it are read, or written. What the kernel itself wrote is
-  /// not read from memory.
-  unsigned add(Value buffer, bool write, uint64_t elements) {
-    unsigned position = llvm::find(buffers, buffer) - buffers.begin();
-    if (position == buffers.size()) {
-      buffers.push_back(buffer);
-      touched.emplace_back();
-    }
-    Touched &uses = touched[position];
-    if (write)
-      uses.written = std::max(uses.written, elements);
-    else if (uses.written == 0)
-      uses.read = std::max(uses.read, elements);
-    return position;
-  }
-  unsigned add(Value buffer, bool write) {
-    return add(buffer, write,
-               cast<MemRefType>(buffer.getType()).getNumElements());
-  }
-  TypeRange types() const { return ValueRange(buffers).getTypes(); }
-
-  /// What is read and written once, with `flops` operations.
-  OpCost costOf(uint64_t flops) const {
-    OpCost cost{flops, 0, 0};
-    for (auto [buffer, uses] : llvm::zip(buffers, touched)) {
-      auto type = cast<MemRefType>(buffer.getType());
-      uint64_t width = plan::byteSize(type) / type.getNumElements();
-      cost.bytesRead += uses.read * width;
-      cost.bytesWritten += uses.written * width;
-    }
-    return cost;
-  }
-
-  /// The launch, with its predicted cost.
-  void launch(OpBuilder &builder, Location loc, SymbolRefAttr kernel,
-              int64_t extent, const OpCost &cost, bool isTransfer = false) {
-    SmallVector<int64_t> written;
-    for (auto [i, uses] : llvm::enumerate(touched))
-      if (uses.written > 0)
-        written.push_back(i);
-    Type transfer = plan::TransferType::get(builder.getContext());
-    plan::LaunchOp::create(builder, loc, isTransfer ? transfer : Type(), kernel,
-                           buffers, extent, written,
-                           /*numbers=*/nullptr,
-                           plan::CostAttr::get(builder.getContext(), cost.flops,
-                                               cost.bytesRead,
-                                               cost.bytesWritten, 0));
-  }
-
-private:
-  /// Elements of a buffer.
-  struct Touched {
-    uint64_t read = 0, written = 0;
-  };
-  SmallVector<Value> buffers;
-  SmallVector<Touched> touched;
-};
-
-} // namespace
-
 /// Whether nobody reads the buffer of `operand` after `op`, which takes it
 /// once.
 static bool isLastToRead(Operation *op, Value operand) {
@@ -332,7 +269,7 @@ static bool isLastToRead(Operation *op, Value operand) {
 LogicalResult Outliner::outlineRows(RowKernelOpInterface op,
                                     BufferTable &buffers, OpBuilder &builder) {
   Location loc = op.getLoc();
-  Arguments arguments;
+  KernelArguments arguments;
   SmallVector<unsigned> operandAt, resultAt;
   SmallVector<Value> operandBuffers;
   for (Value operand : op->getOperands())
@@ -376,6 +313,9 @@ LogicalResult Outliner::outlineRows(RowKernelOpInterface op,
     auto sampling = dyn_cast<SampleLocalCentersOp>(op.getOperation());
     if (sampling && grouping == Grouping::Channels) {
       // Its serial passes over all classes are another algorithm on a GPU.
+      kernel.function->setAttr(
+          cuda::blockThreadsAttrName,
+          builder.getI64IntegerAttr(cuda::kSamplingThreads));
       if (failed(cuda::buildSamplingBlock(sampling, builder, values(operandAt),
                                           values(resultAt))))
         return failure();
@@ -685,7 +625,7 @@ uint64_t touchedElements(linalg::GenericOp op, Value tensor, AffineMap map) {
 LogicalResult KernelGroup::flush() {
   if (ops.empty())
     return success();
-  Arguments arguments;
+  KernelArguments arguments;
   llvm::SmallVector<std::pair<Value, unsigned>> wholeAt;
   llvm::SetVector<Value> locals;
   std::string description;

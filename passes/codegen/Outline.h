@@ -32,6 +32,10 @@
 
 namespace pfc {
 
+namespace cuda {
+struct TileForm;
+} // namespace cuda
+
 /// The buffer of a tensor: the same shape, bytes as i8.
 mlir::MemRefType bufferTypeOf(mlir::Type tensorType);
 
@@ -113,6 +117,13 @@ public:
   llvm::LogicalResult outlineRows(RowKernelOpInterface op, BufferTable &buffers,
                                   mlir::OpBuilder &builder);
 
+  /// The same as a product and `op`, which alone reads it: the forms of
+  /// codegen/cuda/Products.h. `matmul` is the product; what stands behind it
+  /// up to the builder, at the end, names buffers.
+  llvm::LogicalResult outlineProduct(MarginExpOp op, plan::MatmulOp matmul,
+                                     BufferTable &buffers,
+                                     mlir::OpBuilder &builder);
+
   /// An empty kernel over `argumentTypes`; the builder is set into its row
   /// loop.
   struct Kernel {
@@ -128,6 +139,13 @@ public:
   Grouping getGrouping() const { return grouping; }
 
 private:
+  plan::LaunchOp outlineTiles(const cuda::TileForm &form, MarginExpOp op,
+                              plan::MatmulOp matmul, mlir::Value parts,
+                              BufferTable &buffers, mlir::OpBuilder &builder);
+  plan::LaunchOp outlineSumOfParts(MarginExpOp op, mlir::Value parts,
+                                   BufferTable &buffers,
+                                   mlir::OpBuilder &builder);
+
   mlir::ModuleOp kernels;
   Grouping grouping;
   llvm::StringMap<std::string> names; ///< text of a kernel -> its symbol

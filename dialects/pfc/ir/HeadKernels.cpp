@@ -210,26 +210,37 @@ int MarginExpOp::getInPlaceOperand(unsigned result) {
   return getExps().getType() == getCosines().getType() ? 0 : -1;
 }
 
+MarginExpOp::Columns MarginExpOp::buildColumns(OpBuilder &builder,
+                                               ValueRange operands, Value row) {
+  RowCode code(builder, getLoc());
+  TileTarget own(code, operands[1], row, operands[3], operands[2],
+                 extent(getExps(), 1));
+  return {own.used, own.column};
+}
+
+MarginExpOp::Term MarginExpOp::buildTerm(OpBuilder &builder, Value cosine) {
+  Scalars s(builder, getLoc());
+  double filter = getMargin().getFilter();
+  double shift = getShift().convertToDouble();
+  Value logit = s.mul(cosine, s.constant(getMargin().getScale()));
+  Value exp = s.exp(s.sub(logit, s.constant(shift)));
+  if (filter <= 0.0)
+    return {exp, exp};
+  Value filtered = s.greater(cosine, s.constant(filter));
+  return {s.select(filtered, s.constant(0.0), exp),
+          s.select(filtered, s.constant(std::exp(-shift)), exp)};
+}
+
 LogicalResult MarginExpOp::buildRow(OpBuilder &builder, ValueRange operands,
                                     ValueRange results, Value row) {
   RowCode code(builder, getLoc());
   Value cosines = operands[0], exps = results[0];
-  double scale = getMargin().getScale(), filter = getMargin().getFilter();
-  double shift = getShift().convertToDouble();
   TileTarget own(code, operands[1], row, operands[3], operands[2],
                  extent(exps, 1));
   auto term = [&](RowCode &c, Value j) -> Value {
-    Scalars &e = c.scalars;
-    Value cos = c.load(cosines, {row, j});
-    Value logit = e.mul(cos, e.constant(scale));
-    Value value = e.exp(e.sub(logit, e.constant(shift)));
-    if (filter <= 0.0) {
-      c.store(value, exps, {row, j});
-      return value;
-    }
-    Value filtered = e.greater(cos, e.constant(filter));
-    c.store(e.select(filtered, e.constant(0.0), value), exps, {row, j});
-    return e.select(filtered, e.constant(std::exp(-shift)), value);
+    auto [exp, summand] = buildTerm(c.builder, c.load(cosines, {row, j}));
+    c.store(exp, exps, {row, j});
+    return summand;
   };
   Value total = code.scalars.constant(0.0);
   if (Value sums = bufferOf(*this, getSums(), operands))

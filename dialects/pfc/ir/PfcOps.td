@@ -1149,6 +1149,22 @@ def Pfc_MarginExpOp : Pfc_Op<"margin_exp", [Pure, Costed, Rows]> {
     type($cosines) `,` type($columns) `->` type($exps) `,` type($new_sums)
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Of E's columns in row `row`, the first that is not in use, and the one
+    /// of the row's own class (that first one if it has none here): indices.
+    /// `operands` are buffers.
+    struct Columns {
+      ::mlir::Value used, own;
+    };
+    Columns buildColumns(::mlir::OpBuilder &builder,
+                         ::mlir::ValueRange operands, ::mlir::Value row);
+    /// What a cosine of another class's used column becomes: an element of E,
+    /// and a term of the row's sum, both f32.
+    struct Term {
+      ::mlir::Value exp, summand;
+    };
+    Term buildTerm(::mlir::OpBuilder &builder, ::mlir::Value cosine);
+  }];
 }
 
 def Pfc_MarginTargetOp : Pfc_Op<"margin_target", [Pure, Pointwise, Rows,

@@ -1,6 +1,7 @@
 #include "passes/codegen/cuda/DeviceCode.h"
 
 #include "mlir/Dialect/EmitC/IR/EmitC.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 
 using namespace mlir;
@@ -71,12 +72,49 @@ Value DeviceCode::accumulators(int64_t count) {
   return sums;
 }
 
-Value DeviceCode::shared(int64_t count, Type element) {
+Value DeviceCode::shared(int64_t count, Type element, int64_t alignment) {
   auto space = gpu::AddressSpaceAttr::get(builder.getContext(),
                                           gpu::AddressSpace::Workgroup);
   return memref::AllocaOp::create(
       builder, loc,
-      MemRefType::get({count}, element, MemRefLayoutAttrInterface(), space));
+      MemRefType::get({count}, element, MemRefLayoutAttrInterface(), space),
+      alignment == 0 ? IntegerAttr() : builder.getI64IntegerAttr(alignment));
+}
+
+Value DeviceCode::dynamicShared(int64_t count, Type element) {
+  Value array = shared(count, element, /*alignment=*/1024);
+  array.getDefiningOp()->setAttr(dynamicAttrName, builder.getUnitAttr());
+  return array;
+}
+
+/// The declaration of a function of the prelude's texts, one for each type.
+static func::FuncOp declare(OpBuilder &builder, Location loc, ModuleOp module,
+                            StringRef callee, FunctionType type) {
+  unsigned number = 0;
+  for (auto each : module.getOps<func::FuncOp>()) {
+    auto name = each->getAttrOfType<StringAttr>(calleeAttrName);
+    if (!name)
+      continue;
+    if (name.getValue() == callee && each.getFunctionType() == type)
+      return each;
+    ++number;
+  }
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(module.getBody());
+  auto function = func::FuncOp::create(builder, loc,
+                                       "callee" + std::to_string(number), type);
+  function.setPrivate();
+  function->setAttr(calleeAttrName, builder.getStringAttr(callee));
+  return function;
+}
+
+void DeviceCode::call(StringRef callee, ValueRange operands) {
+  auto module =
+      builder.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
+  func::FuncOp function =
+      declare(builder, loc, module, callee,
+              builder.getFunctionType(operands.getTypes(), {}));
+  func::CallOp::create(builder, loc, function, operands);
 }
 
 Value DeviceCode::flat(Value buffer) {

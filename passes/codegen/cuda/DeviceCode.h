@@ -20,6 +20,17 @@
 
 namespace pfc::cuda {
 
+/// On the declaration of a function: its name in C++.
+inline constexpr llvm::StringLiteral calleeAttrName = "pfc.callee";
+/// On a kernel that is a block's code already: the threads of a block; how many
+/// blocks a multiprocessor should hold; bytes of dynamic shared memory.
+inline constexpr llvm::StringLiteral blockThreadsAttrName = "pfc.threads";
+inline constexpr llvm::StringLiteral residentBlocksAttrName = "pfc.blocks";
+inline constexpr llvm::StringLiteral sharedBytesAttrName = "pfc.shared";
+
+/// On shared memory: the launch's.
+inline constexpr llvm::StringLiteral dynamicAttrName = "pfc.dynamic";
+
 class DeviceCode {
 public:
   DeviceCode(mlir::OpBuilder &builder, mlir::Location loc)
@@ -75,13 +86,20 @@ public:
   mlir::Value registers(int64_t count, mlir::Type element);
   /// `count` registers, zero.
   mlir::Value accumulators(int64_t count);
-  mlir::Value shared(int64_t count, mlir::Type element);
+  /// At a multiple of `alignment` bytes; 0: of the element's.
+  mlir::Value shared(int64_t count, mlir::Type element, int64_t alignment = 0);
+  /// What the launch gives, at a multiple of 1024 bytes.
+  mlir::Value dynamicShared(int64_t count, mlir::Type element);
 
   /// A buffer as one row of elements.
   mlir::Value flat(mlir::Value buffer);
   /// Elements [at, at + count) of a flat buffer to registers, and back.
   void loadPack(mlir::Value flatBuffer, mlir::Value at, mlir::Value registers);
   void storePack(mlir::Value registers, mlir::Value flatBuffer, mlir::Value at);
+
+  /// Calls a function of the prelude's texts. It may write its first operand,
+  /// and reads the others.
+  void call(llvm::StringRef callee, mlir::ValueRange operands);
 
   mlir::Value load(mlir::Value memref, mlir::ValueRange at) {
     return mlir::memref::LoadOp::create(builder, loc, memref, at);

@@ -1,6 +1,6 @@
 //===- Schedule.cpp - The schedule of a kernel ----------------------------===//
 #include "passes/codegen/cuda/ChannelRuns.h"
-#include "passes/codegen/cuda/Sampling.h"
+#include "passes/codegen/cuda/DeviceCode.h"
 #include "passes/codegen/cuda/Schedules.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -127,18 +127,14 @@ FailureOr<LaunchShape> scheduleRun(ArrayRef<linalg::GenericOp> ops) {
                          : scheduleChannelRun(ops, form.channels);
 }
 
-bool isBlockCode(scf::ForOp loop) {
-  return !loop.getBody()->getOps<gpu::ThreadIdOp>().empty();
-}
-
 } // namespace
 
-LaunchShape scheduleBlock(scf::ForOp loop) {
+LaunchShape scheduleBlock(scf::ForOp loop, int64_t threads, int64_t units) {
   for (Operation &op :
        llvm::make_early_inc_range(loop.getBody()->without_terminator()))
     op.moveBefore(loop);
   loop.erase();
-  return {kSamplingThreads, 1};
+  return {threads, units};
 }
 
 FailureOr<LaunchShape> scheduleKernel(func::FuncOp kernel, int64_t extent) {
@@ -150,8 +146,8 @@ FailureOr<LaunchShape> scheduleKernel(func::FuncOp kernel, int64_t extent) {
   FailureOr<LaunchShape> shape;
   SmallVector<linalg::GenericOp> generics(
       loop.getBody()->getOps<linalg::GenericOp>());
-  if (isBlockCode(loop)) {
-    shape = scheduleBlock(loop);
+  if (auto threads = kernel->getAttrOfType<IntegerAttr>(blockThreadsAttrName)) {
+    shape = scheduleBlock(loop, threads.getInt(), extent);
   } else if (generics.empty()) {
     shape = scheduleRows(loop, extent);
   } else if (!loop.getInductionVar().use_empty() ||

@@ -6,6 +6,7 @@
 //                      sweeps: channel sums of what is written on the way
 //   ScheduleRows.cpp   rows with data-dependent addresses: a block a row
 //   ScheduleChannels.cpp  runs of small ops: a block has some channels
+//   Products.h     a tile of a product, and what becomes of it: a block
 //
 // Each turns the body of a kernel as convert-pfc-to-plan outlines it for CUDA,
 // one op over whole buffers or a run on channels, into a thread's code
@@ -52,8 +53,10 @@ llvm::LogicalResult requireSums(mlir::linalg::GenericOp op);
 /// Replaces the loop over `rows` rows that is the kernel's body.
 mlir::FailureOr<LaunchShape> scheduleRows(mlir::scf::ForOp loop, int64_t rows);
 
-/// Frees a body that is a block's code already (Sampling.h) from its loop.
-LaunchShape scheduleBlock(mlir::scf::ForOp loop);
+/// Frees a body that is a block's code already (Sampling.h, Products.h) from
+/// its loop. Blocks share `units` of work.
+LaunchShape scheduleBlock(mlir::scf::ForOp loop, int64_t threads,
+                          int64_t units);
 
 /// Chooses among these by the kernel's body, and drops the arguments `begin`
 /// and `end`. `extent` is that of the kernel's launches.

@@ -6,8 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 #include "passes/codegen/cuda/ToEmitC.h"
+#include "passes/codegen/cuda/DeviceCode.h"
 #include "passes/codegen/cuda/Prelude.h"
 #include "passes/codegen/cuda/ScalarsToEmitC.h"
+#include "passes/codegen/cuda/TensorCore.h"
 
 #include "dialects/plan/ir/PlanDialect.h"
 #include "mlir/Conversion/ArithToEmitC/ArithToEmitC.h"
@@ -30,9 +32,11 @@ namespace {
 /// stride beyond.
 constexpr int64_t kShortElements = int64_t(1) << 30;
 
-/// Of a block of so many threads ptxas would rather have another than registers
-/// enough for one, and spill some; it is told that one will do.
-constexpr int64_t kLargeBlock = 512;
+/// Whether ptxas would rather have several blocks of so many threads than
+/// registers enough for one, and spill some; it is told that one will do.
+bool isOddBlock(int64_t threads) {
+  return threads >= 512 || !llvm::isPowerOf2_64(threads);
+}
 
 /// The memref an access goes to, through views.
 Value baseOf(Value memref) {
@@ -71,6 +75,7 @@ private:
 
   // The device.
   void lowerDeviceOp(Operation *op);
+  void lowerCalls();
   void literal(Operation *op, StringRef text);
   void call(Operation *op, StringRef callee, ArrayRef<int64_t> arguments = {});
 
@@ -108,6 +113,8 @@ void KernelLowering::findWrites() {
       written.insert(baseOf(store.getMemRef()));
     if (auto copy = dyn_cast<memref::CopyOp>(op))
       written.insert(baseOf(copy.getTarget()));
+    if (auto call = dyn_cast<func::CallOp>(op)) // DeviceCode::call
+      written.insert(baseOf(call.getOperand(0)));
   });
 }
 
@@ -235,10 +242,15 @@ void KernelLowering::lowerAlloca(memref::AllocaOp op) {
     return;
   }
   std::string name = "shared" + std::to_string(sharedArrays++);
+  std::string aligned;
+  if (auto alignment = op.getAlignment())
+    aligned = "__align__(" + std::to_string(*alignment) + ") ";
+  bool dynamic = op->hasAttr(dynamicAttrName);
+  std::string extent = dynamic ? "" : std::to_string(type.getNumElements());
   emitc::VerbatimOp::create(builder, loc,
-                            "__shared__ " + cppName(element) + " " + name +
-                                "[" + std::to_string(type.getNumElements()) +
-                                "];");
+                            (dynamic ? "extern __shared__ " : "__shared__ ") +
+                                aligned + cppName(element) + " " + name + "[" +
+                                extent + "];");
   replace(op, emitc::LiteralOp::create(builder, loc,
                                        emitc::PointerType::get(element), name));
 }
@@ -305,6 +317,17 @@ void KernelLowering::lowerDeviceOp(Operation *op) {
       });
 }
 
+void KernelLowering::lowerCalls() {
+  kernel.walk([&](func::CallOp op) {
+    builder.setInsertionPoint(op);
+    auto callee = SymbolTable::lookupNearestSymbolFrom(op, op.getCalleeAttr())
+                      ->getAttrOfType<StringAttr>(calleeAttrName);
+    emitc::CallOpaqueOp::create(builder, op.getLoc(), TypeRange(),
+                                callee.getValue(), op.getOperands());
+    op.erase();
+  });
+}
+
 //===----------------------------------------------------------------------===//
 // The function
 //===----------------------------------------------------------------------===//
@@ -318,8 +341,11 @@ emitc::FuncOp KernelLowering::makeFunction() {
   auto function = emitc::FuncOp::create(
       builder, kernel.getLoc(), kernel.getSymName(),
       builder.getFunctionType(kernel.getBody().getArgumentTypes(), {}));
-  std::string bounds = "__launch_bounds__(" + std::to_string(threads) +
-                       (threads < kLargeBlock ? ")" : ", 1)");
+  std::string bounds = "__launch_bounds__(" + std::to_string(threads);
+  if (auto blocks = kernel->getAttrOfType<IntegerAttr>(residentBlocksAttrName))
+    bounds += ", " + std::to_string(blocks.getInt()) + ")";
+  else
+    bounds += isOddBlock(threads) ? ", 1)" : ")";
   function.setSpecifiersAttr(
       builder.getStrArrayAttr({"extern \"C\"", "__global__", bounds}));
   function.getBody().takeBody(kernel.getBody());
@@ -374,7 +400,8 @@ LogicalResult KernelLowering::run() {
     auto isIndex = [](Type type) { return type.isIndex(); };
     if (isa<gpu::GPUDialect>(op->getDialect()))
       deviceOps.push_back(op);
-    else if (!isa<scf::SCFDialect, emitc::EmitCDialect>(op->getDialect()))
+    else if (!isa<scf::SCFDialect, emitc::EmitCDialect>(op->getDialect()) &&
+             !isa<func::CallOp>(op))
       scalars.emplace_back(op, llvm::any_of(op->getOperandTypes(), isIndex) ||
                                    llvm::any_of(op->getResultTypes(), isIndex));
   });
@@ -384,6 +411,7 @@ LogicalResult KernelLowering::run() {
   for (auto [op, onIndices] : scalars)
     lowering.lower(op, onIndices);
   changeTypes();
+  lowerCalls();
   emitc::FuncOp function = makeFunction();
   if (failed(convertRest(function)))
     return failure();
@@ -421,7 +449,10 @@ FailureOr<std::string> printCuda(ModuleOp kernels) {
     prelude += "#include <cuda_bf16.h>\n";
   if (text.find("__half") != std::string::npos)
     prelude += "#include <cuda_fp16.h>\n";
-  return prelude + kPreludeText + text;
+  prelude += kPreludeText;
+  if (text.find("pfc::multiply") != std::string::npos)
+    prelude += kTensorCoreText;
+  return prelude + text;
 }
 
 } // namespace pfc::cuda

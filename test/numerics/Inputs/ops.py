@@ -1,6 +1,6 @@
 """Prints a module with one function for each op and shape of a group.
 
-    ops.py pointwise|sums|batch_norm|sweeps|head|optimizer|conv|matmul
+    ops.py pointwise|sums|batch_norm|sweeps|head|product|optimizer|conv|matmul
         [bf16|f16]
     ops.py sampling CLASSES RANKS BATCH
 
@@ -487,6 +487,42 @@ def margin(f, margin, element, here, adaptive=False):
           [f.uniform((batch, size), -1.0, 1.0), stats, targets, columns, table,
            indices] + own, [((batch, size), element), rows], batch=batch,
           **settings)
+
+
+def product(element):
+    """Logits and their exponentials, where one kernel may make both: tiles with
+    rest and without, rows of E in packs of 16 bytes or not, sums that begin at
+    0, go on, or are not wanted."""
+    for batch, here, size, filter in (
+            (128, 128, 32, 0.0), (40, 72, 24, 0.1), (257, 131, 512, 0.0),
+            (130, 300, 96, 0.05), (1, 9, 8, 0.0)):
+        f = function("product", batch, here, size)
+        margin = ("#pfc.margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 8.0, "
+                  "gradient = exact, filter = %e>" % filter)
+        indices, used, columns, _ = sample(
+            f, f.input((batch,), I64, "labels"), 1, here, rate=0.9)
+        table = f.variable((here, size), "normal, 0.0, 1.0", rows=here)
+        x = f.pfc("normalize", [f.input((batch, size))], [(batch, size)],
+                  hidden=True)
+        x = f.pfc("cast", [x], [((batch, size), element)], hidden=True)
+        slots, width, sums = indices.shape[0], 136, []
+        for begin in range(0, slots, width):
+            shape = min(width, slots - begin),
+            tile = f.pfc("slice", [indices], [(shape, I64)], hidden=True,
+                         **{"from": begin})
+            first = rank_constant(f, begin, 0, 0, 0, 0)
+            w = f.pfc("gather_unit_rows", [table, tile],
+                      [(shape + (size,), element)], hidden=True)
+            for start in [[]] if begin == 0 else [[], [sums]]:
+                cosines = f.pfc("matmul", [x, w], [(batch,) + shape],
+                                hidden=True, transpose_rhs=True)
+                exps, sums = f.pfc(
+                    "margin_exp", [cosines, columns, used, first] + start,
+                    [((batch,) + shape, element), (batch,)], hidden=True,
+                    margin=margin, shift=1.5)
+                f.output(exps)
+                if start or begin == 0:
+                    f.output(sums)
 
 
 def margin_stats(f, margin, element, here, adaptive=False):
