@@ -5,6 +5,8 @@
 // becomes
 //   gradients ─▶ bucket ─▶ [all_reduce] ─▶ sgd ─▶ unbucket
 //                               └─▶ sum_squares ─▶ add …
+// and where products take the parameters in 16 bits
+//   parameters ─▶ bucket ─▶ cast ─▶ unbucket
 //
 //===----------------------------------------------------------------------===//
 #include "passes/Passes.h"
@@ -58,6 +60,7 @@ private:
   Value sumOverRanks(shard::AllReduceOp like, Value gradients, Location loc);
   Value widen(Value sum, Bucket &bucket, Location loc);
   void buildUpdate(Bucket &bucket, Value gradients, Location loc);
+  void buildCast(Bucket &bucket, Location loc);
   void rebuildSum(Value total);
 
   func::FuncOp function;
@@ -231,11 +234,80 @@ void BucketBuilder::buildUpdate(Bucket &bucket, Value gradients, Location loc) {
   update->setOperand(2, gradients);
 }
 
+namespace {
+/// The parameters of a bucket in 16 bits.
+struct NarrowParameters {
+  SmallVector<Value> parameters;
+  SmallVector<Type> types;
+  SmallVector<std::pair<CastOp, unsigned>> casts; ///< of which parameter
+
+  /// Whether several are cast, and all could be.
+  bool find(Bucket &bucket);
+  Operation *first();
+};
+} // namespace
+
+bool NarrowParameters::find(Bucket &bucket) {
+  Type element;
+  for (auto [i, member] : llvm::enumerate(bucket.members)) {
+    parameters.push_back(member.update.getParameter());
+    for (Operation *user : parameters.back().getUsers()) {
+      auto cast = dyn_cast<CastOp>(user);
+      if (!cast)
+        continue;
+      Type narrow = getElementTypeOrSelf(cast.getOutput().getType());
+      if (element && narrow != element)
+        return false;
+      element = narrow;
+      casts.emplace_back(cast, i);
+    }
+  }
+  if (casts.size() < 2)
+    return false;
+  return llvm::all_of(parameters, [&](Value parameter) {
+    auto type = cast<RankedTensorType>(parameter.getType()).clone(element);
+    types.push_back(type);
+    return fillsBucketRows(type);
+  });
+}
+
+Operation *NarrowParameters::first() {
+  Operation *earliest = casts.front().first;
+  for (auto [cast, parameter] : casts)
+    if (cast->isBeforeInBlock(earliest))
+      earliest = cast;
+  return earliest;
+}
+
+/// All parameters in one pass, where the first is wanted.
+void BucketBuilder::buildCast(Bucket &bucket, Location loc) {
+  NarrowParameters narrow;
+  if (!narrow.find(bucket))
+    return;
+  Operation *first = narrow.first();
+  for (Value parameter : narrow.parameters)
+    if (Operation *variable = parameter.getDefiningOp();
+        first->isBeforeInBlock(variable))
+      variable->moveBefore(first);
+  builder.setInsertionPoint(first);
+  Value all = buildBucket(loc, narrow.parameters);
+  auto type = cast<RankedTensorType>(all.getType())
+                  .clone(getElementTypeOrSelf(narrow.types.front()));
+  Value cast = CastOp::create(builder, loc, type, all);
+  auto parts = UnbucketOp::create(builder, loc, narrow.types, cast);
+  for (auto [single, parameter] : narrow.casts) {
+    single.getOutput().replaceAllUsesWith(parts.getTensors()[parameter]);
+    single.erase();
+  }
+}
+
 void BucketBuilder::build(Bucket &bucket, unsigned number) {
   std::string name = "bucket" + std::to_string(number);
   Location loc = NameLoc::get(builder.getStringAttr(name), function.getLoc());
   Location gradientLoc =
       NameLoc::get(builder.getStringAttr(name + ".grad"), function.getLoc());
+  buildCast(bucket, NameLoc::get(builder.getStringAttr(name + ".narrow"),
+                                 function.getLoc()));
   Value gradients = buildGradients(bucket, gradientLoc);
   buildUpdate(bucket, gradients, loc);
   if (SumSquaresOp norm = bucket.members.front().norm) {

@@ -527,6 +527,10 @@ def BucketUpdatesPass : Pass<"pfc-bucket-updates", "::mlir::ModuleOp"> {
     Of R100's 771 collectives of the backbone 322 are left, most of them of
     running statistics, which pfc-bucket-statistics takes.
 
+    Where products take some of a bucket's parameters in 16 bits, all are cast
+    in one pass, before the first is wanted: 13 kernels instead of 104 for R100,
+    whose step on 8 H200 is predicted to take 27.81 ms instead of 28.05.
+
     With `narrow`, a bucket goes over the wire in bf16: half the bytes. Its
     members are rounded once, their sum once more (it is formed in fp32; NCCL
     rounds at every rank); it comes back to fp32 where the norm or the update
@@ -540,7 +544,7 @@ def BucketUpdatesPass : Pass<"pfc-bucket-updates", "::mlir::ModuleOp"> {
     same but for the order of the terms of the gradient norm, and `narrow`'s
     rounding.
 
-    Example (test/passes/bucket-updates.mlir):
+    Example (test/passes/bucket-updates.mlir; bucket-updates-casts.mlir):
     ```mlir
     %p1, %v1 = pfc.sgd %p, %v, %g, %lr {…} : tensor<16xf32>
     %q1, %u1 = pfc.sgd %q, %u, %h, %lr {…} : tensor<32xf32>
