@@ -12,16 +12,17 @@
 #include <vector>
 
 namespace pfc::rt {
-namespace {
 
-/// Two containers on one machine have networks of their own.
-std::string networkName() {
+std::string machineName(const std::string &space) {
   std::array<char, 64> host = {};
   gethostname(host.data(), host.size() - 1);
   std::error_code none;
-  std::string space = std::filesystem::read_symlink("/proc/self/ns/net", none);
-  return fmt::format("{} {}", host.data(), space);
+  std::string own =
+      std::filesystem::read_symlink("/proc/self/ns/" + space, none);
+  return fmt::format("{} {}", host.data(), own);
 }
+
+namespace {
 
 /// The addresses of this machine that others may reach.
 std::vector<std::string> ownHosts() {
@@ -50,7 +51,7 @@ bool isLoopback(const std::string &host) {
 
 Endpoint describe(const Socket &listening, const std::string &best) {
   Endpoint endpoint;
-  copyText(networkName(), endpoint.network);
+  copyText(machineName("net"), endpoint.network);
   std::random_device random;
   for (uint8_t &byte : endpoint.token)
     byte = static_cast<uint8_t>(random());
@@ -66,7 +67,7 @@ Endpoint describe(const Socket &listening, const std::string &best) {
 std::optional<Socket> reach(const Endpoint &endpoint,
                             std::chrono::seconds patience) {
   std::vector<std::string> hosts;
-  if (networkName() == endpoint.network.data())
+  if (machineName("net") == endpoint.network.data())
     hosts.emplace_back("localhost");
   for (const auto &host : endpoint.hosts)
     if (host[0] != 0)

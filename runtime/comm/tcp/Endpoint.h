@@ -32,6 +32,10 @@ Endpoint describe(const Socket &listening, const std::string &best);
 std::optional<Socket> reach(const Endpoint &endpoint,
                             std::chrono::seconds patience);
 
+/// Of this machine, as those call it that are in the same `space` of it ("net",
+/// "pid"): containers have their own.
+std::string machineName(const std::string &space);
+
 template <size_t Size>
 void copyText(const std::string &text, std::array<char, Size> &to) {
   to.fill(0);
