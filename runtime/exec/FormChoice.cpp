@@ -24,11 +24,14 @@ std::string wantedForm(const Device &device) {
   return device.stream() ? "measured" : "0";
 }
 
-/// `most` where the text is a larger number, or not one.
-size_t numberOf(const std::string &text, size_t most) {
-  size_t number = most;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return std::min(number, most);
+/// The number of a form; the last there is for one that is too large.
+size_t formOf(const std::string &text, size_t last) {
+  size_t number = 0;
+  const char *end = text.data() + text.size();
+  require(std::from_chars(text.data(), end, number).ptr == end && !text.empty(),
+          "PFC_FORM is '{}'; 'measured', or the number of a form, is wanted",
+          text);
+  return std::min(number, last);
 }
 
 } // namespace
@@ -63,17 +66,18 @@ void FormChoice::choose() {
   decided = true;
   std::string wanted = wantedForm(device);
   if (wanted != "measured") {
-    taken = numberOf(wanted, others.size());
+    taken = formOf(wanted, others.size());
     return;
   }
   std::string path = BuildCache().file(
       key, ".form", [this] { return fmt::format("{}\n", measure()); });
   std::ifstream file(path);
   std::getline(file, wanted);
-  taken = numberOf(wanted, others.size());
+  taken = formOf(wanted, others.size());
 }
 
 size_t FormChoice::measure() {
+  wait(); // for the other ranks, too
   const Contents before = save();
   execute(0);
   wait();

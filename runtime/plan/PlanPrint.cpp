@@ -203,11 +203,14 @@ void printAlternatives(Text &out, const Variant &variant,
   if (!program.alternatives())
     return;
   for (const Alternative *alternative : *program.alternatives()) {
+    const std::string chip =
+        alternative->requires_() ? alternative->requires_()->str() : "";
+    const bool alone = chip.ends_with('a'); // no other chip has it
     line(out, "    or, instead of {} to {}{}:", alternative->first(),
          alternative->first() + alternative->count() - 1,
-         alternative->requires_() && alternative->requires_()->size() != 0
-             ? fmt::format(", on {} or newer", alternative->requires_()->str())
-             : "");
+         chip.empty()
+             ? ""
+             : fmt::format(", on {}{}", chip, alone ? "" : " or newer"));
     for (const Instruction *i : *alternative->instructions())
       line(out, "    {:>26}  {}", "", operationText(*i, variant));
   }

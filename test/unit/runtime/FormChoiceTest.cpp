@@ -1,6 +1,8 @@
 // Which form is taken, and what a measurement leaves of the buffers.
 #include "runtime/exec/FormChoice.h"
 
+#include "runtime/base/Error.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -98,6 +100,17 @@ TEST_F(FormChoiceTest, ANumberThatIsTooLarge) {
   auto choice = choiceOf(0, adding(1, 0));
   choice->choose();
   EXPECT_EQ(choice->chosen(), 1u);
+}
+
+TEST_F(FormChoiceTest, WhatIsNoForm) {
+  setenv("PFC_FORM", "fast", 1);
+  try {
+    choiceOf(0, adding(1, 0))->choose();
+    FAIL();
+  } catch (const Error &error) {
+    EXPECT_STREQ(error.what(), "PFC_FORM is 'fast'; 'measured', or the number "
+                               "of a form, is wanted");
+  }
 }
 
 TEST_F(FormChoiceTest, TheFastestAndTheBuffersAsTheyWere) {
