@@ -39,17 +39,17 @@ module {
   // CU:      // matmul, margin_exp by warps
   // CU-NEXT: extern "C" __global__ __launch_bounds__(256) void {{.*}}(const __nv_bfloat16 *__restrict__ v1, const __nv_bfloat16 *__restrict__ v2, const int64_t *__restrict__ v3, const int64_t *__restrict__ v4, const int64_t *__restrict__ v5, __nv_bfloat16 *__restrict__ v6, float *__restrict__ v7) {
   // CU-NEXT:   __shared__ __align__(16) __nv_bfloat16 shared0[24576];
-  // CU:        pfc::multiplyTile(v{{[0-9]+}}, v1, v2, 40, 200, 64, 0, v{{[0-9]+}}, shared0);
+  // CU:        pfc::multiplyTile(v{{[0-9]+}}, v1, v2, 40, 200, 64, [[ROW:v[0-9]+]], v{{[0-9]+}}, shared0);
   // CU:        = expf(
-  // CU:        pfc::storeTile(v6, v{{[0-9]+}}, 40, 200, 0, v{{[0-9]+}}, shared0);
-  // CU-NEXT:   pfc::sumRowsOfTile(v7, v{{[0-9]+}}, 40, {{[a-z][0-9]+}}, 0, shared0);
+  // CU:        pfc::storeTile(v6, v{{[0-9]+}}, 40, 200, [[ROW]], v{{[0-9]+}}, shared0);
+  // CU-NEXT:   pfc::sumRowsOfTile(v7, v{{[0-9]+}}, 40, {{[a-z][0-9]+}}, [[ROW]], shared0);
   // CU:      // matmul, margin_exp by warpgroups
   // CU-NEXT: extern "C" __global__ __launch_bounds__(256, 2) void
   // CU-NEXT:   extern __shared__ __align__(1024) __nv_bfloat16 shared0[];
-  // CU:        pfc::multiplyGroupTile(v{{[0-9]+}}, v1, v2, 40, 200, 64, 0, v{{[0-9]+}}, shared0);
+  // CU:        pfc::multiplyGroupTile(v{{[0-9]+}}, v1, v2, 40, 200, 64, [[ROW:v[0-9]+]], v{{[0-9]+}}, shared0);
   // CU:        = expf(
-  // CU:        pfc::storeGroupTile(v6, v{{[0-9]+}}, 40, 200, 0, v{{[0-9]+}}, shared0);
-  // CU-NEXT:   pfc::sumRowsOfGroupTile(v7, v{{[0-9]+}}, 40, {{[a-z][0-9]+}}, 0, shared0);
+  // CU:        pfc::storeGroupTile(v6, v{{[0-9]+}}, 40, 200, [[ROW]], v{{[0-9]+}}, shared0);
+  // CU-NEXT:   pfc::sumRowsOfGroupTile(v7, v{{[0-9]+}}, 40, {{[a-z][0-9]+}}, [[ROW]], shared0);
   func.func @forms(%x: tensor<40x64xbf16> {pfc.input = "x"},
                    %w: tensor<200x64xbf16> {pfc.input = "w"},
                    %columns: tensor<40xi64> {pfc.input = "columns"},

@@ -87,6 +87,15 @@ Value DeviceCode::dynamicShared(int64_t count, Type element) {
   return array;
 }
 
+Value DeviceCode::opaque(Value index) {
+  Type integer = builder.getI32Type();
+  Value given = arith::IndexCastOp::create(builder, loc, integer, index);
+  auto call = emitc::CallOpaqueOp::create(builder, loc, TypeRange(integer),
+                                          "pfc::opaque", ValueRange(given));
+  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                    call.getResult(0));
+}
+
 /// The declaration of a function of the prelude's texts, one for each type.
 static func::FuncOp declare(OpBuilder &builder, Location loc, ModuleOp module,
                             StringRef callee, FunctionType type) {

@@ -97,6 +97,8 @@ public:
   void loadPack(mlir::Value flatBuffer, mlir::Value at, mlir::Value registers);
   void storePack(mlir::Value registers, mlir::Value flatBuffer, mlir::Value at);
 
+  /// The same index, of which the C++ compiler knows nothing. Below 2^31.
+  mlir::Value opaque(mlir::Value index);
   /// Calls a function of the prelude's texts. It may write its first operand,
   /// and reads the others.
   void call(llvm::StringRef callee, mlir::ValueRange operands);

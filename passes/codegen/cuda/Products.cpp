@@ -131,7 +131,9 @@ void ProductCode::emitRow(Value r, Value row0, Value column0, Value products,
 void ProductCode::emitTile(Value unit, Value shared) {
   int64_t rowTiles = llvm::divideCeil(rows, kProductTile);
   Value columnTile = code.div(unit, rowTiles);
-  Value row0 = code.mul(code.rem(unit, rowTiles), kProductTile);
+  // Where there is but one, what it says of rows is kept in registers from tile
+  // to tile, at the cost of others.
+  Value row0 = code.opaque(code.mul(code.rem(unit, rowTiles), kProductTile));
   Value column0 = code.mul(columnTile, kProductTile);
   Value products = code.accumulators(kSlots);
   code.call(function("multiply", form.prefix),

@@ -64,6 +64,14 @@ PFC_MULTIPLY(__half, "f16")
 
 #endif // PFC_EMULATED_CUDA
 
+/// The same number, of which the compiler knows nothing.
+__device__ __forceinline__ int32_t opaque(int32_t number) {
+#ifndef PFC_EMULATED_CUDA
+  asm volatile("" : "+r"(number));
+#endif
+  return number;
+}
+
 constexpr int tileSide = 128;
 
 struct WarpSlots {

@@ -15,8 +15,8 @@ element = int(sys.argv[3])
 ranks, batch, classes, size = 8, 128, 1_000_000, 512
 rows, rate = classes // ranks, 0.1
 sampled, whole = int(rows * rate), batch * ranks
-sampled = -(-sampled // 8) * 8  # slots, whose rows are multiples of 16 bytes
-logits = whole * sampled
+slots = -(-sampled // 8) * 8  # of the plan: rows are multiples of 16 bytes
+logits = whole * slots
 
 
 def equal(name, got, expected, tolerance=1e-9):
@@ -64,7 +64,7 @@ def check_work(work, in_all):
 def check_peer(peer):
     logit_bytes = 12 + 4 / ranks
     equal("memory of PartialFC_V2", peer["PartialFC_V2"]["memory_bytes"],
-          12 * size * (rows + sampled) + logit_bytes * logits)
+          12 * size * (rows + sampled) + logit_bytes * whole * sampled)
     equal("memory of model parallel", peer["model parallel"]["memory_bytes"],
           12 * size * 2 * rows + logit_bytes * whole * rows)
 
