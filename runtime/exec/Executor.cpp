@@ -1,6 +1,7 @@
 #include "runtime/exec/Executor.h"
 
 #include "runtime/base/Error.h"
+#include "runtime/base/Sha256.h"
 #include "runtime/device/Processors.h"
 #include "runtime/exec/CollectiveTask.h"
 #include "runtime/exec/FormChoice.h"
@@ -61,6 +62,7 @@ struct Executor::Impl {
   std::shared_ptr<Waiter> waiter = nullptr;
   StateMemory memory{variant, device};
   bool profiling = false;
+  std::string kernelsDigest = {}; ///< of their text, when it is wanted
   std::map<std::string, PreparedProgram> programs = {};
 
   BufferView view(const plan::fb::Program &program, uint32_t index) const {
@@ -85,6 +87,8 @@ struct Executor::Impl {
                     ProgramRunner &runner);
   FormChoice::Form makeForm(const plan::fb::Program &program,
                             const plan::fb::Alternative &alternative);
+  std::string keyOf(const plan::fb::Program &program,
+                    const std::vector<const plan::fb::Alternative *> &choices);
   void prepare(const plan::fb::Program &program);
   PreparedProgram &begin(const std::string &name);
   void enqueue(const std::string &name);
@@ -167,46 +171,60 @@ Executor::Impl::makeForm(const plan::fb::Program &program,
   return form;
 }
 
+/// What `choices` of the same instructions are on this chip, in a few words.
+std::string Executor::Impl::keyOf(
+    const plan::fb::Program &program,
+    const std::vector<const plan::fb::Alternative *> &choices) {
+  if (kernelsDigest.empty())
+    kernelsDigest =
+        sha256Hex(variant.kernel_cuda() ? variant.kernel_cuda()->str() : "");
+  std::string key = fmt::format("forms\n{}\n{}\n{}", device.chip(),
+                                device.libraries(), kernelsDigest);
+  auto add = [&](const plan::fb::Instruction &instruction) {
+    key += '\n' + workOf(variant, instruction);
+  };
+  const plan::fb::Alternative &any = *choices.front();
+  for (uint32_t i = 0; i < any.count(); ++i)
+    add(*program.instructions()->Get(any.first() + i));
+  for (const plan::fb::Alternative *choice : choices)
+    for (const plan::fb::Instruction *instruction : *choice->instructions())
+      add(*instruction);
+  return key;
+}
+
 /// The instructions from `first` on, if others do the same and the device can
 /// do those. Returns how many.
 uint32_t Executor::Impl::addForms(const plan::fb::Program &program,
                                   uint32_t first, ProgramRunner &runner) {
-  if (!program.alternatives())
-    return 0;
-  const plan::fb::Alternative *any = nullptr;
+  std::vector<const plan::fb::Alternative *> choices;
   std::vector<FormChoice::Form> others;
-  std::string key =
-      fmt::format("forms\n{}\n{}\n{}", device.chip(), device.libraries(),
-                  variant.kernel_cuda() ? variant.kernel_cuda()->str() : "");
-  for (const plan::fb::Alternative *alternative : *program.alternatives())
-    if (alternative->first() == first &&
-        device.supports(
-            alternative->requires_() ? alternative->requires_()->str() : "")) {
-      any = alternative;
-      others.push_back(makeForm(program, *alternative));
-      key += '\n' + others.back().name;
-    }
-  if (!any)
+  if (program.alternatives())
+    for (const plan::fb::Alternative *choice : *program.alternatives())
+      if (choice->first() == first &&
+          device.supports(choice->requires_() ? choice->requires_()->str()
+                                              : "")) {
+        choices.push_back(choice);
+        others.push_back(makeForm(program, *choice));
+      }
+  if (choices.empty())
     return 0;
+  const uint32_t count = choices.front()->count();
   std::vector<std::unique_ptr<Task>> tasks;
   std::vector<Task *> own;
-  for (uint32_t i = first; i < first + any->count(); ++i) {
-    const plan::fb::Instruction &instruction = *program.instructions()->Get(i);
-    tasks.push_back(makeTask(program, instruction));
+  for (uint32_t i = first; i < first + count; ++i) {
+    tasks.push_back(makeTask(program, *program.instructions()->Get(i)));
     own.push_back(tasks.back().get());
-    key += '\n' + workOf(variant, instruction);
   }
   std::vector<BufferView> results;
-  for (uint32_t buffer : *any->results())
+  for (uint32_t buffer : *choices.front()->results())
     results.push_back(view(program, buffer));
   auto choice = std::make_shared<FormChoice>(
-      std::move(own), std::move(others), std::move(results), std::move(key),
-      device, [this] { waiter->waitForDevice(); });
-  for (uint32_t i = 0; i < tasks.size(); ++i)
-    runner.add(first + i,
-               std::make_unique<FormStep>(choice, std::move(tasks[i]),
-                                          i + 1 == tasks.size()));
-  return any->count();
+      std::move(own), std::move(others), std::move(results),
+      keyOf(program, choices), device, [this] { waiter->waitForDevice(); });
+  for (uint32_t i = 0; i < count; ++i)
+    runner.add(first + i, std::make_unique<FormStep>(
+                              choice, std::move(tasks[i]), i + 1 == count));
+  return count;
 }
 
 /// In the plan's order. A transfer that no instruction waits for ends before
