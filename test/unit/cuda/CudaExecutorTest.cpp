@@ -5,6 +5,10 @@
 #include "runtime/comm/Communicator.h"
 #include "runtime/exec/Executor.h"
 
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
 namespace pfc::rt::test {
 namespace {
 
@@ -101,6 +105,87 @@ TEST_F(CudaExecutorTest, CollectivesGoThroughHostMemory) {
   }
   // Two graphs a step, before and after the collective, from the second on.
   EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 4u);
+}
+
+/// x -> doubled -> doubled, or "both", which multiplies by `factor` at once.
+/// The doubling takes a while.
+class CudaFormsTest : public CudaExecutorTest {
+protected:
+  void build(float factor) {
+    std::filesystem::remove_all(folder);
+    setenv("PFC_CACHE_DIR", folder.c_str(), 1);
+    uint32_t x = plan.named("x", DType_F32, {4});
+    uint32_t y = plan.buffer(DType_F32, {4});
+    uint32_t z = plan.named("z", DType_F32, {4});
+    uint32_t scale = plan.kernel("scale", 2), both = plan.kernel("both", 2);
+    for (auto &kernel : plan.variant().kernels)
+      kernel->threads = 32;
+    plan.variant().kernel_cuda =
+        "extern \"C\" __global__ void scale(float *out, const float *in) {\n"
+        "  out[threadIdx.x] = 2.0f * in[threadIdx.x];\n}\n"
+        "extern \"C\" __global__ void both(float *out, const float *in) {\n"
+        "  out[threadIdx.x] = 4.0f * in[threadIdx.x];\n}\n";
+    plan.launch(scale, {y, x}, 1);
+    plan.launch(scale, {z, y}, 1);
+    for (const char *chip : {"sm_80", "sm_90a"}) {
+      auto form = std::make_unique<AlternativeT>();
+      form->first = 0, form->count = 2, form->requires_ = chip;
+      form->results = {z};
+      auto launch = std::make_unique<InstructionT>();
+      LaunchT call;
+      call.kernel = both, call.arguments = {z, x}, call.extent = 1;
+      launch->operation.Set(std::move(call));
+      form->instructions.push_back(std::move(launch));
+      plan.program().alternatives.push_back(std::move(form));
+    }
+    const Plan &finished = plan.finish();
+    device = openDevice("cuda", {});
+    executor = std::make_unique<Executor>(
+        finished, *finished.variants()->Get(0), *device, *communicator);
+    multiplying("scale", 2, 2);
+    multiplying("both", factor, 0);
+  }
+  ~CudaFormsTest() override { setenv("PFC_CACHE_DIR", PFC_TEST_CACHE, 1); }
+
+  static void multiplying(const std::string &kernel, float factor,
+                          int milliseconds) {
+    fakecuda::define(kernel, [=](const auto &arguments) {
+      for (int i = 0; i < 4; ++i)
+        static_cast<float *>(arguments[0])[i] =
+            factor * static_cast<const float *>(arguments[1])[i];
+      std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+      return CUDA_SUCCESS;
+    });
+  }
+
+  void runThreeSteps() {
+    for (int step = 1; step < 4; ++step) {
+      setX(static_cast<float>(step));
+      executor->run("main");
+      EXPECT_EQ(executor->output("main", "z"),
+                std::vector<float>(4, 4.0f * step));
+    }
+  }
+
+  std::string folder =
+      (std::filesystem::path(testing::TempDir()) / "cuda-forms").string();
+};
+
+// In the first step; the graph of the others has the fastest alone.
+TEST_F(CudaFormsTest, AreMeasuredBeforeAStepIsRecorded) {
+  build(4);
+  runThreeSteps();
+  EXPECT_EQ(fakecuda::count("cuGraphInstantiate 1"), 1u);
+  EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 2u);
+}
+
+TEST_F(CudaFormsTest, AreOutIfTheyComputeSomethingElse) {
+  build(5);
+  testing::internal::CaptureStderr();
+  runThreeSteps();
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("warning: both computes something else"));
+  EXPECT_EQ(fakecuda::count("cuGraphInstantiate 2"), 1u);
 }
 
 // A transfer is part of its step's graph.
