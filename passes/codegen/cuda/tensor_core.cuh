@@ -186,16 +186,22 @@ __device__ __forceinline__ uint32_t sharedAddress(const void *shared) {
 __device__ __forceinline__ void publishShared() {
   asm volatile("fence.proxy.async;" ::: "memory");
 }
-__device__ __forceinline__ void beginProducts() {
-  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
-}
-/// Until then the sums are the tensor cores'.
-__device__ __forceinline__ void endProducts(float (&sums)[64]) {
-  asm volatile("wgmma.commit_group.sync.aligned;\n"
-               "wgmma.wait_group.sync.aligned 0;" ::: "memory");
+/// Nothing that the compiler does with the sums passes here.
+__device__ __forceinline__ void settle(float (&sums)[64]) {
 #pragma unroll
   for (int i = 0; i < 64; ++i)
     asm volatile("" : "+f"(sums[i])::"memory");
+}
+/// From now on the sums are the tensor cores'.
+__device__ __forceinline__ void beginProducts(float (&sums)[64]) {
+  settle(sums);
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+/// Until here.
+__device__ __forceinline__ void endProducts(float (&sums)[64]) {
+  asm volatile("wgmma.commit_group.sync.aligned;\n"
+               "wgmma.wait_group.sync.aligned 0;" ::: "memory");
+  settle(sums);
 }
 
 #define PFC_8(i)                                                               \
@@ -291,7 +297,7 @@ multiplyGroupTile(float (&sums)[64], const T *lhs, const T *rhs, int rows,
     uint32_t a = sharedAddress(shared + step % groupStages * 2 * half);
     uint32_t b = a + half * sizeof(T);
     a += threadIdx.x / 128 * (half * sizeof(T) / 2);
-    beginProducts();
+    beginProducts(sums);
 #pragma unroll
     for (int k = 0; k < groupDepth / 16; ++k)
       multiplyGroup(sums, rowsDescriptor(a + 32 * k),

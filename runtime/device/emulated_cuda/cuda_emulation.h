@@ -350,10 +350,10 @@ inline void waitCopies() {
 }
 
 #define PFC_WARPGROUPS 1
-using emulation::beginProducts;
 using emulation::publishShared;
 using emulation::sharedAddress;
 
+inline void beginProducts(float (&)[64]) { emulation::beginProducts(); }
 inline void endProducts(float (&)[64]) { emulation::endProducts(); }
 inline void multiplyGroup(float (&d)[64], unsigned long long a,
                           unsigned long long b, const __nv_bfloat16 *) {

@@ -416,7 +416,8 @@ TEST_F(EmulatedCudaChecks, ProductsOfWarpgroups) {
   shared = 16 << 10;
   std::vector<uint16_t> ones(8, 0x3f80);
   std::vector<BufferView> buffers = {hold(DType_BF16, ones), y};
-  const char *publish = "pfc::publishShared()", *begin = "pfc::beginProducts()";
+  const char *publish = "pfc::publishShared()",
+             *begin = "pfc::beginProducts(sums)";
   run(groupProduct(publish, begin, 0), 128, 1, buffers);
   EXPECT_EQ(read<float>(y), std::vector<float>(64, 16));
   EXPECT_THAT(problem(groupProduct("", begin, 0), 128, 1, buffers),
