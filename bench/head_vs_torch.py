@@ -1,6 +1,7 @@
 """One training step of the head, here and in PyTorch, on this machine's CPU.
 
-    head_vs_torch.py BUILD [--case C=20000,r=1] [--rounds 3] [-o FILE.md]
+    head_vs_torch.py BUILD [--case C=20000,r=1] [--rounds 3] [--ours]
+                     [-o FILE.md]
 
 The head alone: embeddings [B,D] and labels to the loss, back, and the update of
 the class centers. PyTorch's ways (pfctorch/head_step.py):
@@ -11,7 +12,7 @@ the class centers. PyTorch's ways (pfctorch/head_step.py):
     compiled  a rewrite without data-dependent shapes under torch.compile, where
               this PyTorch has it
 
-Ours are the head's instructions of a plan (`pfc-device time`), in fp32 and
+--ours leaves PyTorch out. Ours are the head's instructions of a plan (`pfc-device time`), in fp32 and
 bf16, the logits kept and recomputed. Each round times all of them one after the
 other, each in a process of its own; the table has the medians, and ratios of
 medians of one run. Memory is what a step needs beyond W and its momentum: of
@@ -76,7 +77,7 @@ def time_peer(way, classes, rate):
             else (timing["ms"], timing["extra_bytes"] / 1e6))
 
 
-def measure(build, classes, rate, rounds):
+def measure(build, classes, rate, rounds, peers):
     """name -> (ms, MB), medians."""
     with tempfile.TemporaryDirectory() as folder:
         plans = {}
@@ -85,7 +86,7 @@ def measure(build, classes, rate, rounds):
             compile_plan(build, plans[name], classes, rate, precision, logits)
         samples = {}
         for _ in range(rounds):
-            for way in PEERS:
+            for way in peers:
                 samples.setdefault(way, []).append(
                     time_peer(way, classes, rate))
             for name, path in plans.items():
@@ -105,7 +106,8 @@ def table(classes, rate, result):
             lines.append("| PyTorch, %s | not in this PyTorch | | | | |" % name)
             continue
         ms, mb = value
-        ratios = ["%.2f" % (result[peer][0] / ms) for peer in PEERS[:2]]
+        ratios = ["%.2f" % (result[peer][0] / ms) if peer in result else ""
+                  for peer in PEERS[:2]]
         lines.append("| %s | %.1f | %s | %.0f | %.2f |" % (
             "PyTorch, " + name if name in PEERS else "pfc, " + name, ms,
             " | ".join(ratios), mb, mb * 1e6 / logits))
@@ -125,13 +127,15 @@ def main():
     parser.add_argument("--case", action="append",
                         help="default: C=20000,r=1 and C=1000000,r=0.1")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ours", action="store_true")
     parser.add_argument("-o", "--output")
     arguments = parser.parse_args()
     lines = ["%s; medians of %d rounds." % (processor(), arguments.rounds)]
     for case in arguments.case or ["C=20000,r=1", "C=1000000,r=0.1"]:
         classes, rate = parse_case(case)
-        lines += table(classes, rate, measure(arguments.build, classes, rate,
-                                              arguments.rounds))
+        lines += table(classes, rate, measure(
+            arguments.build, classes, rate, arguments.rounds,
+            () if arguments.ours else PEERS))
     text = "\n".join(lines) + "\n"
     print(text)
     if arguments.output:

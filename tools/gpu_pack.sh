@@ -81,8 +81,8 @@ timed() {
     head.sample_rate=1.0 train.precision=bf16
 }
 
-# head CLASSES BATCH: all class centers, and little before them.
-head() {
+# timed_head CLASSES BATCH: all class centers, and little before them.
+timed_head() {
   plan head r18 train.batch_per_rank="$2" head.classes="$1" \
     head.sample_rate=1.0 model.input_size=16 train.precision=bf16
 }
@@ -103,7 +103,7 @@ if [[ $rehearsal ]]; then
   recorded nano quickstart bf16
   plan time-r18-b2 r18 train.batch_per_rank=2 head.classes=100 \
     model.input_size=16 train.precision=bf16
-  head 200 2
+  timed_head 200 2
   trained 20 train.batch_per_rank=4 train.steps=2 train.schedule.warmup_steps=1
 else
   for precision in fp32 bf16 fp16; do
@@ -116,7 +116,7 @@ else
     timed r50 $batch
     timed r100 $batch
   done
-  head 125000 1024
+  timed_head 125000 1024
   trained 800 train.batch_per_rank=64
 fi
 cp -r bench/train_step_torch.py bench/pfctorch "$pack/bench/"

@@ -333,6 +333,11 @@ module attributes {plan.arena_bytes = -64 : i64} {}
 
 // -----
 
+// expected-error @below {{wants 232449 bytes of shared memory: a block has up to 232448}}
+plan.kernel @k arguments 2 threads 64 shared 232449 description "large"
+
+// -----
+
 // expected-error @below {{has blocks of 48 threads: a multiple of 32 up to 1024}}
 plan.kernel @k arguments 2 threads 48 description "odd"
 

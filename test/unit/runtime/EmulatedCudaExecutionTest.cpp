@@ -616,6 +616,7 @@ TEST_F(EmulatedCuda, Describes) {
   EXPECT_THAT(device->describe(), testing::HasSubstr("2 threads"));
   EXPECT_TRUE(device->supports(""));
   EXPECT_TRUE(device->supports("sm_80"));
+  EXPECT_TRUE(device->supports("sm_90a"));
   EXPECT_FALSE(device->supports("amx_bf16"));
 }
 

@@ -180,6 +180,10 @@ const Case cases[] = {
      "kernel 'twice' wants blocks of 1025 threads"},
     {"BlocksWithoutThreads", [](TestPlan &t) { cudaKernel(t).threads = 0; },
      "kernel 'twice' wants blocks of 0 threads"},
+    {"TooMuchSharedMemory",
+     [](TestPlan &t) { cudaKernel(t).shared = (227 << 10) + 1; },
+     "kernel 'twice' wants 232449 bytes of shared memory; a block has up to "
+     "232448"},
     {"NumbersOfAnUnknownType",
      [](TestPlan &t) {
        cudaKernel(t).numbers = {DType_BF16};

@@ -270,7 +270,7 @@ TEST_F(PlanToFlatBufferTest, KernelsForCuda) {
 TEST_F(PlanToFlatBufferTest, Alternatives) {
   module = parse(R"mlir(
 module attributes {plan.arena_bytes = 256 : i64, plan.kernel_cuda = "// none"} {
-  plan.kernel @k arguments 2 threads 256 description "both"
+  plan.kernel @k arguments 2 threads 256 shared 98304 description "both"
   plan.program @p batch 1 {
     %w = plan.input "w" at 0 : memref<16xf32>
     %x = plan.alloc at 64 : memref<16xf32>
@@ -296,6 +296,8 @@ module attributes {plan.arena_bytes = 256 : i64, plan.kernel_cuda = "// none"} {
       *fb::GetPlan(bytes->data())->variants()->Get(0)->programs()->Get(0);
   ASSERT_EQ(program.instructions()->size(), 4u);
   EXPECT_EQ(program.instructions()->Get(2)->operation_as_Copy()->target(), 2u);
+  const fb::Variant &variant = *fb::GetPlan(bytes->data())->variants()->Get(0);
+  EXPECT_EQ(variant.kernels()->Get(0)->shared(), 98304u);
   ASSERT_EQ(program.alternatives()->size(), 1u);
   const fb::Alternative &alternative = *program.alternatives()->Get(0);
   EXPECT_EQ(alternative.first(), 1u);
