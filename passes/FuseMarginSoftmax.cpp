@@ -6,12 +6,7 @@
 //                 └──────────────▶ margin_grad ─▶ (cast) ─▶ matmul ·ŵ,  matmulᵀ
 //                 ·x̂
 //
-// The first line becomes margin_softmax, the rest margin_softmax_grad. Where an
-// exponential that isn't normalised has no room, in fp16, the cosines stay and
-// the lines become
-//
-//   x̂, ŵ ─▶ matmul ─▶ margin_stats ─▶ (all_reduce)
-//               └───▶ margin_stats_grad ◀┘ ─▶ matmul ·ŵ,  matmulᵀ ·x̂
+// The first line becomes margin_softmax, the rest margin_softmax_grad.
 //
 //===----------------------------------------------------------------------===//
 #include "mlir/IR/Remarks.h"
@@ -41,16 +36,12 @@ struct Head {
   /// Empty where it matches, else why not.
   std::string match(SoftmaxStatsOp root);
   void fuse();
-  /// Why exponentials are not kept; empty where they are.
-  StringRef keepsCosines();
 
 private:
   std::string matchForward();
   std::string matchBackward();
   std::string matchProducts(Value cosinesGrad);
-  void fuseAroundExps();
   void fuseBackward(MarginSoftmaxOp forward);
-  void fuseAroundCosines();
 };
 
 } // namespace
@@ -135,63 +126,19 @@ std::string Head::match(SoftmaxStatsOp root) {
 // Fusion
 //===----------------------------------------------------------------------===//
 
-StringRef Head::keepsCosines() {
-  if (cast<RankedTensorType>(cosine.getEmbeddings().getType())
-          .getElementType()
-          .isF16())
-    return "fp16 has no room for exponentials";
-  if (lossGrad && lossGrad.getLossScale())
-    return "the loss is scaled";
-  return "";
+/// Of E, for products of `operands`: bf16 where they are fp16, whose largest
+/// number is e^11.1.
+static Type elementOfExps(RankedTensorType operands) {
+  Type element = operands.getElementType();
+  return element.isF16() ? BFloat16Type::get(element.getContext()) : element;
 }
 
 void Head::fuse() {
-  if (keepsCosines().empty())
-    fuseAroundExps();
-  else
-    fuseAroundCosines();
-  stats.erase();
-  margin.erase();
-  cosine.erase();
-}
-
-/// The two products of the gradient stay as they are.
-void Head::fuseAroundCosines() {
-  OpBuilder builder(cosine);
-  auto type = cast<RankedTensorType>(cosine.getCosines().getType());
-  Value cosines = MatmulOp::create(
-      builder, cosine.getLoc(), type.clone(builder.getF32Type()),
-      cosine.getEmbeddings(), cosine.getCenters(), /*transpose_lhs=*/false,
-      /*transpose_rhs=*/true);
-  builder.setInsertionPoint(stats);
-  auto sums = MarginStatsOp::create(
-      builder, margin.getLoc(), stats.getStats().getType(), cosines,
-      stats.getColumns(), stats.getCount(), margin.getRowMargins(),
-      margin.getMargin(), stats.getShift());
-  stats.getStats().replaceAllUsesWith(sums.getStats());
-  if (!lossGrad)
-    return;
-  builder.setInsertionPoint(marginGrad);
-  Value gradient =
-      gradCast ? gradCast.getOutput() : marginGrad.getCosinesGrad();
-  Value replacement = MarginStatsGradOp::create(
-      builder, marginGrad.getLoc(), gradient.getType(), cosines,
-      lossGrad.getStats(), stats.getColumns(), stats.getCount(),
-      lossGrad.getLossScale(), margin.getRowMargins(), margin.getMargin(),
-      stats.getShift(), lossGrad.getBatch());
-  gradient.replaceAllUsesWith(replacement);
-  if (gradCast)
-    gradCast.erase();
-  marginGrad.erase();
-  lossGrad.erase();
-}
-
-void Head::fuseAroundExps() {
   OpBuilder builder(stats);
   auto logits = cast<RankedTensorType>(stats.getLogits().getType());
   auto operands = cast<RankedTensorType>(cosine.getEmbeddings().getType());
   auto forward = MarginSoftmaxOp::create(
-      builder, cosine.getLoc(), logits.clone(operands.getElementType()),
+      builder, cosine.getLoc(), logits.clone(elementOfExps(operands)),
       stats.getStats().getType(),
       RankedTensorType::get({logits.getDimSize(0)}, builder.getF32Type()),
       cosine.getEmbeddings(), cosine.getCenters(), stats.getColumns(),
@@ -200,6 +147,9 @@ void Head::fuseAroundExps() {
   stats.getStats().replaceAllUsesWith(forward.getStats());
   if (lossGrad)
     fuseBackward(forward);
+  stats.erase();
+  margin.erase();
+  cosine.erase();
 }
 
 void Head::fuseBackward(MarginSoftmaxOp forward) {
@@ -209,8 +159,8 @@ void Head::fuseBackward(MarginSoftmaxOp forward) {
       builder, marginGrad.getLoc(), embeddingsGrad.getType(),
       centersGrad.getType(), forward.getEmbeddings(), forward.getCenters(),
       forward.getExps(), lossGrad.getStats(), forward.getTargets(),
-      forward.getColumns(), forward.getRowMargins(), forward.getMargin(),
-      forward.getShift(), lossGrad.getBatch());
+      forward.getColumns(), lossGrad.getLossScale(), forward.getRowMargins(),
+      forward.getMargin(), forward.getShift(), lossGrad.getBatch());
   embeddingsGrad.getResult().replaceAllUsesWith(backward.getEmbeddingsGrad());
   centersGrad.getResult().replaceAllUsesWith(backward.getCentersGrad());
   embeddingsGrad.erase();
@@ -238,10 +188,8 @@ struct FuseMarginSoftmaxPass
         remark::missed(root.getLoc(), options) << remark::reason("{0}", reason);
         continue;
       }
-      StringRef kept = head.keepsCosines();
       remark::passed(root.getLoc(), options) << remark::add(
-          "{0}{1}{2}", head.lossGrad ? "forward and gradient" : "forward",
-          kept.empty() ? "" : ", around cosines: ", kept);
+          "{0}", head.lossGrad ? "forward and gradient" : "forward");
       head.fuse();
     }
   }

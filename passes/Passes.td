@@ -120,11 +120,11 @@ def ScaleLossPass : Pass<"pfc-scale-loss", "::mlir::ModuleOp"> {
     saved. Statistics of batch norms are the forward step's, as in PyTorch: they
     move in a skipped step too, and an Inf in an activation, which no loss scale
     prevents, shows in the loss. Whether a gradient overflowed is read off its
-    sum of squares, which clipping needs anyway; without clipping, and for the
-    class centers, that is one more pass over the gradients.
+    sum of squares, which clipping needs anyway; without clipping that is one
+    more pass over the gradients. (For the class centers pfc-tile-head reads it
+    off dX̂ instead.)
 
-    R100 with Glint360K on 8 ranks at sample rate 0.1: that pass reads the 9.2 MB
-    of the class centers' gradient; it saves no time, but steps that would be
+    R100 with Glint360K on 8 ranks: it saves no time, but steps that would be
     lost.
 
     Precondition: pfc-insert-optimizer ran. Postcondition: every update can be
@@ -294,22 +294,8 @@ def FuseMarginSoftmaxPass
 
         dX̂ = diag(a)·E'·Ŵ      dŴ = E'ᵀ·diag(a)·X̂      a_i = s/(B·Z_i)
 
-    E has the element type of the product's operands.
-
-    exp(s) has no room in fp16, whose largest number is e^11.1. Nor would a
-    shift by row help: the target's entry of E' is as large as Z, the sum over
-    all ranks, and a_i as small as 1/Z. So for fp16, or where the loss is
-    scaled, the cosines stay in fp32 and, when the sums of all ranks are there,
-    one pass makes of them the gradient that the products read, G = dcos in
-    [B,S] of fp16:
-
-        margin_stats         (Z, t) from cos
-        margin_stats_grad    G = loss_scale·s/B·(exp(s·cos − log Z) − [target])·ψ'
-                             dX̂ = G·Ŵ      dŴ = Gᵀ·X̂
-
-    Bytes per logit: cos 4 written, 4 + 4 read, G 2 written, 2 + 2 read: 18,
-    where E's way has cos 4 + 4 and E 2 + 2 + 2: 14. Either keeps 6 at most. A
-    cosine in fp16 would save 6 of the 18 and cost 0.016 in a logit of 64·cos.
+    E has the element type of the product's operands, but bf16 beside fp16, whose
+    largest number is e^11.1: there exp(s) has no room.
 
     R100 with Glint360K on 8 ranks, sample rate 1, batch 1024: in place of four
     fp32 matrices of batch x classes (cosines, logits and their gradients), 738
@@ -348,9 +334,28 @@ def TileHeadPass : Pass<"pfc-tile-head", "::mlir::ModuleOp"> {
     neither the sampled rows of W nor their gradient are stored. A remark says
     how many tiles there are.
 
+    fp16 has no room for E, nor would a shift by row help: the target's entry of
+    E' is as large as Z, the sum over all ranks, and a_i as small as 1/Z. So in
+    fp16, and where the loss is scaled, E waits for the stats of all ranks, in
+    bf16, and the products read what they make of it:
+
+        margin_softmax       E, Z and the stats, as above
+        margin_softmax_grad
+          each tile          G = margin_cosines_grad(E, stats); dX̂ += G·Ŵ
+        update_rows
+          each tile          W, v = update_rows(W, v, Gᵀ·X̂)
+
+    G takes E's place, 2 bytes a logit as well; Ŵ is gathered a second time. The
+    rows are updated where pfc-scale-loss has it, when all gradients are known
+    to be finite. Their own need no look: an element of G that is Inf or NaN
+    makes a row of dX̂ so, whose sum of squares is the found_inf of both, and
+    sums of B finite numbers of fp16 are finite. `recompute` makes E twice, for
+    dX̂ and for dŴ: five products.
+
     R100 with Glint360K on 8 ranks, B = 1024, bf16, sample rate 1: what the head
     takes beyond W and its momentum is 127 MiB, 397 before tiles; with
-    `recompute` 73. At rate 0.1 it is one tile: 32 MiB for 41.
+    `recompute` 38. In fp16 125 (397) and 57. At rate 0.1 it is one tile: 32 MiB
+    for 41.
 
     Precondition: pfc-fuse-margin-softmax ran; the class centers are the unit
     rows of a variable, and their gradient goes to its update. Postcondition:
@@ -688,11 +693,14 @@ def ScheduleCollectivesPass
     `plan.wait` stands where it is needed. Launches that copy between the host's
     memory and the device's are put under computation likewise. A list schedule of
     a stream that computes, one for the network and one for the host's link, on a
-    machine with the options' rates, of which only the ratios matter; instructions keep their order but where they
-    would have to wait. What goes `far` ahead keeps memory for long, so it may
-    write `ahead-bytes` in all: the sample of the class centers, but not the
-    centers. The network's are low, so that a transfer on a busy
-    network is covered as well.
+    machine with the options' rates, of which only the ratios matter; instructions keep
+    their order but where they would have to wait. What goes `far` ahead keeps
+    memory for long, so it may write `ahead-bytes` in all: the sample of the
+    class centers, but not the centers. Should the program need more memory than
+    in its own order all the same, by more than those bytes, then what goes ahead
+    of a reader that has to wait counts as well: the tiles of the class centers
+    would all be gathered while the embeddings are. The network's rates are low,
+    so that a transfer on a busy network is covered as well.
 
     So labels are gathered and centers sampled under the backbone's forward
     pass, {Σ E, target} are summed under E·Ŵ, dX̂ is under Eᵀ·X̂, and buckets of

@@ -10,7 +10,15 @@
 //     E' = margin_patch(E);  W = update_rows(W, E'ᵀ·diag(a)X̂)
 //
 // Both gradients are linear in E, so that O needs no sum over ranks, and the
-// row factors a = s/(B·Z) scale [B,D] sides alone.
+// row factors a = s/(B·Z) scale [B,D] sides alone. In fp16, where E has no
+// room, and where the loss is scaled, the products read what a makes of E, and
+// the rows are updated when it is known whether a gradient overflowed:
+//
+//   for each tile, at margin_softmax_grad:
+//     Ŵ = gather_unit_rows(W, indices);  G = margin_cosines_grad(E, stats)
+//     dx̂ = dx̂ + G·Ŵ                                  ─▶ (reduce_scatter)
+//   for each tile, at update_rows:
+//     W = update_rows(W, Gᵀ·X̂)  unless found_inf
 //
 //===----------------------------------------------------------------------===//
 #include "mlir/IR/Remarks.h"
@@ -37,11 +45,15 @@ struct Head {
   MarginSoftmaxOp forward;
   MarginSoftmaxGradOp backward; ///< null, with `update`: forward alone
   UpdateRowsOp update;
+  SumSquaresOp sumSquares; ///< of the rows' gradient; null: not looked at
   /// What the tiles take the place of, users before what they use.
   SmallVector<Operation *> replaced;
 
   /// Empty where it matches, else why not.
   std::string match(MarginSoftmaxOp root);
+  /// Whether the gradients' products read E scaled by row: else they are linear
+  /// in E as it is.
+  bool scalesExps();
 
 private:
   std::string matchCenters();
@@ -52,7 +64,7 @@ private:
 struct Tile {
   Value indices; ///< of its class centers in the table, [T]
   Value first;   ///< its first column, [1]
-  Value exps;    ///< E, [B,T], while they are kept
+  Value exps;    ///< E, [B,T], while they are kept; G where they are scaled
 };
 
 class HeadTiler {
@@ -67,11 +79,15 @@ public:
 private:
   void cut();
   Value gatherUnitRows(const Tile &tile, Value table);
+  Value gatherAgain(const Tile &tile, Value table);
   MarginExpOp makeExps(const Tile &tile, Value centers, Value sums);
+  Value scaleExps(const Tile &tile);
+  Value addProduct(Value exps, Value centers, Value sum);
   void buildForward();
-  void buildBackward();
-  void updateCenters(Tile &tile, Value stats, Value scaled, Value &table,
-                     Value &momentum);
+  Value buildScaledProducts();
+  Value buildEmbeddingsGrad();
+  void updateCenters(Value embeddings);
+  Value patchExps(const Tile &tile);
 
   Head &head;
   MarginSoftmaxOp forward;
@@ -80,6 +96,7 @@ private:
   LogitsStrategy strategy;
   SmallVector<Tile> tiles;
   Value targets, products;
+  int64_t timesAgain = 0; ///< gatherAgain was called
 };
 
 } // namespace
@@ -117,18 +134,32 @@ std::string Head::matchCenters() {
 /// margin_softmax_grad ─▶ normalize_grad ─▶ update_rows
 std::string Head::matchUpdate() {
   auto ofRows = onlyUser<NormalizeGradOp>(backward.getCentersGrad());
-  update =
-      ofRows ? onlyUser<UpdateRowsOp>(ofRows.getInputGrad()) : UpdateRowsOp();
+  if (ofRows)
+    for (Operation *user : ofRows.getInputGrad().getUsers()) {
+      if (auto op = dyn_cast<SumSquaresOp>(user); op && !sumSquares)
+        sumSquares = op;
+      else if (auto op = dyn_cast<UpdateRowsOp>(user); op && !update)
+        update = op;
+      else
+        return "the gradient of its class centers is also used by " +
+               user->getName().getStringRef().str();
+    }
   if (!update || ofRows.getInput() != gather.getRows() ||
       update.getTable() != gather.getTable() ||
       update.getIndices() != gather.getIndices())
     return "the gradient of its class centers is not that of their update";
   if (!isState(update.getMomentum()))
     return "the momentum of its class centers is no variable";
-  if (update.getUnscale() || update.getFoundInf())
-    return "its loss is scaled";
   replaced.insert(replaced.begin(), {update, ofRows, backward, forward});
+  if (sumSquares)
+    replaced.insert(replaced.begin(), sumSquares);
   return "";
+}
+
+bool Head::scalesExps() {
+  return backward &&
+         (backward.getLossScale() || update.getFoundInf() || sumSquares ||
+          typeOf(forward.getEmbeddings()).getElementType().isF16());
 }
 
 std::string Head::match(MarginSoftmaxOp root) {
@@ -186,6 +217,15 @@ Value HeadTiler::gatherUnitRows(const Tile &tile, Value table) {
                                   tile.indices);
 }
 
+/// For the backward half, apart from what the forward half gathered: else CSE
+/// would find the first ones again, and keep them.
+Value HeadTiler::gatherAgain(const Tile &tile, Value table) {
+  Value centers = gatherUnitRows(tile, table);
+  centers.getDefiningOp()->setAttr("pfc.again",
+                                   builder.getI64IntegerAttr(++timesAgain));
+  return centers;
+}
+
 /// With fp32 cosines: the exponential must see the product's precision.
 MarginExpOp HeadTiler::makeExps(const Tile &tile, Value centers, Value sums) {
   Location loc = forward.getLoc();
@@ -202,14 +242,41 @@ MarginExpOp HeadTiler::makeExps(const Tile &tile, Value centers, Value sums) {
       forward.getMargin(), forward.getShift());
 }
 
+/// G, for products in the operands' type.
+Value HeadTiler::scaleExps(const Tile &tile) {
+  MarginSoftmaxGradOp backward = head.backward;
+  return MarginCosinesGradOp::create(
+      builder, backward.getLoc(),
+      typeOf(tile.exps).clone(typeOf(forward.getEmbeddings()).getElementType()),
+      tile.exps, backward.getStats(), targets, forward.getColumns(), tile.first,
+      backward.getLossScale(), forward.getRowMargins(), forward.getMargin(),
+      forward.getShift(), backward.getBatch());
+}
+
+/// E', for products that the row factors scale elsewhere.
+Value HeadTiler::patchExps(const Tile &tile) {
+  MarginSoftmaxGradOp backward = head.backward;
+  return MarginPatchOp::create(
+      builder, backward.getLoc(), tile.exps.getType(), tile.exps,
+      backward.getStats(), targets, forward.getColumns(), tile.first,
+      forward.getRowMargins(), forward.getMargin(), forward.getShift());
+}
+
+/// sum + exps·centers, in fp32; `sum` may be null.
+Value HeadTiler::addProduct(Value exps, Value centers, Value sum) {
+  auto type = typeOf(forward.getEmbeddings()).clone(builder.getF32Type());
+  return MatmulOp::create(builder, head.backward.getLoc(), type, exps, centers,
+                          sum, /*transpose_lhs=*/false,
+                          /*transpose_rhs=*/false);
+}
+
 void HeadTiler::buildForward() {
   Location loc = forward.getLoc();
   Value table = head.gather.getTable(), indices = head.gather.getIndices();
   targets = TargetCosinesOp::create(
       builder, loc, forward.getTargets().getType(), forward.getEmbeddings(),
       table, indices, forward.getColumns());
-  auto productType =
-      typeOf(forward.getEmbeddings()).clone(builder.getF32Type());
+  bool addsProducts = head.backward && !head.scalesExps();
   Value sums;
   for (Tile &tile : tiles) {
     Value centers = gatherUnitRows(tile, table);
@@ -222,66 +289,84 @@ void HeadTiler::buildForward() {
           builder, loc, forward.getStats().getType(), sums, targets,
           forward.getColumns(), forward.getRowMargins(), forward.getMargin(),
           forward.getShift()));
-    if (head.backward)
-      products = MatmulOp::create(builder, head.backward.getLoc(), productType,
-                                  tile.exps, centers, products,
-                                  /*transpose_lhs=*/false,
-                                  /*transpose_rhs=*/false);
+    if (addsProducts)
+      products = addProduct(tile.exps, centers, products);
   }
 }
 
-void HeadTiler::updateCenters(Tile &tile, Value stats, Value scaled,
-                              Value &table, Value &momentum) {
-  if (strategy == LogitsStrategy::Recompute) {
-    Value centers = gatherUnitRows(tile, table);
-    // Else CSE would find the first tile's again, and keep it.
-    centers.getDefiningOp()->setAttr("pfc.again", builder.getUnitAttr());
-    tile.exps = makeExps(tile, centers, /*sums=*/Value()).getExps();
+/// dx̂, which is Inf or NaN where an element of G is: the sum of its squares
+/// says so for the class centers, too.
+Value HeadTiler::buildScaledProducts() {
+  Value sum;
+  for (Tile &tile : tiles) {
+    Value centers = gatherAgain(tile, head.gather.getTable());
+    if (strategy == LogitsStrategy::Recompute)
+      tile.exps = makeExps(tile, centers, /*sums=*/Value()).getExps();
+    tile.exps = scaleExps(tile);
+    sum = addProduct(tile.exps, centers, sum);
   }
-  MarginSoftmaxGradOp backward = head.backward;
-  Value patched = MarginPatchOp::create(
-      builder, backward.getLoc(), tile.exps.getType(), tile.exps, stats,
-      targets, forward.getColumns(), tile.first, forward.getRowMargins(),
-      forward.getMargin(), forward.getShift());
-  int64_t size = typeOf(tile.indices).getDimSize(0);
-  auto gradientType = RankedTensorType::get({size, typeOf(table).getDimSize(1)},
-                                            builder.getF32Type());
-  Value gradient = MatmulOp::create(builder, backward.getLoc(), gradientType,
-                                    patched, scaled, /*transposeLhs=*/true);
-  UpdateRowsOp update = head.update;
-  auto updated = UpdateRowsOp::create(
-      builder, update.getLoc(), table, momentum, tile.indices, gradient,
-      update.getLr(), update.getCount(), /*unscale=*/Value(),
-      /*found_inf=*/Value(), update.getStep(), update.getFirstRow(),
-      RowUpdate::Sampled, /*of_unit_rows=*/true, update.getMu(),
-      update.getWeightDecay(), update.getSeed());
-  table = updated.getNewTable();
-  momentum = updated.getNewMomentum();
+  if (SumSquaresOp ofRows = head.sumSquares)
+    ofRows.getOutput().replaceAllUsesWith(SumSquaresOp::create(
+        builder, ofRows.getLoc(), ofRows.getOutput().getType(), sum));
+  return sum;
 }
 
-void HeadTiler::buildBackward() {
+/// Replaces dx̂. Returns the embeddings as the class centers' gradient takes
+/// them.
+Value HeadTiler::buildEmbeddingsGrad() {
   MarginSoftmaxGradOp backward = head.backward;
-  Location loc = backward.getLoc();
   builder.setInsertionPoint(backward);
-  Value stats = backward.getStats();
+  if (head.scalesExps()) {
+    backward.getEmbeddingsGrad().replaceAllUsesWith(buildScaledProducts());
+    return forward.getEmbeddings();
+  }
+  Location loc = backward.getLoc();
   auto embeddingsGrad = MarginEmbeddingsGradOp::create(
       builder, loc, backward.getEmbeddingsGrad().getType(), targets.getType(),
-      products, stats, targets, forward.getColumns(), head.gather.getTable(),
-      head.gather.getIndices(), forward.getRowMargins(), forward.getMargin(),
-      forward.getShift(), backward.getBatch());
+      products, backward.getStats(), targets, forward.getColumns(),
+      head.gather.getTable(), head.gather.getIndices(), forward.getRowMargins(),
+      forward.getMargin(), forward.getShift(), backward.getBatch());
   backward.getEmbeddingsGrad().replaceAllUsesWith(
       embeddingsGrad.getEmbeddingsGrad());
-  Value scaled =
-      ScaleRowsOp::create(builder, loc, forward.getEmbeddings().getType(),
-                          forward.getEmbeddings(), embeddingsGrad.getFactors());
+  return ScaleRowsOp::create(builder, loc, forward.getEmbeddings().getType(),
+                             forward.getEmbeddings(),
+                             embeddingsGrad.getFactors());
+}
+
+/// Each tile's as soon as its gradient is there, or may be used.
+void HeadTiler::updateCenters(Value embeddings) {
   UpdateRowsOp update = head.update;
+  bool scaled = head.scalesExps();
+  if (scaled)
+    builder.setInsertionPoint(update);
   moveToFront(update.getMomentum());
   moveToFront(update.getCount());
   if (update.getFirstRow())
     moveToFront(update.getFirstRow());
   Value table = update.getTable(), momentum = update.getMomentum();
-  for (Tile &tile : tiles)
-    updateCenters(tile, stats, scaled, table, momentum);
+  int64_t size = typeOf(table).getDimSize(1);
+  for (Tile &tile : tiles) {
+    if (strategy == LogitsStrategy::Recompute) {
+      // Behind the update of the tile before, so that one is there at a time.
+      Value centers = gatherAgain(tile, table);
+      tile.exps = makeExps(tile, centers, /*sums=*/Value()).getExps();
+      if (scaled)
+        tile.exps = scaleExps(tile);
+    }
+    Value exps = scaled ? tile.exps : patchExps(tile);
+    int64_t rows = typeOf(tile.indices).getDimSize(0);
+    auto type = RankedTensorType::get({rows, size}, builder.getF32Type());
+    Value gradient = MatmulOp::create(builder, head.backward.getLoc(), type,
+                                      exps, embeddings, /*transposeLhs=*/true);
+    auto updated = UpdateRowsOp::create(
+        builder, update.getLoc(), table, momentum, tile.indices, gradient,
+        update.getLr(), update.getCount(), update.getUnscale(),
+        update.getFoundInf(), update.getStep(), update.getFirstRow(),
+        RowUpdate::Sampled, /*of_unit_rows=*/true, update.getMu(),
+        update.getWeightDecay(), update.getSeed());
+    table = updated.getNewTable();
+    momentum = updated.getNewMomentum();
+  }
   update.getNewTable().replaceAllUsesWith(table);
   update.getNewMomentum().replaceAllUsesWith(momentum);
 }
@@ -290,7 +375,7 @@ int64_t HeadTiler::run() {
   cut();
   buildForward();
   if (head.backward)
-    buildBackward();
+    updateCenters(buildEmbeddingsGrad());
   for (Operation *op : head.replaced)
     op->erase();
   return tiles.size();

@@ -151,9 +151,9 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "space when they are first used.", ENUM_FIELD(head.placement)},
       {"head", "logits", "", false, "", anything, logits,
        "What becomes of the exponentials of the logits between forward and "
-       "backward: `keep` stores them, 2 bytes a logit in bf16 and 4 in fp32; "
-       "`recompute` makes them again, a fourth product for a tile's memory. "
-       "Both give the same bits. `auto` keeps them where they fit into "
+       "backward: `keep` stores them, 2 bytes a logit, 4 in fp32; `recompute` "
+       "makes them again, a fourth product (and, where the loss is scaled, a "
+       "fifth) for a tile's memory. Both give the same bits. `auto` keeps them where they fit into "
        "`cluster.memory_per_rank`.", ENUM_FIELD(head.logits)},
 
       {"head.margin", "type", "", false, "", anything, marginTypes,

@@ -184,7 +184,7 @@ module {
 
     // Data-dependent rows: a block a row, packs of its inner loop split over
     // threads. Too large a table has 64-bit indices.
-    // CU:      __launch_bounds__(64) void gather(
+    // CU:      __launch_bounds__(64, 1) void gather(
     // CU:        for (int64_t [[ROW:.+]] = blockIdx.x; [[ROW]] < 64; [[ROW]] += gridDim.x) {
     // CU:        for (int64_t [[J:.+]] = threadIdx.x; [[J]] < 128; [[J]] += 64) {
     // CU:        pfc::load([[PACK:v[0-9]+]], v1,
@@ -207,7 +207,7 @@ module {
 
     // Between bounds that are known when it runs: of a pack that reaches beyond
     // them what is inside counts, and is written.
-    // CU:      __launch_bounds__(32) void between(
+    // CU:      __launch_bounds__(32, 1) void between(
     // CU:        pfc::load(
     // CU:        ? {{.*}} + {{.*}} :
     // CU:        if ({{.*}} >= {{.*}} & {{.*}} + 3 < {{.*}}) {

@@ -15,7 +15,7 @@
 // RUN: FileCheck %s --input-file=%t.bf16.fused.mlir --check-prefix=BF16
 // RUN: pfc-interpret %t.bf16.mlir --against %t.bf16.fused.mlir
 //
-// In fp16, and where the loss is scaled, the cosines stay.
+// In fp16 the exponentials are bf16, too, and the loss scale is the gradient's.
 // RUN: pfc-opt %S/Inputs/tiny.mlir --pfc-differentiate --pfc-insert-optimizer --pfc-scale-loss --pfc-partition --pfc-mixed-precision=precision=fp16 -o %t.fp16.mlir
 // RUN: pfc-opt %t.fp16.mlir --pfc-fuse-margin-softmax -o %t.fp16.fused.mlir
 // RUN: FileCheck %s --input-file=%t.fp16.fused.mlir --check-prefix=FP16 --implicit-check-not=cosine_logits --implicit-check-not=softmax_stats --implicit-check-not=_entropy_grad --implicit-check-not=margin_grad
@@ -43,13 +43,9 @@
 // BF16: pfc.margin_softmax %{{.*}} : tensor<8x16xbf16>, tensor<3x16xbf16>, {{.*}} -> tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>
 // BF16: pfc.margin_softmax_grad {{.*}} -> tensor<8x16xf32>, tensor<3x16xf32>
 
-// FP16:      %[[COS:.*]] = pfc.matmul %[[X:.*]], %[[W:.*]] {transpose_rhs} : tensor<8x16xf16>, tensor<3x16xf16> -> tensor<8x3xf32>
-// FP16-NEXT: %[[PART:.*]] = pfc.margin_stats %[[COS]], %[[COLUMNS:.*]], %[[COUNT:.*]] margin {{.*}} -> tensor<8x2xf32>
-// FP16-NEXT: %[[STATS:.*]] = shard.all_reduce %[[PART]]
-// FP16:      %[[SCALE:.*]] = pfc.variable "loss_scale"
-// FP16-NEXT: %[[G:.*]] = pfc.margin_stats_grad %[[COS]], %[[STATS]], %[[COLUMNS]], %[[COUNT]] scale %[[SCALE]] margin {{.*}} -> tensor<8x3xf16>
-// FP16-DAG:  pfc.matmul %[[G]], %[[W]] : {{.*}} -> tensor<8x16xf32>
-// FP16-DAG:  pfc.matmul %[[G]], %[[X]] {transpose_lhs} : {{.*}} -> tensor<3x16xf32>
+// FP16: %[[E:.*]], %{{.*}}, %{{.*}} = pfc.margin_softmax %{{.*}} : tensor<8x16xf16>, tensor<3x16xf16>, {{.*}} -> tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>
+// FP16: %[[SCALE:.*]] = pfc.variable "loss_scale"
+// FP16-NEXT: pfc.margin_softmax_grad %{{.*}}, %{{.*}}, %[[E]], {{.*}} scale %[[SCALE]] margin {{.*}} -> tensor<8x16xf32>, tensor<3x16xf32>
 
 // FORWARD:     [Passed] FuseMarginSoftmax
 // FORWARD:     pfc.margin_softmax

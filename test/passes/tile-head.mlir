@@ -11,6 +11,24 @@
 // RUN: pfc-interpret %t.bf16.mlir --against %t.bf16.tiled.mlir
 // RUN: pfc-interpret %t.bf16.mlir --against %t.bf16.tiled.mlir --round --tolerance 2e-2
 //
+// Where the loss is scaled, the products read what the stats make of E, and the
+// rows are updated when all gradients are known to be finite.
+// RUN: pfc-opt %S/Inputs/tiny.mlir --pfc-differentiate --pfc-insert-optimizer --pfc-scale-loss=initial-scale=1024 --pfc-partition -o %t.scaled.mlir
+// RUN: pfc-opt %t.scaled.mlir --pfc-fuse-margin-softmax -o %t.scaled.fused.mlir
+// RUN: pfc-opt %t.scaled.fused.mlir --pfc-tile-head -o %t.scaled.tiled.mlir
+// RUN: pfc-interpret %t.scaled.fused.mlir --against %t.scaled.tiled.mlir --steps 3
+// RUN: pfc-opt %t.scaled.mlir --pfc-mixed-precision=precision=fp16 -o %t.fp16.mlir
+// RUN: pfc-opt %t.fp16.mlir --pfc-fuse-margin-softmax --pfc-tile-head -o %t.fp16.tiled.mlir
+// RUN: FileCheck %s --input-file=%t.fp16.tiled.mlir --check-prefix=FP16 --implicit-check-not=sum_squares
+// RUN: pfc-interpret %t.fp16.mlir --against %t.fp16.tiled.mlir --steps 3
+// RUN: pfc-interpret %t.fp16.mlir --against %t.fp16.tiled.mlir --round --tolerance 2e-2
+// RUN: pfc-opt %t.fp16.mlir --pfc-fuse-margin-softmax --pfc-tile-head=logits=recompute -o %t.fp16.again.mlir
+// RUN: pfc-interpret %t.fp16.tiled.mlir --against %t.fp16.again.mlir --steps 3 --tolerance 0 --round
+// RUN: pfc-opt %t.fp16.again.mlir --cse | FileCheck %s --check-prefix=AGAIN
+// A gradient beyond fp16 is seen in that of the embeddings.
+// RUN: pfc-opt %S/Inputs/tiny.mlir --pfc-differentiate --pfc-insert-optimizer --pfc-scale-loss=initial-scale=1.5e30 --pfc-partition --pfc-mixed-precision=precision=fp16 --pfc-fuse-margin-softmax --pfc-tile-head -o %t.over.mlir
+// RUN: pfc-interpret %t.over.mlir --round --print --steps 2 | FileCheck %s --check-prefix=OVER
+//
 // 600 classes on 4 ranks: 150 columns, of which a tile takes 64 at least.
 // RUN: sed -e 's/tensor<10x/tensor<600x/g' -e 's/= 10 : i64/= 600 : i64/g' -e 's/capacity = 3/capacity = 150/' -e 's/sample_rate = 0.5/sample_rate = 1.0/' -e 's/tensor<12x/tensor<600x/g' -e 's/tensor<8x12xf32>/tensor<8x600xf32>/g' %S/Inputs/tiny.mlir > %t.600.mlir
 // RUN: pfc-opt %t.600.mlir --pfc-differentiate --pfc-insert-optimizer=row-update=all --pfc-partition --pfc-fuse-margin-softmax -o %t.600.fused.mlir
@@ -54,6 +72,31 @@
 // BF16: pfc.matmul {{.*}} : tensor<8x3xbf16>, tensor<3x16xbf16> -> tensor<8x16xf32>
 // BF16: pfc.scale_rows {{.*}} : tensor<8x16xbf16>, tensor<8xf32> -> tensor<8x16xbf16>
 // BF16: pfc.matmul {{.*}} {transpose_lhs} : tensor<8x3xbf16>, tensor<8x16xbf16> -> tensor<3x16xf32>
+
+// FP16:      %[[W1:.*]] = pfc.gather_unit_rows %[[W:.*]], %[[I:.*]] : {{.*}} -> tensor<3x16xf16>
+// FP16-NEXT: %[[COS:.*]] = pfc.matmul %[[X:.*]], %[[W1]] {transpose_rhs}
+// FP16-NEXT: %[[E:.*]], %[[Z:.*]] = pfc.margin_exp %[[COS]], {{.*}} -> tensor<8x3xbf16>, tensor<8xf32>
+// FP16-NEXT: %[[PART:.*]] = pfc.margin_target %[[Z]], %[[T:.*]], %[[COLUMNS:.*]] margin
+// FP16-NEXT: %[[STATS:.*]] = shard.all_reduce %[[PART]]
+// FP16:      %[[SCALE:.*]] = pfc.variable "loss_scale"
+// FP16-NEXT: %[[W2:.*]] = pfc.gather_unit_rows %[[W]], %[[I]] {pfc.again = 1 : i64}
+// FP16-NEXT: %[[G:.*]] = pfc.margin_cosines_grad %[[E]], %[[STATS]], %[[T]], %[[COLUMNS]], %{{.*}} scale %[[SCALE]] margin {{.*}} -> tensor<8x3xf16>
+// FP16-NEXT: %[[DX:.*]] = pfc.matmul %[[G]], %[[W2]] : {{.*}} -> tensor<8x16xf32>
+// FP16-NEXT: %[[SUM:.*]] = pfc.sum_squares %[[DX]] : tensor<8x16xf32> -> tensor<1xf32>
+// FP16-NEXT: shard.reduce_scatter %[[DX]]
+// FP16-COUNT-7: pfc.sum_squares
+// FP16:      %[[FOUND:.*]] = pfc.found_inf %{{.*}}, %[[SUM]]
+// FP16-NEXT: %[[ALL:.*]] = shard.all_reduce %[[FOUND]]
+// FP16-NEXT: %[[UNSCALE:.*]], %{{.*}}, %{{.*}}, %{{.*}} = pfc.update_loss_scale
+// FP16:      %[[DW:.*]] = pfc.matmul %[[G]], %[[X]] {transpose_lhs} : {{.*}} -> tensor<3x16xf32>
+// FP16-NEXT: pfc.update_rows sampled %[[W]], %{{.*}}, %[[I]], %[[DW]], {{.*}} unscale %[[UNSCALE]] unless %[[ALL]] {{{.*}}of_unit_rows
+
+// AGAIN-COUNT-3: pfc.margin_exp
+
+// OVER: loss_scale [1]: 7.5e+29
+// OVER: skipped [1]: 1
+// OVER: loss_scale [1]: 3.75e+29
+// OVER: skipped [1]: 1
 
 // TILES:      pfc.slice %[[I:.*]] from 0 : tensor<150xi64> -> tensor<64xi64>
 // TILES:      pfc.slice %[[I]] from 64 : tensor<150xi64> -> tensor<64xi64>

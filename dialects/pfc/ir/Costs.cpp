@@ -175,13 +175,10 @@ OpCost MarginSoftmaxGradOp::getCost() {
 OpCost MarginExpOp::getCost() {
   return costOf(*this, 3 * elementsOf(getCosines()));
 }
-OpCost MarginStatsOp::getCost() {
-  return costOf(*this, 3 * elementsOf(getCosines()));
-}
 
-/// Scale, difference, exp and factor of each logit.
-OpCost MarginStatsGradOp::getCost() {
-  return costOf(*this, 4 * elementsOf(getCosines()));
+/// The row's factor on each element.
+OpCost MarginCosinesGradOp::getCost() {
+  return costOf(*this, elementsOf(getExps()));
 }
 
 /// One element a row of `exps`, in place.

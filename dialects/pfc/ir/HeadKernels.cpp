@@ -369,102 +369,20 @@ LogicalResult MarginEmbeddingsGradOp::buildRow(OpBuilder &builder,
   return success();
 }
 
-int64_t MarginStatsOp::getRowExtent() { return extent(getCosines(), 0); }
-int MarginStatsOp::getInPlaceOperand(unsigned) { return -1; }
-
-/// The margin's cosine: of target column `target`, in [−1, 1].
-static Value targetCosine(RowCode &code, Value cosines, Value row,
-                          Value target) {
-  Scalars &s = code.scalars;
-  return s.max(s.constant(-1.0),
-               s.min(s.constant(1.0), code.load(cosines, {row, target})));
-}
-
-LogicalResult MarginStatsOp::buildRow(OpBuilder &builder, ValueRange operands,
-                                      ValueRange results, Value row) {
-  RowCode code(builder, getLoc());
-  Scalars &s = code.scalars;
-  Value cosines = operands[0], columns = operands[1], stats = results[0];
-  MarginAttr margin = getMargin();
-  double scale = margin.getScale(), filter = margin.getFilter();
-  double shift = getShift().convertToDouble();
-  Value zero = s.constant(0.0), first = code.index(0);
-  Value used = code.toIndex(code.load(operands[2], {first}));
-  Value column = code.load(columns, {row});
-  Value owned = code.isOwned(column);
-  // Without a target here the first loop covers every used column.
-  Value target = s.select(owned, code.toIndex(column), used);
-
-  auto term = [&](RowCode &c, Value j) -> Value {
-    Scalars &e = c.scalars;
-    Value cosine = c.load(cosines, {row, j});
-    Value logit = e.mul(cosine, e.constant(scale));
-    if (filter > 0.0)
-      logit = e.select(e.greater(cosine, e.constant(filter)), e.constant(0.0),
-                       logit);
-    return e.exp(e.sub(logit, e.constant(shift)));
-  };
-  Value beyond =
-      arith::AddIOp::create(builder, getLoc(), target, code.index(1));
-  Value total = code.sum(first, target, zero, term);
-  total = code.sum(beyond, used, total, term);
-
-  Value cosine =
-      targetCosine(code, cosines, row, s.select(owned, target, first));
-  RowMargin own(code, margin, bufferOf(*this, getRowMargins(), operands), row,
-                cosine);
-  Value logit = s.mul(own.value(), s.constant(scale));
-  Value exponential = s.exp(s.sub(logit, s.constant(shift)));
-  code.store(s.add(total, s.select(owned, exponential, zero)), stats,
-             {row, first});
-  code.store(s.select(owned, logit, zero), stats, {row, code.index(1)});
-  return success();
-}
-
-int64_t MarginStatsGradOp::getRowExtent() { return extent(getCosines(), 0); }
-int MarginStatsGradOp::getInPlaceOperand(unsigned) { return -1; }
-
-LogicalResult MarginStatsGradOp::buildRow(OpBuilder &builder,
-                                          ValueRange operands,
-                                          ValueRange results, Value row) {
-  RowCode code(builder, getLoc());
-  Scalars &s = code.scalars;
-  Value cosines = operands[0], stats = operands[1], columns = operands[2];
-  Value gradient = results[0], zero = code.index(0);
-  MarginAttr margin = getMargin();
-  double scale = margin.getScale(), filter = margin.getFilter();
-  Value used = code.toIndex(code.load(operands[3], {zero}));
-  // factor·(p − [j is the target])·ψ', p = exp(z − logSum): no quotient that
-  // could overflow.
-  Value factor = s.constant(scale / getBatch());
-  if (Value buffer = bufferOf(*this, getLossScale(), operands))
-    factor = s.mul(factor, code.load(buffer, {zero}));
-  Value logSum = s.add(s.log(code.load(stats, {row, zero})),
-                       s.constant(getShift().convertToDouble()));
-
-  code.loop(zero, used, [&](RowCode &c, Value j) {
-    Scalars &e = c.scalars;
-    Value cosine = c.load(cosines, {row, j});
-    Value p = e.exp(e.sub(e.mul(cosine, e.constant(scale)), logSum));
-    Value g = e.mul(p, factor);
-    if (filter > 0.0)
-      g = e.select(e.greater(cosine, e.constant(filter)), e.constant(0.0), g);
-    c.store(g, gradient, {row, j});
-  });
-  code.loop(used, code.index(extent(gradient, 1)), [&](RowCode &c, Value j) {
-    c.store(c.scalars.constant(0.0), gradient, {row, j});
-  });
-  Value column = code.load(columns, {row});
-  code.when(code.isOwned(column), [&](RowCode &c) {
-    Scalars &e = c.scalars;
-    Value target = c.toIndex(column);
-    Value p = e.exp(e.sub(c.load(stats, {row, c.index(1)}), logSum));
-    RowMargin own(c, margin, bufferOf(*this, getRowMargins(), operands), row,
-                  targetCosine(c, cosines, row, target));
-    Value g = e.mul(e.sub(p, e.constant(1.0)), own.slope());
-    c.store(e.mul(g, factor), gradient, {row, target});
-  });
-  return success();
+/// Whether a row's own class is in the tile `exps` of its columns, and where.
+template <typename Op>
+static std::pair<Value, Value> ownColumn(RowCode &code, Op op,
+                                         ValueRange buffers, Value row) {
+  OpBuilder &builder = code.builder;
+  Value width = code.integer(extent(op.getExps(), 1));
+  Value column = code.load(bufferOf(op, op.getColumns(), buffers), {row});
+  Value first =
+      code.load(bufferOf(op, op.getFirst(), buffers), {code.index(0)});
+  Value local = arith::SubIOp::create(builder, op.getLoc(), column, first);
+  // Unsigned, what lies before the tile lies beyond it.
+  Value isHere = arith::CmpIOp::create(builder, op.getLoc(),
+                                       arith::CmpIPredicate::ult, local, width);
+  return {isHere, local};
 }
 
 int64_t MarginPatchOp::getRowExtent() { return extent(getExps(), 0); }
@@ -473,17 +391,35 @@ int MarginPatchOp::getInPlaceOperand(unsigned) { return 0; }
 LogicalResult MarginPatchOp::buildRow(OpBuilder &builder, ValueRange operands,
                                       ValueRange results, Value row) {
   RowCode code(builder, getLoc());
-  Value exps = results[0];
-  Value width = code.integer(extent(exps, 1));
-  Value local =
-      arith::SubIOp::create(builder, getLoc(), code.load(operands[3], {row}),
-                            code.load(operands[4], {code.index(0)}));
-  // Unsigned, what lies before the tile lies beyond it.
-  Value isHere = arith::CmpIOp::create(builder, getLoc(),
-                                       arith::CmpIPredicate::ult, local, width);
-  code.when(isHere, [&](RowCode &c) {
+  auto [isHere, column] = ownColumn(code, *this, operands, row);
+  code.when(isHere, [&, column = column](RowCode &c) {
     Value own = targetGradient(c, *this, operands, row);
-    c.store(own, exps, {row, c.toIndex(local)});
+    c.store(own, results[0], {row, c.toIndex(column)});
+  });
+  return success();
+}
+
+int64_t MarginCosinesGradOp::getRowExtent() { return extent(getExps(), 0); }
+int MarginCosinesGradOp::getInPlaceOperand(unsigned) {
+  return getCosinesGrad().getType() == getExps().getType() ? 0 : -1;
+}
+
+LogicalResult MarginCosinesGradOp::buildRow(OpBuilder &builder,
+                                            ValueRange operands,
+                                            ValueRange results, Value row) {
+  RowCode code(builder, getLoc());
+  Value exps = operands[0], gradient = results[0], zero = code.index(0);
+  Value factor = code.scalars.constant(getMargin().getScale() / getBatch());
+  if (Value scale = bufferOf(*this, getLossScale(), operands))
+    factor = code.scalars.mul(factor, code.load(scale, {zero}));
+  factor = code.scalars.div(factor, code.load(operands[1], {row, zero}));
+  code.loop(zero, code.index(extent(exps, 1)), [&](RowCode &c, Value j) {
+    c.store(c.scalars.mul(factor, c.load(exps, {row, j})), gradient, {row, j});
+  });
+  auto [isHere, column] = ownColumn(code, *this, operands, row);
+  code.when(isHere, [&, column = column](RowCode &c) {
+    Value own = targetGradient(c, *this, operands, row);
+    c.store(c.scalars.mul(factor, own), gradient, {row, c.toIndex(column)});
   });
   return success();
 }

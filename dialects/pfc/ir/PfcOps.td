@@ -12,7 +12,7 @@
 //   One rank's  sample_local_centers softmax_stats softmax_loss
 //               fetch_rows store_rows
 //               margin_softmax margin_softmax_grad margin_exp margin_patch
-//               margin_stats margin_stats_grad scale_rows cast sweep yield barrier
+//               margin_cosines_grad scale_rows cast sweep yield barrier
 //
 // Every op states its formula, shapes, constraints (C1) …, who makes it and
 // after which pass it is gone.
@@ -1028,10 +1028,12 @@ def Pfc_MarginSoftmaxOp : Pfc_Op<"margin_softmax", [Pure, Costed]> {
         stats[i] = (Σ_j E[i,j] + exp(s·ψ(target[i]) − shift),  s·ψ(target[i]))
     E is un-normalised: the gradients are linear in it, so neither a maximum nor
     a second pass is needed. |s·c| <= s, so exp cannot overflow while
-    s + ln C < 88; `shift` is 0 then, and s + ln C − 88 otherwise.
+    s + ln C < 88; `shift` is 0 then, and s + ln C − 88 otherwise. (In fp32 and
+    bf16: fp16 has no room for an E.)
 
     Shapes: embeddings [B,D], centers [S,D], columns [B], count [1]; exps [B,S],
     stats [B,2], targets [B].
+    (C1) E is not fp16.
     Made by: pfc-fuse-margin-softmax. Gone after: pfc-tile-head.
   }];
   let arguments = (ins Pfc_Float:$embeddings, Pfc_Float:$centers,
@@ -1048,7 +1050,8 @@ def Pfc_MarginSoftmaxOp : Pfc_Op<"margin_softmax", [Pure, Costed]> {
   let hasVerifier = 1;
 }
 
-def Pfc_MarginSoftmaxGradOp : Pfc_Op<"margin_softmax_grad", [Pure, Costed]> {
+def Pfc_MarginSoftmaxGradOp : Pfc_Op<"margin_softmax_grad",
+    [Pure, Costed, AttrSizedOperandSegments]> {
   let summary = "Gradients of the fused head from its un-normalised E";
   let description = [{
     With Z_i, t_i = stats[i] (summed over ranks) and, where this rank owns the
@@ -1057,18 +1060,20 @@ def Pfc_MarginSoftmaxGradOp : Pfc_Op<"margin_softmax_grad", [Pure, Costed]> {
         a_i = s / (batch·Z_i)
         dx̂ = diag(a)·E'·Ŵ          (partial: summed over ranks)
         dŴ = E'ᵀ·diag(a)·X̂
+    both times loss_scale [1], where there is one.
     Shapes: dx̂ [B,D], dŴ [S,D].
     Made by: pfc-fuse-margin-softmax. Gone after: pfc-tile-head.
   }];
   let arguments = (ins Pfc_Float:$embeddings, Pfc_Float:$centers,
                        Pfc_Float:$exps, Pfc_F32:$stats, Pfc_F32:$targets,
-                       Pfc_I64:$columns, Optional<Pfc_F32>:$row_margins,
+                       Pfc_I64:$columns, Optional<Pfc_Scalar>:$loss_scale,
+                       Optional<Pfc_F32>:$row_margins,
                        Pfc_MarginAttr:$margin,
                        F64Attr:$shift, I64Attr:$batch);
   let results = (outs Pfc_Float:$embeddings_grad, Pfc_Float:$centers_grad);
   let assemblyFormat = [{
     $embeddings `,` $centers `,` $exps `,` $stats `,` $targets `,` $columns
-    `margin` $margin
+    (`scale` $loss_scale^)? `margin` $margin
     (`rows` $row_margins^ `:` type($row_margins))? attr-dict `:` type($embeddings) `,` type($centers) `,` type($exps)
     `,` type($stats) `,` type($targets) `,` type($columns) `->`
     type($embeddings_grad) `,` type($centers_grad)
@@ -1247,55 +1252,38 @@ def Pfc_MarginPatchOp : Pfc_Op<"margin_patch", [Pure, Costed, Rows,
   let hasVerifier = 1;
 }
 
-def Pfc_MarginStatsOp : Pfc_Op<"margin_stats", [Pure, Costed, Rows]> {
-  let summary = "softmax_stats of the margin's logits, from cosines that stay";
+def Pfc_MarginCosinesGradOp : Pfc_Op<"margin_cosines_grad",
+                                     [Pure, Costed, Rows, AttrSizedOperandSegments]> {
+  let summary = "The gradient of a tile's cosines, from E and the stats";
   let description = [{
-    With c the cosines, over used j:
-        stats[i] = (Σ_{j≠columns[i]} exp(s·c[i,j] − shift)
-                      + exp(s·ψ(c[i, columns[i]]) − shift),
-                    s·ψ(c[i, columns[i]]))
-    as margin and softmax_stats (a filtered logit is 0; without a target here
-    neither it nor its exponential). Nothing of size [B,S] is written.
+    Of the tile's columns `first`, `first` + 1, …, with E' and a of
+    margin_softmax_grad:
+        G[i,j] = loss_scale·a_i·E'[i,j]
+    loss_scale is 1 where there is none. |G| <= loss_scale·s/batch·max(1, ψ'):
+    what fp16 holds, or the loss scale is too large. In place where E has G's
+    elements.
 
-    Shapes: cosines [B,S], columns [B], count [1], stats [B,2].
-    Made by: pfc-fuse-margin-softmax. Gone after: convert-pfc-to-plan.
-  }];
-  let arguments = (ins Pfc_F32:$cosines, Pfc_I64:$columns, Pfc_I64:$count,
-                       Optional<Pfc_F32>:$row_margins,
-                       Pfc_MarginAttr:$margin, F64Attr:$shift);
-  let results = (outs Pfc_F32:$stats);
-  let assemblyFormat = [{
-    $cosines `,` $columns `,` $count `margin` $margin
-    (`rows` $row_margins^ `:` type($row_margins))? attr-dict `:`
-    type($cosines) `,` type($columns) `,` type($count) `->` type($stats)
-  }];
-  let hasVerifier = 1;
-}
-
-def Pfc_MarginStatsGradOp : Pfc_Op<"margin_stats_grad", [Pure, Costed, Rows,
-                                                         AttrSizedOperandSegments]> {
-  let summary = "The gradient of the cosines, in one pass";
-  let description = [{
-    softmax_cross_entropy_grad and margin_grad from the cosines c and the stats
-    of all ranks: with p[i,j] = exp(z[i,j] − shift)/Z_i, z the logits,
-        dc[i,j] = loss_scale·s/batch · (p[i,j] − [j = columns[i]])·ψ'(c)
-    where ψ' is 1 but at the target, and dc is 0 where the filter applied and in
-    unused columns. Written in the element type of the products that read it.
-
-    Shapes: cosines, cosines_grad [B,S], stats [B,2], columns [B], count,
+    Shapes: exps, cosines_grad [B,T], stats [B,2], targets, columns [B], first,
     loss_scale [1].
-    Made by: pfc-fuse-margin-softmax. Gone after: convert-pfc-to-plan.
+    Example:
+    ```mlir
+    %g = pfc.margin_cosines_grad %e, %stats, %t, %columns, %first scale %s
+        margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0>
+        {shift = 0.0 : f64, batch = 8 : i64} : tensor<8x4xbf16>, tensor<8x2xf32>, tensor<8xf32>, tensor<8xi64> -> tensor<8x4xf16>
+    ```
+    Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
   }];
-  let arguments = (ins Pfc_F32:$cosines, Pfc_F32:$stats, Pfc_I64:$columns,
-                       Pfc_I64:$count, Optional<Pfc_Scalar>:$loss_scale,
+  let arguments = (ins Pfc_Float:$exps, Pfc_F32:$stats, Pfc_F32:$targets,
+                       Pfc_I64:$columns, Pfc_Integer:$first,
+                       Optional<Pfc_Scalar>:$loss_scale,
                        Optional<Pfc_F32>:$row_margins,
                        Pfc_MarginAttr:$margin, F64Attr:$shift, I64Attr:$batch);
   let results = (outs Pfc_Float:$cosines_grad);
   let assemblyFormat = [{
-    $cosines `,` $stats `,` $columns `,` $count (`scale` $loss_scale^)?
-    `margin` $margin
-    (`rows` $row_margins^ `:` type($row_margins))? attr-dict `:` type($cosines) `,` type($stats) `,`
-    type($columns) `,` type($count) `->` type($cosines_grad)
+    $exps `,` $stats `,` $targets `,` $columns `,` $first
+    (`scale` $loss_scale^)? `margin` $margin
+    (`rows` $row_margins^ `:` type($row_margins))? attr-dict `:` type($exps) `,` type($stats) `,` type($targets) `,`
+    type($columns) `->` type($cosines_grad)
   }];
   let hasVerifier = 1;
 }

@@ -555,6 +555,8 @@ LogicalResult MarginSoftmaxOp::verify() {
   if (failed(
           verifyRowProducts(*this, getEmbeddings(), getCenters(), getExps())))
     return failure();
+  if (cast<RankedTensorType>(getExps().getType()).getElementType().isF16())
+    return emitOpError("(C1) fp16 has no room for exponentials");
   int64_t rows = shapeOf(getExps())[0];
   if (failed(verifyShape(*this, getStats(), "stats", {rows, 2})) ||
       failed(verifyShape(*this, getTargets(), "targets", {rows})) ||
@@ -622,28 +624,6 @@ LogicalResult MarginEmbeddingsGradOp::verify() {
     return emitOpError("batch must be the rows the loss is a mean over");
   return success();
 }
-LogicalResult MarginStatsOp::verify() {
-  if (failed(verifyRowMargins(*this, shapeOf(getColumns())[0])))
-    return failure();
-  if (failed(
-          verifyRowsAndColumns(*this, getCosines(), "cosines", getColumns())) ||
-      failed(verifyShape(*this, getCount(), "count", {1})))
-    return failure();
-  return verifyShape(*this, getStats(), "stats", {shapeOf(getCosines())[0], 2});
-}
-LogicalResult MarginStatsGradOp::verify() {
-  if (failed(verifyRowMargins(*this, shapeOf(getColumns())[0])))
-    return failure();
-  if (failed(
-          verifyRowsAndColumns(*this, getCosines(), "cosines", getColumns())) ||
-      failed(verifyShape(*this, getCount(), "count", {1})) ||
-      failed(verifyShape(*this, getCosinesGrad(), "cosines_grad",
-                         shapeOf(getCosines()))))
-    return failure();
-  if (getBatch() < 1)
-    return emitOpError("batch must be the rows the loss is a mean over");
-  return verifyShape(*this, getStats(), "stats", {shapeOf(getCosines())[0], 2});
-}
 LogicalResult MarginSoftmaxGradOp::verify() {
   if (failed(verifyRowMargins(*this, shapeOf(getColumns())[0])))
     return failure();
@@ -656,15 +636,26 @@ LogicalResult MarginSoftmaxGradOp::verify() {
     return failure();
   return verifyRowsAndColumns(*this, getExps(), "exps", getColumns());
 }
-LogicalResult MarginPatchOp::verify() {
-  if (failed(verifyRowMargins(*this, shapeOf(getColumns())[0])))
+/// What ops say of a tile of E, whose target elements they replace.
+template <typename Op>
+static LogicalResult verifyTileOfExps(Op op) {
+  if (failed(verifyRowMargins(op, shapeOf(op.getColumns())[0])) ||
+      failed(verifyRowsAndColumns(op, op.getExps(), "exps", op.getColumns())))
     return failure();
-  if (failed(verifyRowsAndColumns(*this, getExps(), "exps", getColumns())))
+  int64_t rows = shapeOf(op.getExps())[0];
+  if (failed(verifyShape(op, op.getStats(), "stats", {rows, 2})))
     return failure();
-  int64_t rows = shapeOf(getExps())[0];
-  if (failed(verifyShape(*this, getStats(), "stats", {rows, 2})))
+  return verifyShape(op, op.getTargets(), "targets", {rows});
+}
+LogicalResult MarginPatchOp::verify() { return verifyTileOfExps(*this); }
+LogicalResult MarginCosinesGradOp::verify() {
+  if (failed(verifyTileOfExps(*this)) ||
+      failed(verifyShape(*this, getCosinesGrad(), "cosines_grad",
+                         shapeOf(getExps()))))
     return failure();
-  return verifyShape(*this, getTargets(), "targets", {rows});
+  if (getBatch() < 1)
+    return emitOpError("batch must be the rows the loss is a mean over");
+  return success();
 }
 
 //===----------------------------------------------------------------------===//

@@ -50,9 +50,10 @@ static void patch(MarginSoftmaxGradOp op, Call &call, Tensor &patched,
                &targets = call[op.getTargets()],
                &columns = call[op.getColumns()];
   double shift = op.getShift().convertToDouble();
+  double scale = call.real(op.getLossScale(), 1.0) * op.getMargin().getScale();
   for (int64_t i = 0; i < exps.rows(); ++i) {
     double z = stats.reals[2 * i], t = stats.reals[2 * i + 1];
-    factors.reals[i] = op.getMargin().getScale() / (op.getBatch() * z);
+    factors.reals[i] = scale / (op.getBatch() * z);
     if (columns.integers[i] < 0)
       continue;
     double g = (std::exp(t - shift) / z - 1.0) *
@@ -171,14 +172,35 @@ static void marginEmbeddingsGrad(MarginEmbeddingsGradOp op, Call &call) {
   }
 }
 
+/// Column of the tile `exps` that row i's own class has, −1 if none.
+template <typename Op>
+static int64_t ownColumn(Op op, Call &call, int64_t i) {
+  int64_t column = call[op.getColumns()].integers[i];
+  int64_t j = column - call.integer(op.getFirst(), 0);
+  return column >= 0 && j >= 0 && j < call[op.getExps()].width() ? j : -1;
+}
+
 static void marginPatch(MarginPatchOp op, Call &call) {
   Tensor &patched = call.result(op.getPatched());
   patched.reals = call[op.getExps()].reals;
-  for (int64_t i = 0; i < patched.rows(); ++i) {
-    int64_t column = call[op.getColumns()].integers[i];
-    int64_t j = column - call.integer(op.getFirst(), 0);
-    if (column >= 0 && j >= 0 && j < patched.width())
+  for (int64_t i = 0; i < patched.rows(); ++i)
+    if (int64_t j = ownColumn(op, call, i); j >= 0)
       patched.reals[i * patched.width() + j] = targetGradient(op, call, i);
+}
+
+static void marginCosinesGrad(MarginCosinesGradOp op, Call &call) {
+  const Tensor &exps = call[op.getExps()];
+  Tensor &gradient = call.result(op.getCosinesGrad());
+  double scale = call.real(op.getLossScale(), 1.0);
+  for (int64_t i = 0; i < exps.rows(); ++i) {
+    double z = call[op.getStats()].reals[2 * i];
+    double factor = scale * op.getMargin().getScale() / (op.getBatch() * z);
+    int64_t own = ownColumn(op, call, i);
+    for (int64_t j = 0; j < exps.width(); ++j) {
+      double e = j == own ? targetGradient(op, call, i)
+                          : exps.reals[i * exps.width() + j];
+      gradient.reals[i * exps.width() + j] = factor * e;
+    }
   }
 }
 
@@ -205,58 +227,15 @@ static void marginSoftmaxGrad(MarginSoftmaxGradOp op, Call &call) {
     }
 }
 
-/// Σ and target logit of each row, from the cosines of the used columns.
-static void marginStats(MarginStatsOp op, Call &call) {
-  const Tensor &cosines = call[op.getCosines()],
-               &columns = call[op.getColumns()];
-  Tensor &stats = call.result(op.getStats());
-  MarginAttr margin = op.getMargin();
-  double s = margin.getScale(), shift = op.getShift().convertToDouble();
-  int64_t used = call.integer(op.getCount(), 0), width = cosines.width();
-  for (int64_t i = 0; i < cosines.rows(); ++i)
-    for (int64_t j = 0; j < std::min(used, width); ++j) {
-      double c = cosines.reals[i * width + j];
-      bool isTarget = j == columns.integers[i];
-      double logit = isTarget                ? s * RowMargin(op, call, i).psi(c)
-                     : isFiltered(margin, c) ? 0.0
-                                             : s * c;
-      stats.reals[2 * i] += std::exp(logit - shift);
-      if (isTarget)
-        stats.reals[2 * i + 1] = logit;
-    }
-}
-
-static void marginStatsGrad(MarginStatsGradOp op, Call &call) {
-  const Tensor &cosines = call[op.getCosines()], &stats = call[op.getStats()],
-               &columns = call[op.getColumns()];
-  Tensor &gradient = call.result(op.getCosinesGrad());
-  MarginAttr margin = op.getMargin();
-  double s = margin.getScale(), shift = op.getShift().convertToDouble();
-  double factor = call.real(op.getLossScale(), 1.0) * s / op.getBatch();
-  int64_t used = call.integer(op.getCount(), 0), width = cosines.width();
-  for (int64_t i = 0; i < cosines.rows(); ++i)
-    for (int64_t j = 0; j < std::min(used, width); ++j) {
-      double c = cosines.reals[i * width + j], z = stats.reals[2 * i];
-      double &g = gradient.reals[i * width + j];
-      if (j == columns.integers[i])
-        g = factor *
-            (std::exp(s * RowMargin(op, call, i).psi(c) - shift) / z - 1.0) *
-            RowMargin(op, call, i).psiDerivative(c);
-      else if (!isFiltered(margin, c))
-        g = factor * std::exp(s * c - shift) / z;
-    }
-}
-
 void addFusedHeadOps(Registry &registry) {
   registry.add(marginSoftmax);
   registry.add(marginSoftmaxGrad);
   registry.add(marginExp);
   registry.add(marginPatch);
+  registry.add(marginCosinesGrad);
   registry.add(targetCosines);
   registry.add(marginTarget);
   registry.add(marginEmbeddingsGrad);
-  registry.add(marginStats);
-  registry.add(marginStatsGrad);
 }
 
 } // namespace pfc::reference

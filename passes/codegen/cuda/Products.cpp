@@ -55,8 +55,8 @@ private:
   Value slotAt(Value r, Value c);
   Value rowOf(Value r);
   Value columnOf(Value c);
-  Type element() const {
-    return cast<MemRefType>(buffers.exps.getType()).getElementType();
+  static Type elementOf(Value buffer) {
+    return cast<MemRefType>(buffer.getType()).getElementType();
   }
   std::string function(StringRef verb, StringRef what) const {
     return ("pfc::" + verb + what).str();
@@ -117,8 +117,9 @@ void ProductCode::emitRow(Value r, Value row0, Value column0, Value products,
         builder, loc, arith::CmpIPredicate::ne, column, own);
     Value counts = arith::AndIOp::create(builder, loc, inUse, isOther);
     Value zero = scalars.constant(0.0);
-    code.store(scalars.fromF32(scalars.select(counts, exp, zero), element()),
-               exps, at);
+    code.store(
+        scalars.fromF32(scalars.select(counts, exp, zero), elementOf(exps)),
+        exps, at);
     if (sums)
       code.store(scalars.add(code.load(sums, r),
                              scalars.select(counts, summand, zero)),
@@ -139,7 +140,7 @@ void ProductCode::emitTile(Value unit, Value shared) {
   code.call(function("multiply", form.prefix),
             {products, buffers.lhs, buffers.rhs, code.index(rows),
              code.index(columns), code.index(depth), row0, column0, shared});
-  Value exps = code.registers(kSlots, element());
+  Value exps = code.registers(kSlots, elementOf(buffers.exps));
   Value sums = buffers.parts ? code.accumulators(form.rows) : Value();
   code.unrolled(form.rows, [&](Value r) {
     emitRow(r, row0, column0, products, exps, sums);
@@ -156,9 +157,10 @@ void ProductCode::emitTile(Value unit, Value shared) {
 void ProductCode::emit() {
   constexpr int64_t elementBytes = 2;
   int64_t elements = form.sharedBytes / elementBytes;
+  Type element = elementOf(buffers.lhs);
   Value shared = form.dynamicShared
-                     ? code.dynamicShared(elements, element())
-                     : code.shared(elements, element(), /*alignment=*/16);
+                     ? code.dynamicShared(elements, element)
+                     : code.shared(elements, element, /*alignment=*/16);
   code.loopOverUnits(productTiles(rows, columns),
                      [&](Value unit) { emitTile(unit, shared); });
 }
@@ -171,11 +173,13 @@ MarginExpOp fusableReader(MatmulOp product) {
                                 : MarginExpOp();
   if (!op || nextInstruction(product) != op)
     return {};
-  Type element = typeOf(product.getLhs()).getElementType();
+  auto has16Bits = [](Value value) {
+    return typeOf(value).getElementTypeBitWidth() == 16;
+  };
   constexpr int64_t ofAccess = 8; // elements of 16 bits in 16 bytes
   bool fits = !product.getTransposeLhs() && product.getTransposeRhs() &&
-              !product.getAddend() && (element.isBF16() || element.isF16()) &&
-              typeOf(op.getExps()).getElementType() == element &&
+              !product.getAddend() && has16Bits(product.getLhs()) &&
+              has16Bits(op.getExps()) &&
               typeOf(product.getLhs()).getDimSize(1) % ofAccess == 0;
   return fits ? op : MarginExpOp();
 }

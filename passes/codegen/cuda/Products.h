@@ -36,8 +36,8 @@ llvm::ArrayRef<TileForm> tileForms();
 constexpr int64_t kProductThreads = 256, kProductTile = 128;
 
 /// `op` if it alone reads `product`, right behind it, and both can be one
-/// kernel: of 16-bit operands whose rows are multiples of 16 bytes, E of their
-/// type. Else null.
+/// kernel: of 16-bit operands whose rows are multiples of 16 bytes, E in 16
+/// bits. Else null.
 MarginExpOp fusableReader(MatmulOp product);
 
 /// Tiles of a product of B rows and T columns.

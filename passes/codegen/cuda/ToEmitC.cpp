@@ -35,7 +35,7 @@ constexpr int64_t kShortElements = int64_t(1) << 30;
 /// Whether ptxas would rather have several blocks of so many threads than
 /// registers enough for one, and spill some; it is told that one will do.
 bool isOddBlock(int64_t threads) {
-  return threads >= 512 || !llvm::isPowerOf2_64(threads);
+  return threads <= 64 || threads >= 512 || !llvm::isPowerOf2_64(threads);
 }
 
 /// The memref an access goes to, through views.

@@ -9,7 +9,8 @@
 //   WarpgroupSlots  2 x 32: 2 warpgroups have 64 x 128 each, a warp 16 x 128
 namespace pfc {
 
-#ifndef PFC_EMULATED_CUDA
+#if !defined(PFC_EMULATED_CUDA) && __CUDA_ARCH__ >= 800
+#define PFC_WARPS
 
 /// 16 bytes to shared memory, zeros unless `inside`; there after a waitCopies
 /// and a barrier. Both addresses are multiples of 16.
@@ -62,7 +63,7 @@ PFC_MULTIPLY(__half, "f16")
 #endif
 #undef PFC_MULTIPLY
 
-#endif // PFC_EMULATED_CUDA
+#endif // not emulated, 8.0 or newer
 
 /// The same number, of which the compiler knows nothing.
 __device__ __forceinline__ int32_t opaque(int32_t number) {
@@ -98,6 +99,8 @@ struct WarpgroupSlots {
 
 //===--- By warps, on compute capability 8.0 and newer -------------------===//
 
+#ifdef PFC_WARPS
+
 constexpr int tileDepth = 32, tileStages = 3;
 
 /// Where 8 elements of a tile's row lie in shared memory: rows of 4 such
@@ -120,6 +123,8 @@ __device__ __forceinline__ void copyTile(T *shared, const T *matrix, int rows,
   }
 }
 
+#endif // PFC_WARPS
+
 /// To the slots of a thread the tile at (row0, column0) of lhs · rhsᵀ is added.
 /// The shared memory, of 48 KiB, is the caller's behind it.
 template <typename T>
@@ -127,6 +132,7 @@ __device__ __forceinline__ void multiplyTile(float (&sums)[64], const T *lhs,
                                              const T *rhs, int rows,
                                              int columns, int depth, int row0,
                                              int column0, T *shared) {
+#ifdef PFC_WARPS
   constexpr int half = tileSide * tileDepth; // of a stage
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   int steps = (depth + tileDepth - 1) / tileDepth;
@@ -169,6 +175,9 @@ __device__ __forceinline__ void multiplyTile(float (&sums)[64], const T *lhs,
   }
   waitCopies<0>();
   __syncthreads();
+#else
+  __trap(); // of an older chip, which nobody has told to do this
+#endif
 }
 
 //===--- By warpgroups, on compute capability 9.0a -----------------------===//
@@ -315,10 +324,11 @@ multiplyGroupTile(float (&sums)[64], const T *lhs, const T *rhs, int rows,
 
 /// The slots to the tile at (row0, column0) of a matrix rows x columns, through
 /// shared memory, so that neighbours are written together.
-template <typename Slots, typename T>
+template <typename Slots, typename T, typename U>
 __device__ __forceinline__ void storeSlots(T *matrix, const T (&slots)[64],
                                            int rows, int columns, int row0,
-                                           int column0, T *shared) {
+                                           int column0, U *memory) {
+  T *shared = reinterpret_cast<T *>(memory);
   constexpr int stride = tileSide + 8; // rows begin in different banks
 #pragma unroll
   for (int r = 0; r < Slots::rows; ++r)
@@ -349,16 +359,16 @@ __device__ __forceinline__ void storeSlots(T *matrix, const T (&slots)[64],
   __syncthreads();
 }
 
-template <typename T>
+template <typename T, typename U>
 __device__ __forceinline__ void storeTile(T *matrix, const T (&slots)[64],
                                           int rows, int columns, int row0,
-                                          int column0, T *shared) {
+                                          int column0, U *shared) {
   storeSlots<WarpSlots>(matrix, slots, rows, columns, row0, column0, shared);
 }
-template <typename T>
+template <typename T, typename U>
 __device__ __forceinline__ void storeGroupTile(T *matrix, const T (&slots)[64],
                                                int rows, int columns, int row0,
-                                               int column0, T *shared) {
+                                               int column0, U *shared) {
   storeSlots<WarpgroupSlots>(matrix, slots, rows, columns, row0, column0,
                              shared);
 }

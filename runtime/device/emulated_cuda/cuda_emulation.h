@@ -349,6 +349,7 @@ inline void waitCopies() {
   emulation::waitCopies(Left);
 }
 
+#define PFC_WARPS 1
 #define PFC_WARPGROUPS 1
 using emulation::publishShared;
 using emulation::sharedAddress;

@@ -349,17 +349,33 @@ func.func @loss_scale_interval(%s: tensor<1xf32>) {
 
 // -----
 
-func.func @margin_stats_columns(%c: tensor<8x3xf32>, %columns: tensor<7xi64>, %n: tensor<1xi64>) {
+func.func @margin_cosines_grad_columns(%e: tensor<8x3xbf16>, %stats: tensor<8x2xf32>, %t: tensor<8xf32>, %columns: tensor<7xi64>, %n: tensor<1xi64>) {
   // expected-error @+1 {{columns must be [8]}}
-  %stats = pfc.margin_stats %c, %columns, %n margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.0 : f64} : tensor<8x3xf32>, tensor<7xi64>, tensor<1xi64> -> tensor<8x2xf32>
+  %g = pfc.margin_cosines_grad %e, %stats, %t, %columns, %n margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.0 : f64, batch = 8 : i64} : tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>, tensor<7xi64> -> tensor<8x3xf16>
   return
 }
 
 // -----
 
-func.func @margin_stats_grad_batch(%c: tensor<8x3xf32>, %stats: tensor<8x2xf32>, %columns: tensor<8xi64>, %n: tensor<1xi64>) {
+func.func @margin_cosines_grad_shape(%e: tensor<8x3xbf16>, %stats: tensor<8x2xf32>, %t: tensor<8xf32>, %columns: tensor<8xi64>, %n: tensor<1xi64>) {
+  // expected-error @+1 {{cosines_grad must be [8, 3]}}
+  %g = pfc.margin_cosines_grad %e, %stats, %t, %columns, %n margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.0 : f64, batch = 8 : i64} : tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>, tensor<8xi64> -> tensor<8x4xf16>
+  return
+}
+
+// -----
+
+func.func @margin_cosines_grad_batch(%e: tensor<8x3xbf16>, %stats: tensor<8x2xf32>, %t: tensor<8xf32>, %columns: tensor<8xi64>, %n: tensor<1xi64>) {
   // expected-error @+1 {{batch must be the rows the loss is a mean over}}
-  %g = pfc.margin_stats_grad %c, %stats, %columns, %n margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.0 : f64, batch = 0 : i64} : tensor<8x3xf32>, tensor<8x2xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x3xf16>
+  %g = pfc.margin_cosines_grad %e, %stats, %t, %columns, %n margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.0 : f64, batch = 0 : i64} : tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>, tensor<8xi64> -> tensor<8x3xf16>
+  return
+}
+
+// -----
+
+func.func @margin_softmax_f16(%x: tensor<8x16xf16>, %w: tensor<3x16xf16>, %columns: tensor<8xi64>, %n: tensor<1xi64>) {
+  // expected-error @+1 {{(C1) fp16 has no room for exponentials}}
+  %e, %stats, %t = pfc.margin_softmax %x, %w, %columns, %n margin <m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> {shift = 0.0 : f64} : tensor<8x16xf16>, tensor<3x16xf16>, tensor<8xi64>, tensor<1xi64> -> tensor<8x3xf16>, tensor<8x2xf32>, tensor<8xf32>
   return
 }
 

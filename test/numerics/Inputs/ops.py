@@ -432,18 +432,12 @@ def head(element):
                              m1, m2, m3, scale, gradient, filter))
             names = int(10 * m1), int(10 * m3), gradient
             for here in 2 * CLASSES // 3, 72:  # 72: rows in packs of 16 bytes
-                if element != "f16":  # has no room for exponentials
-                    margin(function("margin", here, *names), attribute, element,
-                           here)
-                margin_stats(function("margin_stats", here, *names), attribute,
-                             element, here)
+                margin(function("margin", here, *names), attribute, element,
+                       here)
             # A row's own margins, which cut off some angles.
             if m3 == 0.0:
-                if element != "f16":
-                    margin(function("row_margin", *names), attribute, element,
-                           72, adaptive=True)
-                margin_stats(function("row_margin_stats", *names), attribute,
-                             element, 72, adaptive=True)
+                margin(function("row_margin", *names), attribute, element, 72,
+                       adaptive=True)
     for batch in 2, 40, 2500:
         adaptive_margins(function("adaptive_margins", batch), batch)
 
@@ -456,9 +450,15 @@ def adaptive_margins(f, batch):
                  [(batch, 2), (1,), (1,)], m=0.4, h=0.333, momentum=0.3)[0]
 
 
+def element_of_exps(element):
+    """E's, beside products of `element`: f16 has no room for it."""
+    return "bf16" if element == "f16" else element
+
+
 def margin(f, margin, element, here, adaptive=False):
     """On cosines over all of [−1, 1], in two tiles; some of the labels are not
     here."""
+    exp_element = element_of_exps(element)
     own = [adaptive_margins(f, 40)] if adaptive else []
     batch, width, size = 40, 32, 24
     indices, used, columns, _ = sample(
@@ -476,13 +476,17 @@ def margin(f, margin, element, here, adaptive=False):
         exps, *sums = f.pfc(
             "margin_exp",
             [f.uniform(e, -1.0, 1.0), columns, used, first] + sums,
-            [(e, element), rows], **settings)
+            [(e, exp_element), rows], **settings)
         tiles.append((exps, e, first))
     stats = f.pfc("margin_target", [sums[0], targets, columns] + own, [pairs],
                   **settings)
     for exps, e, first in tiles:
-        f.pfc("margin_patch", [exps, stats, targets, columns, first] + own,
-              [(e, element)], **settings)
+        operands = [exps, stats, targets, columns, first]
+        f.pfc("margin_patch", operands + own, [(e, exp_element)], **settings)
+        for scale in [], [f.uniform((1,), 100.0, 200.0)]:
+            f.pfc("margin_cosines_grad", operands + scale + own, [(e, element)],
+                  batch=batch, **settings,
+                  operandSegmentSizes=segments(1, 1, 1, 1, 1, scale, own))
     f.pfc("margin_embeddings_grad",
           [f.uniform((batch, size), -1.0, 1.0), stats, targets, columns, table,
            indices] + own, [((batch, size), element), rows], batch=batch,
@@ -493,6 +497,7 @@ def product(element):
     """Logits and their exponentials, where one kernel may make both: tiles with
     rest and without, rows of E in packs of 16 bytes or not, sums that begin at
     0, go on, or are not wanted."""
+    exp_element = element_of_exps(element)
     for batch, here, size, filter in (
             (128, 128, 32, 0.0), (40, 72, 24, 0.1), (257, 131, 512, 0.0),
             (130, 300, 96, 0.05), (1, 9, 8, 0.0)):
@@ -518,25 +523,11 @@ def product(element):
                                 hidden=True, transpose_rhs=True)
                 exps, sums = f.pfc(
                     "margin_exp", [cosines, columns, used, first] + start,
-                    [((batch,) + shape, element), (batch,)], hidden=True,
+                    [((batch,) + shape, exp_element), (batch,)], hidden=True,
                     margin=margin, shift=1.5)
                 f.output(exps)
                 if start or begin == 0:
                     f.output(sums)
-
-
-def margin_stats(f, margin, element, here, adaptive=False):
-    batch = 40
-    own = [adaptive_margins(f, batch)] if adaptive else []
-    _, used, columns, _ = sample(f, f.input((batch,), I64, "labels"), 1, here,
-                                 rate=0.7)
-    cosines = f.uniform((batch, here), -1.0, 1.0)
-    stats = f.pfc("margin_stats", [cosines, columns, used] + own, [(batch, 2)],
-                  margin=margin, shift=1.5)
-    for scale in [], [f.uniform((1,), 100.0, 200.0)]:
-        f.pfc("margin_stats_grad", [cosines, stats, columns, used] + scale + own,
-              [((batch, here), element)], margin=margin, shift=1.5, batch=batch,
-              operandSegmentSizes=segments(1, 1, 1, 1, scale, own))
 
 
 def sampling(classes, ranks, batch, size=5):
