@@ -11,15 +11,18 @@
 //   - `plan.wait` stands in front of the first instruction that needs it.
 //
 // So instructions keep their order but where they would have to wait. Those
-// that go far ahead keep what they write for long: they may write so much in
-// all.
+// that go far ahead, or ahead of readers that have to wait, keep what they
+// write for long: they may write so much in all.
 //
 //===----------------------------------------------------------------------===//
 #include "passes/Passes.h"
 #include "passes/analysis/Dependences.h"
+#include "passes/analysis/Lifetimes.h"
 
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/BitVector.h"
 
+#include <limits>
 #include <set>
 
 namespace pfc {
@@ -55,30 +58,40 @@ struct Rates {
 
 class Scheduler {
 public:
-  Scheduler(plan::ProgramOp program, const Rates &rates, int64_t far,
-            int64_t aheadBytes)
-      : program(program), dependences(program), rates(rates), far(far),
-        aheadBytes(aheadBytes), missing(dependences.instructions().size()),
-        available(dependences.instructions().size()) {}
+  /// `sparing` memory, nothing goes ahead of its reader without being counted.
+  Scheduler(plan::ProgramOp program, const Dependences &dependences,
+            const Rates &rates, int64_t far, int64_t aheadBytes, bool sparing)
+      : program(program), dependences(dependences), rates(rates), far(far),
+        aheadBytes(aheadBytes), sparing(sparing),
+        missing(dependences.instructions().size()),
+        available(dependences.instructions().size()),
+        done(dependences.instructions().size(), kNotScheduled) {}
 
   /// Reorders the program and adds the waits.
   void run();
 
 private:
   plan::ProgramOp program;
-  Dependences dependences;
+  const Dependences &dependences;
   const Rates &rates;
+  int64_t far;        ///< instructions
+  int64_t aheadBytes; ///< that may still be written too early
+  bool sparing;
   SmallVector<unsigned> missing; ///< predecessors not scheduled yet
   SmallVector<double> available; ///< when all of them are done
+  SmallVector<double> done;      ///< when each is; infinite: not scheduled yet
   std::set<unsigned> ready;      ///< nothing missing, in the program's order
   SmallVector<unsigned> order;
-  int64_t far;           ///< instructions
-  int64_t aheadBytes;    ///< that may still be written far ahead
   double computing = 0;  ///< when the compute stream is free
   double exchanging = 0; ///< and the network
   double copying = 0;    ///< and the link to the host's memory
 
+  static constexpr double kNotScheduled =
+      std::numeric_limits<double>::infinity();
+
   unsigned choose() const;
+  bool waits(unsigned i, llvm::BitVector &seen) const;
+  bool isReadLate(unsigned i) const;
   int64_t bytesAhead(unsigned i) const;
   bool mayGo(unsigned i) const { return bytesAhead(i) <= aheadBytes; }
   void schedule(unsigned i);
@@ -96,11 +109,40 @@ private:
 
 } // namespace
 
-/// What instruction `i` would write far ahead of its place in the program. The
-/// first that is left needs nothing that isn't there: it is always ready.
+/// Whether an instruction is behind a transfer that isn't done, as far as it
+/// isn't behind one of `seen`.
+bool Scheduler::waits(unsigned i, llvm::BitVector &seen) const {
+  return llvm::any_of(dependences.predecessors(i), [&](unsigned before) {
+    if (isTransfer(before))
+      return done[before] > computing;
+    if (done[before] != kNotScheduled || seen.test(before))
+      return false;
+    seen.set(before);
+    return waits(before, seen);
+  });
+}
+
+/// Whether what instruction `i` writes would lie there until a transfer is
+/// done.
+bool Scheduler::isReadLate(unsigned i) const {
+  ArrayRef<unsigned> readers = dependences.successors(i);
+  if (readers.empty())
+    return false;
+  unsigned first = *llvm::min_element(readers);
+  llvm::BitVector seen(dependences.instructions().size());
+  seen.set(i);
+  return !isTransfer(first) && waits(first, seen);
+}
+
+/// What instruction `i` would write too early. The first that is left needs
+/// nothing that isn't there: it is always ready.
 int64_t Scheduler::bytesAhead(unsigned i) const {
+  unsigned first = *ready.begin();
   plan::CostAttr cost = op(i).getPredictedCost();
-  return cost && i - *ready.begin() > far ? cost.getWritten() : 0;
+  if (i == first || !cost)
+    return 0;
+  bool early = i - first > far || (sparing && isReadLate(i));
+  return early ? cost.getWritten() : 0;
 }
 
 /// A transfer that can start; else the first that needn't wait; else the one
@@ -125,6 +167,7 @@ void Scheduler::schedule(unsigned i) {
   aheadBytes -= bytesAhead(i);
   double &stream = streamOf(i);
   stream = std::max(stream, available[i]) + rates(op(i));
+  done[i] = stream;
   ready.erase(i);
   order.push_back(i);
   for (unsigned next : dependences.successors(i)) {
@@ -177,6 +220,15 @@ void Scheduler::run() {
     output->moveBefore(&body, body.end());
 }
 
+static void eraseWaits(plan::ProgramOp program) {
+  for (auto wait : llvm::make_early_inc_range(program.getOps<plan::WaitOp>()))
+    wait.erase();
+}
+
+static int64_t peakOf(plan::ProgramOp program) {
+  return peakLiveBytes(computeLifetimes(program));
+}
+
 namespace {
 
 struct ScheduleCollectivesPass
@@ -187,11 +239,16 @@ struct ScheduleCollectivesPass
     Rates rates{flops, memoryBandwidth, networkBandwidth, latency,
                 hostBandwidth};
     for (auto program : getOperation().getOps<plan::ProgramOp>()) {
-      for (auto wait :
-           llvm::make_early_inc_range(program.getOps<plan::WaitOp>()))
-        wait.erase();
+      eraseWaits(program);
       moveBuffersToFront(program);
-      Scheduler(program, rates, far, aheadBytes).run();
+      Dependences dependences(program);
+      int64_t inOrder = peakOf(program);
+      for (bool sparing : {false, true}) {
+        eraseWaits(program);
+        Scheduler(program, dependences, rates, far, aheadBytes, sparing).run();
+        if (peakOf(program) <= inOrder + aheadBytes)
+          break;
+      }
     }
   }
 };

@@ -18,6 +18,13 @@
 // CHECK-NEXT: plan.launch @k(
 // CHECK-NEXT: plan.wait %[[G]]
 // CHECK-NEXT: plan.launch @k(
+// What goes ahead of readers that have to wait goes where there is room.
+// CHECK-LABEL: plan.program @late
+// CHECK: plan.collective
+// CHECK-NEXT: plan.launch @k(%x, %{{.*}}) extent 1
+// CHECK-NEXT: plan.launch @k(%x, %{{.*}}) extent 2
+// CHECK-NEXT: plan.launch @k(%x, %{{.*}}) extent 3
+// CHECK-NEXT: plan.wait
 // Two transfers, one behind the other on the network: the one that is done
 // first is waited for first, and gradients go on to the end.
 // CHECK-LABEL: plan.program @gradients
@@ -45,6 +52,18 @@
 // FAR-NEXT: plan.launch
 // FAR-NEXT: plan.launch @k(%x, %{{.*}}) extent 2
 // FAR-NEXT: plan.output
+
+// Here there is for one of them.
+// RUN: pfc-opt %s --plan-schedule-collectives="ahead-bytes=100" | FileCheck %s --check-prefix=LATE
+// LATE-LABEL: plan.program @late
+// LATE: plan.collective
+// LATE-NEXT: plan.launch @k(%x, %[[ONE:.*]]) extent 1
+// LATE-NEXT: plan.launch @k(%x, %[[TWO:.*]]) extent 2
+// LATE-NEXT: plan.wait
+// LATE-NEXT: plan.launch @k(%[[ONE]], %[[ALL:.*]]) extent 1
+// LATE-NEXT: plan.launch @k(%[[TWO]], %[[ALL]]) extent 2
+// LATE-NEXT: plan.launch @k(%x, %[[THREE:.*]]) extent 3
+// LATE-NEXT: plan.launch @k(%[[THREE]], %[[ALL]]) extent 3
 
 // Nothing has the bytes of the gather's source before its wait.
 // PLACED-LABEL: plan.program @reused
@@ -115,6 +134,22 @@ module {
     plan.output "b", %b : memref<16xf32>
     plan.output "small", %small : memref<16xf32>
     plan.output "large", %large : memref<16xf32>
+  }
+
+  plan.program @late batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %all = plan.alloc : memref<32xf32>
+    %a = plan.alloc : memref<16xf32>
+    %b = plan.alloc : memref<16xf32>
+    %c = plan.alloc : memref<16xf32>
+    plan.collective all_gather %x, %all {cost = #plan.cost<flops = 0, read = 0, written = 0, sent = 64>} : memref<16xf32>, memref<32xf32>
+    plan.launch @k(%x, %a) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 64, written = 64, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%a, %all) extent 1 writes [1] : memref<16xf32>, memref<32xf32>
+    plan.launch @k(%x, %b) extent 2 writes [1] {cost = #plan.cost<flops = 1, read = 64, written = 64, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%b, %all) extent 2 writes [1] : memref<16xf32>, memref<32xf32>
+    plan.launch @k(%x, %c) extent 3 writes [1] {cost = #plan.cost<flops = 1, read = 64, written = 64, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%c, %all) extent 3 writes [1] : memref<16xf32>, memref<32xf32>
+    plan.output "all", %all : memref<32xf32>
   }
 
   plan.program @gradients batch 1 {
