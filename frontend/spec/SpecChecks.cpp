@@ -230,11 +230,6 @@ void Checker::checkPrecision() {
                                "\"fp16\" scales the loss; remove it");
   if (!fp16)
     return;
-  if (valid({"cluster.gradient_precision"}) &&
-      spec.cluster.gradients == StorageSpec::BF16)
-    error("cluster.gradient_precision",
-          "cluster.gradient_precision = \"bf16\" is not for train.precision = "
-          "\"fp16\", which is for GPUs without bf16; remove it");
   LossScaleSpec &scale = spec.train.lossScale;
   scale.initial = scale.initial.value_or(65536);
   scale.growthInterval = scale.growthInterval.value_or(2000);

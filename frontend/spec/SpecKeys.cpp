@@ -299,7 +299,7 @@ static ArrayRef<SpecKey> makeSpecKeys() {
       {"cluster", "gradient_precision", "", false, "", anything, storageTypes,
        "Of the backbone's gradients between the ranks. `bf16` halves what they "
        "send and rounds each gradient to 8 bits, before and after the sum; for "
-       "slow networks.", ENUM_FIELD(cluster.gradients)},
+       "slow networks, whatever the GPU.", ENUM_FIELD(cluster.gradients)},
       {"cluster", "memory_per_rank", "GiB", false, "no limit",
        leftOpen(0, 65536), {},
        "What the plan may take of a rank's memory (its arena; libraries and the "

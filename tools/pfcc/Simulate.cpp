@@ -51,6 +51,7 @@ struct SpecText {
   int64_t batchPerRank = 2;
   int64_t ranks = 1;
   const char *precision = "fp32";
+  const char *gradients = "fp32";
   const char *device = "cuda";
 
   std::string text() const {
@@ -69,9 +70,10 @@ lr = 0.1
 [cluster]
 world_size = {5}
 device = "{6}"
+gradient_precision = "{7}"
 )",
                          backbone, classes, sampleRate, batchPerRank, precision,
-                         ranks, device)
+                         ranks, device, gradients)
         .str();
   }
 };
@@ -131,15 +133,16 @@ LogicalResult pfc::writeScaling(MLIRContext &context, TimingScope &timing,
   if (failed(networks))
     return failure();
   struct Job {
-    const char *machine, *precision;
+    const char *machine, *precision, *gradients;
     int64_t ranks, batchPerRank;
   };
   std::vector<Simulation> predictions;
-  for (const Job &job :
-       {Job{"h200", "bf16", 8, 128}, Job{"2080ti", "fp16", 64, 32}}) {
-    std::optional<LoadedSpec> loaded = load(
-        {"r50", 100'000'000, 0.1, job.batchPerRank, job.ranks, job.precision},
-        context);
+  for (const Job &job : {Job{"h200", "bf16", "fp32", 8, 128},
+                         Job{"2080ti", "fp16", "bf16", 64, 32}}) {
+    std::optional<LoadedSpec> loaded =
+        load({"r50", 100'000'000, 0.1, job.batchPerRank, job.ranks,
+              job.precision, job.gradients},
+             context);
     if (!loaded)
       return failure();
     FailureOr<Simulation> simulation =
