@@ -6,6 +6,11 @@
 // that goes: to an activation that is kept, from which one chain of ops leads
 // to it.
 //
+// A chain of several convolutions is made as a whole when its end is read. What
+// its convolutions read is there then, and read again later, by the filters'
+// gradients. Of the largest activations, which the step's memory is needed for,
+// it isn't kept that long either: a second copy is made of what is.
+//
 //===----------------------------------------------------------------------===//
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
@@ -40,7 +45,12 @@ private:
   Value onlySource(Value value) const;
   bool isMadeAgain(Value value);
   Value barrier(Value kept, Operation *user);
+  Value clone(Value value, Value newSource, Operation *user);
   Value makeAgain(Value value, Operation *user);
+  bool isRemade(Value value) const;
+  Value remake(Value value, Operation *user);
+  Value copyFor(Value value, Operation *user);
+  void delayLargeGradients();
   int64_t bytesAcross();
 
   func::FuncOp function;
@@ -50,10 +60,17 @@ private:
   llvm::DenseMap<Value, bool> madeAgain;
   llvm::DenseMap<Value, Value> barriers; ///< of kept activations
   llvm::DenseMap<Value, Value> copies;   ///< of those that are made again
+  llvm::DenseMap<Value, Value> remakes;  ///< the second copies
+  int64_t largest = 0;                   ///< bytes of one that crosses
   int64_t clones = 0;
 };
 
 } // namespace
+
+static int64_t bytesOf(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  return type.getNumElements() * type.getElementTypeBitWidth() / 8;
+}
 
 static BlockArgument findInput(func::FuncOp function, StringRef name) {
   for (BlockArgument argument : function.getArguments())
@@ -160,15 +177,10 @@ static Operation *cloneFor(SweepOp sweep, unsigned output, OpBuilder &builder,
   return only;
 }
 
-/// What stands for `value` at `user`: made of what is kept, once.
-Value Recomputation::makeAgain(Value value, Operation *user) {
-  if (!isMadeAgain(value))
-    return barrier(value, user);
-  if (Value known = copies.lookup(value))
-    return known;
-  Value source = onlySource(value);
+/// A copy of `value`, of a copy of its source.
+Value Recomputation::clone(Value value, Value newSource, Operation *user) {
   IRMapping mapping;
-  mapping.map(source, makeAgain(source, user));
+  mapping.map(onlySource(value), newSource);
   OpBuilder builder(user);
   auto result = cast<OpResult>(value);
   Operation *producer = result.getOwner();
@@ -182,7 +194,55 @@ Value Recomputation::makeAgain(Value value, Operation *user) {
   }
   ++clones;
   backward.insert(copy);
-  return copies[value] = copy->getResult(number);
+  return copy->getResult(number);
+}
+
+/// What stands for `value` at `user`: made of what is kept, once.
+Value Recomputation::makeAgain(Value value, Operation *user) {
+  if (!isMadeAgain(value))
+    return barrier(value, user);
+  if (Value known = copies.lookup(value))
+    return known;
+  Value source = makeAgain(onlySource(value), user);
+  return copies[value] = clone(value, source, user);
+}
+
+/// Whether `value`, of which there is a copy, is read late enough, large enough
+/// and made fast enough for a second one.
+bool Recomputation::isRemade(Value value) const {
+  return copies.contains(value) && 2 * bytesOf(value) > largest &&
+         !isa<Conv2dOp>(value.getDefiningOp());
+}
+
+/// The second copy.
+Value Recomputation::remake(Value value, Operation *user) {
+  if (Value known = remakes.lookup(value))
+    return known;
+  Value source = onlySource(value);
+  Value newSource = isRemade(source) ? remake(source, user)
+                                     : barrier(makeAgain(source, user), user);
+  return remakes[value] = clone(value, newSource, user);
+}
+
+/// What the gradient `user` reads instead of `value`.
+Value Recomputation::copyFor(Value value, Operation *user) {
+  return isRemade(value) ? remake(value, user) : makeAgain(value, user);
+}
+
+/// Where a convolution has strides, the gradient of its input is larger than
+/// that of its output, which it is made of: so when it is read.
+void Recomputation::delayLargeGradients() {
+  for (auto op :
+       llvm::to_vector(function.getBody().getOps<Conv2dInputGradOp>())) {
+    if (bytesOf(op.getInputGrad()) <= bytesOf(op.getOutputGrad()) ||
+        op->use_empty())
+      continue;
+    Operation *reader = *op->user_begin();
+    for (Operation *user : op->getUsers())
+      if (user->isBeforeInBlock(reader))
+        reader = user;
+    op->moveBefore(reader);
+  }
 }
 
 /// Bytes of activations that are in memory from forward to backward.
@@ -190,10 +250,8 @@ int64_t Recomputation::bytesAcross() {
   int64_t bytes = 0;
   for (Operation &op : function.getBody().front())
     for (Value result : op.getResults())
-      if (crosses(result)) {
-        auto type = cast<RankedTensorType>(result.getType());
-        bytes += type.getNumElements() * type.getElementTypeBitWidth() / 8;
-      }
+      if (crosses(result))
+        bytes += bytesOf(result);
   return bytes;
 }
 
@@ -201,10 +259,15 @@ void Recomputation::run() {
   if (!labels)
     return;
   int64_t before = bytesAcross();
+  for (Operation &op : function.getBody().front())
+    for (Value result : op.getResults())
+      if (crosses(result))
+        largest = std::max(largest, bytesOf(result));
   for (Operation *op : SmallVector<Operation *>(backward.getArrayRef()))
     for (OpOperand &operand : op->getOpOperands())
       if (crosses(operand.get()) && isMadeAgain(operand.get()))
-        operand.set(makeAgain(operand.get(), op));
+        operand.set(copyFor(operand.get(), op));
+  delayLargeGradients();
   auto options =
       remark::RemarkOpts::name("Recompute").category("pfc-recompute");
   remark::analysis(function.getLoc(), options)

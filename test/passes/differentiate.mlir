@@ -36,8 +36,8 @@
 // CHECK-NEXT:  %[[DTABLE:.*]] = pfc.scatter_rows %[[DROWS]], %[[INDICES]]
 // The backbone. %prelu is used twice.
 // CHECK:       %[[DSUM:.*]] = pfc.reshape
-// CHECK-NEXT:  %[[DCONV2:.*]] = pfc.conv2d_input_grad %[[DSUM]]
 // CHECK-NEXT:  pfc.conv2d_filter_grad %[[PRELU]], %[[DSUM]]
+// CHECK-NEXT:  %[[DCONV2:.*]] = pfc.conv2d_input_grad %[[DSUM]]
 // CHECK-NEXT:  %[[DPRELU:.*]] = pfc.add %[[DSUM]], %[[DCONV2]]
 // CHECK-NEXT:  %[[DBN1:.*]] = pfc.prelu_grad %[[DPRELU]], %[[BN1]], %[[SLOPE]]
 // CHECK-NEXT:  pfc.prelu_slope_grad %[[DPRELU]], %[[BN1]]

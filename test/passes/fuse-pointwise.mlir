@@ -50,23 +50,23 @@
 // CHECK:       %layer2.0.bn1 = pfc.batch_norm %layer1.1#0, %layer1.1#1, %layer1.1#2,
 
 // Backward. The gradient of the block's output comes with the sums of bn3.
-// CHECK:       %[[DY:layer2.0.bn1.grad[^:]*]]:3 = pfc.sweep(%layer2.0.conv1.grad, %layer1.1#0,
+// CHECK:       %[[DY:layer2.0.bn1.grad[^:]*]]:3 = pfc.sweep(%layer2.0.conv1.grad{{[_0-9]*}}, %layer1.1#0,
 // CHECK:         %[[D1:.+]] = pfc.batch_norm_grad
 // CHECK-NEXT:    %[[D2:.+]] = pfc.add %{{.*}}, %[[D1]]
 // CHECK-NEXT:    pfc.batch_norm_grad_stats %[[D2]], %layer1.1.conv2
 // CHECK:       %layer1.1.bn3.grad = pfc.batch_norm_grad %[[DY]]#0, %layer1.1.conv2, {{.*}}, %[[DY]]#1, %[[DY]]#2
-// CHECK:       %layer1.1.conv2.grad = pfc.conv2d_input_grad %layer1.1.bn3.grad,
+// CHECK:       %layer1.1.conv2.grad{{[_0-9]*}} = pfc.conv2d_input_grad %layer1.1.bn3.grad,
 // What PReLU took is made again from conv1. Sums of bn2 and the slope's
 // gradient: nothing is written.
-// CHECK:       %layer1.1.bn2.grad:3 = pfc.sweep(%layer1.1.conv1, {{.*}} %layer1.1.conv2.grad,
+// CHECK:       %layer1.1.bn2.grad:3 = pfc.sweep(%layer1.1.conv1, {{.*}} %layer1.1.conv2.grad{{[_0-9]*}},
 // CHECK:         %[[Y:.+]] = pfc.batch_norm %layer1.1.conv1
 // CHECK-NEXT:    %[[DP:.+]] = pfc.prelu_grad %layer1.1.conv2.grad{{[^,]*}}, %[[Y]]
 // CHECK-NEXT:    pfc.batch_norm_grad_stats %[[DP]], %layer1.1.conv1
 // CHECK-NEXT:    pfc.prelu_slope_grad %layer1.1.conv2.grad{{[^,]*}}, %[[Y]]
 // CHECK-NEXT:    pfc.yield {{.*}} : tensor<1x64xf32>, tensor<1x64xf32>, tensor<64xf32>
-// CHECK:       %[[DX:layer1.1.bn2.grad_[0-9]+]] = pfc.sweep(%layer1.1.conv1, {{.*}} %layer1.1.conv2.grad, {{.*}}, %layer1.1.bn2.grad#0, %layer1.1.bn2.grad#1)
+// CHECK:       %[[DX:layer1.1.bn2.grad_[0-9]+]] = pfc.sweep(%layer1.1.conv1, {{.*}} %layer1.1.conv2.grad{{[_0-9]*}}, {{.*}}, %layer1.1.bn2.grad#0, %layer1.1.bn2.grad#1)
 // CHECK:         pfc.batch_norm
 // CHECK-NEXT:    %[[DP:.+]] = pfc.prelu_grad
 // CHECK-NEXT:    pfc.batch_norm_grad %[[DP]],
-// CHECK:       %layer1.1.conv1.grad = pfc.conv2d_input_grad %[[DX]],
+// CHECK:       %layer1.1.conv1.grad{{[_0-9]*}} = pfc.conv2d_input_grad %[[DX]],
 // CHECK-LABEL: func.func @embed

@@ -38,12 +38,14 @@ static RankedTensorType floats(OpBuilder &builder, ArrayRef<int64_t> shape) {
 LogicalResult Conv2dOp::buildVjp(OpBuilder &builder, ValueRange dy,
                                  Gradients gradients) {
   Location loc = gradientLoc(*this);
-  gradients[0] =
-      Conv2dInputGradOp::create(builder, loc, getInput().getType(), dy[0],
-                                getFilter(), getStride(), getPadding());
+  // The filter's first: its sum over ranks can begin, and the input's bytes are
+  // free for the gradient that is as large.
   gradients[1] =
       Conv2dFilterGradOp::create(builder, loc, getFilter().getType(),
                                  getInput(), dy[0], getStride(), getPadding());
+  gradients[0] =
+      Conv2dInputGradOp::create(builder, loc, getInput().getType(), dy[0],
+                                getFilter(), getStride(), getPadding());
   return success();
 }
 
