@@ -48,7 +48,6 @@ private:
   Value clone(Value value, Value newSource, Operation *user);
   Value makeAgain(Value value, Operation *user);
   bool isRemade(Value value) const;
-  Value remake(Value value, Operation *user);
   Value copyFor(Value value, Operation *user);
   void delayLargeGradients();
   int64_t bytesAcross();
@@ -58,10 +57,10 @@ private:
   BlockArgument labels;
   llvm::SetVector<Operation *> backward; ///< in order, then the new ones
   llvm::DenseMap<Value, bool> madeAgain;
-  llvm::DenseMap<Value, Value> barriers; ///< of kept activations
-  llvm::DenseMap<Value, Value> copies;   ///< of those that are made again
-  llvm::DenseMap<Value, Value> remakes;  ///< the second copies
-  int64_t largest = 0;                   ///< bytes of one that crosses
+  llvm::DenseMap<Value, Value> barriers;   ///< of kept activations
+  llvm::DenseMap<Value, Value> copies;     ///< of those that are made again
+  llvm::DenseMap<Value, Value> lateCopies; ///< what gradients read
+  int64_t largest = 0;                     ///< bytes of one that crosses
   int64_t clones = 0;
 };
 
@@ -207,26 +206,28 @@ Value Recomputation::makeAgain(Value value, Operation *user) {
   return copies[value] = clone(value, source, user);
 }
 
-/// Whether `value`, of which there is a copy, is read late enough, large enough
-/// and made fast enough for a second one.
+/// Whether `value` was made for a convolution to read, and is large enough, and
+/// fast enough to make, to be made once more for gradients.
 bool Recomputation::isRemade(Value value) const {
   return copies.contains(value) && 2 * bytesOf(value) > largest &&
          !isa<Conv2dOp>(value.getDefiningOp());
 }
 
-/// The second copy.
-Value Recomputation::remake(Value value, Operation *user) {
-  if (Value known = remakes.lookup(value))
-    return known;
-  Value source = onlySource(value);
-  Value newSource = isRemade(source) ? remake(source, user)
-                                     : barrier(makeAgain(source, user), user);
-  return remakes[value] = clone(value, newSource, user);
-}
-
 /// What the gradient `user` reads instead of `value`.
 Value Recomputation::copyFor(Value value, Operation *user) {
-  return isRemade(value) ? remake(value, user) : makeAgain(value, user);
+  if (Value known = lateCopies.lookup(value))
+    return known;
+  Value copy;
+  if (isRemade(value)) {
+    Value source = onlySource(value);
+    copy = clone(value,
+                 isRemade(source) ? copyFor(source, user)
+                                  : barrier(makeAgain(source, user), user),
+                 user);
+  } else {
+    copy = makeAgain(value, user);
+  }
+  return lateCopies[value] = copy;
 }
 
 /// Where a convolution has strides, the gradient of its input is larger than

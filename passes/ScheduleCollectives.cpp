@@ -11,8 +11,10 @@
 //   - `plan.wait` stands in front of the first instruction that needs it.
 //
 // So instructions keep their order but where they would have to wait. Those
-// that go far ahead, or ahead of readers that have to wait, keep what they
-// write for long: they may write so much in all.
+// that go far ahead keep what they write for long: they may write so much in
+// all. If the program then needs that much more memory than in its own order,
+// it is scheduled anew, and those that go ahead of readers that have to wait
+// count as well.
 //
 //===----------------------------------------------------------------------===//
 #include "passes/Passes.h"

@@ -10,9 +10,9 @@
 //     E' = margin_patch(E);  W = update_rows(W, E'ᵀ·diag(a)X̂)
 //
 // Both gradients are linear in E, so that O needs no sum over ranks, and the
-// row factors a = s/(B·Z) scale [B,D] sides alone. In fp16, where E has no
-// room, and where the loss is scaled, the products read what a makes of E, and
-// the rows are updated when it is known whether a gradient overflowed:
+// row factors a = s/(B·Z) scale [B,D] sides alone. In fp16, which has no room
+// for E, and where the loss is scaled, the products read what a makes of it,
+// and the rows are updated when it is known whether a gradient overflowed:
 //
 //   for each tile, at margin_softmax_grad:
 //     Ŵ = gather_unit_rows(W, indices);  G = margin_cosines_grad(E, stats)
@@ -82,12 +82,12 @@ private:
   Value gatherAgain(const Tile &tile, Value table);
   MarginExpOp makeExps(const Tile &tile, Value centers, Value sums);
   Value scaleExps(const Tile &tile);
+  Value patchExps(const Tile &tile);
   Value addProduct(Value exps, Value centers, Value sum);
   void buildForward();
   Value buildScaledProducts();
   Value buildEmbeddingsGrad();
   void updateCenters(Value embeddings);
-  Value patchExps(const Tile &tile);
 
   Head &head;
   MarginSoftmaxOp forward;

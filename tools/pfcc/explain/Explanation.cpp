@@ -52,6 +52,19 @@ static uint64_t sumScratch(const fb::Program &step, int64_t ranks) {
   return ranks == 1 ? 0 : largest + largest / ranks;
 }
 
+/// Of gradients that cross the ranks in fp32; other sums are small.
+static uint64_t wideSums(const fb::Program &step) {
+  uint64_t bytes = 0;
+  for (const fb::Instruction *instruction : *step.instructions())
+    if (const auto *sum = instruction->operation_as_Collective();
+        sum && sum->kind() == fb::CollectiveKind_AllReduceSum) {
+      const fb::Buffer &source = *step.buffers()->Get(sum->source());
+      if (source.dtype() == fb::DType_F32)
+        bytes += rt::byteSize(*source.shape(), source.dtype());
+    }
+  return bytes;
+}
+
 Explanation pfc::explain::explainPlan(const fb::Plan &plan,
                                       const Machine &machine) {
   const fb::Variant &variant = *plan.variants()->Get(0);
@@ -67,6 +80,7 @@ Explanation pfc::explain::explainPlan(const fb::Plan &plan,
   result.sampleRate = settings.sample_rate();
   result.memory = rt::planMemory(variant, settings.batch_per_rank());
   result.step = stepCost(*step, plan.world_size(), machine);
+  result.wideSums = wideSums(*step);
 
   const rt::MemoryUse &use = result.memory.use;
   for (rt::Purpose state :
@@ -186,6 +200,11 @@ void pfc::explain::printText(const Explanation &e, llvm::raw_ostream &os) {
                      e.step.seconds * 1e3, e.step.waiting * 1e3,
                      e.memory.host ? " or the host's memory" : "",
                      e.imagesPerSecond(), e.step.bound());
+  constexpr uint64_t muchToSum = 1 << 20;
+  if (llvm::StringRef(e.step.bound()) == "network" && e.wideSums > muchToSum)
+    os << rt::bytesText(e.wideSums)
+       << " of gradients cross the ranks in fp32; cluster.gradient_precision = "
+          "\"bf16\" halves them\n";
 }
 
 //===----------------------------------------------------------------------===//

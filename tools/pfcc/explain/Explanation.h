@@ -21,6 +21,7 @@ struct Explanation {
   uint64_t workspace = 0;      ///< bytes, the library's, in a process
   uint64_t process = 0;        ///< bytes in all; 0: not known
   StepCost step;
+  uint64_t wideSums = 0;   ///< bytes a step sums over ranks in fp32
   uint64_t headMemory = 0; ///< bytes: W, momentum, the head's largest moment
   PeerHead partialFC;      ///< at the plan's sample rate
   PeerHead modelParallel;  ///< at a sample rate of 1
