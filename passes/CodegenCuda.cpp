@@ -130,14 +130,16 @@ private:
     for (auto kernel : kernels.getOps<emitc::FuncOp>()) {
       StringRef name = kernel.getSymName();
       const Scheduled &of = scheduled[name];
+      auto maps = kernel->getAttrOfType<ArrayAttr>(cuda::tensorMapsAttrName);
       ArrayAttr numbers;
       if (!calls.lookup(name).numbers.empty())
         numbers = builder.getTypeArrayAttr(typesOf(calls.lookup(name).numbers));
       plan::KernelOp::create(
           builder, kernel.getLoc(), kernel.getSymNameAttr(),
           builder.getI64IntegerAttr(kernel.getNumArguments() -
+                                    (maps ? maps.size() : 0) -
                                     (numbers ? numbers.size() : 0)),
-          numbers, builder.getI64IntegerAttr(of.shape.threads), of.shared,
+          maps, numbers, builder.getI64IntegerAttr(of.shape.threads), of.shared,
           of.description);
     }
     getOperation().walk([&](plan::LaunchOp launch) {

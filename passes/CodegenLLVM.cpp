@@ -113,6 +113,7 @@ struct CodegenLLVMPass : impl::CodegenLLVMPassBase<CodegenLLVMPass> {
       declarations.push_back(plan::KernelOp::create(
           builder, function.getLoc(), function.getSymNameAttr(),
           builder.getI64IntegerAttr(function.getNumArguments() - 2),
+          /*maps=*/ArrayAttr(),
           /*numbers=*/ArrayAttr(), /*threads=*/IntegerAttr(),
           /*shared=*/IntegerAttr(), description));
     }

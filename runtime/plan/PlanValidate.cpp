@@ -347,6 +347,15 @@ void validateKernel(const Kernel &kernel, const Variant &variant,
           "{}: kernel '{}' wants {} bytes of shared memory; a block has up to "
           "{}",
           where, kernel.name()->str(), kernel.shared(), 227 << 10);
+  if (kernel.tensor_maps())
+    for (const TensorMap *map : *kernel.tensor_maps())
+      require(map->argument() < kernel.arguments() && map->rows() >= 1 &&
+                  map->rows() <= 256 && map->columns() >= 1 &&
+                  map->columns() <= 256,
+              "{}: kernel '{}' copies boxes of {} x {} of argument {}; it has "
+              "{} arguments, and a box 1 to 256 rows and columns",
+              where, kernel.name()->str(), map->rows(), map->columns(),
+              map->argument(), kernel.arguments());
   if (kernel.numbers())
     for (auto type : *kernel.numbers())
       require(type == DType_I32 || type == DType_I64 || type == DType_F32,

@@ -65,6 +65,24 @@ void requireProductTypes(const plan::fb::Buffer &lhs,
           "{}: the result overlaps an operand", scope.where);
 }
 
+/// What is copied in boxes must be a matrix that a chip's copies take.
+void validateTensorMaps(const Launch &op, const Kernel &kernel,
+                        const OperationScope &scope) {
+  if (!kernel.tensor_maps())
+    return;
+  for (const TensorMap *map : *kernel.tensor_maps()) {
+    const auto &matrix =
+        bufferAt(op.arguments()->Get(map->argument()), "an argument", scope);
+    uint64_t width = byteWidth(matrix.dtype());
+    require(matrix.shape()->size() == 2 &&
+                uint64_t(matrix.shape()->Get(1)) * width % 16 == 0 &&
+                map->columns() * width == 128,
+            "{}: kernel '{}' copies boxes of {} columns of argument {}; such a "
+            "matrix has rows of multiples of 16 bytes, and a box 128 of them",
+            scope.where, kernel.name()->str(), map->columns(), map->argument());
+  }
+}
+
 void validate(const Launch &op, const OperationScope &scope) {
   const auto &kernels = *scope.variant.kernels();
   require(op.kernel() < kernels.size(),
@@ -80,6 +98,7 @@ void validate(const Launch &op, const OperationScope &scope) {
   require(count(op.numbers()) == count(kernel.numbers()),
           "{}: kernel '{}' takes {} numbers, the launch gives {}", scope.where,
           kernel.name()->str(), count(kernel.numbers()), count(op.numbers()));
+  validateTensorMaps(op, kernel, scope);
   requireExtents({op.extent()}, 0, scope);
   require(op.transfer() || count(op.writes()) == 0,
           "{}: says what it writes, and is no transfer", scope.where);

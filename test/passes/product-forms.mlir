@@ -1,10 +1,12 @@
 // A product in 16 bits and the exponentials that alone read it: as two
-// instructions, or as one kernel, by warps or by warpgroups, and its sums. `pfc-check-plan` holds both
-// against float64 (numerics/cuda-ops.test).
+// instructions, or as one kernel, by warps or by warpgroups, and its sums. Those
+// by warpgroups copy boxes of their operands, of which they take tensor maps.
+// `pfc-check-plan` holds all against float64 (numerics/cuda-ops.test).
 // RUN: pfc-opt %s --convert-pfc-to-plan=target=cuda | FileCheck %s
 // RUN: pfc-opt %s --convert-pfc-to-plan=target=cpu | FileCheck %s --check-prefix=CPU
 // RUN: pfc-opt %s --convert-pfc-to-plan=target=cuda --plan-assign-memory --plan-verify-memory --codegen-cuda -o %t.mlir
 // RUN: %python %S/Inputs/kernel_cuda.py %t.mlir | FileCheck %s --check-prefix=CU
+// RUN: FileCheck %s --check-prefix=KERNEL < %t.mlir
 
 // CPU-NOT: plan.either
 
@@ -36,6 +38,9 @@ module {
   // CHECK-NEXT:    plan.launch @kernels::@{{.*}}_matmul_margin_exp_by_warpgroups(
   // CHECK-NEXT: {{^ *}$}}
 
+  // KERNEL: plan.kernel @{{.*}}_matmul_margin_exp_by_warps arguments 7 threads 256 description
+  // KERNEL: plan.kernel @{{.*}}_matmul_margin_exp_by_warpgroups arguments 7 maps [#plan.tensor_map<argument = 0, rows = 128, columns = 64>, #plan.tensor_map<argument = 1, rows = 128, columns = 64>] threads 256 shared 98328 description
+
   // CU:      // matmul, margin_exp by warps
   // CU-NEXT: extern "C" __global__ __launch_bounds__(256) void {{.*}}(const __nv_bfloat16 *__restrict__ v1, const __nv_bfloat16 *__restrict__ v2, const int64_t *__restrict__ v3, const int64_t *__restrict__ v4, const int64_t *__restrict__ v5, __nv_bfloat16 *__restrict__ v6, float *__restrict__ v7) {
   // CU-NEXT:   __shared__ __align__(16) __nv_bfloat16 shared0[24576];
@@ -44,9 +49,9 @@ module {
   // CU:        pfc::storeTile(v6, v{{[0-9]+}}, 40, 200, [[ROW]], v{{[0-9]+}}, shared0);
   // CU-NEXT:   pfc::sumRowsOfTile(v7, v{{[0-9]+}}, 40, {{[a-z][0-9]+}}, [[ROW]], shared0);
   // CU:      // matmul, margin_exp by warpgroups
-  // CU-NEXT: extern "C" __global__ __launch_bounds__(256, 2) void
+  // CU-NEXT: extern "C" __global__ __launch_bounds__(256, 2) void {{.*}}, float *__restrict__ v7, const __grid_constant__ pfc::TensorMap v8, const __grid_constant__ pfc::TensorMap v9) {
   // CU-NEXT:   extern __shared__ __align__(1024) __nv_bfloat16 shared0[];
-  // CU:        pfc::multiplyGroupTile(v{{[0-9]+}}, v1, v2, 40, 200, 64, [[ROW:v[0-9]+]], v{{[0-9]+}}, shared0);
+  // CU:        pfc::multiplyGroupTile(v{{[0-9]+}}, v8, v9, 64, [[ROW:v[0-9]+]], v{{[0-9]+}}, shared0);
   // CU:        = expf(
   // CU:        pfc::storeGroupTile(v6, v{{[0-9]+}}, 40, 200, [[ROW]], v{{[0-9]+}}, shared0);
   // CU-NEXT:   pfc::sumRowsOfGroupTile(v7, v{{[0-9]+}}, 40, {{[a-z][0-9]+}}, [[ROW]], shared0);

@@ -40,6 +40,22 @@ def Plan_CostAttr : AttrDef<Plan_Dialect, "Cost"> {
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
+def Plan_TensorMapAttr : AttrDef<Plan_Dialect, "TensorMap"> {
+  let mnemonic = "tensor_map";
+  let summary = "How a kernel copies boxes of a matrix to shared memory";
+  let description = [{
+    A kernel that has one copies `rows` x `columns` elements of argument
+    `argument`, a matrix, at a time (PTX ISA, "Tensors", tiled mode): zeros for
+    what lies beyond the matrix, and the 16-byte chunks of a row exchanged as
+    128-byte swizzling does.
+
+    Example: `#plan.tensor_map<argument = 0, rows = 128, columns = 64>`
+  }];
+  let parameters = (ins "int64_t":$argument, "int64_t":$rows,
+                        "int64_t":$columns);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
 def Plan_TransferType : TypeDef<Plan_Dialect, "Transfer"> {
   let mnemonic = "transfer";
   let summary = "A collective on its way";

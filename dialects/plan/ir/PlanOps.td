@@ -139,32 +139,38 @@ def Plan_KernelOp : Plan_ModuleOp<"kernel"> {
     On the CPU called as
     `void name(void *const *buffers, int64_t begin, int64_t end)`: the buffers'
     addresses, and the iterations of the outer parallel loop to do. On CUDA as
-    `name(buffers…, numbers…)` by blocks of `threads` threads, with `shared`
-    bytes of shared memory beside what the text declares; `numbers` are the
-    types of what a launch gives besides buffers. `description` says, for
-    people, what was fused.
+    `name(buffers…, maps…, numbers…)` by blocks of `threads` threads, with
+    `shared` bytes of shared memory beside what the text declares; `maps` are
+    the tensor maps that a launch makes of its buffers, `numbers` the types of
+    what else it gives. `description` says, for people, what was fused.
 
     Example:
     ```mlir
     plan.kernel @bn_prelu arguments 5 description "batch_norm, prelu"
     plan.kernel @bn_prelu arguments 5 numbers [i32, f32] threads 256 description "batch_norm, prelu"
+    plan.kernel @product arguments 3 maps [#plan.tensor_map<argument = 0, rows = 128, columns = 64>]
+        threads 256 shared 98304 description "matmul"
     ```
 
     (C1) A kernel takes at least one buffer. (C2) `threads` is a multiple of 32
     up to 1024. (C3) `numbers` are i32, i64 or f32. (C4) `shared` is up to 227
-    KiB, the most that a chip gives a block.
+    KiB, the most that a chip gives a block. (C5) A map is of a buffer that the
+    kernel takes, and its boxes have 1 to 256 rows and columns.
     Made by: codegen-llvm, codegen-cuda. Gone after: the plan file.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$arguments,
+                       OptionalAttr<TypedArrayAttrBase<Plan_TensorMapAttr,
+                           "tensor maps">>:$maps,
                        OptionalAttr<TypeArrayAttr>:$numbers,
                        OptionalAttr<I64Attr>:$threads,
                        OptionalAttr<I64Attr>:$shared, StrAttr:$description);
   let assemblyFormat = [{
-    $sym_name `arguments` $arguments (`numbers` $numbers^)?
+    $sym_name `arguments` $arguments (`maps` $maps^)? (`numbers` $numbers^)?
     (`threads` $threads^)? (`shared` $shared^)? `description` $description
     attr-dict
   }];
   let extraClassDeclaration = [{
+    llvm::SmallVector<TensorMapAttr> tensorMaps();
     llvm::SmallVector<mlir::Type> numberTypes();
   }];
   let hasVerifier = 1;
@@ -332,7 +338,9 @@ def Plan_LaunchOp : Plan_InstructionOp<"launch", [UsesSymbol]> {
 
     (C1) The kernel is a function `@kernels::@k` of the arguments, in order and
     type, and of `begin, end : index`; after code generation, `plan.kernel @k`
-    of so many arguments, and of numbers of the types given. (C2) `writes` is
+    of so many arguments, and of numbers of the types given; an argument with a
+    tensor map has two dimensions and rows of multiples of 16 bytes, of which a
+    box has 128. (C2) `writes` is
     ascending and in range. (C3) extent ≥ 1, at least one argument.
 
     Example:

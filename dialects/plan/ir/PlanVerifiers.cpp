@@ -68,11 +68,25 @@ LogicalResult KernelOp::verify() {
     return emitOpError("wants ")
            << shared << " bytes of shared memory: a block has up to "
            << mostShared;
+  for (TensorMapAttr map : tensorMaps()) // (C5)
+    if (map.getArgument() < 0 || map.getArgument() >= int64_t(getArguments()) ||
+        map.getRows() < 1 || map.getRows() > 256 || map.getColumns() < 1 ||
+        map.getColumns() > 256)
+      return emitOpError("has ") << map << ": one of its " << getArguments()
+                                 << " arguments, in boxes of 1 to 256 rows "
+                                    "and columns, is wanted";
   for (Type type : numberTypes()) // (C3)
     if (!type.isInteger(32) && !type.isInteger(64) && !type.isF32())
       return emitOpError("takes a number of type ")
              << type << ": i32, i64 and f32 are known";
   return success();
+}
+
+SmallVector<TensorMapAttr> KernelOp::tensorMaps() {
+  SmallVector<TensorMapAttr> maps;
+  if (ArrayAttr given = getMapsAttr())
+    llvm::append_range(maps, given.getAsRange<TensorMapAttr>());
+  return maps;
 }
 
 SmallVector<Type> KernelOp::numberTypes() {
@@ -173,6 +187,20 @@ LogicalResult LaunchOp::verify() {
   return success();
 }
 
+/// Whether an argument can be copied in such boxes.
+static LogicalResult verifyMatrix(LaunchOp launch, TensorMapAttr map) {
+  auto type =
+      cast<MemRefType>(launch.getArguments()[map.getArgument()].getType());
+  int64_t width = type.getElementTypeBitWidth() / 8;
+  if (type.getRank() == 2 && type.getDimSize(1) * width % 16 == 0 &&
+      map.getColumns() * width == 128)
+    return success();
+  return launch.emitOpError("gives ")
+         << type << " to " << map
+         << ": a matrix with rows of multiples of 16 bytes, of which a box has "
+            "128, is wanted";
+}
+
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
   Operation *kernel = tables.lookupNearestSymbolFrom(*this, getKernelAttr());
   if (!kernel) // after code generation
@@ -190,6 +218,9 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
     if (built.numberTypes() != numbers) // (C1)
       return emitOpError("gives numbers of other types than kernel ")
              << getKernelAttr() << " takes";
+    for (TensorMapAttr map : built.tensorMaps()) // (C1)
+      if (failed(verifyMatrix(*this, map)))
+        return failure();
     return success();
   }
   auto function = dyn_cast_or_null<func::FuncOp>(kernel);

@@ -392,6 +392,10 @@ translate(const PlanVariant &source) {
     kernel->description = op.getDescription().str();
     kernel->threads = op.getThreads().value_or(0);
     kernel->shared = op.getShared().value_or(0);
+    for (TensorMapAttr map : op.tensorMaps())
+      kernel->tensor_maps.emplace_back(uint32_t(map.getArgument()),
+                                       uint32_t(map.getRows()),
+                                       uint32_t(map.getColumns()));
     for (Type type : op.numberTypes())
       kernel->numbers.push_back(dtypeOf(type));
     variant->kernels.push_back(std::move(kernel));

@@ -87,6 +87,14 @@ Value DeviceCode::dynamicShared(int64_t count, Type element) {
   return array;
 }
 
+Value DeviceCode::tensorMap(Value matrix, int64_t rows, int64_t columns) {
+  Type type = emitc::OpaqueType::get(builder.getContext(),
+                                     "const __grid_constant__ pfc::TensorMap");
+  auto map = UnrealizedConversionCastOp::create(builder, loc, type, matrix);
+  map->setAttr(boxAttrName, builder.getDenseI64ArrayAttr({rows, columns}));
+  return map.getResult(0);
+}
+
 Value DeviceCode::opaque(Value index) {
   Type integer = builder.getI32Type();
   Value given = arith::IndexCastOp::create(builder, loc, integer, index);

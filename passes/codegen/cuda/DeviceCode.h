@@ -31,6 +31,12 @@ inline constexpr llvm::StringLiteral sharedBytesAttrName = "pfc.shared";
 /// On shared memory: the launch's.
 inline constexpr llvm::StringLiteral dynamicAttrName = "pfc.dynamic";
 
+/// On the cast of a kernel's argument to its tensor map: the rows and columns
+/// of a box. On the C++ function: the #plan.tensor_map of each parameter behind
+/// the buffers.
+inline constexpr llvm::StringLiteral boxAttrName = "pfc.box";
+inline constexpr llvm::StringLiteral tensorMapsAttrName = "pfc.tensor_maps";
+
 class DeviceCode {
 public:
   DeviceCode(mlir::OpBuilder &builder, mlir::Location loc)
@@ -96,6 +102,10 @@ public:
   /// Elements [at, at + count) of a flat buffer to registers, and back.
   void loadPack(mlir::Value flatBuffer, mlir::Value at, mlir::Value registers);
   void storePack(mlir::Value registers, mlir::Value flatBuffer, mlir::Value at);
+
+  /// What copies boxes of `rows` x `columns` elements of `matrix`, an argument
+  /// of the kernel, to shared memory.
+  mlir::Value tensorMap(mlir::Value matrix, int64_t rows, int64_t columns);
 
   /// The same index, of which the C++ compiler knows nothing. Below 2^31.
   mlir::Value opaque(mlir::Value index);

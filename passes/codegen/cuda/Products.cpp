@@ -14,10 +14,13 @@ namespace {
 /// Slots of a thread.
 constexpr int64_t kSlots = 64;
 
+/// Three stages of both operands, and their barriers.
+constexpr int64_t kGroupShared = (96 << 10) + 3 * 8;
+
 constexpr TileForm kForms[] = {
-    {"sm_80", "matmul, margin_exp by warps", "Tile", 8, 8, 48 << 10, false},
-    {"sm_90a", "matmul, margin_exp by warpgroups", "GroupTile", 2, 32, 96 << 10,
-     true},
+    {"sm_80", "matmul, margin_exp by warps", "Tile", 8, 8, 48 << 10, 0},
+    {"sm_90a", "matmul, margin_exp by warpgroups", "GroupTile", 2, 32,
+     kGroupShared, 64},
 };
 
 RankedTensorType typeOf(Value value) {
@@ -48,7 +51,13 @@ public:
   void emit();
 
 private:
-  void emitTile(Value unit, Value shared);
+  /// What of an operand its product takes.
+  Value operandOf(Value buffer) {
+    return form.boxColumns
+               ? code.tensorMap(buffer, kProductTile, form.boxColumns)
+               : buffer;
+  }
+  void emitTile(Value unit, Value lhs, Value rhs, Value shared);
   void emitRow(Value r, Value row0, Value column0, Value products, Value exps,
                Value sums);
   bool byWarps() const { return form.rows == 8; }
@@ -129,7 +138,7 @@ void ProductCode::emitRow(Value r, Value row0, Value column0, Value products,
 
 /// Tiles of the same columns follow each other: what they read of Ŵ is then in
 /// the L2 cache.
-void ProductCode::emitTile(Value unit, Value shared) {
+void ProductCode::emitTile(Value unit, Value lhs, Value rhs, Value shared) {
   int64_t rowTiles = llvm::divideCeil(rows, kProductTile);
   Value columnTile = code.div(unit, rowTiles);
   // Where there is but one, what it says of rows is kept in registers from tile
@@ -137,9 +146,11 @@ void ProductCode::emitTile(Value unit, Value shared) {
   Value row0 = code.opaque(code.mul(code.rem(unit, rowTiles), kProductTile));
   Value column0 = code.mul(columnTile, kProductTile);
   Value products = code.accumulators(kSlots);
-  code.call(function("multiply", form.prefix),
-            {products, buffers.lhs, buffers.rhs, code.index(rows),
-             code.index(columns), code.index(depth), row0, column0, shared});
+  SmallVector<Value> operands = {products, lhs, rhs};
+  if (!form.boxColumns) // a tensor map has them
+    operands.append({code.index(rows), code.index(columns)});
+  operands.append({code.index(depth), row0, column0, shared});
+  code.call(function("multiply", form.prefix), operands);
   Value exps = code.registers(kSlots, elementOf(buffers.exps));
   Value sums = buffers.parts ? code.accumulators(form.rows) : Value();
   code.unrolled(form.rows, [&](Value r) {
@@ -158,11 +169,12 @@ void ProductCode::emit() {
   constexpr int64_t elementBytes = 2;
   int64_t elements = form.sharedBytes / elementBytes;
   Type element = elementOf(buffers.lhs);
-  Value shared = form.dynamicShared
+  Value shared = form.boxColumns
                      ? code.dynamicShared(elements, element)
                      : code.shared(elements, element, /*alignment=*/16);
+  Value lhs = operandOf(buffers.lhs), rhs = operandOf(buffers.rhs);
   code.loopOverUnits(productTiles(rows, columns),
-                     [&](Value unit) { emitTile(unit, shared); });
+                     [&](Value unit) { emitTile(unit, lhs, rhs, shared); });
 }
 
 } // namespace
@@ -192,7 +204,7 @@ void buildProduct(MarginExpOp op, const TileForm &form, Operation *kernel,
     kernel->setAttr(what, builder.getI64IntegerAttr(number));
   };
   say(blockThreadsAttrName, kProductThreads);
-  if (form.dynamicShared) {
+  if (form.boxColumns) {
     say(sharedBytesAttrName, form.sharedBytes);
     say(residentBlocksAttrName, 2);
   }

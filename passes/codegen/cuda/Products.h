@@ -3,7 +3,8 @@
 //   form 0   cosines = X̂·Ŵᵀ by cuBLASLt; E, Z = margin_exp(cosines)
 //   form 1   E, parts = margin_exp(X̂·Ŵᵀ), a tile of the product at a time on
 //            tensor cores, by warps (mma); Z = Σ parts
-//   form 2   the same by warpgroups (wgmma)
+//   form 2   the same by warpgroups (wgmma), of operands that the chip copies
+//            to shared memory in boxes by itself (cp.async.bulk)
 //
 // In forms 1 and 2 no cosine is ever in memory: with B·T of them, 10 bytes of
 // traffic each become 2. `parts` [⌈T/128⌉, B] are the sums of each tile's rows,
@@ -26,7 +27,9 @@ struct TileForm {
   llvm::StringLiteral prefix;      ///< of its functions' names
   int64_t rows, columns;
   int64_t sharedBytes;
-  bool dynamicShared; ///< more than a kernel has without asking
+  /// More shared memory than a kernel has without asking, and copies of boxes
+  /// of so many columns; 0: neither.
+  int64_t boxColumns;
 };
 
 /// Forms 1 and 2.

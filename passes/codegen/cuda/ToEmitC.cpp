@@ -57,6 +57,7 @@ public:
 private:
   void chooseIndexType();
   void findWrites();
+  void lowerTensorMaps();
   Type cppType(Type type) const;
   Type parameterType(BlockArgument argument) const;
   void changeTypes();
@@ -118,6 +119,28 @@ void KernelLowering::findWrites() {
   });
 }
 
+/// Each becomes a parameter behind the buffers.
+void KernelLowering::lowerTensorMaps() {
+  SmallVector<UnrealizedConversionCastOp> casts;
+  kernel.walk([&](UnrealizedConversionCastOp op) {
+    if (op->hasAttr(boxAttrName))
+      casts.push_back(op);
+  });
+  SmallVector<Attribute> maps;
+  for (UnrealizedConversionCastOp op : casts) {
+    auto box = op->getAttrOfType<DenseI64ArrayAttr>(boxAttrName);
+    auto matrix = mlir::cast<BlockArgument>(op.getOperand(0));
+    maps.push_back(plan::TensorMapAttr::get(
+        op.getContext(), matrix.getArgNumber(), box[0], box[1]));
+    Block &body = kernel.getBody().front();
+    op.getResult(0).replaceAllUsesWith(
+        body.addArgument(op.getResult(0).getType(), op.getLoc()));
+    op.erase();
+  }
+  if (!maps.empty())
+    kernel->setAttr(tensorMapsAttrName, builder.getArrayAttr(maps));
+}
+
 Type KernelLowering::cppType(Type type) const {
   MLIRContext *context = type.getContext();
   if (type.isBF16())
@@ -140,7 +163,10 @@ std::string cppName(Type type) {
 }
 
 Type KernelLowering::parameterType(BlockArgument argument) const {
-  Type element = mlir::cast<MemRefType>(argument.getType()).getElementType();
+  auto type = dyn_cast<MemRefType>(argument.getType());
+  if (!type)
+    return argument.getType(); // a tensor map
+  Type element = type.getElementType();
   std::string name = cppName(cppType(element)) + " *__restrict__";
   if (!written.contains(argument))
     name = "const " + name;
@@ -150,7 +176,7 @@ Type KernelLowering::parameterType(BlockArgument argument) const {
 /// What is left of memrefs, indices and 16-bit floats: arguments of the kernel
 /// and of loops, results of loops and branches.
 void KernelLowering::changeTypes() {
-  for (BlockArgument argument : kernel.getArguments())
+  for (BlockArgument argument : kernel.getBody().getArguments())
     argument.setType(parameterType(argument));
   auto change = [&](Value value) { value.setType(cppType(value.getType())); };
   kernel.getBody().walk([&](Operation *op) {
@@ -348,6 +374,8 @@ emitc::FuncOp KernelLowering::makeFunction() {
     bounds += isOddBlock(threads) ? ", 1)" : ")";
   function.setSpecifiersAttr(
       builder.getStrArrayAttr({"extern \"C\"", "__global__", bounds}));
+  if (Attribute maps = kernel->getAttr(tensorMapsAttrName))
+    function->setAttr(tensorMapsAttrName, maps);
   function.getBody().takeBody(kernel.getBody());
   Operation *end = function.getBody().back().getTerminator();
   builder.setInsertionPoint(end);
@@ -392,6 +420,7 @@ void placeLoopHints(emitc::FuncOp function) {
 LogicalResult KernelLowering::run() {
   chooseIndexType();
   findWrites();
+  lowerTensorMaps();
   lowerMemory();
 
   SmallVector<std::pair<Operation *, bool>> scalars;

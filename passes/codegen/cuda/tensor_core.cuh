@@ -184,6 +184,11 @@ __device__ __forceinline__ void multiplyTile(float (&sums)[64], const T *lhs,
 
 #ifndef PFC_EMULATED_CUDA
 
+/// How a launch describes a matrix (CUtensorMap).
+struct alignas(64) TensorMap {
+  uint64_t words[16];
+};
+
 __device__ __forceinline__ uint32_t sharedAddress(const void *shared) {
   return (uint32_t)__cvta_generic_to_shared(shared);
 }
@@ -191,10 +196,55 @@ __device__ __forceinline__ uint32_t sharedAddress(const void *shared) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 #define PFC_WARPGROUPS
 
-/// What this thread wrote to shared memory, products see behind a barrier.
+/// Behind a barrier of the block, products and copies of boxes see what this
+/// thread wrote to shared memory.
 __device__ __forceinline__ void publishShared() {
-  asm volatile("fence.proxy.async;" ::: "memory");
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
+
+/// Of copies, in shared memory: a phase of it ends when `arrivals` threads have
+/// come, and all the bytes that they expect.
+__device__ __forceinline__ void makeBarrier(uint64_t *barrier,
+                                            uint32_t arrivals) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(
+                   sharedAddress(barrier)),
+               "r"(arrivals)
+               : "memory");
+}
+/// Its memory is memory again.
+__device__ __forceinline__ void dropBarrier(uint64_t *barrier) {
+  asm volatile("mbarrier.inval.shared::cta.b64 [%0];" ::"r"(
+                   sharedAddress(barrier))
+               : "memory");
+}
+__device__ __forceinline__ void arriveExpecting(uint64_t *barrier,
+                                                uint32_t bytes) {
+  asm volatile(
+      "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(
+          sharedAddress(barrier)),
+      "r"(bytes)
+      : "memory");
+}
+/// Until a phase of this parity has ended: the first one has 0.
+__device__ __forceinline__ void waitPhase(uint64_t *barrier, uint32_t parity) {
+  asm volatile("{\n.reg .pred p;\nagain:\n"
+               "mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
+               "@!p bra again;\n}" ::"r"(sharedAddress(barrier)),
+               "r"(parity)
+               : "memory");
+}
+/// The box at (row, column) of a matrix to a multiple of 1024 bytes, as
+/// rowsDescriptor has it; zeros beyond the matrix.
+__device__ __forceinline__ void copyBox(void *shared, const TensorMap &map,
+                                        int row, int column,
+                                        uint64_t *barrier) {
+  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier"
+               "::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(
+                   sharedAddress(shared)),
+               "l"(&map), "r"(column), "r"(row), "r"(sharedAddress(barrier))
+               : "memory");
+}
+
 /// Nothing that the compiler does with the sums passes here.
 __device__ __forceinline__ void settle(float (&sums)[64]) {
 #pragma unroll
@@ -260,61 +310,54 @@ __device__ __forceinline__ uint64_t rowsDescriptor(uint32_t address) {
          groupStride << 32 | swizzle128 << 62;
 }
 
-/// Rows [row0, row0 + 128) and columns [k0, k0 + 64), as rowsDescriptor has it.
-template <typename T>
-__device__ __forceinline__ void copyGroupTile(T *shared, const T *matrix,
-                                              int rows, int depth, int row0,
-                                              int k0) {
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    int row = threadIdx.x / 8 + i * 32, chunk = threadIdx.x % 8;
-    bool inside = row0 + row < rows && k0 + chunk * 8 < depth;
-    int64_t at = inside ? (int64_t)(row0 + row) * depth + k0 + chunk * 8 : 0;
-    copyAsync(shared + row * groupDepth + (chunk ^ row % 8) * 8, matrix + at,
-              inside);
-  }
-}
-
 #endif // PFC_WARPGROUPS
 
-/// The same as multiplyTile, of shared memory of 96 KiB at a multiple of 1024
-/// bytes. Two blocks fit on a multiprocessor, so that one multiplies while the
-/// other waits, or looks at its tile.
+/// The same as multiplyTile, of boxes of 128 x 64 elements, and of shared memory
+/// at a multiple of 1024 bytes: 96 KiB, and a barrier a stage behind them. Two
+/// blocks fit on a multiprocessor, so that one multiplies while the other waits,
+/// or looks at its tile.
 template <typename T>
 __device__ __forceinline__ void
-multiplyGroupTile(float (&sums)[64], const T *lhs, const T *rhs, int rows,
-                  int columns, int depth, int row0, int column0, T *shared) {
+multiplyGroupTile(float (&sums)[64], const TensorMap &lhs, const TensorMap &rhs,
+                  int depth, int row0, int column0, T *shared) {
 #ifdef PFC_WARPGROUPS
   constexpr int half = tileSide * groupDepth; // of a stage
+  auto *arrived = reinterpret_cast<uint64_t *>(shared + groupStages * 2 * half);
   int steps = (depth + groupDepth - 1) / groupDepth;
   auto copy = [&](int step) {
-    if (step < steps) {
-      T *stage = shared + step % groupStages * 2 * half;
-      copyGroupTile(stage, lhs, rows, depth, row0, step * groupDepth);
-      copyGroupTile(stage + half, rhs, columns, depth, column0,
-                    step * groupDepth);
-    }
-    commitCopies();
+    if (threadIdx.x != 0 || step >= steps)
+      return;
+    int stage = step % groupStages;
+    T *a = shared + stage * 2 * half, *b = a + half;
+    arriveExpecting(arrived + stage, 2 * half * sizeof(T));
+    copyBox(a, lhs, row0, step * groupDepth, arrived + stage);
+    copyBox(b, rhs, column0, step * groupDepth, arrived + stage);
   };
-  for (int step = 0; step < groupStages - 1; ++step)
+  if (threadIdx.x == 0)
+    for (int stage = 0; stage < groupStages; ++stage)
+      makeBarrier(arrived + stage, 1);
+  publishShared(); // that, and what became of the tile before
+  __syncthreads();
+  for (int step = 0; step < groupStages; ++step)
     copy(step);
   for (int step = 0; step < steps; ++step) {
-    waitCopies<groupStages - 2>();
-    publishShared();
-    __syncthreads(); // all are done with the stage that is filled next, too
-    copy(step + groupStages - 1);
-    uint32_t a = sharedAddress(shared + step % groupStages * 2 * half);
+    int stage = step % groupStages;
+    waitPhase(arrived + stage, step / groupStages % 2);
+    uint32_t a = sharedAddress(shared + stage * 2 * half);
     uint32_t b = a + half * sizeof(T);
     a += threadIdx.x / 128 * (half * sizeof(T) / 2);
     beginProducts(sums);
 #pragma unroll
     for (int k = 0; k < groupDepth / 16; ++k)
       multiplyGroup(sums, rowsDescriptor(a + 32 * k),
-                    rowsDescriptor(b + 32 * k), lhs);
+                    rowsDescriptor(b + 32 * k), shared);
     endProducts(sums);
+    __syncthreads(); // all are done with the stage
+    copy(step + groupStages);
   }
-  waitCopies<0>();
-  __syncthreads();
+  if (threadIdx.x == 0)
+    for (int stage = 0; stage < groupStages; ++stage)
+      dropBarrier(arrived + stage);
 #else
   __trap(); // of another chip, which nobody has told to do this
 #endif

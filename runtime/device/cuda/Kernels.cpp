@@ -14,13 +14,16 @@ class LaunchTask : public Task {
 public:
   LaunchTask(CUfunction function, unsigned threads, unsigned shared,
              unsigned blocks, const std::vector<BufferView> &args,
-             std::vector<int64_t> given, CUstream stream)
+             std::vector<CUtensorMap> tensorMaps, std::vector<int64_t> given,
+             CUstream stream)
       : function(function), threads(threads), shared(shared), blocks(blocks),
-        stream(stream), numbers(std::move(given)) {
+        stream(stream), maps(std::move(tensorMaps)), numbers(std::move(given)) {
     for (const BufferView &view : args)
       addresses.push_back(view.data);
     for (std::byte *&address : addresses)
       pointers.push_back(&address);
+    for (CUtensorMap &map : maps)
+      pointers.push_back(&map);
     for (int64_t &number : numbers)
       pointers.push_back(&number);
   }
@@ -36,9 +39,42 @@ private:
   unsigned threads, shared, blocks;
   CUstream stream;
   std::vector<std::byte *> addresses;
+  std::vector<CUtensorMap> maps;
   std::vector<int64_t> numbers; // a kernel takes the first 4 or 8 bytes of each
   std::vector<void *> pointers; // to them, as CUDA takes arguments
 };
+
+CUtensorMapDataType mapType(plan::fb::DType dtype) {
+  switch (dtype) {
+  case plan::fb::DType_BF16:
+    return CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+  case plan::fb::DType_F16:
+    return CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
+  case plan::fb::DType_F32:
+    return CU_TENSOR_MAP_DATA_TYPE_FLOAT32;
+  default:
+    fail("no kernel copies boxes of {}", dtypeName(dtype));
+  }
+}
+
+/// How the chip's copies find boxes of `matrix`.
+CUtensorMap tensorMap(const plan::fb::TensorMap &map,
+                      const BufferView &matrix) {
+  // CUDA counts dimensions from the innermost one on.
+  auto rows = static_cast<cuuint64_t>(matrix.shape[0]);
+  auto columns = static_cast<cuuint64_t>(matrix.shape[1]);
+  const cuuint64_t extents[] = {columns, rows};
+  const cuuint64_t rowBytes[] = {columns * byteWidth(matrix.dtype)};
+  const cuuint32_t box[] = {map.columns(), map.rows()}, steps[] = {1, 1};
+  CUtensorMap result;
+  check(driver().cuTensorMapEncodeTiled(
+            &result, mapType(matrix.dtype), 2, matrix.data, extents, rowBytes,
+            box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+            CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+            CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
+        "cuTensorMapEncodeTiled");
+  return result;
+}
 
 /// The bytes of each parameter that the compiled kernel has.
 std::vector<size_t> parametersOf(CUfunction function) {
@@ -66,6 +102,9 @@ bool allowShared(CUfunction function, unsigned bytes) {
 /// The same as the plan says.
 std::vector<size_t> parametersOf(const plan::fb::Kernel &kernel) {
   std::vector<size_t> sizes(kernel.arguments(), sizeof(std::byte *));
+  if (kernel.tensor_maps())
+    sizes.insert(sizes.end(), kernel.tensor_maps()->size(),
+                 sizeof(CUtensorMap));
   if (kernel.numbers())
     for (auto type : *kernel.numbers())
       sizes.push_back(byteWidth(plan::fb::DType(type)));
@@ -133,8 +172,15 @@ Kernels::Kernel Kernels::load(const plan::fb::Kernel &kernel,
               &blocks, function, static_cast<int>(kernel.threads()),
               kernel.shared()),
           "cuOccupancyMaxActiveBlocksPerMultiprocessor");
-  return {function, kernel.threads(), kernel.shared(),
-          multiprocessors * unsigned(blocks)};
+  Kernel loaded = {function,
+                   kernel.threads(),
+                   kernel.shared(),
+                   multiprocessors * unsigned(blocks),
+                   {}};
+  if (kernel.tensor_maps())
+    for (const plan::fb::TensorMap *map : *kernel.tensor_maps())
+      loaded.maps.push_back(*map);
+  return loaded;
 }
 
 std::unique_ptr<Task> Kernels::makeLaunch(const plan::fb::Launch &op,
@@ -146,13 +192,16 @@ std::unique_ptr<Task> Kernels::makeLaunch(const plan::fb::Launch &op,
           "a kernel of the plan wants {} bytes of shared memory for a block, "
           "which this chip does not have",
           kernel.shared);
+  std::vector<CUtensorMap> maps;
+  for (const plan::fb::TensorMap &map : kernel.maps)
+    maps.push_back(tensorMap(map, args.at(map.argument())));
   std::vector<int64_t> numbers;
   if (op.numbers())
     numbers.assign(op.numbers()->begin(), op.numbers()->end());
   return std::make_unique<LaunchTask>(
       kernel.function, kernel.threads, kernel.shared,
       gridBlocks(uint64_t(op.extent()), std::min(kernel.resident, mostBlocks)),
-      args, std::move(numbers), stream);
+      args, std::move(maps), std::move(numbers), stream);
 }
 
 } // namespace pfc::rt::cuda

@@ -43,6 +43,7 @@ private:
     unsigned threads;
     unsigned shared;   // bytes of dynamic shared memory
     unsigned resident; // blocks that the chip holds at once; 0: not one
+    std::vector<plan::fb::TensorMap> maps;
   };
   Kernel load(const plan::fb::Kernel &kernel, unsigned multiprocessors) const;
 

@@ -38,14 +38,17 @@ void BlockRunner::startBlock(unsigned index) {
   ready.clear();
   nextReady = 0;
   unpublished = false;
+  unpublishedWrites = {};
   failure.reset();
   shared.startBlock();
+  bulk.startBlock(threads.size());
   for (Warp &warp : warps)
     warp.start();
   for (CudaThread &thread : threads) {
     thread.state = State::Running;
     thread.copies.clear();
     thread.products.clear();
+    thread.written = {};
     thread.unpublished = thread.multiplies = false;
   }
 }
@@ -143,6 +146,7 @@ void BlockRunner::releaseBarrier() {
   unsigned last = running, line = threads[last].line;
   atBarrier = 0;
   shared.passBarrier();
+  bulk.passBarrier();
   for (unsigned i = 0; i < threads.size(); ++i) {
     if (threads[i].line != line) {
       report(last,
@@ -152,6 +156,7 @@ void BlockRunner::releaseBarrier() {
       leave();
     }
     unpublished |= threads[i].unpublished;
+    unpublishedWrites.add(threads[i].written);
     ready.push_back(i);
   }
 }
@@ -244,6 +249,112 @@ void BlockRunner::waitCopies(unsigned left, const void *caller) {
   }
 }
 
+//===--- Copies of boxes -------------------------------------------------===//
+
+void BlockRunner::Span::add(const Span &other) {
+  if (other.begin == other.end)
+    return;
+  bool empty = begin == end;
+  begin = empty ? other.begin : std::min(begin, other.begin);
+  end = empty ? other.end : std::max(end, other.end);
+}
+
+void BlockRunner::publishShared() {
+  threads[running].unpublished = false;
+  threads[running].written = {};
+  bulk.publish(running);
+}
+
+constexpr uint64_t barrierBytes = 8;
+
+void BlockRunner::makeBarrier(const void *barrier, unsigned arrivals,
+                              const void *caller) {
+  if (bulk.barrierAt(barrier))
+    refuse(caller, "makes a barrier (mbarrier) where there is one");
+  if (launch->views) {
+    checkAlignment(barrier, barrierBytes, caller);
+    checkAccess(barrier, barrierBytes, Access::Write, caller);
+  }
+  bulk.make(barrier, running, arrivals);
+}
+
+void BlockRunner::dropBarrier(const void *barrier, const void *caller) {
+  if (!bulk.barrierAt(barrier))
+    refuse(caller, "drops a barrier (mbarrier) where there is none");
+  if (launch->views)
+    checkAccess(barrier, barrierBytes, Access::Write, caller);
+  bulk.drop(barrier);
+}
+
+PhaseBarrier &BlockRunner::barrierAt(const void *address, const void *caller) {
+  PhaseBarrier *barrier = bulk.barrierAt(address);
+  if (!barrier)
+    refuse(caller, "uses a barrier (mbarrier) that nobody made");
+  if (launch->views)
+    checkAccess(address, barrierBytes, Access::Read, caller);
+  return *barrier;
+}
+
+void BlockRunner::arriveExpecting(const void *address, uint64_t bytes,
+                                  const void *caller) {
+  PhaseBarrier &barrier = barrierAt(address, caller);
+  if (!barrier.arrive(bytes))
+    refuse(caller, "arrives at a barrier (mbarrier) whose phase has had all "
+                   "its arrivals");
+  wakeWaiting(barrier);
+}
+
+void BlockRunner::copyBox(std::byte *shared, const emulation::TensorMap &map,
+                          int64_t row, int64_t column, const void *address,
+                          const void *caller) {
+  constexpr uint64_t alignment = 128;
+  PhaseBarrier &barrier = barrierAt(address, caller);
+  if (!barrier.published)
+    refuse(caller, "copies with a barrier (mbarrier) that was made without "
+                   "publishShared (fence.proxy.async)");
+  BoxCopy box = {map, row, column, shared, sharedAddress(shared, caller)};
+  if (box.address % alignment != 0)
+    refuse(caller, "copies to an address that is no multiple of 128");
+  Span written = threads[running].written;
+  if (launch->views)
+    for (uint64_t at = 0; at < box.bytes(); at += copyBytes)
+      checkAccess(shared + at, copyBytes, Access::Write, caller);
+  threads[running].written = written; // those were no plain writes
+  Span target = {shared, shared + box.bytes()};
+  if (target.overlaps(unpublishedWrites))
+    refuse(caller, "copies over what threads wrote without publishShared "
+                   "(fence.proxy.async) before the barrier");
+  this->shared.settle(shared, box.bytes());
+  std::memset(shared, 0xff, box.bytes());
+  bulk.begin(barrier, box);
+  wakeWaiting(barrier);
+}
+
+/// Threads that wait do so only until it has come.
+void BlockRunner::wakeWaiting(PhaseBarrier &barrier) {
+  if (barrier.waiting.empty())
+    return;
+  uint64_t before = barrier.ended();
+  barrier.deliver();
+  if (barrier.ended() == before)
+    return;
+  for (unsigned thread : barrier.waiting)
+    wake(thread);
+  barrier.waiting.clear();
+}
+
+void BlockRunner::waitPhase(const void *address, unsigned parity,
+                            const void *caller) {
+  PhaseBarrier &barrier = barrierAt(address, caller);
+  barrier.deliver();
+  if (barrier.ended() % 2 == parity) {
+    threads[running].waitsAt = &barrier;
+    barrier.waiting.push_back(running);
+    wait(State::AtPhase);
+  }
+  barrier.see(running);
+}
+
 //===--- Products of warpgroups ------------------------------------------===//
 
 void BlockRunner::refuse(const void *caller, const char *problem) {
@@ -294,6 +405,13 @@ void BlockRunner::endProducts(const void *caller) {
 
 void BlockRunner::checkOther(const void *address, uint64_t bytes, Access kind,
                              const void *caller) {
+  if (bulk.isUnseen(address, bytes, running))
+    refuse(caller, "touches what a copy of a box (cp.async.bulk) brings, and "
+                   "did not wait at its barrier (mbarrier)");
+  if (kind != Access::Read && shared.owns(address)) {
+    auto *begin = static_cast<const std::byte *>(address);
+    threads[running].written.add({begin, begin + bytes});
+  }
   Moment now;
   now.warp = static_cast<uint16_t>(running / Warp::lanes);
   now.lane = static_cast<uint16_t>(running % Warp::lanes);
@@ -326,6 +444,8 @@ std::string BlockRunner::absence(unsigned thread) const {
   case State::AtBarrier:
     return fmt::format("which waits at __syncthreads (line {})",
                        threads[thread].line);
+  case State::AtPhase:
+    return "which waits at a barrier of copies (mbarrier)";
   default: {
     const Offer &offer =
         warps[thread / Warp::lanes].offer(thread % Warp::lanes);
@@ -346,6 +466,12 @@ void BlockRunner::explainStuck() {
       ++thread;
     return thread;
   };
+  unsigned copying = find([&](unsigned t) { return isAt(t, State::AtPhase); });
+  if (copying != threads.size())
+    return report(
+        copying, fmt::format("waits at a barrier of copies (mbarrier) in vain: "
+                             "{}",
+                             threads[copying].waitsAt->lack()));
   unsigned waiting =
       find([&](unsigned t) { return isAt(t, State::AtExchange); });
   if (waiting == threads.size()) {

@@ -9,6 +9,7 @@
 #ifndef PFC_RUNTIME_DEVICE_EMULATED_CUDA_BLOCKRUNNER_H
 #define PFC_RUNTIME_DEVICE_EMULATED_CUDA_BLOCKRUNNER_H
 
+#include "runtime/device/emulated_cuda/BulkCopies.h"
 #include "runtime/device/emulated_cuda/Fiber.h"
 #include "runtime/device/emulated_cuda/LaunchShape.h"
 #include "runtime/device/emulated_cuda/MemoryChecks.h"
@@ -60,7 +61,13 @@ public:
   void waitCopies(unsigned left, const void *caller);
   std::byte *dynamicSharedArray(const char *name);
   uint32_t sharedAddress(const void *shared, const void *caller);
-  void publishShared() { threads[running].unpublished = false; }
+  void publishShared();
+  void makeBarrier(const void *barrier, unsigned arrivals, const void *caller);
+  void dropBarrier(const void *barrier, const void *caller);
+  void arriveExpecting(const void *barrier, uint64_t bytes, const void *caller);
+  void waitPhase(const void *barrier, unsigned parity, const void *caller);
+  void copyBox(std::byte *shared, const emulation::TensorMap &map, int64_t row,
+               int64_t column, const void *barrier, const void *caller);
   void beginProducts() { threads[running].multiplies = true; }
   void multiplyGroup(const GroupProduct &product, const void *caller);
   void endProducts(const void *caller);
@@ -78,17 +85,28 @@ public:
   }
 
 private:
-  enum class State { Running, AtBarrier, AtExchange, Done };
+  enum class State { Running, AtBarrier, AtExchange, AtPhase, Done };
 
   /// On its way to shared memory.
   struct Copy {
     std::byte *shared;
     const std::byte *source;
   };
+  /// Bytes of shared memory, from the first to the last.
+  struct Span {
+    const std::byte *begin = nullptr, *end = nullptr;
+
+    void add(const Span &other);
+    bool overlaps(const Span &other) const {
+      return begin < other.end && other.begin < end;
+    }
+  };
   struct CudaThread {
     State state = State::Done;
     unsigned line = 0;
     unsigned fiber = 0;
+    PhaseBarrier *waitsAt = nullptr;
+    Span written; // that bulk copies may not overwrite yet
     std::deque<std::vector<Copy>> copies; // groups; the last is still open
     bool unpublished = false; // copies that products may not see yet
     bool multiplies = false;
@@ -115,6 +133,8 @@ private:
   std::vector<Copy> &openCopies();
   [[noreturn]] void refuse(const void *caller, const char *problem);
   void checkCopy(const void *address, Access kind, const void *caller);
+  PhaseBarrier &barrierAt(const void *address, const void *caller);
+  void wakeWaiting(PhaseBarrier &barrier);
   void report(unsigned thread, const std::string &problem);
   void reportAt(const void *caller, const std::string &problem);
   /// Ends the block, of which something was reported. The stack of the running
@@ -133,6 +153,8 @@ private:
   std::vector<unsigned> ready; // threads that need wait no more, in order
   size_t nextReady = 0;
   unsigned block = 0, running = 0, nextThread = 0, done = 0, atBarrier = 0;
+  BulkCopies bulk;
+  Span unpublishedWrites;   // passed a barrier so
   bool unpublished = false; // copies passed a barrier so
   std::optional<std::string> failure;
 };

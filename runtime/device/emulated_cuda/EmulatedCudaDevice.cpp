@@ -49,6 +49,18 @@ std::string shapeOf(const BufferView &view) {
                      dtypeName(view.dtype));
 }
 
+emulation::TensorMap tensorMap(const plan::fb::TensorMap &map,
+                               const BufferView &matrix) {
+  emulation::TensorMap result = {};
+  result.data = reinterpret_cast<const unsigned char *>(matrix.data);
+  result.rows = matrix.shape[0];
+  result.columns = matrix.shape[1];
+  result.boxRows = map.rows();
+  result.boxColumns = map.columns();
+  result.elementBytes = static_cast<unsigned>(byteWidth(matrix.dtype));
+  return result;
+}
+
 bool checksWanted() {
   const char *value = std::getenv("PFC_EMULATION_CHECKS");
   return !value || std::strcmp(value, "off") != 0;
@@ -97,11 +109,12 @@ EmulatedCudaDevice::makeTransfer(const plan::fb::Launch &op,
 void EmulatedCudaDevice::loadKernels(const plan::fb::Variant &variant) {
   require(arena != nullptr, "kernels before the arena");
   unsigned arguments = 0;
-  threadsOf.clear();
-  sharedOf.clear();
+  launchedWith.clear();
   for (const plan::fb::Kernel *kernel : *variant.kernels()) {
-    threadsOf.push_back(kernel->threads());
-    sharedOf.push_back(kernel->shared());
+    launchedWith.push_back({kernel->threads(), kernel->shared(), {}});
+    if (kernel->tensor_maps())
+      for (const plan::fb::TensorMap *map : *kernel->tensor_maps())
+        launchedWith.back().maps.push_back(*map);
     arguments = std::max(arguments, kernel->arguments());
   }
   kernels = std::make_unique<emulated::KernelLibrary>(variant, checked);
@@ -112,12 +125,13 @@ std::unique_ptr<Task>
 EmulatedCudaDevice::makeLaunch(const plan::fb::Launch &op,
                                std::vector<BufferView> args) {
   require(kernels != nullptr, "launch before the kernels were loaded");
+  const LaunchedWith &with = launchedWith[op.kernel()];
   emulated::LaunchShape shape;
   shape.kernel = &kernels->kernel(op.kernel());
-  shape.threads = threadsOf[op.kernel()];
+  shape.threads = with.threads;
   shape.blocks = static_cast<unsigned>(
       std::clamp<uint64_t>(uint64_t(op.extent()), 1, residentBlocks));
-  shape.dynamicShared = sharedOf[op.kernel()];
+  shape.dynamicShared = with.shared;
   shape.views = checked ? arena.get() : nullptr;
   shape.constants = kernels->addresses();
   shape.cuda = &kernels->cuda();
@@ -127,6 +141,10 @@ EmulatedCudaDevice::makeLaunch(const plan::fb::Launch &op,
         {begin, begin + byteCount(args[i]), shapeOf(args[i])});
     shape.pointers.push_back(checked ? arena->pointer(i, begin) : args[i].data);
   }
+  for (const plan::fb::TensorMap &map : with.maps)
+    shape.maps.push_back(tensorMap(map, args[map.argument()]));
+  for (emulation::TensorMap &map : shape.maps)
+    shape.pointers.push_back(&map);
   if (op.numbers())
     shape.numbers.assign(op.numbers()->begin(), op.numbers()->end());
   for (int64_t &number : shape.numbers)

@@ -51,13 +51,19 @@ public:
   void synchronize() override {}
 
 private:
+  /// What the plan says of a kernel.
+  struct LaunchedWith {
+    unsigned threads, shared; // of a block
+    std::vector<plan::fb::TensorMap> maps;
+  };
+
   int threads;
   bool checked;
   OneDnn oneDnn;
   std::unique_ptr<emulated::ArenaViews> arena;
   std::span<std::byte> host; ///< the end of it
   std::unique_ptr<emulated::KernelLibrary> kernels;
-  std::vector<unsigned> threadsOf, sharedOf; // a block of each kernel
+  std::vector<LaunchedWith> launchedWith;                      // each kernel
   std::vector<std::unique_ptr<emulated::BlockRunner>> runners; // by thread
 };
 

@@ -44,6 +44,15 @@ struct Fragments {
   bool bf16; ///< or fp16
 };
 
+/// What a launch says of an argument that is copied in boxes (CUtensorMap).
+struct alignas(64) TensorMap {
+  const unsigned char *data;
+  long long rows, columns; // of the matrix
+  unsigned boxRows, boxColumns, elementBytes;
+  unsigned char rest[92];
+};
+static_assert(sizeof(TensorMap) == 128);
+
 /// `line` is that of the plan's text, for messages.
 void syncThreads(unsigned line);
 
@@ -66,9 +75,24 @@ void waitCopies(unsigned left);
 
 /// In the launch's shared memory, from 0 on.
 unsigned sharedAddress(const void *shared);
-/// fence.proxy.async: copies that have arrived may be multiplied behind a
-/// barrier.
+/// fence.proxy.async: behind a barrier, what this thread wrote or copied may be
+/// multiplied and copied over, and barriers that it made be used by copies.
 void publishShared();
+
+/// mbarrier.init: of phases that take so many arrivals.
+void makeBarrier(unsigned long long *barrier, unsigned arrivals);
+/// mbarrier.inval
+void dropBarrier(unsigned long long *barrier);
+/// mbarrier.arrive.expect_tx
+void arriveExpecting(unsigned long long *barrier, unsigned bytes);
+/// mbarrier.try_wait.parity, until a phase of this parity has ended.
+void waitPhase(unsigned long long *barrier, unsigned parity);
+/// cp.async.bulk.tensor.2d: the box at (row, column), to a multiple of 128
+/// bytes; garbage before the phase of `barrier` that expects its bytes has
+/// ended.
+void copyBox(void *shared, const TensorMap &map, int row, int column,
+             unsigned long long *barrier);
+
 /// wgmma: this thread's part of d[64] += a · bᵀ, of what descriptors name; done
 /// at endProducts.
 void beginProducts();

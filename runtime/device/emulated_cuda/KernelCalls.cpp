@@ -91,6 +91,25 @@ unsigned sharedAddress(const void *shared) {
   return BlockRunner::current()->sharedAddress(shared, PFC_CALLER);
 }
 void publishShared() { BlockRunner::current()->publishShared(); }
+
+void makeBarrier(unsigned long long *barrier, unsigned arrivals) {
+  BlockRunner::current()->makeBarrier(barrier, arrivals, PFC_CALLER);
+}
+void dropBarrier(unsigned long long *barrier) {
+  BlockRunner::current()->dropBarrier(barrier, PFC_CALLER);
+}
+void arriveExpecting(unsigned long long *barrier, unsigned bytes) {
+  BlockRunner::current()->arriveExpecting(barrier, bytes, PFC_CALLER);
+}
+void waitPhase(unsigned long long *barrier, unsigned parity) {
+  BlockRunner::current()->waitPhase(barrier, parity, PFC_CALLER);
+}
+void copyBox(void *shared, const TensorMap &map, int row, int column,
+             unsigned long long *barrier) {
+  BlockRunner::current()->copyBox(static_cast<std::byte *>(shared), map, row,
+                                  column, barrier, PFC_CALLER);
+}
+
 void beginProducts() { BlockRunner::current()->beginProducts(); }
 void multiplyGroup(float *d, unsigned long long a, unsigned long long b,
                    bool bf16) {

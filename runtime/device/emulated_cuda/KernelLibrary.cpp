@@ -21,10 +21,11 @@ void showOwnSymbols() {
 
 std::vector<KernelName> kernelNames(const plan::fb::Variant &variant) {
   std::vector<KernelName> names;
+  auto count = [](const auto *list) { return list ? list->size() : 0; };
   for (const plan::fb::Kernel *kernel : *variant.kernels())
-    names.push_back({kernel->name()->str(),
-                     kernel->arguments() +
-                         (kernel->numbers() ? kernel->numbers()->size() : 0)});
+    names.push_back({kernel->name()->str(), kernel->arguments() +
+                                                count(kernel->tensor_maps()) +
+                                                count(kernel->numbers())});
   return names;
 }
 

@@ -31,8 +31,9 @@ struct LaunchShape {
   unsigned threads; // of a block
   unsigned blocks;
   uint64_t dynamicShared; // bytes of an `extern __shared__` array
+  std::vector<emulation::TensorMap> maps;
   std::vector<int64_t> numbers;
-  std::vector<void *> pointers; // to buffers and numbers
+  std::vector<void *> pointers; // to buffers, maps and numbers
   std::vector<Argument> arguments;
   const ArenaViews *views; // null: accesses are not checked
   AddressRange constants;  // memory of the kernels' library

@@ -107,4 +107,10 @@ std::string SharedMemory::access(const void *address, uint64_t bytes,
   return {};
 }
 
+void SharedMemory::settle(const void *address, uint64_t bytes) {
+  SharedByte *first = shadow + (static_cast<const std::byte *>(address) - base);
+  for (SharedByte *byte = first; byte < first + bytes; ++byte)
+    byte->settle(epoch - 1);
+}
+
 } // namespace pfc::rt::emulated

@@ -27,7 +27,10 @@ public:
   /// Forgets the arrays: another kernel starts.
   void startLaunch() { arrays.clear(); }
   /// Forgets what was written.
-  void startBlock() { firstEpoch = ++epoch; }
+  void startBlock() {
+    firstEpoch = ++epoch;
+    ++epoch; // there is one before the first accesses, for `settle`
+  }
   /// All threads have come to a barrier.
   void passBarrier() { ++epoch; }
 
@@ -44,6 +47,9 @@ public:
   /// Returns what is wrong with it, if something is.
   std::string access(const void *address, uint64_t bytes, Access kind,
                      Moment now);
+
+  /// Owned bytes, as written before the last barrier.
+  void settle(const void *address, uint64_t bytes);
 
 private:
   static constexpr unsigned shift = 20;

@@ -53,6 +53,13 @@ public:
     return Finding::Nothing;
   }
 
+  /// Written in an epoch that is over, by nobody in particular.
+  void settle(uint64_t before) {
+    write = {};
+    write.epoch = before;
+    atomic = false;
+  }
+
   const Moment &lastWrite() const { return write; }
   const Moment &lastRead() const { return read; }
 

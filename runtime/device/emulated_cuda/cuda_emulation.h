@@ -19,6 +19,7 @@
 #define __align__(bytes) alignas(bytes)
 #define __launch_bounds__(...)
 #define __restrict__ __restrict
+#define __grid_constant__
 // What device code tests to see that it is compiled for a device.
 #define __CUDACC__ 1
 // Of tensor cores, what assembly does on a chip is below.
@@ -90,9 +91,9 @@ constexpr unsigned arity(void (*)(Parameters...)) {
   return sizeof...(Parameters);
 }
 
-/// What a kernel takes: a number is where its pointer goes, a buffer's address
-/// the pointer itself. Numbers are no buffer's, so that reading them is not
-/// checked.
+/// What a kernel takes: a number or tensor map is where its pointer goes, a
+/// buffer's address the pointer itself. Those are no buffer's, so that reading
+/// them is not checked.
 template <typename Parameter>
 struct Argument {
   __attribute__((noinline, no_sanitize("thread"))) static Parameter
@@ -351,8 +352,14 @@ inline void waitCopies() {
 
 #define PFC_WARPS 1
 #define PFC_WARPGROUPS 1
+using emulation::arriveExpecting;
+using emulation::copyBox;
+using emulation::dropBarrier;
+using emulation::makeBarrier;
 using emulation::publishShared;
 using emulation::sharedAddress;
+using emulation::TensorMap;
+using emulation::waitPhase;
 
 inline void beginProducts(float (&)[64]) { emulation::beginProducts(); }
 inline void endProducts(float (&)[64]) { emulation::endProducts(); }

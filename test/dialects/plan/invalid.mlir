@@ -343,6 +343,34 @@ plan.kernel @k arguments 2 threads 48 description "odd"
 
 // -----
 
+// expected-error @below {{has #plan.tensor_map<argument = 2, rows = 128, columns = 64>: one of its 2 arguments, in boxes of 1 to 256 rows and columns, is wanted}}
+plan.kernel @k arguments 2 maps [#plan.tensor_map<argument = 2, rows = 128, columns = 64>] threads 64 description "third"
+
+// -----
+
+// expected-error @below {{in boxes of 1 to 256 rows and columns, is wanted}}
+plan.kernel @k arguments 2 maps [#plan.tensor_map<argument = 0, rows = 257, columns = 64>] threads 64 description "tall"
+
+// -----
+
+plan.kernel @k arguments 1 maps [#plan.tensor_map<argument = 0, rows = 128, columns = 64>] threads 64 description ""
+plan.program @p batch 1 {
+  %x = plan.alloc : memref<40x12xbf16>
+  // expected-error @below {{gives 'memref<40x12xbf16>' to #plan.tensor_map<argument = 0, rows = 128, columns = 64>: a matrix with rows of multiples of 16 bytes, of which a box has 128, is wanted}}
+  plan.launch @kernels::@k(%x) extent 1 writes [] : memref<40x12xbf16>
+}
+
+// -----
+
+plan.kernel @k arguments 1 maps [#plan.tensor_map<argument = 0, rows = 128, columns = 64>] threads 64 description ""
+plan.program @p batch 1 {
+  %x = plan.alloc : memref<2x40x16xbf16>
+  // expected-error @below {{a matrix with rows of multiples of 16 bytes}}
+  plan.launch @kernels::@k(%x) extent 1 writes [] : memref<2x40x16xbf16>
+}
+
+// -----
+
 // expected-error @below {{takes a number of type 'bf16': i32, i64 and f32 are known}}
 plan.kernel @k arguments 2 numbers [i32, bf16] threads 64 description "narrow"
 

@@ -30,6 +30,8 @@ module @kernels {
 plan.kernel @scale arguments 1 description "scale"
 // CHECK: plan.kernel @cuda arguments 1 numbers [i32, f32] threads 256 description "scale"
 plan.kernel @cuda arguments 1 numbers [i32, f32] threads 256 description "scale"
+// CHECK: plan.kernel @boxes arguments 1 maps [#plan.tensor_map<argument = 0, rows = 128, columns = 64>] threads 256 description "scale"
+plan.kernel @boxes arguments 1 maps [#plan.tensor_map<argument = 0, rows = 128, columns = 64>] threads 256 description "scale"
 // CHECK: plan.kernel @large arguments 1 threads 256 shared 98304 description "scale"
 plan.kernel @large arguments 1 threads 256 shared 98304 description "scale"
 

@@ -243,6 +243,44 @@ extern "C" __global__ void fill(float *x, int n, float value, long long at) {
   EXPECT_THAT(read(x), testing::ElementsAre(1, -0.5f, -0.5f, -0.5f));
 }
 
+// Between buffers and numbers, of the matrix that the launch gives.
+TEST_F(CudaDeviceTest, GivesKernelsTheirTensorMaps) {
+  open();
+  KernelT &kernel = *plan.variant().kernels[plan.kernel("rows", 2)];
+  kernel.threads = 32;
+  kernel.tensor_maps = {plan::fb::TensorMap(1, 128, 64)};
+  kernel.numbers = {DType_I32};
+  plan.variant().kernel_cuda = R"(
+struct alignas(64) Map { unsigned long long words[16]; };
+extern "C" __global__ void rows(float *x, unsigned short *y,
+                                const __grid_constant__ Map map, int n) {
+  x[0] = n + reinterpret_cast<unsigned long long>(&map);
+})";
+  plan.buffer(DType_F32, {1});
+  plan.buffer(DType_BF16, {40, 72});
+  plan.launch(0, {0, 1}, 1);
+  plan.program().instructions[0]->operation.AsLaunch()->numbers = {7};
+  const Variant &variant = *plan.finish().variants()->Get(0);
+  device->loadKernels(variant);
+  BufferView x = hold({0}), y = place(DType_BF16, {40, 72});
+  fakecuda::define("rows", [&](const std::vector<void *> &arguments) {
+    EXPECT_EQ(arguments[1], fakecuda::host(y.data));
+    auto &map = *static_cast<const fakecuda::TensorMap *>(arguments[2]);
+    EXPECT_EQ(map.matrix, fakecuda::host(y.data));
+    EXPECT_EQ(map.type, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16);
+    EXPECT_EQ(map.rows, 40u);
+    EXPECT_EQ(map.columns, 72u);
+    EXPECT_EQ(map.rowBytes, 144u);
+    EXPECT_EQ(map.boxRows, 128u);
+    EXPECT_EQ(map.boxColumns, 64u);
+    *static_cast<float *>(arguments[0]) = float(uintptr_t(arguments[3]));
+    return CUDA_SUCCESS;
+  });
+  auto &op = *variant.programs()->Get(0)->instructions()->Get(0);
+  device->makeLaunch(*op.operation_as_Launch(), {x, y})->execute();
+  EXPECT_THAT(read(x), testing::ElementsAre(7));
+}
+
 TEST_F(CudaDeviceTest, RefusesNumbersOfAnotherSize) {
   open();
   KernelT &kernel = *plan.variant().kernels[plan.kernel("take", 1)];

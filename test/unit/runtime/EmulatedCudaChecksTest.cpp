@@ -428,6 +428,131 @@ TEST_F(EmulatedCudaChecks, ProductsOfWarpgroups) {
               HasSubstr("do not begin at a multiple of 1024 bytes"));
 }
 
+/// Copies a box of 8 x 32 floats from (row, column) of `x`, does what `steps`
+/// say, and writes box[i] to y[i].
+class EmulatedCudaBoxes : public EmulatedCudaChecks {
+protected:
+  EmulatedCudaBoxes() {
+    shared = 2048;
+    maps = {TensorMap(0, 8, 32)};
+    std::vector<float> counted(10 * 36);
+    std::iota(counted.begin(), counted.end(), 1.0f);
+    matrix = hold(DType_F32, counted);
+    matrix.shape = {10, 36};
+  }
+
+  static std::string kernel(const std::string &steps) {
+    return R"(
+extern "C" __global__ void k(const float *x, float *y,
+                             const __grid_constant__ pfc::TensorMap map) {
+  extern __shared__ __align__(1024) float box[];
+  unsigned long long *barrier = (unsigned long long *)(box + 256);
+  int t = threadIdx.x;
+  )" + steps +
+           R"(
+  for (int i = t; i < 256; i += 64)
+    y[i] = box[i];
+})";
+  }
+  /// The rules, each of which a test leaves out.
+  std::string make = "if (t == 0) pfc::makeBarrier(barrier, 1);\n",
+              publish = "pfc::publishShared();\n", sync = "__syncthreads();\n",
+              expect = "if (t == 0) pfc::arriveExpecting(barrier, 1024);\n",
+              copy = "if (t == 0) pfc::copyBox(box, map, 4, 8, barrier);\n",
+              wait = "pfc::waitPhase(barrier, 0);\n";
+
+  std::string problemOf(const std::string &steps) {
+    return problem(kernel(steps), 64, 1, {matrix, result});
+  }
+
+  BufferView matrix, result = hold(DType_F32, std::vector<float>(256, -1));
+};
+
+// With zeros beyond the matrix, and chunks of 4 floats exchanged.
+TEST_F(EmulatedCudaBoxes, AreThereAfterTheirPhase) {
+  run(kernel(make + publish + sync + expect + copy + wait), 64, 1,
+      {matrix, result});
+  std::vector<float> expected(256);
+  for (int r = 0; r < 8; ++r)
+    for (int c = 0; c < 32; ++c)
+      if (r + 4 < 10 && c + 8 < 36)
+        expected[r * 32 + ((c / 4) ^ r) * 4 + c % 4] =
+            static_cast<float>((r + 4) * 36 + c + 8 + 1);
+  EXPECT_EQ(read<float>(result), expected);
+}
+
+// Threads that came first wait for a copy that begins later.
+TEST_F(EmulatedCudaBoxes, WakeThreadsThatWait) {
+  std::string late = "if (t == 63) pfc::arriveExpecting(barrier, 1024);\n"
+                     "if (t == 63) pfc::copyBox(box, map, 0, 0, barrier);\n";
+  run(kernel(make + publish + sync + late + wait), 64, 1, {matrix, result});
+  EXPECT_EQ(read<float>(result)[0], 1);
+  // The second phase of the barrier has parity 1.
+  std::string again = "pfc::waitPhase(barrier, 1);\n";
+  run(kernel(make + publish + sync + expect + copy + wait + sync + expect +
+             copy + again),
+      64, 1, {matrix, result});
+  EXPECT_EQ(read<float>(result)[0], 4 * 36 + 8 + 1);
+}
+
+TEST_F(EmulatedCudaBoxes, ThatNobodyWaitedFor) {
+  const char *unseen = "did not wait at its barrier (mbarrier)";
+  EXPECT_THAT(problemOf(make + publish + sync + expect + copy),
+              AllOf(HasSubstr(unseen), HasSubstr("thread 0: line")));
+  EXPECT_THAT(
+      problemOf(make + publish + sync + expect + copy + "if (t != 40) " + wait),
+      AllOf(HasSubstr(unseen), HasSubstr("thread 40: line")));
+  EXPECT_EQ(problemOf(make + publish + sync + expect + copy + "if (t == 40) " +
+                      wait + sync),
+            "nothing");
+}
+
+TEST_F(EmulatedCudaBoxes, ThatNoArrivalExpects) {
+  const char *inVain = "waits at a barrier of copies (mbarrier) in vain: ";
+  EXPECT_THAT(
+      problemOf(make + publish + sync + copy + wait),
+      AllOf(HasSubstr(inVain), HasSubstr("1024 bytes came that no arrival")));
+  EXPECT_THAT(problemOf(make + publish + sync + expect + wait),
+              AllOf(HasSubstr(inVain),
+                    HasSubstr("0 arrivals and 1024 bytes have not come")));
+  EXPECT_THAT(problemOf(make + publish + sync + expect + expect + copy + wait),
+              HasSubstr("whose phase has had all its arrivals"));
+}
+
+TEST_F(EmulatedCudaBoxes, WithABarrierThatIsNotReady) {
+  EXPECT_THAT(problemOf(expect), HasSubstr("that nobody made"));
+  EXPECT_THAT(problemOf(make + sync + expect + copy + wait),
+              HasSubstr("made without publishShared (fence.proxy.async)"));
+  EXPECT_THAT(problemOf(make + publish + expect + copy + wait),
+              HasSubstr("a race"));
+  EXPECT_THAT(problemOf(make + make), HasSubstr("where there is one"));
+  EXPECT_THAT(problemOf("pfc::dropBarrier(barrier);\n"),
+              HasSubstr("where there is none"));
+  EXPECT_THAT(problemOf(make + publish + sync + expect + copy + wait +
+                        "if (t == 63) pfc::dropBarrier(barrier);\n"),
+              HasSubstr("a race"));
+}
+
+TEST_F(EmulatedCudaBoxes, OverWhatThreadsTouch) {
+  std::string write = "box[t] = 1;\n";
+  EXPECT_THAT(
+      problemOf(make + publish + write + sync + expect + copy + wait),
+      HasSubstr(
+          "without publishShared (fence.proxy.async) before the barrier"));
+  EXPECT_THAT(problemOf(make + publish + sync + expect + copy + write + wait),
+              HasSubstr("did not wait at its barrier"));
+  EXPECT_EQ(problemOf(make + write + publish + sync + expect + copy + wait),
+            "nothing");
+  EXPECT_THAT(problemOf(make + publish + sync + expect +
+                        "if (t == 0) pfc::copyBox(box + 16, map, 0, 0, "
+                        "barrier);\n"),
+              HasSubstr("no multiple of 128"));
+  EXPECT_THAT(problemOf(make + publish + sync + expect +
+                        "if (t == 0) pfc::copyBox(box + 480, map, 0, 0, "
+                        "barrier);\n"),
+              HasSubstr("out of bounds"));
+}
+
 TEST_F(EmulatedCudaChecks, MatricesThatALaneLeavesOut) {
   EXPECT_THAT(problem(R"(
 extern "C" __global__ void k(const float *x, float *y) {

@@ -32,7 +32,8 @@ protected:
   std::unique_ptr<Device> device = openDevice("emulated-cuda", {2});
   std::byte *arena = device->allocateArena(arenaBytes).device;
   uint64_t used = 0;
-  uint32_t shared = 0; ///< bytes that a launch gives a block
+  uint32_t shared = 0;                   ///< bytes that a launch gives a block
+  std::vector<plan::fb::TensorMap> maps; ///< that it makes
 
   /// The next bytes of the arena: neighbours touch, where 64 bytes divide them.
   BufferView place(plan::fb::DType dtype, std::vector<int64_t> shape) {
@@ -72,11 +73,12 @@ protected:
     plan.variant().kernels[0]->threads = threads;
     plan.variant().kernels[0]->numbers = numbers.types;
     plan.variant().kernels[0]->shared = shared;
+    plan.variant().kernels[0]->tensor_maps = maps;
     plan.variant().kernel_cuda = cuda;
     plan.launch(0, std::vector<uint32_t>(arguments.size(), 0), work)
         .operation.AsLaunch()
         ->numbers = numbers.bits;
-    plan.buffer(plan::fb::DType_F32, {1});
+    plan.buffer(plan::fb::DType_F32, {1, 32}); // what a tensor map may be of
     const plan::fb::Variant &variant = *plan.finish().variants()->Get(0);
     device->loadKernels(variant);
     device

@@ -184,6 +184,21 @@ const Case cases[] = {
      [](TestPlan &t) { cudaKernel(t).shared = (227 << 10) + 1; },
      "kernel 'twice' wants 232449 bytes of shared memory; a block has up to "
      "232448"},
+    {"TensorMapOfNoArgument",
+     [](TestPlan &t) { cudaKernel(t).tensor_maps = {TensorMap(9, 128, 32)}; },
+     "kernel 'twice' copies boxes of 128 x 32 of argument 9"},
+    {"TensorMapOfTooManyRows",
+     [](TestPlan &t) { cudaKernel(t).tensor_maps = {TensorMap(0, 257, 32)}; },
+     "kernel 'twice' copies boxes of 257 x 32"},
+    {"TensorMapOfHalfRows",
+     [](TestPlan &t) { cudaKernel(t).tensor_maps = {TensorMap(0, 128, 16)}; },
+     "kernel 'twice' copies boxes of 16 columns of argument 0; such a matrix"},
+    {"TensorMapOfNoMatrix",
+     [](TestPlan &t) {
+       cudaKernel(t).tensor_maps = {TensorMap(0, 128, 32)};
+       buffer(t, launch(t).arguments[0]).shape = {72};
+     },
+     "kernel 'twice' copies boxes of 32 columns of argument 0; such a matrix"},
     {"NumbersOfAnUnknownType",
      [](TestPlan &t) {
        cudaKernel(t).numbers = {DType_BF16};

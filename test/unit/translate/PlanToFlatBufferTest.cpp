@@ -236,13 +236,14 @@ TEST_F(PlanToFlatBufferTest, Instructions) {
 TEST_F(PlanToFlatBufferTest, KernelsForCuda) {
   module = parse("module attributes {plan.arena_bytes = 0 : i64, "
                  "plan.kernel_cuda = \"// none\"} {"
-                 "plan.kernel @k arguments 2 numbers [i32, f32] threads 256 "
+                 "plan.kernel @k arguments 2 maps [#plan.tensor_map<argument = "
+                 "1, rows = 128, columns = 32>] numbers [i32, f32] threads 256 "
                  "description \"prelu\"\n"
                  "plan.program @p batch 1 {"
-                 "%x = plan.alloc at 0 : memref<4xf32>\n"
+                 "%x = plan.alloc at 0 : memref<4x8xf32>\n"
                  "plan.launch @kernels::@k(%x, %x) extent 98 writes [1] "
                  "numbers [7 : i32, -0.5 : f32] "
-                 ": memref<4xf32>, memref<4xf32> } }");
+                 ": memref<4x8xf32>, memref<4x8xf32> } }");
   ASSERT_TRUE(module);
   header.device = "cuda";
   auto bytes = translateToFlatBuffer({{*module, "bf16", "sm_80"}}, header);
@@ -256,6 +257,11 @@ TEST_F(PlanToFlatBufferTest, KernelsForCuda) {
   EXPECT_EQ(variant.kernels()->Get(0)->threads(), 256u);
   EXPECT_THAT(*variant.kernels()->Get(0)->numbers(),
               testing::ElementsAre(fb::DType_I32, fb::DType_F32));
+  ASSERT_EQ(variant.kernels()->Get(0)->tensor_maps()->size(), 1u);
+  const fb::TensorMap &map = *variant.kernels()->Get(0)->tensor_maps()->Get(0);
+  EXPECT_EQ(map.argument(), 1u);
+  EXPECT_EQ(map.rows(), 128u);
+  EXPECT_EQ(map.columns(), 32u);
   const fb::Launch &launch = *variant.programs()
                                   ->Get(0)
                                   ->instructions()

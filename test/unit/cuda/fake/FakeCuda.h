@@ -42,8 +42,17 @@ size_t count(const std::string &call);
 /// The next call of that name, after `skip` more, returns `status`.
 void failNext(const std::string &call, CUresult status, int skip = 0);
 
-/// What the kernel `name` does, with its arguments as host addresses, or the
-/// bytes of a number.
+/// What a CUtensorMap holds here.
+struct TensorMap {
+  const void *matrix; ///< the host's address
+  CUtensorMapDataType type;
+  uint64_t columns, rows, rowBytes;
+  uint32_t boxColumns, boxRows;
+};
+static_assert(sizeof(TensorMap) <= sizeof(CUtensorMap));
+
+/// What the kernel `name` does, with its arguments as host addresses, the bytes
+/// of a number, or the address of a TensorMap.
 using Kernel = std::function<CUresult(const std::vector<void *> &arguments)>;
 void define(const std::string &name, Kernel kernel);
 

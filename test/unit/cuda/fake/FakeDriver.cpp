@@ -476,6 +476,38 @@ CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, CUfunction,
   *blocks = 2048 / threads;
   return CUDA_SUCCESS;
 }
+/// Of matrices with 128-byte swizzle, which is all that is used.
+CUresult cuTensorMapEncodeTiled(
+    CUtensorMap *map, CUtensorMapDataType type, cuuint32_t rank, void *matrix,
+    const cuuint64_t *extents, const cuuint64_t *strides, const cuuint32_t *box,
+    const cuuint32_t *steps, CUtensorMapInterleave interleave,
+    CUtensorMapSwizzle swizzle, CUtensorMapL2promotion,
+    CUtensorMapFloatOOBfill fill) {
+  FAKE(cuTensorMapEncodeTiled);
+  auto address = reinterpret_cast<uintptr_t>(matrix);
+  uint64_t width = type == CU_TENSOR_MAP_DATA_TYPE_FLOAT32 ? 4 : 2;
+  if (rank != 2 || address < deviceOffset || address % 16 != 0 ||
+      reinterpret_cast<uintptr_t>(map) % 64 != 0 || strides[0] % 16 != 0 ||
+      strides[0] < extents[0] * width || box[0] * width > 128 ||
+      interleave != CU_TENSOR_MAP_INTERLEAVE_NONE ||
+      swizzle != CU_TENSOR_MAP_SWIZZLE_128B ||
+      fill != CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE)
+    return CUDA_ERROR_INVALID_VALUE;
+  for (int i = 0; i < 2; ++i)
+    if (extents[i] == 0 || extents[i] > uint64_t{1} << 32 || box[i] == 0 ||
+        box[i] > 256 || steps[i] != 1)
+      return CUDA_ERROR_INVALID_VALUE;
+  fakecuda::TensorMap held = {fakecuda::host(matrix),
+                              type,
+                              extents[0],
+                              extents[1],
+                              strides[0],
+                              box[0],
+                              box[1]};
+  std::memset(map, 0, sizeof *map);
+  std::memcpy(map, &held, sizeof held);
+  return CUDA_SUCCESS;
+}
 CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY,
                         unsigned gridZ, unsigned blockX, unsigned blockY,
                         unsigned blockZ, unsigned shared, CUstream stream,
@@ -486,14 +518,21 @@ CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY,
       blockY != 1 || blockZ != 1 || shared > function->shared)
     return CUDA_ERROR_INVALID_VALUE;
   std::vector<void *> arguments; // read now, as CUDA does
+  std::vector<std::shared_ptr<CUtensorMap>> maps;
   for (size_t i = 0; i < function->parameters.size(); ++i) {
     void *value = nullptr;
+    if (function->parameters[i] == sizeof(CUtensorMap)) {
+      maps.push_back(std::make_shared<CUtensorMap>());
+      std::memcpy(maps.back().get(), parameters[i], sizeof(CUtensorMap));
+      arguments.push_back(maps.back().get());
+      continue;
+    }
     std::memcpy(&value, parameters[i], function->parameters[i]);
     bool device = reinterpret_cast<uintptr_t>(value) >= deviceOffset;
     arguments.push_back(device ? fakecuda::host(value) : value);
   }
   std::string name = function->name;
-  fakecuda::enqueue(stream, [name, arguments] {
+  fakecuda::enqueue(stream, [name, arguments, maps] {
     state().calls.push_back("run " + name);
     auto found = state().kernels.find(name);
     return found == state().kernels.end() ? CUDA_SUCCESS
