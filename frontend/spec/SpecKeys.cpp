@@ -203,7 +203,8 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "Arithmetic of the backbone and the head's products; weights, sums "
        "and the optimizer are fp32. `auto` is bf16 where the CPU "
        "multiplies bf16 matrices in hardware (AMX), or the GPU does (compute "
-       "capability 8.0), else fp32. `fp16` is for GPUs without bf16, with "
+       "capability 8.0), else fp32. `fp16` is for GPUs before those (7.0 and "
+       "7.5 multiply fp16 matrices), with "
        "`device = \"cuda\"`; its loss is scaled.",
        ENUM_FIELD(train.precision)},
       {"train", "recompute", "", false, "", anything, recomputations,

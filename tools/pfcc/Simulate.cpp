@@ -25,8 +25,14 @@ static FailureOr<Simulation> simulateLoaded(const LoadedSpec &loaded,
   FailureOr<std::string> bytes = compilePlan(loaded, context, request);
   if (failed(bytes))
     return failure();
-  return simulateJob(*plan::fb::GetPlan(bytes->data()), countBackbone(*graph),
-                     machine, Constants::declared());
+  llvm::Expected<Simulation> simulation =
+      simulateJob(*plan::fb::GetPlan(bytes->data()), countBackbone(*graph),
+                  machine, Constants::declared());
+  if (simulation)
+    return std::move(*simulation);
+  emitError(loaded.locations.of("train.precision"),
+            llvm::toString(simulation.takeError()));
+  return failure();
 }
 
 LogicalResult pfc::simulateSpec(const LoadedSpec &loaded, MLIRContext &context,

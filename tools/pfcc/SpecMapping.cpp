@@ -8,16 +8,16 @@ using namespace pfc;
 llvm::SmallVector<PrecisionChoice>
 pfc::precisionChoices(const TrainSpec &spec) {
   PrecisionChoice fp32{Precision::Fp32, "fp32", ""};
+  bool cpu = spec.cluster.device == DeviceType::CPU;
   switch (spec.train.precision) {
   case PrecisionSpec::FP32:
     return {fp32};
   case PrecisionSpec::BF16:
-    return {{Precision::Bf16, "bf16", ""}};
+    return {{Precision::Bf16, "bf16", cpu ? "" : "sm_80"}};
   case PrecisionSpec::FP16:
     return {{Precision::Fp16, "fp16", ""}};
   case PrecisionSpec::Auto:
     // Where bf16 is faster than fp32: CPUs with AMX, GPUs from Ampere on.
-    bool cpu = spec.cluster.device == DeviceType::CPU;
     return {{Precision::Bf16, "bf16", cpu ? "amx_bf16" : "sm_80"}, fp32};
   }
   llvm_unreachable("all precisions are handled");

@@ -2,7 +2,7 @@
 
 #include "runtime/plan/PlanFile.h"
 #include "runtime/plan/PlanMemory.h"
-#include "tools/pfcc/explain/StepCost.h"
+#include "tools/pfcc/explain/Explanation.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 using namespace pfc;
@@ -26,11 +26,14 @@ llvm::Expected<std::string> pfc::predictedTrace(llvm::StringRef planPath,
                      (*file)->getBufferSize(), planPath.str(), message))
     return error(message);
   const fb::Plan &plan = *fb::GetPlan(bytes);
-  const fb::Variant &variant = *plan.variants()->Get(0);
+  llvm::Expected<const fb::Variant *> chosen = variantFor(plan, machine);
+  if (!chosen)
+    return error(planPath + ": " + llvm::toString(chosen.takeError()));
+  const fb::Variant &variant = **chosen;
   const fb::Program *step = rt::findProgram(variant, "train_step");
   if (!step)
     return error(planPath + ": it has no training step");
-  StepCost cost = stepCost(*step, plan.world_size(), machine);
+  StepCost cost = stepCost(*step, plan.world_size(), machine, Forms::Own);
   std::vector<rt::StepTimes> ranks(static_cast<size_t>(plan.world_size()),
                                    cost.times);
   return rt::traceText(variant, *step, ranks,

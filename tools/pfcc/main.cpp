@@ -203,12 +203,15 @@ static int explain(llvm::raw_ostream &os) {
         pfc::compilePlan(loaded, context, request);
     if (failed(bytes))
       return mlir::failure();
-    pfc::explain::Explanation explanation =
+    llvm::Expected<pfc::explain::Explanation> explanation =
         pfc::explain::explainPlan(*pfc::plan::fb::GetPlan(bytes->data()), on);
+    if (!explanation)
+      return mlir::emitError(loaded.locations.of("train.precision"),
+                             llvm::toString(explanation.takeError()));
     if (json)
-      pfc::explain::printJson(explanation, os);
+      pfc::explain::printJson(*explanation, os);
     else
-      pfc::explain::printText(explanation, os);
+      pfc::explain::printText(*explanation, os);
     return mlir::success();
   });
 }

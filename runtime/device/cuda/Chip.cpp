@@ -3,7 +3,6 @@
 #include "runtime/base/Error.h"
 #include "runtime/device/cuda/Status.h"
 
-#include <charconv>
 #include <cstdlib>
 
 namespace pfc::rt::cuda {
@@ -45,20 +44,6 @@ std::string Chip::architecture() const {
   bool ownTarget = computeMajor == 9 && computeMinor == 0;
   return fmt::format("sm_{}{}{}", computeMajor, computeMinor,
                      ownTarget ? "a" : "");
-}
-
-bool Chip::supports(const std::string &feature) const {
-  if (feature.empty())
-    return true;
-  int wanted = 0;
-  const char *end = feature.data() + feature.size();
-  if (!feature.starts_with("sm_"))
-    return false;
-  const char *rest = std::from_chars(feature.data() + 3, end, wanted).ptr;
-  int own = computeMajor * 10 + computeMinor;
-  if (rest != end) // "sm_90a": what this architecture alone has
-    return rest + 1 == end && *rest == 'a' && own == wanted;
-  return own >= wanted;
 }
 
 Chip openChip(int localRank) {

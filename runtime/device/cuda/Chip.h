@@ -21,8 +21,6 @@ struct Chip {
   /// What NVRTC compiles for: "sm_80"; "sm_90a" where a chip has features that
   /// only its own target can use.
   std::string architecture() const;
-  /// "" and "sm_80": this or an older chip's code can run.
-  bool supports(const std::string &feature) const;
 };
 
 /// Starts the driver and takes the GPU of this rank, the localRank-th of those

@@ -5,6 +5,7 @@
 #include "runtime/device/cuda/KernelCompiler.h"
 #include "runtime/device/cuda/Status.h"
 #include "runtime/device/cuda/Transfer.h"
+#include "runtime/plan/Requirement.h"
 
 #include <algorithm>
 #include <cstring>
@@ -88,7 +89,7 @@ std::string CudaDevice::libraries() const {
 }
 
 bool CudaDevice::supports(const std::string &feature) const {
-  return context.chip.supports(feature);
+  return architectureSupports(context.chip.architecture(), feature);
 }
 
 Arena CudaDevice::allocateArena(uint64_t bytes, uint64_t hostBytes) {

@@ -65,14 +65,48 @@ static uint64_t wideSums(const fb::Program &step) {
   return bytes;
 }
 
-Explanation pfc::explain::explainPlan(const fb::Plan &plan,
-                                      const Machine &machine) {
-  const fb::Variant &variant = *plan.variants()->Get(0);
+static std::string requirementOf(const fb::Variant &variant) {
+  return variant.requires_() ? variant.requires_()->str() : std::string();
+}
+
+/// "bf16 needs sm_80", with commas, of the variants before `end`.
+static std::string lackingBefore(const fb::Plan &plan, const fb::Variant *end) {
+  std::string text;
+  for (const fb::Variant *variant : *plan.variants()) {
+    if (variant == end)
+      break;
+    text += (text.empty() ? "" : ", ") + variant->precision()->str() +
+            " needs " + requirementOf(*variant);
+  }
+  return text;
+}
+
+llvm::Expected<const fb::Variant *>
+pfc::explain::variantFor(const fb::Plan &plan, const Machine &machine) {
+  // Of another device than the plan's nothing is known.
+  bool known = machine.device.empty() || machine.device == plan.device()->str();
+  for (const fb::Variant *variant : *plan.variants())
+    if (!known || machine.supports(requirementOf(*variant)))
+      return variant;
+  return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                 "%s is %s, and %s: choose another "
+                                 "train.precision, or \"auto\"",
+                                 machine.name.c_str(), machine.chip.c_str(),
+                                 lackingBefore(plan, nullptr).c_str());
+}
+
+llvm::Expected<Explanation> pfc::explain::explainPlan(const fb::Plan &plan,
+                                                      const Machine &machine) {
+  llvm::Expected<const fb::Variant *> chosen = variantFor(plan, machine);
+  if (!chosen)
+    return chosen.takeError();
+  const fb::Variant &variant = **chosen;
   const fb::Settings &settings = *plan.settings();
   const fb::Program *step = rt::findProgram(variant, "train_step");
   Explanation result;
   result.plan = plan.name()->str();
   result.precision = variant.precision()->str();
+  result.lacking = lackingBefore(plan, &variant);
   result.machine = machine;
   result.ranks = plan.world_size();
   result.batchPerRank = settings.batch_per_rank();
@@ -189,7 +223,15 @@ void pfc::explain::printText(const Explanation &e, llvm::raw_ostream &os) {
      << e.precision << ": batch " << e.batchPerRank << " a rank, "
      << e.ranks * e.batchPerRank << " in all; " << e.classes
      << " classes, sample rate " << llvm::format("%g", e.sampleRate) << "\n";
-  os << "rates: " << e.machine.source << "\n\n";
+  os << "rates: " << e.machine.source << "\n";
+  if (!e.lacking.empty()) {
+    os << e.machine.name << " is " << e.machine.chip << ", and " << e.lacking
+       << ": pfc-run takes " << e.precision;
+    if (e.machine.supports("sm_70"))
+      os << "; train.precision = \"fp16\" uses its tensor cores";
+    os << '\n';
+  }
+  os << '\n';
   printMemory(e, os);
   os << '\n';
   printWork(e, os);

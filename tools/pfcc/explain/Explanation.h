@@ -13,6 +13,7 @@ namespace pfc::explain {
 /// A rank's memory and the time of a step, and PyTorch's head beside it.
 struct Explanation {
   std::string plan, precision;
+  std::string lacking; ///< "bf16 needs sm_80": why it isn't an earlier variant
   Machine machine;
   int64_t ranks = 1, batchPerRank = 0, classes = 0;
   double sampleRate = 1;
@@ -29,8 +30,13 @@ struct Explanation {
   double imagesPerSecond() const;
 };
 
-/// Of the plan's first variant: 16 bits where the spec allows them.
-Explanation explainPlan(const plan::fb::Plan &plan, const Machine &machine);
+/// Of the first variant that the machine can do, as pfc-run takes it. An Error
+/// says what all of them need.
+llvm::Expected<const plan::fb::Variant *> variantFor(const plan::fb::Plan &plan,
+                                                     const Machine &machine);
+
+llvm::Expected<Explanation> explainPlan(const plan::fb::Plan &plan,
+                                        const Machine &machine);
 
 void printText(const Explanation &explanation, llvm::raw_ostream &os);
 void printJson(const Explanation &explanation, llvm::raw_ostream &os);

@@ -1,6 +1,7 @@
 #include "Machine.h"
 
 #include "frontend/spec/TomlText.h"
+#include "runtime/plan/Requirement.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 
@@ -16,6 +17,11 @@ template <typename... Args>
 static llvm::Error error(const char *format, Args... args) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), format,
                                  args...);
+}
+
+bool Machine::supports(const std::string &requirement) const {
+  return chip.empty() || requirement == chip ||
+         rt::architectureSupports(chip, requirement);
 }
 
 /// Reads the keys of one machine and says which are missing or not positive.
@@ -61,6 +67,7 @@ static llvm::Expected<Machine> readMachine(StringRef name,
   machine.name = name.str();
   machine.source = table["source"].value_or("");
   machine.device = reader.device();
+  machine.chip = table["chip"].value_or("");
   machine.half = reader.number("half", 1e12);
   machine.single = reader.number("single", 1e12);
   machine.convHalf = reader.number("conv_half", 1e12);

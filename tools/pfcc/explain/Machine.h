@@ -20,6 +20,7 @@ struct Link {
 struct Machine {
   std::string name, source;
   std::string device;                  ///< cluster.device; "": the spec's
+  std::string chip;                    ///< "sm_90a", "amx_bf16"; "": not known
   double half = 0, single = 0;         ///< products, FLOP/s
   double convHalf = 0, convSingle = 0; ///< convolutions, FLOP/s
   double bandwidth = 0;                ///< memory, bytes/s
@@ -31,6 +32,9 @@ struct Machine {
   uint64_t process = 0;
   int64_t node = 1; ///< ranks on a machine
   Link inside, between;
+
+  /// Whether it can do what a plan's variant or form requires.
+  bool supports(const std::string &requirement) const;
 
   /// What connects `ranks` ranks: the slowest link that they need.
   const Link &link(int64_t ranks) const {

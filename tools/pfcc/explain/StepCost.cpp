@@ -8,6 +8,7 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
+#include <map>
 
 using namespace pfc;
 using namespace pfc::explain;
@@ -87,8 +88,14 @@ Cost pfc::explain::collectiveCost(fb::CollectiveKind kind, double bytes,
   return cost;
 }
 
+static double flopsOf(const fb::Instruction &i) {
+  return i.cost() ? static_cast<double>(i.cost()->flops()) : 0;
+}
+
+/// `fused` of its operations are those of products, at `productRate`.
 static Cost instructionCost(const fb::Program &step, const fb::Instruction &i,
-                            int64_t ranks, const Machine &machine) {
+                            int64_t ranks, const Machine &machine,
+                            double fused = 0, double productRate = 1) {
   Cost cost;
   const fb::Cost *counted = i.cost();
   if (const fb::Collective *collective = i.operation_as_Collective()) {
@@ -96,11 +103,12 @@ static Cost instructionCost(const fb::Program &step, const fb::Instruction &i,
     cost = collectiveCost(collective->kind(), bytes, ranks, machine);
   } else {
     if (counted) {
-      cost.flops = static_cast<double>(counted->flops());
+      cost.flops = flopsOf(i);
       cost.bytes =
           static_cast<double>(counted->bytes_read() + counted->bytes_written());
     }
-    double computing = cost.flops / rateOf(step, i, machine);
+    double computing =
+        fused / productRate + (cost.flops - fused) / rateOf(step, i, machine);
     double moving = cost.bytes / machine.bandwidth;
     if (rt::isTransfer(i) && counted) // each byte is read here, written there
       moving = cost.bytes / 2 / machine.host;
@@ -110,6 +118,112 @@ static Cost instructionCost(const fb::Program &step, const fb::Instruction &i,
   cost.instructions = 1;
   return cost;
 }
+
+namespace {
+
+/// Instructions that can be executed instead of others.
+using Instructions = std::vector<const fb::Instruction *>;
+using Parts = std::array<Cost, partCount>;
+
+double secondsOf(const Parts &parts) {
+  double seconds = 0;
+  for (const Cost &part : parts)
+    seconds += part.seconds;
+  return seconds;
+}
+
+/// What each form of a plan's instructions costs.
+class FormCosts {
+public:
+  FormCosts(const fb::Program &step, int64_t ranks, const Machine &machine)
+      : step(step), ranks(ranks), machine(machine) {}
+
+  /// Finds the best of those that the machine can do.
+  void compare() {
+    if (!step.alternatives())
+      return;
+    for (const fb::Alternative *form : *step.alternatives())
+      if (machine.supports(form->requires_() ? form->requires_()->str() : ""))
+        consider(*form);
+  }
+
+  /// The number of instructions from `first` on that another form replaces, 0
+  /// if none does; its costs to `parts`.
+  uint32_t replaced(uint32_t first, Parts &parts) const {
+    auto found = best.find(first);
+    if (found == best.end())
+      return 0;
+    parts = found->second.parts;
+    return found->second.count;
+  }
+
+private:
+  struct Form {
+    uint32_t count;
+    Parts parts;
+  };
+
+  void consider(const fb::Alternative &form);
+  /// `replaced` are the instructions that these stand for, if they do.
+  Parts partsOf(const Instructions &instructions,
+                const Instructions &replaced) const;
+
+  const fb::Program &step;
+  int64_t ranks;
+  const Machine &machine;
+  std::map<uint32_t, Form> best; // by the first instruction
+};
+
+/// The products among them, and how fast they go.
+struct Products {
+  double flops, rate;
+};
+
+Products productsOf(const Instructions &instructions, const fb::Program &step,
+                    const Machine &machine) {
+  Products products = {0, 1};
+  for (const fb::Instruction *i : instructions)
+    if (i->operation_type() == fb::Operation_Matmul) {
+      products.flops += flopsOf(*i);
+      products.rate = rateOf(step, *i, machine);
+    }
+  return products;
+}
+
+Parts FormCosts::partsOf(const Instructions &instructions,
+                         const Instructions &replaced) const {
+  // What no product does any more, kernels do.
+  Products before = productsOf(replaced, step, machine);
+  double fused = std::max(
+      0.0, before.flops - productsOf(instructions, step, machine).flops);
+  Parts parts;
+  for (const fb::Instruction *i : instructions) {
+    double share = i->operation_type() == fb::Operation_Launch
+                       ? std::min(fused, flopsOf(*i))
+                       : 0;
+    fused -= share;
+    parts[static_cast<size_t>(partOf(*i))] +=
+        instructionCost(step, *i, ranks, machine, share, before.rate);
+  }
+  return parts;
+}
+
+void FormCosts::consider(const fb::Alternative &form) {
+  Instructions own, other;
+  for (uint32_t n = 0; n < form.count(); ++n)
+    own.push_back(step.instructions()->Get(form.first() + n));
+  for (const fb::Instruction *i : *form.instructions())
+    other.push_back(i);
+  auto [known, isFirst] = best.try_emplace(form.first());
+  Form &least = known->second;
+  if (isFirst)
+    least = {form.count(), partsOf(own, {})};
+  if (Parts parts = partsOf(other, own);
+      secondsOf(parts) < secondsOf(least.parts))
+    least.parts = parts;
+}
+
+} // namespace
 
 Cost &Cost::operator+=(const Cost &other) {
   instructions += other.instructions;
@@ -181,14 +295,25 @@ struct Timeline {
 } // namespace
 
 StepCost pfc::explain::stepCost(const fb::Program &step, int64_t ranks,
-                                const Machine &machine) {
+                                const Machine &machine, Forms counted) {
   const std::vector<bool> waitedFor = rt::transfersWaitedFor(step);
   StepCost result;
   result.times = rt::StepTimes(step.instructions()->size());
+  FormCosts forms(step, ranks, machine);
+  if (counted == Forms::Best)
+    forms.compare();
   Timeline timeline;
   for (uint32_t number = 0; number < step.instructions()->size(); ++number) {
     const fb::Instruction &i = *step.instructions()->Get(number);
     rt::TimeSpan &running = result.times.running[number];
+    Parts ofForm;
+    if (uint32_t count = forms.replaced(number, ofForm)) {
+      for (size_t part = 0; part < partCount; ++part)
+        result.parts[part] += ofForm[part];
+      timeline.compute(secondsOf(ofForm));
+      number += count - 1;
+      continue;
+    }
     if (const fb::Wait *wait = i.operation_as_Wait()) {
       running = timeline.wait(wait->transfer());
       continue;

@@ -8,6 +8,10 @@
 // Then the plan's order on two streams, as it runs: a collective from when its
 // instruction is reached and the one before it is done, to its wait.
 //
+// What a plan can do in several forms is done in the one that takes least, as
+// pfc-run finds out by measuring. A kernel that does a product's work in such a
+// form does it at the product's rate.
+//
 //===----------------------------------------------------------------------===//
 #ifndef TOOLS_PFCC_EXPLAIN_STEPCOST_H
 #define TOOLS_PFCC_EXPLAIN_STEPCOST_H
@@ -53,7 +57,7 @@ struct StepCost {
   std::array<Cost, partCount> parts;
   double seconds = 0;  ///< from the first instruction to the last
   double waiting = 0;  ///< of them, for transfers with nothing to compute
-  rt::StepTimes times; ///< when each instruction runs
+  rt::StepTimes times; ///< when each instruction runs; of Forms::Own alone
 
   /// What takes most of the time: see Cost::bound.
   const char *bound() const;
@@ -66,8 +70,12 @@ struct StepCost {
 Cost collectiveCost(plan::fb::CollectiveKind kind, double bytes, int64_t ranks,
                     const Machine &machine);
 
+/// What of a plan's forms is counted: the best, or its own instructions, which
+/// are what a trace shows.
+enum class Forms { Best, Own };
+
 StepCost stepCost(const plan::fb::Program &step, int64_t ranks,
-                  const Machine &machine);
+                  const Machine &machine, Forms forms = Forms::Best);
 
 } // namespace pfc::explain
 

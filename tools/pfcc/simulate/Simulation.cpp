@@ -41,13 +41,15 @@ static SimulatedRun runOfPeer(const std::string &name, const PeerRun &peer,
   return run;
 }
 
-Simulation pfc::simulate::simulateJob(const fb::Plan &plan,
-                                      const EagerNetwork &network,
-                                      const Machine &machine,
-                                      const Constants &constants) {
+llvm::Expected<Simulation>
+pfc::simulate::simulateJob(const fb::Plan &plan, const EagerNetwork &network,
+                           const Machine &machine, const Constants &constants) {
   Simulation result;
   const Machine connected = constants.connected(machine);
-  result.plan = explainPlan(plan, connected);
+  llvm::Expected<Explanation> explanation = explainPlan(plan, connected);
+  if (!explanation)
+    return explanation.takeError();
+  result.plan = std::move(*explanation);
   result.runs.push_back(runOfPlan(result.plan));
 
   PeerJob job;

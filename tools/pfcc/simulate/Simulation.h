@@ -24,9 +24,10 @@ struct Simulation {
 
 /// `plan` by its instructions (explain), and the frameworks that were measured
 /// at its precision by peers.toml.
-Simulation simulateJob(const plan::fb::Plan &plan, const EagerNetwork &network,
-                       const explain::Machine &machine,
-                       const Constants &constants);
+llvm::Expected<Simulation> simulateJob(const plan::fb::Plan &plan,
+                                       const EagerNetwork &network,
+                                       const explain::Machine &machine,
+                                       const Constants &constants);
 
 void printText(const Simulation &simulation, llvm::raw_ostream &os);
 void printJson(const Simulation &simulation, llvm::raw_ostream &os);
