@@ -218,8 +218,10 @@ void Checker::checkBatchNorm() {
 void Checker::checkPrecision() {
   if (!valid({"train.precision", "cluster.device"}))
     return;
-  bool fp16 = spec.train.precision == PrecisionSpec::FP16;
-  if (fp16 && spec.cluster.device == DeviceType::CPU)
+  bool cpu = spec.cluster.device == DeviceType::CPU;
+  bool fp16 = spec.train.precision == PrecisionSpec::FP16 ||
+              (spec.train.precision == PrecisionSpec::Auto && !cpu);
+  if (fp16 && cpu)
     error("train.precision",
           "train.precision = \"fp16\" needs cluster.device = \"cuda\"; a CPU "
           "has \"bf16\"");
@@ -227,7 +229,8 @@ void Checker::checkPrecision() {
        {"train.loss_scale.initial", "train.loss_scale.growth_interval"})
     if (!fp16 && given(path) && valid({path}))
       error(path, path.str() + " has no effect: only train.precision = "
-                               "\"fp16\" scales the loss; remove it");
+                               "\"fp16\", and \"auto\" with cluster.device = "
+                               "\"cuda\", scale the loss; remove it");
   if (!fp16)
     return;
   LossScaleSpec &scale = spec.train.lossScale;

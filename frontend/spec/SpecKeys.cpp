@@ -84,7 +84,7 @@ ArrayRef<SpecSection> pfc::specSections() {
       {"train.optimizer", "v = momentum·v + g + weight_decay·w, then "
                           "w = w − lr·v; a fresh v is g + weight_decay·w."},
       {"train.loss_scale",
-       "Dynamic loss scaling of `precision = \"fp16\"`. The loss is multiplied "
+       "Dynamic loss scaling of fp16 (`precision`). The loss is multiplied "
        "by the scale before it is differentiated and the gradients divided by "
        "it before they are used. A step with a gradient beyond fp16 is skipped "
        "by all ranks and halves the scale; after `growth_interval` steps "
@@ -202,10 +202,10 @@ static ArrayRef<SpecKey> makeSpecKeys() {
       {"train", "precision", "", false, "", anything, precisions,
        "Arithmetic of the backbone and the head's products; weights, sums "
        "and the optimizer are fp32. `auto` is bf16 where the CPU "
-       "multiplies bf16 matrices in hardware (AMX), or the GPU does (compute "
-       "capability 8.0), else fp32. `fp16` is for GPUs before those (7.0 and "
-       "7.5 multiply fp16 matrices), with "
-       "`device = \"cuda\"`; its loss is scaled.",
+       "multiplies bf16 matrices in hardware (AMX), else fp32; with `device = "
+       "\"cuda\"` it is bf16 on GPUs of compute capability 8.0 and newer, fp16 "
+       "on those of 7.0 and 7.5, which multiply that in hardware, else fp32. "
+       "fp16 needs `device = \"cuda\"`; its loss is scaled.",
        ENUM_FIELD(train.precision)},
       {"train", "recompute", "", false, "", anything, recomputations,
        "Activations that the backward pass makes again instead of keeping them "

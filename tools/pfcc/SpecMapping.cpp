@@ -17,8 +17,13 @@ pfc::precisionChoices(const TrainSpec &spec) {
   case PrecisionSpec::FP16:
     return {{Precision::Fp16, "fp16", ""}};
   case PrecisionSpec::Auto:
-    // Where bf16 is faster than fp32: CPUs with AMX, GPUs from Ampere on.
-    return {{Precision::Bf16, "bf16", cpu ? "amx_bf16" : "sm_80"}, fp32};
+    // Where 16 bits are faster than fp32: CPUs with AMX, GPUs from Ampere on;
+    // from Volta on those multiply fp16.
+    if (cpu)
+      return {{Precision::Bf16, "bf16", "amx_bf16"}, fp32};
+    return {{Precision::Bf16, "bf16", "sm_80"},
+            {Precision::Fp16, "fp16", "sm_70"},
+            fp32};
   }
   llvm_unreachable("all precisions are handled");
 }

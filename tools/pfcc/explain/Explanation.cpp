@@ -226,10 +226,7 @@ void pfc::explain::printText(const Explanation &e, llvm::raw_ostream &os) {
   os << "rates: " << e.machine.source << "\n";
   if (!e.lacking.empty()) {
     os << e.machine.name << " is " << e.machine.chip << ", and " << e.lacking
-       << ": pfc-run takes " << e.precision;
-    if (e.machine.supports("sm_70"))
-      os << "; train.precision = \"fp16\" uses its tensor cores";
-    os << '\n';
+       << ": pfc-run takes " << e.precision << '\n';
   }
   os << '\n';
   printMemory(e, os);
