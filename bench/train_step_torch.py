@@ -1,11 +1,13 @@
-"""How fast PyTorch trains the same network on a GPU, for tools/gpu_check.sh.
+"""How fast PyTorch trains the same network.
 
     train_step_torch.py --backbone r50 --batch 128 [--compile] [--classes N]
+                        [--precision bf16|fp32] [--device cuda|cpu]
 
 arcface_torch's iresnet (pfctorch/network.py) in channels_last under bf16
 autocast, a softmax head with margin over all classes, SGD with momentum, fused
 where PyTorch has that. Synthetic images and labels, as pfc-device's. One JSON
-object on stdout. --device cpu is there to try the script where no GPU is.
+object on stdout. tools/gpu_check.sh runs it on a GPU; on a CPU it stands beside
+`pfc-device time` (bench/results/train-step.md).
 """
 import argparse
 import json
@@ -56,7 +58,7 @@ def optimizer_of(step):
         return torch.optim.SGD(step.parameters(), foreach=True, **settings)
 
 
-def step_seconds(step, optimizer, images, labels, steps, warm_up):
+def step_seconds(step, optimizer, images, labels, steps, warm_up, bf16):
     device = images.device.type
     synchronize = (torch.cuda.synchronize if device == "cuda"
                    else lambda: None)
@@ -65,7 +67,7 @@ def step_seconds(step, optimizer, images, labels, steps, warm_up):
         synchronize()
         begin = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(device, torch.bfloat16):
+        with torch.autocast(device, torch.bfloat16, enabled=bf16):
             loss = step(images, labels)
         loss.backward()
         optimizer.step()
@@ -96,6 +98,8 @@ def parse():
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--warm-up", type=int, default=5)
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--precision", choices=["bf16", "fp32"],
+                        default="bf16")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     return parser.parse_args()
 
@@ -117,11 +121,12 @@ def main():
                            device=device)
     run = torch.compile(step) if arguments.compile else step
     seconds = step_seconds(run, optimizer, images, labels, arguments.steps,
-                           arguments.warm_up)
+                           arguments.warm_up, arguments.precision == "bf16")
     print(json.dumps({
         "device": device_name(device),
         "torch": torch.__version__,
         "mode": "compile" if arguments.compile else "eager",
+        "precision": arguments.precision,
         "backbone": arguments.backbone,
         "batch": arguments.batch,
         "step_ms": seconds * 1e3,

@@ -3,10 +3,13 @@
 #include "runtime/base/Error.h"
 #include "runtime/device/cpu/CpuFeatures.h"
 
+#include <llvm/Analysis/LoopInfo.h>
 #include <llvm/Analysis/TargetLibraryInfo.h>
 #include <llvm/AsmParser/Parser.h>
+#include <llvm/IR/Dominators.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Module.h>
+#include <llvm/IR/Operator.h>
 #include <llvm/IR/SystemLibraries.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/Passes/PassBuilder.h>
@@ -107,6 +110,56 @@ void setHostAttributes(llvm::Module &module,
   }
 }
 
+bool convertsBf16(const llvm::Loop &loop) {
+  for (const llvm::BasicBlock *block : loop.blocks())
+    for (const llvm::Instruction &instruction : *block)
+      if (auto *cast = llvm::dyn_cast<llvm::CastInst>(&instruction);
+          cast &&
+          cast->getSrcTy()->isBFloatTy() != cast->getDestTy()->isBFloatTy())
+        return true;
+  return false;
+}
+
+/// Whether the order of a sum is the program's. Being told its width, a loop
+/// may take any order.
+bool sumsInOrder(const llvm::Loop &loop) {
+  const llvm::BasicBlock *latch = loop.getLoopLatch();
+  return llvm::any_of(loop.getHeader()->phis(), [&](const llvm::PHINode &phi) {
+    if (!phi.getType()->isFloatingPointTy())
+      return false;
+    auto *sum = latch ? llvm::dyn_cast<llvm::FPMathOperator>(
+                            phi.getIncomingValueForBlock(latch))
+                      : nullptr;
+    return !sum || !sum->hasAllowReassoc();
+  });
+}
+
+/// LLVM takes the conversion of a vector to or from bf16 for one of each of its
+/// elements, and so makes vectors of four (22.1); a processor with instructions
+/// for it converts sixteen as fast.
+void widenLoops(llvm::Module &module) {
+  if (!cpuSupports("avx512_bf16"))
+    return;
+  llvm::LLVMContext &context = module.getContext();
+  auto *lanes = llvm::ConstantAsMetadata::get(
+      llvm::ConstantInt::get(llvm::Type::getInt32Ty(context), 16));
+  llvm::Metadata *width = llvm::MDNode::get(
+      context,
+      {llvm::MDString::get(context, "llvm.loop.vectorize.width"), lanes});
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    llvm::DominatorTree dominators(function);
+    llvm::LoopInfo loops(dominators);
+    for (llvm::Loop *loop : loops.getLoopsInPreorder())
+      if (loop->isInnermost() && convertsBf16(*loop) && !sumsInOrder(*loop)) {
+        llvm::MDNode *id = llvm::MDNode::getDistinct(context, {nullptr, width});
+        id->replaceOperandWith(0, id);
+        loop->setLoopID(id);
+      }
+  }
+}
+
 /// glibc's vector functions. LLVM's own table ends at 8 lanes; libmvec has 16
 /// under the "e" (AVX-512) prefix of the x86 vector ABI.
 llvm::TargetLibraryInfoImpl vectorLibrary(const llvm::Triple &triple) {
@@ -185,6 +238,7 @@ compileShare(llvm::StringRef ir, const std::set<std::string> &kept,
   module->setDataLayout((*machine)->createDataLayout());
   keepOnly(*module, kept, kernels);
   setHostAttributes(*module, **machine);
+  widenLoops(*module);
   llvm::TargetLibraryInfoImpl library =
       vectorLibrary((*machine)->getTargetTriple());
   optimize(*module, **machine, library);

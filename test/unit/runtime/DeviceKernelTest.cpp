@@ -167,6 +167,42 @@ TEST_F(DeviceKernel, RoundsToBfloat16) {
   }
 }
 
+// Loops over bf16 may be made wider than LLVM would; a sum is not taken apart.
+TEST_F(DeviceKernel, SumsInTheOrderOfTheProgram) {
+  constexpr int64_t terms = 1000;
+  BufferView source = place(DType_F32, {terms}), target = place(DType_F32, {1});
+  fillRandom(source);
+  run(R"(
+define void @sum(ptr %args, i64 %begin, i64 %end) {
+entry:
+  %source = load ptr, ptr %args
+  %target.at = getelementptr ptr, ptr %args, i64 1
+  %target = load ptr, ptr %target.at
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %sum = phi float [ 0.0, %entry ], [ %more, %loop ]
+  %from = getelementptr float, ptr %source, i64 %i
+  %value = load float, ptr %from
+  %narrow = fptrunc float %value to bfloat
+  %wide = fpext bfloat %narrow to float
+  %term = fdiv float %wide, 3.0
+  %more = fadd float %sum, %term
+  %next = add i64 %i, 1
+  %again = icmp slt i64 %next, 1000
+  br i1 %again, label %loop, label %done
+done:
+  store float %more, ptr %target
+  ret void
+}
+)",
+      "sum", source, target, 1);
+  float expected = 0;
+  for (float value : read(source))
+    expected += bfloat16ToFloat(floatToBfloat16(value)) / 3;
+  EXPECT_EQ(read(target)[0], expected);
+}
+
 TEST_F(DeviceKernel, ManyKernelsAreAllFound) {
   std::string ir;
   for (int i = 0; i < 60; ++i) {
