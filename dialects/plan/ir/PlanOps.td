@@ -340,8 +340,8 @@ def Plan_LaunchOp : Plan_InstructionOp<"launch", [UsesSymbol]> {
     type, and of `begin, end : index`; after code generation, `plan.kernel @k`
     of so many arguments, and of numbers of the types given; an argument with a
     tensor map has two dimensions and rows of multiples of 16 bytes, of which a
-    box has 128. (C2) `writes` is
-    ascending and in range. (C3) extent ≥ 1, at least one argument.
+    box has 128. (C2) `writes` is ascending and in range. (C3) extent ≥ 1, at
+    least one argument.
 
     Example:
     ```mlir

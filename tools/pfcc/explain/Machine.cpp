@@ -85,6 +85,9 @@ static llvm::Expected<Machine> readMachine(StringRef name,
   if (!reader.wrong.empty())
     return error("--on: machine '%s' needs a number above 0 for %s",
                  machine.name.c_str(), reader.wrong.c_str());
+  if (table.contains("chip") && !table["chip"].is_string())
+    return error("--on: machine '%s': chip must be a text, as \"sm_80\"",
+                 machine.name.c_str());
   if (!reader.knowsDevice)
     return error("--on: machine '%s': device must be \"cpu\" or \"cuda\"",
                  machine.name.c_str());
