@@ -91,7 +91,8 @@ std::string compileCubin(const std::string &text,
   Program program(text);
   nvrtcResult status = program.compile(compilerOptions(architecture));
   if (status == NVRTC_ERROR_INVALID_OPTION)
-    fail("{} does not know {}: the chip needs a newer CUDA toolkit ({})",
+    fail("{} does not know {}: the chip needs a newer CUDA toolkit, or one "
+         "before 7.5 CUDA 12 ({})",
          compilerVersion(), architecture, program.log());
   require(status == NVRTC_SUCCESS,
           "{} cannot compile the plan's kernels for {}: {}{}",
