@@ -2,7 +2,9 @@
 
 #include "runtime/base/Bfloat16.h"
 #include "runtime/base/Error.h"
+#include "runtime/base/ParallelFor.h"
 #include "runtime/base/Philox.h"
+#include "runtime/device/Processors.h"
 #include "runtime/plan/RankInteger.h"
 #include "runtime/plan/Shape.h"
 
@@ -35,11 +37,9 @@ std::array<float, 4> draw(const plan::fb::Init &init,
   return values;
 }
 
-/// Floats as elements of `dtype`.
-std::vector<std::byte> convert(const std::vector<float> &values,
-                               plan::fb::DType dtype) {
-  std::vector<std::byte> bytes(values.size() * byteWidth(dtype));
-  std::byte *out = bytes.data();
+/// Writes floats to `out` as elements of `dtype`.
+void convert(const std::vector<float> &values, plan::fb::DType dtype,
+             std::byte *out) {
   for (size_t i = 0; i < values.size(); ++i) {
     switch (dtype) {
     case plan::fb::DType_F32:
@@ -59,7 +59,6 @@ std::vector<std::byte> convert(const std::vector<float> &values,
       fail("a variable of {} cannot be initialized", dtypeName(dtype));
     }
   }
-  return bytes;
 }
 
 } // namespace
@@ -86,11 +85,23 @@ std::vector<std::byte> initialRows(const plan::fb::Variable &variable,
                                    uint64_t seed, int64_t first, int64_t count,
                                    int64_t columns) {
   uint64_t key = seed ^ fnv1a64(variable.name()->string_view());
-  std::vector<float> values(static_cast<size_t>(count * columns));
-  for (int64_t row = 0; row < count; ++row)
-    initialRow(*variable.init(), key, first + row, columns,
-               values.data() + row * columns);
-  return convert(values, variable.dtype());
+  const uint64_t rowBytes =
+      static_cast<uint64_t>(columns) * byteWidth(variable.dtype());
+  std::vector<std::byte> bytes(static_cast<uint64_t>(count) * rowBytes);
+  constexpr int64_t rowsOfTask = 256;
+  const int64_t tasks = (count + rowsOfTask - 1) / rowsOfTask;
+  static const int processors = availableProcessors();
+  const auto threads = static_cast<int>(std::min<int64_t>(processors, tasks));
+  parallelFor(threads, tasks, [&](int, int64_t task) {
+    std::vector<float> row(static_cast<size_t>(columns));
+    const int64_t end = std::min(count, (task + 1) * rowsOfTask);
+    for (int64_t i = task * rowsOfTask; i < end; ++i) {
+      initialRow(*variable.init(), key, first + i, columns, row.data());
+      convert(row, variable.dtype(),
+              bytes.data() + static_cast<uint64_t>(i) * rowBytes);
+    }
+  });
+  return bytes;
 }
 
 void makeUnusedRows(const plan::fb::Variable &variable, uint64_t seed,
@@ -124,7 +135,7 @@ void initializeVariable(const plan::fb::Variable &variable, uint64_t seed,
     used = rankInteger(*shard->count(), rank);
   }
   // A block of rows at a time: a shard can be most of the machine's memory.
-  int64_t block = std::clamp<int64_t>((1 << 20) / columns, 1, rows);
+  int64_t block = std::clamp<int64_t>((1 << 22) / columns, 1, rows);
   uint64_t rowBytes = static_cast<uint64_t>(columns) * byteWidth(target.dtype);
   for (int64_t begin = 0; begin < rows; begin += block) {
     int64_t count = std::min(block, rows - begin);

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/data/ParallelFor.h"
+#include "runtime/base/ParallelFor.h"
 #include "runtime/data/RecordDataset.h"
 #include "runtime/eval/VerificationSet.h"
 #include "tools/pfc-data/Commands.h"

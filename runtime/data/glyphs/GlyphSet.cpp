@@ -1,6 +1,6 @@
 #include "runtime/data/glyphs/GlyphSet.h"
 
-#include "runtime/data/ParallelFor.h"
+#include "runtime/base/ParallelFor.h"
 #include "runtime/data/RecordSetWriter.h"
 #include "runtime/data/glyphs/PairSets.h"
 #include "runtime/data/glyphs/Renderer.h"

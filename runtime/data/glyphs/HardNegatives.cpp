@@ -1,6 +1,6 @@
 #include "runtime/data/glyphs/HardNegatives.h"
 
-#include "runtime/data/ParallelFor.h"
+#include "runtime/base/ParallelFor.h"
 #include "runtime/data/glyphs/Renderer.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 //===- ParallelFor.h - A loop over threads ----------------------*- C++ -*-===//
-#ifndef PFC_RUNTIME_DATA_PARALLELFOR_H
-#define PFC_RUNTIME_DATA_PARALLELFOR_H
+#ifndef PFC_RUNTIME_BASE_PARALLELFOR_H
+#define PFC_RUNTIME_BASE_PARALLELFOR_H
 
 #include <atomic>
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-namespace pfc::rt::data {
+namespace pfc::rt {
 
 /// Calls body(thread, i) for i in [0, count), on `threads` threads; `thread`
 /// is 0 .. threads-1. The first exception stops the loop and is rethrown.
@@ -39,6 +39,6 @@ void parallelFor(int threads, int64_t count, Body body) {
     std::rethrow_exception(error);
 }
 
-} // namespace pfc::rt::data
+} // namespace pfc::rt
 
-#endif // PFC_RUNTIME_DATA_PARALLELFOR_H
+#endif // PFC_RUNTIME_BASE_PARALLELFOR_H
