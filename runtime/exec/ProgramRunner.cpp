@@ -121,28 +121,60 @@ void ProgramRunner::runEach(const Visitor &before, const Visitor &after) {
   ran = true;
 }
 
-std::vector<double> ProgramRunner::timeEach(int repetitions) {
-  using Clock = std::chrono::steady_clock;
+std::vector<double> ProgramRunner::timeEach(int repetitions, As as,
+                                            const Chosen &chosen) {
   std::vector<double> seconds(times.seconds.size());
   for (size_t step = 0; step < steps.size(); ++step) {
-    auto repeat = [&] {
-      for (int i = 0; i < repetitions; ++i)
-        execute(step, /*alone=*/true);
-    };
-    std::unique_ptr<Task> recorded;
-    if (steps[step].task->recordable())
-      recorded = device.record(repeat);
-    auto once = [&] { recorded ? recorded->execute() : repeat(); };
-    once();
-    wait();
-    Clock::time_point begin = Clock::now();
-    once();
-    wait();
-    seconds[steps[step].instruction] +=
-        std::chrono::duration<double>(Clock::now() - begin).count() /
-        repetitions;
+    if (!chosen(steps[step].instruction))
+      continue;
+    std::function<void()> once =
+        recordedOr(steps[step].task->recordable(), [&] {
+          for (int i = 0; i < repetitions; ++i)
+            execute(step, /*alone=*/as == As::Said);
+        });
+    secondsOf(once);
+    seconds[steps[step].instruction] += secondsOf(once) / repetitions;
   }
   return seconds;
+}
+
+double ProgramRunner::timeTogether(int repetitions, const Chosen &chosen) {
+  bool recordable = true;
+  for (const Step &step : steps)
+    recordable &= !chosen(step.instruction) || step.task->recordable();
+  std::function<void()> once = recordedOr(recordable, [&] {
+    for (size_t step = 0; step < steps.size(); ++step)
+      if (chosen(steps[step].instruction))
+        execute(step);
+  });
+  secondsOf(once);
+  std::vector<double> seconds;
+  for (int i = 0; i < repetitions; ++i)
+    seconds.push_back(secondsOf(once));
+  std::nth_element(seconds.begin(), seconds.begin() + repetitions / 2,
+                   seconds.end());
+  return seconds[static_cast<size_t>(repetitions / 2)];
+}
+
+/// `enqueue`, from one recording of it where it is recordable and the device
+/// can.
+std::function<void()> ProgramRunner::recordedOr(bool recordable,
+                                                std::function<void()> enqueue) {
+  std::shared_ptr<Task> recorded;
+  if (recordable)
+    recorded = device.record(enqueue);
+  if (!recorded)
+    return enqueue;
+  return [recorded] { recorded->execute(); };
+}
+
+/// Until the device has finished.
+double ProgramRunner::secondsOf(const std::function<void()> &enqueue) const {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point begin = Clock::now();
+  enqueue();
+  wait();
+  return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
 StepTimes ProgramRunner::trace() {

@@ -49,12 +49,22 @@ public:
 
   /// Called with the index of an instruction.
   using Visitor = std::function<void(uint32_t instruction)>;
-  /// Executes every task and waits for it, between two visits. Here and in
-  /// timeEach, instructions do what they say though a step may do it otherwise.
+  /// Executes every task and waits for it, between two visits. Instructions do
+  /// what they say though a step may do it otherwise.
   void runEach(const Visitor &before, const Visitor &after);
-  /// What each instruction takes, from `repetitions` of it at a time. Leaves
-  /// the buffers as nobody can use them.
-  std::vector<double> timeEach(int repetitions);
+
+  enum class As {
+    Said, ///< an instruction does what it says
+    Step  ///< or what a step does instead
+  };
+  using Chosen = std::function<bool(uint32_t instruction)>;
+  /// What each of the chosen instructions takes, from `repetitions` of it at a
+  /// time; 0 of others. Leaves the buffers as nobody can use them.
+  std::vector<double> timeEach(int repetitions, As as, const Chosen &chosen);
+  /// What the chosen instructions take in a step, one after the other with
+  /// nothing else between: the median of `repetitions`. Leaves the buffers
+  /// likewise.
+  double timeTogether(int repetitions, const Chosen &chosen);
 
   const plan::fb::Program &program() const { return source; }
   const Profile &profile() const { return times; }
@@ -79,6 +89,9 @@ private:
   void execute(size_t step, bool alone = false);
   void replay(const Segment &segment);
   void recordSegments();
+  std::function<void()> recordedOr(bool recordable,
+                                   std::function<void()> enqueue);
+  double secondsOf(const std::function<void()> &enqueue) const;
 
   const plan::fb::Program &source;
   int rank;

@@ -46,17 +46,16 @@ double stepSeconds(Job &job, int64_t steps) {
   return median(times);
 }
 
-/// What the head's instructions take, one after the other, in a step.
-double headSeconds(ProgramRunner &runner, int64_t steps) {
-  for (int64_t t = 0; t <= steps; ++t) // the first does not count
-    runner.measure();
-  const Profile &profile = runner.profile();
-  const auto &instructions = *runner.program().instructions();
-  double seconds = 0;
-  for (uint32_t i = 0; i < instructions.size(); ++i)
-    if (belongsToHead(instructions[i]->location()))
-      seconds += profile.seconds[i];
-  return seconds / static_cast<double>(profile.runs);
+/// Of each of the head's instructions, as a step executes it.
+nlohmann::json headInstructions(ProgramRunner &runner, int repetitions,
+                                const ProgramRunner::Chosen &ofHead) {
+  nlohmann::json result = nlohmann::json::array();
+  std::vector<double> seconds =
+      runner.timeEach(repetitions, ProgramRunner::As::Step, ofHead);
+  for (uint32_t i = 0; i < seconds.size(); ++i)
+    if (seconds[i] > 0)
+      result.push_back({{"instruction", i}, {"ms", seconds[i] * 1e3}});
+  return result;
 }
 
 } // namespace
@@ -92,10 +91,16 @@ nlohmann::json timePlan(Job &job, int64_t steps, int repetitions) {
                                 seconds},
       {"arena_bytes", job.variant.arena_bytes()}};
   ProgramRunner &runner = job.executor.runner("train_step");
-  result["head_ms"] = headSeconds(runner, steps) * 1e3;
+  auto ofHead = [&](uint32_t i) {
+    const auto &instructions = *runner.program().instructions();
+    return belongsToHead(instructions[i]->location());
+  };
+  result["head_ms"] = runner.timeTogether(int(steps), ofHead) * 1e3;
+  result["head"] = headInstructions(runner, repetitions, ofHead);
   result["head_bytes"] =
       planMemory(job.variant, job.settings.batch_per_rank()).headPeak;
-  Profile profile{1, runner.timeEach(repetitions)};
+  Profile profile{1, runner.timeEach(repetitions, ProgramRunner::As::Said,
+                                     [](uint32_t) { return true; })};
   result["kernels"] = nlohmann::json::array();
   for (const ProfileRow &row :
        profileRows(job.variant, runner.program(), profile))

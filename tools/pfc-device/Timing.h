@@ -13,8 +13,9 @@ double copyRate(Job &job);
 
 /// One step of training, at its median of `steps` after a few, with
 /// `repetitions` of each instruction: {"device", "images_per_second",
-/// "step_ms", "arena_bytes", "copy_gb_per_second", "kernels": [{"name", "ms",
-/// "calls", "gb_per_second", "gflop_per_second"}, …]}, longest first.
+/// "step_ms", "arena_bytes", "copy_gb_per_second", "head_ms", "head_bytes",
+/// "head": [{"instruction", "ms"}, …], "kernels": [{"name", "ms", "calls",
+/// "gb_per_second", "gflop_per_second"}, …]}, longest first.
 nlohmann::json timePlan(Job &job, int64_t steps, int repetitions);
 
 /// The same as a table.
