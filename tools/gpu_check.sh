@@ -2,21 +2,24 @@
 # Checks and times pfc on this machine's GPU. Needs CUDA 12.4 or newer with
 # cuDNN 9; no LLVM, network or package installs. What is packed by
 # tools/gpu_pack.sh has it at its top.
-# Usage: gpu_check.sh [FOLDER] [--quick]
+# Usage: gpu_check.sh [FOLDER] [--quick] [--only=PART,PART...]
 #   FOLDER   the unpacked archive (default: where this script lies)
 #   --quick  checks, no timing
+#   --only   some parts, in this order: kernels, forms, training, ranks, memory;
+#            steps, heads, torch-steps, torch-heads
 # Writes FOLDER/results: summary.txt, whose table summary.json has, too, and a
 # JSON file for each figure. Ends with 0 if every check passed.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-quick=
+parts=kernels,forms,training,ranks,memory,steps,heads,torch-steps,torch-heads
 for argument in "$@"; do
   case $argument in
-  --quick) quick=1 ;;
+  --quick) parts=kernels,forms,training,ranks,memory ;;
+  --only=*) parts=${argument#*=} ;;
   *) here=$(cd "$argument" && pwd) || exit 2 ;;
   esac
 done
-device='' accuracy='' timing=() torch=()
+device='' accuracy='' loss='' timing=() torch=() head_ways=() heads_by_form=()
 # shellcheck source=/dev/null
 source "$here/settings" || exit 2
 results=$here/results
@@ -24,10 +27,17 @@ summary=$results/summary.txt
 failures=0
 mkdir -p "$results"
 : >"$summary"
-export LD_LIBRARY_PATH=$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export PFC_CACHE_DIR=${PFC_CACHE_DIR:-$here/cache}
 
 say() { echo "$*" | tee -a "$summary"; }
+
+# The libraries that were packed are for pfc's programs alone.
+pfc() {
+  local program=$1
+  shift
+  LD_LIBRARY_PATH=$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} \
+    timeout "${PFC_LIMIT:-300}" "$here/bin/$program" "$@"
+}
 
 # PyTorch's wheels bring CUDA's libraries where there is no toolkit.
 find_libraries() {
@@ -47,10 +57,10 @@ find_libraries() {
 
 # check NAME COMMAND...: its output goes to results/NAME.log.
 check() {
-  local name=$1 log=$results/$1.log
+  local name=$1 log=$results/$1.log begin=$SECONDS
   shift
   if "$@" >"$log" 2>&1; then
-    say "ok    $name: $(tail -n 1 "$log")"
+    say "ok    $name: $(tail -n 1 "$log")  ($((SECONDS - begin)) s)"
   else
     say "FAIL  $name: $(tail -n 1 "$log")  (see $log)"
     failures=$((failures + 1))
@@ -64,7 +74,7 @@ describe_machine() {
   nvidia-smi --query-gpu=name,memory.total,driver_version,clocks.max.sm \
     --format=csv,noheader 2>/dev/null | tee -a "$summary"
   local line
-  if ! line=$("$here/bin/pfc-device" show --device "$device" 2>&1); then
+  if ! line=$(pfc pfc-device show --device "$device" 2>&1); then
     say "$line"
     exit 1
   fi
@@ -76,7 +86,7 @@ check_kernels() {
   for plan in "$here"/plans/check-*.plan; do
     local name
     name=$(basename "$plan" .plan)
-    check "$name" "$here/bin/pfc-device" check "$plan" --device "$device" \
+    check "$name" pfc pfc-device check "$plan" --device "$device" \
       --against "${plan%.plan}.json"
   done
 }
@@ -87,14 +97,14 @@ check_forms() {
   for plan in "$here"/plans/check-*-bf16.plan; do
     name=$(basename "$plan" .plan)
     for form in 1 2; do
-      check "$name-form-$form" env PFC_FORM=$form "$here/bin/pfc-device" check \
+      PFC_FORM=$form check "$name-form-$form" pfc pfc-device check \
         "$plan" --device "$device" --against "${plan%.plan}.json"
     done
   done
 }
 
 check_training() {
-  check train-quickstart "$here/bin/pfc-run" "$here/plans/train-quickstart.plan" \
+  check train-quickstart pfc pfc-run "$here/plans/train-quickstart.plan" \
     --data "$here/data" --out "$results/quickstart" --device "$device"
   local reached
   reached=$(grep -o '"accuracy": *[0-9.]*' "$results/quickstart/metrics.jsonl" \
@@ -106,12 +116,41 @@ check_training() {
   fi
 }
 
+run_two_ranks() {
+  local rank status=0 pids=()
+  for rank in 0 1; do
+    RANK=$rank WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=29611 \
+      pfc pfc-run "$here/plans/ranks.plan" --data "$here/data" \
+      --out "$results/ranks" --device "$device" &
+    pids+=($!)
+  done
+  for rank in "${pids[@]}"; do
+    wait "$rank" || status=1
+  done
+  return $status
+}
+
+# Two ranks that share the GPU, against two on processors.
+check_ranks() {
+  check ranks run_two_ranks
+  local here_loss
+  here_loss=$(grep -o '"loss": *[0-9.]*' "$results/ranks/metrics.jsonl" \
+    2>/dev/null | tail -n 1 | grep -o '[0-9.]*$')
+  say "      the last loss here and on processors: ${here_loss:-none} $loss"
+  if ! awk -v a="${here_loss:--1}" -v b="$loss" \
+    'BEGIN { exit !(a > 0 && (a - b) ^ 2 < (b / 50) ^ 2) }'; then
+    say "FAIL  ranks: they compute something else"
+    failures=$((failures + 1))
+  fi
+}
+
 check_memory() {
   command -v compute-sanitizer >/dev/null ||
     { say "skip  compute-sanitizer is not here" && return; }
   local tool plan=$here/plans/check-nano-bf16.plan
   for tool in memcheck racecheck; do
-    check "sanitizer-$tool" compute-sanitizer --tool "$tool" --error-exitcode 9 \
+    check "sanitizer-$tool" env LD_LIBRARY_PATH="$here/lib" timeout 300 \
+      compute-sanitizer --tool "$tool" --error-exitcode 9 \
       "$here/bin/pfc-device" check "$plan" --device "$device" \
       --against "${plan%.plan}.json"
   done
@@ -146,22 +185,27 @@ time_steps() {
   for plan in "$here"/plans/time-*.plan; do
     name=$(basename "$plan" .plan)
     check "$name" peak_memory "$results/$name.memory.json" \
-      "$here/bin/pfc-device" time "$plan" --device "$device" "${timing[@]}" \
+      pfc pfc-device time "$plan" --device "$device" "${timing[@]}" \
       -o "$results/$name.json"
     sed -n '2,30p' "$results/$name.log" | tee -a "$summary"
-    time_torch "${name#time-}"
-    time_torch "${name#time-}" --compile
   done
 }
 
-# The head of a large job, in each form, and in the one that is measured to be
-# the fastest.
-time_head() {
-  local plan=$here/plans/head.plan form
-  for form in 0 1 2 measured; do
-    check "head-form-$form" env PFC_FORM=$form "$here/bin/pfc-device" time \
-      "$plan" --device "$device" "${timing[@]}" -o "$results/head-form-$form.json"
-    say "      head: $(figure "$results/head-form-$form.json" head_ms) ms"
+# The heads of large jobs, in the form that is measured to be the fastest, and
+# some in each.
+time_heads() {
+  local plan name form
+  for plan in "$here"/plans/head-*.plan; do
+    name=$(basename "$plan" .plan)
+    for form in measured 0 1 2; do
+      [[ $form == measured || " ${heads_by_form[*]} " == *" $name "* ]] ||
+        continue
+      PFC_FORM=$form check "$name-form-$form" pfc pfc-device time \
+        "$plan" --device "$device" "${timing[@]}" \
+        -o "$results/$name-form-$form.json"
+      say "      $(figure "$results/$name-form-$form.json" head_ms) ms," \
+        "$(figure "$results/$name-form-$form.json" head_bytes) bytes"
+    done
   done
 }
 
@@ -173,11 +217,10 @@ has_torch() {
 
 # time_torch BACKBONE-bBATCH [--compile]
 time_torch() {
-  has_torch || return
   local name=torch-$1${2:+-compile}
   # shellcheck disable=SC2086 # no argument where there is none
-  if (cd "$here/bench" && peak_memory "$results/$name.memory.json" python3 \
-    train_step_torch.py --backbone "${1%-b*}" --batch "${1##*-b}" \
+  if (cd "$here/bench" && peak_memory "$results/$name.memory.json" timeout 300 \
+    python3 train_step_torch.py --backbone "${1%-b*}" --batch "${1##*-b}" \
     "${torch[@]}" ${2:-}) >"$results/$name.json" 2>"$results/$name.log"; then
     say "      $name: $(cat "$results/$name.json")"
   else
@@ -186,9 +229,35 @@ time_torch() {
   fi
 }
 
+time_torch_steps() {
+  has_torch || { say "skip  PyTorch for this device is not here" && return; }
+  local plan name
+  for plan in "$here"/plans/time-*.plan; do
+    name=$(basename "$plan" .plan)
+    time_torch "${name#time-}"
+    time_torch "${name#time-}" --compile
+  done
+}
+
+# Of a plan head-CLASSES-rRATE-bBATCH.
+time_torch_heads() {
+  has_torch || { say "skip  PyTorch for this device is not here" && return; }
+  local plan name classes rate batch
+  for plan in "$here"/plans/head-*.plan; do
+    name=$(basename "$plan" .plan)
+    [[ $name == *-recompute ]] && continue
+    IFS=- read -r _ classes rate batch <<<"$name"
+    (cd "$here/bench" && timeout 400 python3 pfctorch/head_step.py \
+      "${head_ways[@]}" "$classes" "${rate#r}" "${batch#b}" 512) \
+      >"$results/torch-$name.json" 2>"$results/torch-$name.log" ||
+      say "skip  torch-$name: $(tail -n 1 "$results/torch-$name.log")"
+    say "      torch-$name:"
+    tee -a "$summary" <"$results/torch-$name.json"
+  done
+}
+
 # What was timed, side by side, as text and as JSON.
 compare_with_torch() {
-  has_torch || say "skip  PyTorch for this device is not here"
   local plan name row rows=() column speed memory
   say "$(printf '%-12s %12s %8s %12s %8s %12s %8s' "images/s, MiB" pfc "" \
     "torch eager" "" "compiled" "")"
@@ -216,13 +285,22 @@ compare_with_torch() {
 
 find_libraries
 describe_machine
-check_kernels
-check_forms
-check_training
-check_memory
-if [[ ! $quick ]]; then
-  time_steps
-  time_head
+IFS=, read -ra parts <<<"$parts"
+for part in "${parts[@]}"; do
+  case $part in
+  kernels) check_kernels ;;
+  forms) check_forms ;;
+  training) check_training ;;
+  ranks) check_ranks ;;
+  memory) check_memory ;;
+  steps) time_steps ;;
+  heads) time_heads ;;
+  torch-steps) time_torch_steps ;;
+  torch-heads) time_torch_heads ;;
+  *) say "no part is called '$part'" && exit 2 ;;
+  esac
+done
+if [[ " ${parts[*]} " == *" steps "* ]]; then
   compare_with_torch
 fi
 if ((failures > 0)); then

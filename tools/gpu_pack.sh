@@ -25,13 +25,16 @@ mkdir -p "$pack"/{bin,lib,plans,bench}
 say() { echo "gpu_pack: $*"; }
 
 # What gpu_check.sh is told: the device, the accuracy to be reached, what is
-# given to `pfc-device time` and to bench/train_step_torch.py.
+# given to `pfc-device time`, to bench/train_step_torch.py and to head_step.py,
+# and the heads that are timed in each form.
 if [[ $rehearsal ]]; then
   cat >"$pack/settings" <<'END'
 device=emulated-cuda
 accuracy=0
 timing=(--steps 1 --repetitions 1)
 torch=(--device cpu --steps 1 --warm-up 1)
+head_ways=(--device cpu --steps 1 eager,products)
+heads_by_form=(head-200-r1-b2)
 END
 else
   cat >"$pack/settings" <<'END'
@@ -39,6 +42,8 @@ device=cuda
 accuracy=0.98
 timing=(--steps 30 --repetitions 20)
 torch=(--device cuda --steps 30)
+head_ways=(--device cuda --steps 20 products,shipped,shipped-tf32,eager,compiled)
+heads_by_form=(head-125000-r1-b1024 head-125000-r1-b4096)
 END
 fi
 
@@ -81,10 +86,14 @@ timed() {
     head.sample_rate=1.0 train.precision=bf16
 }
 
-# timed_head CLASSES BATCH: all class centers, and little before them.
+# timed_head CLASSES RATE BATCH [KEY=VALUE...]: a head, and little before it.
 timed_head() {
-  plan head r18 train.batch_per_rank="$2" head.classes="$1" \
-    head.sample_rate=1.0 model.input_size=16 train.precision=bf16
+  local name=head-$1-r$2-b$3
+  [[ "${*:4}" == *recompute* ]] && name+=-recompute
+  plan "$name" quickstart model.backbone=iresnet-nano model.input_size=16 \
+    model.embedding_size=512 head.classes="$1" head.sample_rate="$2" \
+    head.margin.type=arcface train.batch_per_rank="$3" train.precision=bf16 \
+    "${@:4}"
 }
 
 # trained IDENTITIES [KEY=VALUE...]: one training to its end, with fewer
@@ -99,12 +108,28 @@ trained() {
   rm -f "$pack"/data/g_{seen,style,hard}.bin
 }
 
+# ranked IDENTITIES STEPS BATCH: some steps on two ranks, which share a GPU, and
+# the last loss that two processors compute. Behind `trained`, for its data.
+ranked() {
+  local settings=(cluster.world_size=2 head.classes="$1" train.steps="$2"
+    train.batch_per_rank="$3" train.log_every=1 train.schedule.warmup_steps=1
+    'data.verification=[]' train.precision=fp32)
+  plan ranks quickstart "${settings[@]}"
+  "$bin/pfcc" compile specs/quickstart.spec -o "$work/ranks.plan" \
+    "${settings[@]/#/--set=}"
+  "$bin/pfc-run" "$work/ranks.plan" --data "$pack/data" --out "$work/ranks" \
+    >"$work/ranks.log"
+  echo "loss=$(grep -o '"loss": *[0-9.]*' "$work/ranks/metrics.jsonl" |
+    tail -n 1 | grep -o '[0-9.]*$')" >>"$pack/settings"
+}
+
 if [[ $rehearsal ]]; then
   recorded nano quickstart bf16
   plan time-r18-b2 r18 train.batch_per_rank=2 head.classes=100 \
     model.input_size=16 train.precision=bf16
-  timed_head 200 2
+  timed_head 200 1 2
   trained 20 train.batch_per_rank=4 train.steps=2 train.schedule.warmup_steps=1
+  ranked 20 2 2
 else
   for precision in fp32 bf16 fp16; do
     recorded nano quickstart $precision
@@ -116,8 +141,13 @@ else
     timed r50 $batch
     timed r100 $batch
   done
-  timed_head 125000 1024
+  timed_head 125000 1 1024
+  timed_head 125000 1 1024 head.logits=recompute
+  timed_head 125000 1 4096
+  timed_head 1250000 0.1 1024
+  timed_head 12500000 0.01 1024
   trained 800 train.batch_per_rank=64
+  ranked 800 5 32
 fi
 cp -r bench/train_step_torch.py bench/pfctorch "$pack/bench/"
 rm -rf "$pack/bench/pfctorch/__pycache__"

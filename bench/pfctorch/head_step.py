@@ -1,13 +1,18 @@
 """The head's training step in PyTorch, timed: see ../head_vs_torch.py.
 
-    head_step.py shipped|eager|compiled CLASSES RATE BATCH SIZE
+    head_step.py WAY,... CLASSES RATE BATCH SIZE [--device cuda] [--steps N]
 
-One process, world size 1. Prints a JSON object: ms (median), extra_bytes.
+Of shipped, shipped-tf32, eager, compiled, products.
+shipped-tf32 allows products of fp32 to round their operands, which PyTorch does
+not by itself; products are the step's three in bf16 and nothing else, which no
+step can be faster than. One process, world size 1. Prints a JSON object for
+each way: way, ms (median), extra_bytes; of several ways extra_bytes means
+something on a GPU alone.
 """
+import argparse
 import json
 import resource
 import statistics
-import sys
 import time
 
 import torch
@@ -25,7 +30,7 @@ class Cross(torch.autograd.Function):
         logits.sub_(largest).exp_()
         logits.div_(logits.sum(dim=1, keepdim=True))
         index = torch.where(labels != -1)[0]
-        own = torch.zeros(len(logits), 1)
+        own = torch.zeros(len(logits), 1, device=logits.device)
         own[index] = logits[index].gather(1, labels[index, None])
         context.save_for_backward(index, logits, labels)
         return own.clamp_min_(1e-30).log_().mean() * -1
@@ -33,7 +38,7 @@ class Cross(torch.autograd.Function):
     @staticmethod
     def backward(context, loss_grad):
         index, logits, labels = context.saved_tensors
-        hot = torch.zeros(len(index), logits.shape[1])
+        hot = torch.zeros(len(index), logits.shape[1], device=logits.device)
         hot.scatter_(1, labels[index, None], 1)
         logits[index] -= hot
         logits.div_(len(logits))
@@ -46,7 +51,7 @@ def straight_arcface(logits, labels):
     index = torch.where(labels != -1)[0]
     with torch.no_grad():
         logits.arccos_()
-        hot = torch.zeros(len(index), logits.shape[1])
+        hot = torch.zeros(len(index), logits.shape[1], device=logits.device)
         hot.scatter_(1, labels[index, None], MARGIN)
         logits[index] += hot
         logits.cos_()
@@ -59,8 +64,9 @@ class Shipped:
 
     autocast = False
 
-    def __init__(self, classes, rate, size):
-        self.weight = torch.nn.Parameter(torch.normal(0, 0.01, (classes, size)))
+    def __init__(self, classes, rate, size, device):
+        self.weight = torch.nn.Parameter(
+            torch.empty(classes, size, device=device).normal_(0, 0.01))
         self.count = int(rate * classes)
         self.optimizer = self.make_optimizer()
 
@@ -68,13 +74,17 @@ class Shipped:
         return torch.optim.SGD([self.weight], LR, MOMENTUM,
                                weight_decay=DECAY)
 
+    @staticmethod
+    def draw(classes, device):
+        return torch.rand(classes).to(device)
+
     def sample(self, labels):
         classes = len(self.weight)
         if self.count == classes:
             return self.weight, labels
         positive = torch.unique(labels, sorted=True)
         if len(positive) <= self.count:
-            key = torch.rand(classes)
+            key = self.draw(classes, labels.device)
             key[positive] = 2.0
             index = torch.topk(key, self.count)[1].sort()[0]
         else:
@@ -83,7 +93,8 @@ class Shipped:
 
     def loss(self, embeddings, labels):
         rows, columns = self.sample(labels)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast):
+        with torch.autocast(labels.device.type, torch.bfloat16,
+                            enabled=self.autocast):
             logits = F.linear(F.normalize(embeddings), F.normalize(rows))
         logits = logits.float().clamp(-1, 1)
         return Cross.apply(straight_arcface(logits, columns), columns)
@@ -95,18 +106,23 @@ class Shipped:
 
 
 class Eager(Shipped):
-    """The products in bf16; the margin on the target alone; F.cross_entropy;
-    one multi-tensor SGD."""
+    """The products in bf16; random numbers where they are used; the margin on
+    the target alone; F.cross_entropy; one SGD kernel, or multi-tensor."""
 
     autocast = True
 
     def make_optimizer(self):
+        one = ("fused" if self.weight.device.type == "cuda" else "foreach")
         return torch.optim.SGD([self.weight], LR, MOMENTUM,
-                               weight_decay=DECAY, foreach=True)
+                               weight_decay=DECAY, **{one: True})
+
+    @staticmethod
+    def draw(classes, device):
+        return torch.rand(classes, device=device)
 
     def loss(self, embeddings, labels):
         rows, columns = self.sample(labels)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(labels.device.type, torch.bfloat16):
             cosines = F.linear(F.normalize(embeddings), F.normalize(rows))
         return margin_loss(cosines.float(), columns)
 
@@ -122,10 +138,12 @@ class Compiled(Eager):
     """Static shapes; the rows that took part leave autograd, and so does their
     update."""
 
-    def __init__(self, classes, rate, size):
-        super().__init__(classes, rate, size)
-        self.momentum = torch.zeros(classes, size)
-        self.body = torch.compile(self.rows_step)
+    def __init__(self, classes, rate, size, device):
+        super().__init__(classes, rate, size, device)
+        self.momentum = torch.zeros(classes, size, device=device)
+        mode = ("max-autotune-no-cudagraphs" if device == "cuda" else "default")
+        self.body = torch.compile(self.rows_step, mode=mode)
+        self.update = torch.compile(self.rows_update)
 
     def rows_step(self, embeddings, rows, columns):
         def loss(x, w):
@@ -137,46 +155,101 @@ class Compiled(Eager):
 
     def step(self, embeddings, labels):
         with torch.no_grad():
-            index = torch.arange(len(self.weight))
-            columns = labels
+            index, rows, columns = None, self.weight.detach(), labels
             if self.count < len(self.weight):
-                key = torch.rand(len(self.weight)).scatter_(
-                    0, labels, torch.full((len(labels),), 2.0))
+                key = self.draw(len(self.weight), labels.device).scatter_(
+                    0, labels, 2.0)
                 index = torch.topk(key, self.count)[1].sort()[0]
                 columns = torch.searchsorted(index, labels)
-            rows = self.weight[index]
+                rows = self.weight[index]
         _, gradient = self.body(embeddings, rows.requires_grad_(), columns)
         with torch.no_grad():
-            velocity = MOMENTUM * self.momentum[index] + gradient + DECAY * rows
-            self.momentum[index] = velocity
-            self.weight[index] = rows - LR * velocity
+            self.update(index, rows.detach(), gradient)
+
+    def rows_update(self, index, rows, gradient):
+        if index is None:
+            self.momentum.mul_(MOMENTUM).add_(gradient).add_(rows, alpha=DECAY)
+            self.weight.sub_(self.momentum, alpha=LR)
+            return
+        velocity = MOMENTUM * self.momentum[index] + gradient + DECAY * rows
+        self.momentum[index] = velocity
+        self.weight[index] = rows - LR * velocity
 
 
-def peak_bytes():
+class Products:
+    """A step's three products in bf16."""
+
+    def __init__(self, classes, rate, size, device):
+        rows = max(int(classes * rate), 1)
+        self.rows = torch.randn(rows, size, device=device).bfloat16()
+
+    def step(self, embeddings, labels):
+        with torch.no_grad():
+            x = embeddings.bfloat16()
+            logits = x @ self.rows.T
+            logits @ self.rows
+            logits.T @ x
+
+
+WAYS = {"shipped": Shipped, "shipped-tf32": Shipped, "eager": Eager,
+        "compiled": Compiled, "products": Products}
+
+
+def peak_bytes(device):
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def main():
-    way = sys.argv[1]
-    classes, batch, size = int(sys.argv[2]), int(sys.argv[4]), int(sys.argv[5])
+def parse():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("ways", type=lambda text: text.split(","))
+    parser.add_argument("classes", type=int)
+    parser.add_argument("rate", type=float)
+    parser.add_argument("batch", type=int)
+    parser.add_argument("size", type=int)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--steps", type=int, default=5)
+    return parser.parse_args()
+
+
+def measure(way, arguments):
     if way == "compiled" and not hasattr(torch, "compile"):
-        print(json.dumps({"missing": "torch.compile"}))
-        return
+        return {"missing": "torch.compile"}
+    device = arguments.device
+    if device == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
     torch.manual_seed(1)
-    head = {"shipped": Shipped, "eager": Eager,
-            "compiled": Compiled}[way](classes, float(sys.argv[3]), size)
-    embeddings = torch.randn(batch, size).requires_grad_()
-    labels = torch.randint(classes, (batch,))
-    before = peak_bytes()
+    torch.backends.cuda.matmul.allow_tf32 = way == "shipped-tf32"
+    head = WAYS[way](arguments.classes, arguments.rate, arguments.size, device)
+    embeddings = torch.randn(arguments.batch, arguments.size, device=device)
+    embeddings.requires_grad_()
+    labels = torch.randint(arguments.classes, (arguments.batch,), device=device)
+    before = peak_bytes(device)
     times = []
-    for _ in range(6):
+    warm_up = 3 if device == "cuda" else 1
+    for _ in range(warm_up + arguments.steps):
         begin = time.perf_counter()
         head.step(embeddings, labels)
+        if device == "cuda":
+            torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
     # The optimizer makes its momentum in the first step.
-    extra = peak_bytes() - before - 4 * classes * size
-    print(json.dumps({"ms": 1e3 * statistics.median(times[1:]),
-                      "extra_bytes": extra}))
+    momentum = (4 * arguments.classes * arguments.size
+                if way in ("shipped", "shipped-tf32", "eager") else 0)
+    return {"ms": 1e3 * statistics.median(times[warm_up:]),
+            "extra_bytes": peak_bytes(device) - before - momentum}
+
+
+def main():
+    arguments = parse()
+    for way in arguments.ways:
+        try:
+            result = measure(way, arguments)
+        except getattr(torch, "OutOfMemoryError", MemoryError) as error:
+            result = {"missing": str(error).split(".")[0]}
+        print(json.dumps({"way": way} | result), flush=True)
 
 
 main()
