@@ -331,8 +331,9 @@ def TileHeadPass : Pass<"pfc-tile-head", "::mlir::ModuleOp"> {
     other ranks, and the all_reduce of the stats goes on under the last tile's
     product (the form of QuACK's scaled-exp cross entropy, whose scale unit rows
     make 1). The rows of a tile are updated as soon as their gradient is there:
-    neither the sampled rows of W nor their gradient are stored. A remark says
-    how many tiles there are.
+    neither the sampled rows of W nor their gradient are stored. Most memory is
+    taken where E is complete: the last tiles are of half the size, and the first
+    to be updated. A remark says how many tiles there are.
 
     fp16 has no room for E, nor would a shift by row help: the target's entry of
     E' is as large as Z, the sum over all ranks, and a_i as small as 1/Z. So in
@@ -353,8 +354,8 @@ def TileHeadPass : Pass<"pfc-tile-head", "::mlir::ModuleOp"> {
     dX̂ and for dŴ: five products.
 
     R100 with Glint360K on 8 ranks, B = 1024, bf16, sample rate 1: what the head
-    takes beyond W and its momentum is 127 MiB, 397 before tiles; with
-    `recompute` 38. In fp16 125 (397) and 57. At rate 0.1 it is one tile: 32 MiB
+    takes beyond W and its momentum is 112 MiB, 397 before tiles; with
+    `recompute` 58. In fp16 115 (397) and 57. At rate 0.1 it is one tile: 32 MiB
     for 41.
 
     Precondition: pfc-fuse-margin-softmax ran; the class centers are the unit

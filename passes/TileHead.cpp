@@ -69,12 +69,11 @@ struct Tile {
 
 class HeadTiler {
 public:
-  HeadTiler(Head &head, int64_t width, LogitsStrategy strategy)
-      : head(head), forward(head.forward), builder(head.forward), width(width),
-        strategy(strategy) {}
+  HeadTiler(Head &head, ArrayRef<int64_t> widths, LogitsStrategy strategy)
+      : head(head), forward(head.forward), builder(head.forward),
+        widths(widths), strategy(strategy) {}
 
-  /// Number of tiles.
-  int64_t run();
+  void run();
 
 private:
   void cut();
@@ -92,7 +91,7 @@ private:
   Head &head;
   MarginSoftmaxOp forward;
   OpBuilder builder;
-  int64_t width;
+  ArrayRef<int64_t> widths;
   LogitsStrategy strategy;
   SmallVector<Tile> tiles;
   Value targets, products;
@@ -193,8 +192,8 @@ void HeadTiler::cut() {
   Value indices = head.gather.getIndices();
   int64_t slots = typeOf(indices).getDimSize(0);
   auto scalar = RankedTensorType::get({1}, builder.getI64Type());
-  for (int64_t from = 0; from < slots; from += width) {
-    int64_t size = std::min(width, slots - from);
+  int64_t from = 0;
+  for (int64_t size : widths) {
     Tile tile;
     tile.indices =
         size == slots
@@ -206,6 +205,7 @@ void HeadTiler::cut() {
                                         /*per_rank=*/0, /*threshold=*/0,
                                         /*below=*/0, /*per_capped_rank=*/0);
     tiles.push_back(tile);
+    from += size;
   }
 }
 
@@ -333,7 +333,8 @@ Value HeadTiler::buildEmbeddingsGrad() {
                              embeddingsGrad.getFactors());
 }
 
-/// Each tile's as soon as its gradient is there, or may be used.
+/// Each tile's as soon as its gradient is there, or may be used; the last first:
+/// caches still have of it, and the smallest gradient is there beside all of E.
 void HeadTiler::updateCenters(Value embeddings) {
   UpdateRowsOp update = head.update;
   bool scaled = head.scalesExps();
@@ -345,7 +346,7 @@ void HeadTiler::updateCenters(Value embeddings) {
     moveToFront(update.getFirstRow());
   Value table = update.getTable(), momentum = update.getMomentum();
   int64_t size = typeOf(table).getDimSize(1);
-  for (Tile &tile : tiles) {
+  for (Tile &tile : llvm::reverse(tiles)) {
     if (strategy == LogitsStrategy::Recompute) {
       // Behind the update of the tile before, so that one is there at a time.
       Value centers = gatherAgain(tile, table);
@@ -371,29 +372,46 @@ void HeadTiler::updateCenters(Value embeddings) {
   update.getNewMomentum().replaceAllUsesWith(momentum);
 }
 
-int64_t HeadTiler::run() {
+void HeadTiler::run() {
   cut();
   buildForward();
   if (head.backward)
     updateCenters(buildEmbeddingsGrad());
   for (Operation *op : head.replaced)
     op->erase();
-  return tiles.size();
 }
 
 //===----------------------------------------------------------------------===//
 // The pass
 //===----------------------------------------------------------------------===//
 
-/// Columns of a tile whose fp32 cosines take `bytes` at most: a multiple of 64,
-/// so that the last tile is not much smaller than the others.
-static int64_t tileWidth(MarginSoftmaxOp forward, int64_t bytes) {
+/// Columns of each tile: as many as have fp32 cosines of `bytes` at most, in
+/// multiples of 64. When the last tiles are made and E is all but complete the
+/// head takes most memory: of three or more, those at the end have half as
+/// many, and a tile and a half of E is still to come when the last whole one is
+/// there.
+static SmallVector<int64_t> tileWidths(MarginSoftmaxOp forward, int64_t bytes) {
   constexpr int64_t kGranule = 64;
   int64_t rows = typeOf(forward.getExps()).getDimSize(0);
   int64_t slots = typeOf(forward.getExps()).getDimSize(1);
   int64_t most = std::max(kGranule, bytes / (4 * rows) / kGranule * kGranule);
+  SmallVector<int64_t> widths;
+  auto divide = [&](int64_t columns, int64_t tiles) {
+    int64_t width = llvm::alignTo(llvm::divideCeil(columns, tiles), kGranule);
+    for (; columns > 0; columns -= width)
+      widths.push_back(std::min(width, columns));
+  };
   int64_t tiles = llvm::divideCeil(slots, most);
-  return llvm::alignTo(llvm::divideCeil(slots, tiles), kGranule);
+  int64_t half = most / 2 / kGranule * kGranule;
+  if (tiles < 3 || half == 0) {
+    divide(slots, tiles);
+    return widths;
+  }
+  int64_t whole = (slots - 3 * half) / most;
+  widths.assign(whole, most);
+  slots -= whole * most;
+  divide(slots, llvm::divideCeil(slots, half));
+  return widths;
 }
 
 namespace {
@@ -405,13 +423,13 @@ struct TileHeadPass : public pfc::impl::TileHeadPassBase<TileHeadPass> {
     std::string reason = head.match(root);
     if (!reason.empty())
       return root.emitOpError("can't be tiled: ") << reason;
-    int64_t width = tileWidth(root, tileBytes);
+    SmallVector<int64_t> widths = tileWidths(root, tileBytes);
     Location loc = root.getLoc();
-    int64_t tiles = HeadTiler(head, width, logits).run();
+    HeadTiler(head, widths, logits).run();
     remark::passed(
         loc, remark::RemarkOpts::name("TileHead").category("pfc-tile-head"))
-        << remark::add("{0} tiles of {1} columns, exponentials {2}", tiles,
-                       width,
+        << remark::add("{0} tiles of up to {1} columns, exponentials {2}",
+                       widths.size(), widths.front(),
                        logits == LogitsStrategy::Keep ? "kept" : "recomputed");
     return success();
   }
