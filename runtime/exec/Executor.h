@@ -26,6 +26,11 @@ const plan::fb::Variant &chooseVariant(const plan::fb::Plan &plan,
                                        const Device &device,
                                        const std::string &precision);
 
+/// The variants before `chosen`, the better ones, that `device` does not
+/// support: "bf16 (needs sm_80)"; "" if it supports all.
+std::string unsupportedBefore(const plan::fb::Plan &plan, const Device &device,
+                              const plan::fb::Variant &chosen);
+
 class ProgramRunner;
 class Waiter;
 

@@ -91,7 +91,11 @@ Reporter::Reporter(const Job &job, const ModelFolder &folder,
       job.settings.classes(), job.plan.world_size(),
       job.plan.world_size() == 1 ? "" : "s", job.settings.batch_per_rank(),
       totalSteps, job.variant.precision()->str()));
-  console.message(job.device->describe());
+  std::string unsupported =
+      unsupportedBefore(job.plan, *job.device, job.variant);
+  console.message(fmt::format("{}{}{}", job.device->describe(),
+                              unsupported.empty() ? "" : "; not for it: ",
+                              unsupported));
   console.message(dataSummary);
   if (!resumed) {
     log.write(describeRun(job, totalSteps));

@@ -146,6 +146,9 @@ TEST(ChooseVariant, TakesTheFirstThatFits) {
   for (const char *precision : {"", "auto", "fp32"})
     EXPECT_EQ(chooseVariant(plan, *device, precision).precision()->str(),
               "fp32");
+  EXPECT_EQ(unsupportedBefore(plan, *device, *plan.variants()->Get(1)),
+            "bf16 (needs no_such_feature)");
+  EXPECT_EQ(unsupportedBefore(plan, *device, *plan.variants()->Get(0)), "");
   try {
     chooseVariant(plan, *device, "bf16");
     FAIL();
