@@ -251,16 +251,22 @@ __device__ __forceinline__ void settle(float (&sums)[64]) {
   for (int i = 0; i < 64; ++i)
     asm volatile("" : "+f"(sums[i])::"memory");
 }
-/// From now on the sums are the tensor cores'.
+/// Begins a group of products: the sums are the tensor cores', until a
+/// waitProducts<0>.
 __device__ __forceinline__ void beginProducts(float (&sums)[64]) {
   settle(sums);
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 }
-/// Until here.
-__device__ __forceinline__ void endProducts(float (&sums)[64]) {
-  asm volatile("wgmma.commit_group.sync.aligned;\n"
-               "wgmma.wait_group.sync.aligned 0;" ::: "memory");
-  settle(sums);
+/// Ends it.
+__device__ __forceinline__ void commitProducts() {
+  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
+/// Waits for the warpgroup's products but for the last `Left` groups.
+template <int Left>
+__device__ __forceinline__ void waitProducts(float (&sums)[64]) {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Left) : "memory");
+  if (Left == 0)
+    settle(sums);
 }
 
 #define PFC_8(i)                                                               \
@@ -313,9 +319,10 @@ __device__ __forceinline__ uint64_t rowsDescriptor(uint32_t address) {
 #endif // PFC_WARPGROUPS
 
 /// The same as multiplyTile, of boxes of 128 x 64 elements, and of shared memory
-/// at a multiple of 1024 bytes: 96 KiB, and a barrier a stage behind them. Two
-/// blocks fit on a multiprocessor, so that one multiplies while the other waits,
-/// or looks at its tile.
+/// at a multiple of 1024 bytes: 96 KiB, and a barrier a stage behind them. The
+/// products of a step are enqueued before those of the step before have ended,
+/// whose stage is then filled again. Two blocks fit on a multiprocessor, so that
+/// one multiplies while the other looks at its tile.
 template <typename T>
 __device__ __forceinline__ void
 multiplyGroupTile(float (&sums)[64], const TensorMap &lhs, const TensorMap &rhs,
@@ -351,10 +358,14 @@ multiplyGroupTile(float (&sums)[64], const TensorMap &lhs, const TensorMap &rhs,
     for (int k = 0; k < groupDepth / 16; ++k)
       multiplyGroup(sums, rowsDescriptor(a + 32 * k),
                     rowsDescriptor(b + 32 * k), shared);
-    endProducts(sums);
-    __syncthreads(); // all are done with the stage
-    copy(step + groupStages);
+    commitProducts();
+    waitProducts<1>(sums);
+    __syncthreads(); // all are done with the stage of the step before
+    if (step > 0)
+      copy(step - 1 + groupStages);
   }
+  waitProducts<0>(sums);
+  __syncthreads(); // the shared memory is the caller's
   if (threadIdx.x == 0)
     for (int stage = 0; stage < groupStages; ++stage)
       dropBarrier(arrived + stage);

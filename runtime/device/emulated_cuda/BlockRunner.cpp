@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
+#include <utility>
 
 namespace pfc::rt::emulated {
 
@@ -48,6 +49,7 @@ void BlockRunner::startBlock(unsigned index) {
     thread.state = State::Running;
     thread.copies.clear();
     thread.products.clear();
+    thread.productGroups.clear();
     thread.written = {};
     thread.unpublished = thread.multiplies = false;
   }
@@ -384,21 +386,26 @@ void BlockRunner::multiplyGroup(const GroupProduct &product,
   threads[running].products.push_back(product);
 }
 
-/// A chip reads the operands at any time until here.
-void BlockRunner::endProducts(const void *caller) {
+void BlockRunner::commitProducts(const void *caller) {
   CudaThread &thread = threads[running];
   if (unpublished || thread.unpublished)
     refuse(caller, "multiplies copies that passed a barrier without "
                    "publishShared (fence.proxy.async)");
-  std::byte *base = dynamicSharedArray("");
-  for (const GroupProduct &product : thread.products) {
-    const auto chunks = chunksOf(product, running % 128);
-    for (uint32_t chunk : chunks)
-      checkCopy(base + chunk, Access::Read, caller);
-    multiply(product, chunks, base);
-  }
-  thread.products.clear();
+  thread.productGroups.push_back(std::exchange(thread.products, {}));
   thread.multiplies = false;
+}
+
+/// A chip reads the operands at any time until here.
+void BlockRunner::waitProducts(unsigned left, const void *caller) {
+  std::byte *base = dynamicSharedArray("");
+  auto &groups = threads[running].productGroups;
+  for (; groups.size() > left; groups.pop_front())
+    for (const GroupProduct &product : groups.front()) {
+      const auto chunks = chunksOf(product, running % 128);
+      for (uint32_t chunk : chunks)
+        checkCopy(base + chunk, Access::Read, caller);
+      multiply(product, chunks, base);
+    }
 }
 
 //===--- What threads may not do -----------------------------------------===//

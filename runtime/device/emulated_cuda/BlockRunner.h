@@ -70,7 +70,10 @@ public:
                int64_t column, const void *barrier, const void *caller);
   void beginProducts() { threads[running].multiplies = true; }
   void multiplyGroup(const GroupProduct &product, const void *caller);
-  void endProducts(const void *caller);
+  void commitProducts(const void *caller);
+  /// Ends the running thread's products but for those of the last `left`
+  /// groups.
+  void waitProducts(unsigned left, const void *caller);
   /// `caller` is the code that accesses the address.
   void checkAccess(const void *address, uint64_t bytes, Access kind,
                    const void *caller) {
@@ -110,7 +113,8 @@ private:
     std::deque<std::vector<Copy>> copies; // groups; the last is still open
     bool unpublished = false; // copies that products may not see yet
     bool multiplies = false;
-    std::vector<GroupProduct> products; // not ended
+    std::vector<GroupProduct> products;                  // of the open group
+    std::deque<std::vector<GroupProduct>> productGroups; // not ended
   };
 
   static void runFiber(void *pointer);

@@ -94,11 +94,12 @@ void copyBox(void *shared, const TensorMap &map, int row, int column,
              unsigned long long *barrier);
 
 /// wgmma: this thread's part of d[64] += a · bᵀ, of what descriptors name; done
-/// at endProducts.
+/// where its group is waited for.
 void beginProducts();
 void multiplyGroup(float *d, unsigned long long a, unsigned long long b,
                    bool bf16);
-void endProducts();
+void commitProducts();
+void waitProducts(unsigned left);
 
 /// The block's array of `bytes` bytes that the declaration `key` declares.
 void *sharedArray(const void *key, const char *name, unsigned long long bytes);

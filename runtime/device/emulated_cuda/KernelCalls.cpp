@@ -115,7 +115,10 @@ void multiplyGroup(float *d, unsigned long long a, unsigned long long b,
                    bool bf16) {
   BlockRunner::current()->multiplyGroup({d, a, b, bf16}, PFC_CALLER);
 }
-void endProducts() { BlockRunner::current()->endProducts(PFC_CALLER); }
+void commitProducts() { BlockRunner::current()->commitProducts(PFC_CALLER); }
+void waitProducts(unsigned left) {
+  BlockRunner::current()->waitProducts(left, PFC_CALLER);
+}
 
 void *sharedArray(const void *key, const char *name, unsigned long long bytes) {
   return BlockRunner::current()->sharedArray(key, name, bytes);

@@ -353,6 +353,7 @@ inline void waitCopies() {
 #define PFC_WARPS 1
 #define PFC_WARPGROUPS 1
 using emulation::arriveExpecting;
+using emulation::commitProducts;
 using emulation::copyBox;
 using emulation::dropBarrier;
 using emulation::makeBarrier;
@@ -362,7 +363,10 @@ using emulation::TensorMap;
 using emulation::waitPhase;
 
 inline void beginProducts(float (&)[64]) { emulation::beginProducts(); }
-inline void endProducts(float (&)[64]) { emulation::endProducts(); }
+template <int Left>
+inline void waitProducts(float (&)[64]) {
+  emulation::waitProducts(Left);
+}
 inline void multiplyGroup(float (&d)[64], unsigned long long a,
                           unsigned long long b, const __nv_bfloat16 *) {
   emulation::multiplyGroup(d, a, b, true);

@@ -387,9 +387,10 @@ extern "C" __global__ void k(const float *x, float *y) {
               HasSubstr("out of bounds: reads 16 bytes"));
 }
 
-/// What of a warpgroup's product is left out.
-static std::string groupProduct(const std::string &publish,
-                                const std::string &begin, int first) {
+/// A warpgroup's product, of which something is left out or different.
+static std::string
+groupProduct(const std::string &publish, const std::string &begin, int first,
+             const std::string &end = "pfc::waitProducts<0>(sums)") {
   return fmt::format(R"(
 #include <cuda_bf16.h>
 extern "C" __global__ void k(const __nv_bfloat16 *x, float *y) {{
@@ -406,10 +407,11 @@ extern "C" __global__ void k(const __nv_bfloat16 *x, float *y) {{
                             64ull << 32 | 1ull << 62;
   {1};
   pfc::multiplyGroup(sums, rows, rows, x);
-  pfc::endProducts(sums);
+  pfc::commitProducts();
+  {3};
   y[t % 64] = sums[0];
 }})",
-                     publish, begin, first);
+                     publish, begin, first, end);
 }
 
 TEST_F(EmulatedCudaChecks, ProductsOfWarpgroups) {
@@ -426,6 +428,18 @@ TEST_F(EmulatedCudaChecks, ProductsOfWarpgroups) {
               HasSubstr("without beginProducts (wgmma.fence)"));
   EXPECT_THAT(problem(groupProduct(publish, begin, 64), 128, 1, buffers),
               HasSubstr("do not begin at a multiple of 1024 bytes"));
+  // There are no sums yet.
+  run(groupProduct(publish, begin, 0, "pfc::waitProducts<1>(sums)"), 128, 1,
+      buffers);
+  EXPECT_EQ(read<float>(y), std::vector<float>(64, 0));
+  // The products may still read what is written.
+  EXPECT_THAT(problem(groupProduct(publish, begin, 0,
+                                   "pfc::waitProducts<1>(sums);\n"
+                                   "__syncthreads();\n"
+                                   "shared[t] = x[0];\n"
+                                   "pfc::waitProducts<0>(sums)"),
+                      128, 1, buffers),
+              HasSubstr("race"));
 }
 
 /// Copies a box of 8 x 32 floats from (row, column) of `x`, does what `steps`
