@@ -1,7 +1,7 @@
-"""One training step of the head, here and in PyTorch, on this machine's CPU.
+"""One training step of the head, here and in PyTorch, on one machine.
 
     head_vs_torch.py BUILD [--case C=20000,r=1] [--rounds 3] [--ours]
-                     [-o FILE.md]
+                     [--device cuda] [--batch 256] [-o FILE.md]
 
 The head alone: embeddings [B,D] and labels to the loss, back, and the update of
 the class centers. PyTorch's ways (pfctorch/head_step.py):
@@ -12,11 +12,12 @@ the class centers. PyTorch's ways (pfctorch/head_step.py):
     compiled  a rewrite without data-dependent shapes under torch.compile, where
               this PyTorch has it
 
---ours leaves PyTorch out. Ours are the head's instructions of a plan (`pfc-device time`), in fp32 and
-bf16, the logits kept and recomputed. Each round times all of them one after the
-other, each in a process of its own; the table has the medians, and ratios of
-medians of one run. Memory is what a step needs beyond W and its momentum: of
-PyTorch the rise of the process's peak, of a plan the arena's part.
+--ours leaves PyTorch out. Ours are the head's instructions of a plan
+(`pfc-device time`), in fp32 and bf16, the logits kept and recomputed. Each round
+times all of them one after the other, each in a process of its own; the table
+has the medians, and ratios of medians of one run. Memory is what a step needs
+beyond W and its momentum: of PyTorch the rise of the process's peak, or of its
+allocator's on a GPU, of a plan the arena's part.
 
 PyTorch is Debian's python3-torch with OpenBLAS (set LD_LIBRARY_PATH to
 /usr/lib/x86_64-linux-gnu/openblas-pthread, or its generic BLAS is measured).
@@ -31,7 +32,7 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BATCH, SIZE = 256, 512
+SIZE = 512
 OURS = {"fp32": ("fp32", "keep"), "fp32, recomputed": ("fp32", "recompute"),
         "bf16": ("bf16", "keep"), "bf16, recomputed": ("bf16", "recompute")}
 PEERS = "shipped", "eager", "compiled"
@@ -47,13 +48,14 @@ def run(command, **arguments):
                           **arguments).stdout
 
 
-def compile_plan(build, path, classes, rate, precision, logits):
+def compile_plan(build, path, classes, rate, precision, logits, arguments):
     settings = {
         "model.backbone": "iresnet-nano", "model.input_size": 16,
         "model.embedding_size": SIZE, "head.classes": classes,
         "head.sample_rate": rate, "head.logits": logits,
-        "head.margin.type": "arcface", "train.batch_per_rank": BATCH,
-        "train.precision": precision, "cluster.world_size": 1}
+        "head.margin.type": "arcface", "train.batch_per_rank": arguments.batch,
+        "train.precision": precision, "cluster.world_size": 1,
+        "cluster.device": arguments.device}
     run([build + "/bin/pfcc", "compile", HERE + "/../specs/quickstart.spec",
          "-o", path] +
         [part for key, value in settings.items()
@@ -69,26 +71,29 @@ def time_plan(build, path):
     return timing["head_ms"], timing["head_bytes"] / 1e6
 
 
-def time_peer(way, classes, rate):
+def time_peer(way, classes, rate, arguments):
     output = run([sys.executable, HERE + "/pfctorch/head_step.py", way,
-                  str(classes), str(rate), str(BATCH), str(SIZE)])
+                  str(classes), str(rate), str(arguments.batch), str(SIZE),
+                  "--device", arguments.device])
     timing = json.loads(output)
     return (None if "missing" in timing
             else (timing["ms"], timing["extra_bytes"] / 1e6))
 
 
-def measure(build, classes, rate, rounds, peers):
+def measure(classes, rate, arguments):
     """name -> (ms, MB), medians."""
+    build = arguments.build
     with tempfile.TemporaryDirectory() as folder:
         plans = {}
         for name, (precision, logits) in OURS.items():
             plans[name] = "%s/%s-%s.plan" % (folder, precision, logits)
-            compile_plan(build, plans[name], classes, rate, precision, logits)
+            compile_plan(build, plans[name], classes, rate, precision, logits,
+                         arguments)
         samples = {}
-        for _ in range(rounds):
-            for way in peers:
+        for _ in range(arguments.rounds):
+            for way in () if arguments.ours else PEERS:
                 samples.setdefault(way, []).append(
-                    time_peer(way, classes, rate))
+                    time_peer(way, classes, rate, arguments))
             for name, path in plans.items():
                 samples.setdefault(name, []).append(time_plan(build, path))
     return {name: None if None in values else
@@ -96,11 +101,11 @@ def measure(build, classes, rate, rounds, peers):
             for name, values in samples.items()}
 
 
-def table(classes, rate, result):
-    lines = ["", "C = %d, r = %g, B = %d, D = %d" % (classes, rate, BATCH, SIZE),
+def table(classes, rate, batch, result):
+    lines = ["", "C = %d, r = %g, B = %d, D = %d" % (classes, rate, batch, SIZE),
              "", "| head step | ms | shipped / it | eager / it | MB beyond W and "
              "momentum | bytes a logit |", "|---|---|---|---|---|---|"]
-    logits = BATCH * max(int(classes * rate), 1)
+    logits = batch * max(int(classes * rate), 1)
     for name, value in result.items():
         if value is None:
             lines.append("| PyTorch, %s | not in this PyTorch | | | | |" % name)
@@ -128,14 +133,15 @@ def main():
                         help="default: C=20000,r=1 and C=1000000,r=0.1")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ours", action="store_true")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("-o", "--output")
     arguments = parser.parse_args()
     lines = ["%s; medians of %d rounds." % (processor(), arguments.rounds)]
     for case in arguments.case or ["C=20000,r=1", "C=1000000,r=0.1"]:
         classes, rate = parse_case(case)
-        lines += table(classes, rate, measure(
-            arguments.build, classes, rate, arguments.rounds,
-            () if arguments.ours else PEERS))
+        lines += table(classes, rate, arguments.batch,
+                       measure(classes, rate, arguments))
     text = "\n".join(lines) + "\n"
     print(text)
     if arguments.output:
