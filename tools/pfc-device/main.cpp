@@ -123,8 +123,16 @@ int body(int argc, char **argv) {
   CLI::App *timing = app.add_subcommand("time", "how fast it is");
   addJob(*timing, arguments);
   timing->add_option("-o,--output", arguments.output, "the figures as JSON");
-  timing->add_option("--steps", arguments.timedSteps);
-  timing->add_option("--repetitions", arguments.repetitions);
+  timing
+      ->add_option("--steps", arguments.timedSteps,
+                   "whole steps, and of the head's instructions together")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  timing
+      ->add_option("--repetitions", arguments.repetitions,
+                   "of each instruction")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
   CLI::App *kernel = app.add_subcommand(
       "kernel", "execute one, on buffers whose element i is i");
   KernelRun run;
