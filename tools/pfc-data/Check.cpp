@@ -8,6 +8,7 @@
 #include "runtime/base/ParallelFor.h"
 #include "runtime/data/RecordDataset.h"
 #include "runtime/eval/VerificationSet.h"
+#include "tools/cli/AtLeast.h"
 #include "tools/pfc-data/Commands.h"
 
 #include <algorithm>
@@ -220,10 +221,10 @@ void addCheckCommand(CLI::App &app, int *status) {
                    "by identity, or a verification set (.bin)")
       ->required();
   command->add_option("--threads", arguments->threads, "Decoding threads")
-      ->check(CLI::PositiveNumber)
+      ->check(pfc::atLeast(1))
       ->capture_default_str();
   command->add_option("--list", arguments->list, "Bad records to list, at most")
-      ->check(CLI::NonNegativeNumber)
+      ->check(pfc::atLeast(0))
       ->capture_default_str();
   command->callback([arguments, status] { *status = check(*arguments); });
 }

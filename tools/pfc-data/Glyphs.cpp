@@ -2,6 +2,7 @@
 
 #include "runtime/base/Error.h"
 #include "runtime/data/glyphs/GlyphSet.h"
+#include "tools/cli/AtLeast.h"
 #include "tools/pfc-data/Commands.h"
 
 #include <cstdio>
@@ -100,7 +101,7 @@ void addGlyphsCommand(CLI::App &app, int *) {
   command
       ->add_option("--identities", options.identities,
                    "Training identities; 0 takes all")
-      ->check(CLI::NonNegativeNumber)
+      ->check(pfc::atLeast(0))
       ->capture_default_str();
   command->add_flag("--words", options.words,
                     "Identities are two-character words (a million and more)");
@@ -117,17 +118,17 @@ void addGlyphsCommand(CLI::App &app, int *) {
   command
       ->add_option("--designs-per-identity", options.designsPerIdentity,
                    "Draw each identity in this many designs; 0 takes all")
-      ->check(CLI::NonNegativeNumber)
+      ->check(pfc::atLeast(0))
       ->capture_default_str();
   command
       ->add_option("--images-per-design", options.imagesPerDesign,
                    "Differently disturbed drawings in each design")
-      ->check(CLI::PositiveNumber)
+      ->check(pfc::atLeast(1))
       ->capture_default_str();
   command
       ->add_option("--min-designs", options.minDesigns,
                    "Leave out identities that fewer designs can draw")
-      ->check(CLI::PositiveNumber)
+      ->check(pfc::atLeast(1))
       ->capture_default_str();
   command
       ->add_option("--pairs", options.pairs,
@@ -136,7 +137,7 @@ void addGlyphsCommand(CLI::App &app, int *) {
   command
       ->add_option("--test-identities", options.testIdentities,
                    "Verification identities, at most")
-      ->check(CLI::PositiveNumber)
+      ->check(pfc::atLeast(1))
       ->capture_default_str();
   command->add_option("--quality", options.jpegQuality, "JPEG quality")
       ->check(CLI::Range(1, 100))
@@ -144,7 +145,7 @@ void addGlyphsCommand(CLI::App &app, int *) {
   command->add_option("--seed", options.seed, "Random seed")
       ->capture_default_str();
   command->add_option("--threads", options.threads, "Drawing threads")
-      ->check(CLI::PositiveNumber)
+      ->check(pfc::atLeast(1))
       ->capture_default_str();
   command->add_flag("--list", arguments->list,
                     "Show the known designs and their packages, and stop");

@@ -7,6 +7,7 @@
 
 #include "runtime/data/FolderDataset.h"
 #include "runtime/data/RecordSetWriter.h"
+#include "tools/cli/AtLeast.h"
 #include "tools/pfc-data/Commands.h"
 
 #include <fstream>
@@ -107,7 +108,7 @@ void addPackCommand(CLI::App &app, int *) {
   command
       ->add_option("--max-bad-records", arguments->maxBadRecords,
                    "Files that may be skipped")
-      ->check(CLI::NonNegativeNumber)
+      ->check(pfc::atLeast(0))
       ->capture_default_str();
   command->callback([arguments] {
     FolderDataset set(arguments->folder);

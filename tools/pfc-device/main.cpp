@@ -14,6 +14,7 @@
 #include "Record.h"
 #include "Timing.h"
 #include "runtime/base/Error.h"
+#include "tools/cli/AtLeast.h"
 
 #include <CLI/CLI.hpp>
 #include <fstream>
@@ -126,12 +127,12 @@ int body(int argc, char **argv) {
   timing
       ->add_option("--steps", arguments.timedSteps,
                    "whole steps, and of the head's instructions together")
-      ->check(CLI::Range(1, 1000000))
+      ->check(pfc::atLeast(1))
       ->capture_default_str();
   timing
       ->add_option("--repetitions", arguments.repetitions,
                    "of each instruction")
-      ->check(CLI::Range(1, 1000000))
+      ->check(pfc::atLeast(1))
       ->capture_default_str();
   CLI::App *kernel = app.add_subcommand(
       "kernel", "execute one, on buffers whose element i is i");

@@ -16,6 +16,7 @@
 #include "runtime/train/Job.h"
 #include "runtime/train/Preflight.h"
 #include "runtime/train/TrainLoop.h"
+#include "tools/cli/AtLeast.h"
 #include "tools/pfc-run/Supervise.h"
 
 #include <CLI/CLI.hpp>
@@ -50,7 +51,7 @@ void declare(CLI::App &app, Arguments &arguments) {
   app.add_option("--steps", arguments.train.steps,
                  "train this many steps, not the plan's; the schedule follows; "
                  "0 verifies and writes the initial network")
-      ->check(CLI::NonNegativeNumber);
+      ->check(pfc::atLeast(0));
   app.add_flag("--profile", arguments.train.profile,
                "print where a step's time goes, by kernel, at the end");
   app.add_option("--trace", arguments.train.trace,
@@ -71,10 +72,10 @@ void declareCheckpoints(CLI::App &app, Arguments &arguments) {
   app.add_option("--checkpoint-every", arguments.train.checkpoint.every,
                  "write a checkpoint every so many steps, and at the end "
                  "(default: only when a signal ends the run)")
-      ->check(CLI::PositiveNumber);
+      ->check(pfc::atLeast(1));
   app.add_option("--keep", arguments.train.checkpoint.keep,
                  "keep this many checkpoints, the last ones (default: 3)")
-      ->check(CLI::PositiveNumber);
+      ->check(pfc::atLeast(1));
   // A flag, so that DIR needs '=' and none eats the argument after it.
   app.add_flag(std::string("--resume{") + lastCheckpoint + "}",
                arguments.resume,
@@ -105,7 +106,7 @@ void declareFailures(CLI::App &app, Arguments &arguments) {
   app.add_option("--max-restarts", arguments.restarts,
                  "start the ranks again, from the last checkpoint, up to so "
                  "many times (default: 0)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(pfc::atLeast(0));
   app.add_option(
          "--on-nan",
          [&](const CLI::results_t &words) {
