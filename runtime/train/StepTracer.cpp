@@ -54,6 +54,9 @@ void write(const std::string &path, const std::string &text) {
 
 StepTracer::StepTracer(Job &job, std::string path, int64_t first, int64_t total)
     : job(job), path(std::move(path)), traced(std::min(first + 2, total - 1)) {
+  require(first < total,
+          "{}: there is no step to trace: the run is at step {} of {}",
+          this->path, first, total);
   if (job.isRoot())
     write(this->path, ""); // before hours of training, not after
 }

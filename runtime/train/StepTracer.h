@@ -14,8 +14,8 @@ namespace pfc::rt {
 /// shorter run.
 class StepTracer {
 public:
-  /// Of steps [first, total). Rank 0 writes; a file that can't be written is an
-  /// Error now. Collective.
+  /// Of steps [first, total). Rank 0 writes; no step, and a file that can't be
+  /// written, are Errors now. Collective.
   StepTracer(Job &job, std::string path, int64_t first, int64_t total);
 
   /// Whether step t is to be traced.
