@@ -333,8 +333,8 @@ Value HeadTiler::buildEmbeddingsGrad() {
                              embeddingsGrad.getFactors());
 }
 
-/// Each tile's as soon as its gradient is there, or may be used; the last first:
-/// caches still have of it, and the smallest gradient is there beside all of E.
+/// Each tile's as soon as its gradient is there, or may be used. The last comes
+/// first: caches still have of it, and beside all of E stands a small gradient.
 void HeadTiler::updateCenters(Value embeddings) {
   UpdateRowsOp update = head.update;
   bool scaled = head.scalesExps();
