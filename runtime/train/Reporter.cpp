@@ -93,9 +93,9 @@ Reporter::Reporter(const Job &job, const ModelFolder &folder,
       totalSteps, job.variant.precision()->str()));
   std::string unsupported =
       unsupportedBefore(job.plan, *job.device, job.variant);
-  console.message(fmt::format("{}{}{}", job.device->describe(),
-                              unsupported.empty() ? "" : "; not for it: ",
-                              unsupported));
+  console.message(
+      fmt::format("{}{}{}", job.device->describe(),
+                  unsupported.empty() ? "" : "; not for it: ", unsupported));
   console.message(dataSummary);
   if (!resumed) {
     log.write(describeRun(job, totalSteps));

@@ -1,7 +1,7 @@
 #include "runtime/data/glyphs/PairSets.h"
 
-#include "runtime/data/PairWriter.h"
 #include "runtime/base/ParallelFor.h"
+#include "runtime/data/PairWriter.h"
 #include "runtime/data/glyphs/HardNegatives.h"
 #include "runtime/data/glyphs/Renderer.h"
 
