@@ -1,6 +1,7 @@
 #include "runtime/device/cpu/KernelCompiler.h"
 
 #include "runtime/base/Error.h"
+#include "runtime/base/ParallelFor.h"
 #include "runtime/device/cpu/CpuFeatures.h"
 
 #include <llvm/Analysis/LoopInfo.h>
@@ -18,11 +19,9 @@
 #include <llvm/Target/TargetMachine.h>
 
 #include <algorithm>
-#include <exception>
 #include <map>
 #include <numeric>
 #include <set>
-#include <thread>
 
 namespace pfc::rt {
 namespace {
@@ -272,23 +271,11 @@ compileKernels(llvm::StringRef ir, const std::vector<std::string> &kernels,
     shares = share(*parse(ir, context), kernels, count);
   }
   std::vector<std::unique_ptr<llvm::MemoryBuffer>> objects(count);
-  std::vector<std::exception_ptr> failures(count);
-  auto compile = [&](size_t i) {
-    try {
-      objects[i] = compileShare(ir, shares[i], all);
-    } catch (...) {
-      failures[i] = std::current_exception();
-    }
-  };
-  std::vector<std::thread> workers;
-  for (size_t i = 1; i < count; ++i)
-    workers.emplace_back(compile, i);
-  compile(0);
-  for (std::thread &worker : workers)
-    worker.join();
-  for (const std::exception_ptr &failure : failures)
-    if (failure)
-      std::rethrow_exception(failure);
+  parallelFor(static_cast<int>(count), static_cast<int64_t>(count),
+              [&](int, int64_t i) {
+                const auto at = static_cast<size_t>(i);
+                objects[at] = compileShare(ir, shares[at], all);
+              });
   return objects;
 }
 

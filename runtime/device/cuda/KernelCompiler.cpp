@@ -2,13 +2,12 @@
 
 #include "runtime/base/BuildCache.h"
 #include "runtime/base/Error.h"
+#include "runtime/base/ParallelFor.h"
 #include "runtime/device/Processors.h"
 #include "runtime/device/cuda/Status.h"
 
 #include <algorithm>
-#include <atomic>
 #include <fstream>
-#include <future>
 #include <iterator>
 
 namespace pfc::rt::cuda {
@@ -130,19 +129,13 @@ std::vector<std::string> cachedCubins(const std::string &text,
                                       const std::string &architecture) {
   std::vector<std::string> parts = splitKernels(text, kernelsOfPart);
   std::vector<std::string> cubins(parts.size());
-  std::atomic<size_t> next = 0;
-  auto compile = [&] {
-    for (size_t i; (i = next++) < parts.size();)
-      cubins[i] = cachedCubin(parts[i], architecture);
-  };
-  std::vector<std::future<void>> workers;
-  size_t count = std::min(parts.size(), size_t(availableProcessors()));
-  while (workers.size() < count)
-    workers.push_back(std::async(std::launch::async, compile));
-  for (std::future<void> &worker : workers)
-    worker.wait();
-  for (std::future<void> &worker : workers)
-    worker.get(); // throws what was thrown
+  const auto count = static_cast<int64_t>(parts.size());
+  const auto threads =
+      static_cast<int>(std::min<int64_t>(count, availableProcessors()));
+  parallelFor(threads, count, [&](int, int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    cubins[at] = cachedCubin(parts[at], architecture);
+  });
   return cubins;
 }
 
