@@ -2,6 +2,7 @@
 #include "runtime/exec/Executor.h"
 #include "TestPlan.h"
 #include "runtime/base/Error.h"
+#include "runtime/exec/ProgramRunner.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -89,6 +90,33 @@ TEST(Executor, ProfilesAllButTheFirstRun) {
   for (const char *part : {"2 runs", "twice", "conv Forward 2x6x6 4->8 k3 s2",
                            "matmul 18x4x8 rhs'", "all_reduce", "copy"})
     EXPECT_THAT(table, HasSubstr(part));
+}
+
+// Timing executes the chosen instructions and no others: a copy of the product,
+// and what writes the double of that in its place.
+TEST(Executor, TimesTheChosenInstructions) {
+  Fixture f;
+  f.executor.initializeState(5);
+  std::vector<float> images(2 * 6 * 6 * 4, 1), centers(4 * 8, 1);
+  f.executor.setInput("main", "images", images.data(), images.size() * 4);
+  f.executor.writeVariable("head.weight", centers.data(), centers.size() * 4);
+  f.executor.run("main");
+  const float once = f.executor.output("main", "product").at(0);
+  ASSERT_NE(once, 0);
+
+  ProgramRunner &runner = f.executor.runner("main");
+  const auto &instructions = *runner.program().instructions();
+  auto chosen = [&](uint32_t i) {
+    return instructions[i]->operation_as_Copy() ||
+           instructions[i]->operation_as_Launch();
+  };
+  EXPECT_GT(runner.timeTogether(3, chosen), 0); // and once before
+  EXPECT_EQ(f.executor.output("main", "product").at(0), 16 * once);
+
+  std::vector<double> seconds =
+      runner.timeEach(2, ProgramRunner::As::Step, chosen);
+  for (uint32_t i = 0; i < instructions.size(); ++i)
+    EXPECT_EQ(seconds.at(i) > 0, chosen(i)) << i;
 }
 
 TEST(Executor, WrongNamesAndSizes) {
