@@ -5,8 +5,8 @@
 # Usage: gpu_check.sh [FOLDER] [--quick] [--only=PART,PART...]
 #   FOLDER   the unpacked archive (default: where this script lies)
 #   --quick  checks, no timing
-#   --only   some parts, in this order: kernels, forms, training, ranks, memory;
-#            steps, heads, torch-steps, torch-heads
+#   --only   some parts, in the order given, of kernels, forms, training, ranks,
+#            memory; steps, heads, torch-steps, torch-heads
 # Writes FOLDER/results: summary.txt, whose table summary.json has, too, and a
 # JSON file for each figure. Ends with 0 if every check passed.
 set -uo pipefail
@@ -32,12 +32,13 @@ export PFC_CACHE_DIR=${PFC_CACHE_DIR:-$here/cache}
 say() { echo "$*" | tee -a "$summary"; }
 
 # The libraries that were packed are for pfc's programs alone.
-pfc() {
-  local program=$1
-  shift
+with_libraries() {
   LD_LIBRARY_PATH=$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} \
-    timeout "${PFC_LIMIT:-300}" "$here/bin/$program" "$@"
+    timeout "${PFC_LIMIT:-300}" "$@"
 }
+
+# pfc PROGRAM ARGUMENTS...
+pfc() { with_libraries "$here/bin/$1" "${@:2}"; }
 
 # PyTorch's wheels bring CUDA's libraries where there is no toolkit.
 find_libraries() {
@@ -149,9 +150,8 @@ check_memory() {
     { say "skip  compute-sanitizer is not here" && return; }
   local tool plan=$here/plans/check-nano-bf16.plan
   for tool in memcheck racecheck; do
-    check "sanitizer-$tool" env LD_LIBRARY_PATH="$here/lib" timeout 300 \
-      compute-sanitizer --tool "$tool" --error-exitcode 9 \
-      "$here/bin/pfc-device" check "$plan" --device "$device" \
+    check "sanitizer-$tool" with_libraries compute-sanitizer --tool "$tool" \
+      --error-exitcode 9 "$here/bin/pfc-device" check "$plan" --device "$device" \
       --against "${plan%.plan}.json"
   done
 }
