@@ -38,8 +38,7 @@ bool updatesElementwise(OpOperand &use, Value value) {
     return rows.getInPlaceOperand(result) ==
            static_cast<int>(use.getOperandNumber());
   auto generic = dyn_cast<linalg::GenericOp>(op);
-  return generic && generic.getNumParallelLoops() == generic.getNumLoops() &&
-         generic.getMatchingIndexingMap(&use).isIdentity() &&
+  return generic && generic.getMatchingIndexingMap(&use).isIdentity() &&
          generic.getIndexingMapMatchingResult(cast<OpResult>(value))
              .isIdentity();
 }
@@ -251,6 +250,13 @@ SymbolRefAttr Outliner::finish(Kernel kernel, StringRef description) {
                             {FlatSymbolRefAttr::get(context, it->second)});
 }
 
+/// Whether `user` reads what it uses before `op`, and nobody later through it.
+static bool readsBefore(Operation *user, Operation *op) {
+  return !isa<ReshapeOp, SliceOp, BarrierOp, BucketOp, AssignOp, OutputOp,
+              tensor::BitcastOp>(user) &&
+         user->isBeforeInBlock(op);
+}
+
 /// Whether nobody reads the buffer of `operand` after `op`, which takes it
 /// once.
 static bool isLastToRead(Operation *op, Value operand) {
@@ -258,9 +264,7 @@ static bool isLastToRead(Operation *op, Value operand) {
   for (Operation *user : operand.getUsers()) {
     if (user == op)
       ++times;
-    else if (isa<ReshapeOp, SliceOp, BarrierOp, BucketOp, AssignOp, OutputOp,
-                 tensor::BitcastOp>(user) || // others read it through these
-             !user->isBeforeInBlock(op))
+    else if (!readsBefore(user, op))
       return false;
   }
   return times == 1;
@@ -399,11 +403,15 @@ bool KernelGroup::conflicts(linalg::GenericOp op) {
   return false;
 }
 
+static bool isCollective(Operation *op) {
+  return isa_and_nonnull<shard::AllGatherOp, shard::AllReduceOp,
+                         shard::ReduceScatterOp>(op);
+}
+
 /// Whether `value` is what ranks exchanged, in whatever shape.
 static bool isExchanged(Value value) {
   Operation *producer = value.getDefiningOp();
-  if (isa_and_nonnull<shard::AllGatherOp, shard::AllReduceOp,
-                      shard::ReduceScatterOp>(producer))
+  if (isCollective(producer))
     return true;
   return isa_and_nonnull<ReshapeOp, SliceOp, BucketOp, UnbucketOp,
                          tensor::BitcastOp>(producer) &&
@@ -476,6 +484,66 @@ bool KernelGroup::isLocal(Value result) {
   MemRefType type = bufferTypeOf(result.getType());
   int64_t rows = serial ? 1 : type.getDimSize(0);
   return plan::byteSize(type) / rows <= kLocalBytes;
+}
+
+/// Whether nobody reads `tensor` behind the run's op `last`, which touches it
+/// element by element, and the ops before it no more of it than they may while
+/// `last` is at another row. What is under way to other ranks is not waited for
+/// sooner.
+bool KernelGroup::isLastToRead(Value tensor, size_t last) {
+  for (OpOperand &use : tensor.getUses()) {
+    Operation *reader = use.getOwner();
+    size_t at = llvm::find(ops, reader) - ops.begin();
+    bool inTime = at == ops.size() ? readsBefore(reader, ops.front()) &&
+                                         !isCollective(reader)
+                                   : at < last;
+    bool isOwn =
+        at == last && ops[last].getMatchingIndexingMap(&use).isIdentity();
+    if (!inTime && !isOwn)
+      return false;
+  }
+  Value key = buffers.find(tensor);
+  bool inTurn = serial && outliner.getGrouping() == Grouping::Rows;
+  return inTurn || last == 0 || llvm::all_of(accesses, [&](const Access &a) {
+           return a.key != key || a.own;
+         });
+}
+
+/// An input of op `at` that `result` may take the place of, null if there is
+/// none: a temporary that nobody reads any more.
+Value KernelGroup::dyingInput(size_t at, OpResult result) {
+  linalg::GenericOp op = ops[at];
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    Value tensor = input->get(), buffer = buffers.find(tensor);
+    if (tensor.getType() == result.getType() &&
+        buffers.canonical(tensor) == tensor &&
+        isa_and_present<plan::AllocOp>(buffer ? buffer.getDefiningOp()
+                                              : nullptr) &&
+        buffers.whole(buffer) == buffer && updatesElementwise(*input, result) &&
+        isLastToRead(tensor, at))
+      return buffer;
+  }
+  return Value();
+}
+
+/// A gradient takes the place of that which it was made from: nothing else is
+/// as large as an activation, and a line that was read need not be fetched to
+/// be written.
+void KernelGroup::overwriteInputs() {
+  llvm::SmallPtrSet<Value, 4> taken;
+  for (auto [at, op] : llvm::enumerate(ops))
+    for (OpResult result : op->getResults()) {
+      bool isPart = llvm::any_of(result.getUsers(), [](Operation *user) {
+        return isa<BucketOp, UnbucketOp>(user);
+      });
+      bool startsAnew = op.getDpsInits()[result.getResultNumber()]
+                            .getDefiningOp<linalg::FillOp>() != nullptr;
+      if (isPart || startsAnew || buffers.find(result) || isLocal(result))
+        continue;
+      if (Value buffer = dyingInput(at, result);
+          buffer && taken.insert(buffer).second)
+        buffers.bind(result, buffer);
+    }
 }
 
 namespace {
@@ -625,6 +693,7 @@ uint64_t touchedElements(linalg::GenericOp op, Value tensor, AffineMap map) {
 LogicalResult KernelGroup::flush() {
   if (ops.empty())
     return success();
+  overwriteInputs();
   KernelArguments arguments;
   llvm::SmallVector<std::pair<Value, unsigned>> wholeAt;
   llvm::SetVector<Value> locals;

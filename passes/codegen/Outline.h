@@ -178,6 +178,9 @@ private:
   bool joins(mlir::linalg::GenericOp op);
   void start(mlir::linalg::GenericOp op);
   bool isLocal(mlir::Value result);
+  bool isLastToRead(mlir::Value tensor, size_t last);
+  mlir::Value dyingInput(size_t at, mlir::OpResult result);
+  void overwriteInputs();
 
   Outliner &outliner;
   BufferTable &buffers;

@@ -114,4 +114,34 @@ module {
     pfc.output "g", %h : tensor<16xf32>
     return
   }
+
+  // What an element is made of makes room for it if nobody reads it any more:
+  // %t, and %m, whose rows are read before they are written. %a is read again,
+  // and %q is under way to other ranks.
+  // CHECK-LABEL: plan.program @in_place
+  // CHECK-DAG:     %[[X:.*]] = plan.input "x"
+  // CHECK-DAG:     %[[Y:.*]] = plan.input "y"
+  // CHECK:         plan.matmul %[[X]], %[[Y]], %[[T:.*]] {
+  // CHECK:         plan.launch @kernels::@{{.*}}add(%[[T]], %[[X]]) extent 512 writes [0]
+  // CHECK:         plan.matmul %[[T]], %[[Y]], %[[M:.*]] {
+  // CHECK:         plan.launch @kernels::@{{.*}}normalize_add(%[[M]], %[[T]], %[[C:[^)]*]]) extent 512 writes [0, 2]
+  // CHECK:         plan.matmul %[[T]], %[[M]], %[[Q:.*]] {
+  // CHECK:         plan.collective all_gather %[[Q]], %{{.*}}
+  // CHECK:         plan.launch @kernels::@{{.*}}add(%[[Q]], %[[D:[^)]*]]) extent 1 writes [1]
+  // CHECK:         plan.output "c", %[[C]]
+  func.func @in_place(%x: tensor<512x64xf32> {pfc.input = "x"},
+                      %y: tensor<64x64xf32> {pfc.input = "y"}) {
+    %t = pfc.matmul %x, %y : tensor<512x64xf32>, tensor<64x64xf32> -> tensor<512x64xf32>
+    %a = pfc.add %t, %x : tensor<512x64xf32>
+    %m = pfc.matmul %a, %y : tensor<512x64xf32>, tensor<64x64xf32> -> tensor<512x64xf32>
+    %n = pfc.normalize %m : tensor<512x64xf32>
+    %c = pfc.add %a, %n : tensor<512x64xf32>
+    %q = pfc.matmul %a, %n {transpose_lhs} : tensor<512x64xf32>, tensor<512x64xf32> -> tensor<64x64xf32>
+    %all = shard.all_gather %q on @ranks grid_axes = [0] gather_axis = 0 : tensor<64x64xf32> -> tensor<128x64xf32>
+    %d = pfc.add %q, %q : tensor<64x64xf32>
+    pfc.output "c", %c : tensor<512x64xf32>
+    pfc.output "all", %all : tensor<128x64xf32>
+    pfc.output "d", %d : tensor<64x64xf32>
+    return
+  }
 }
