@@ -385,33 +385,75 @@ void HeadTiler::run() {
 // The pass
 //===----------------------------------------------------------------------===//
 
-/// Columns of each tile: as many as have fp32 cosines of `bytes` at most, in
-/// multiples of 64. When the last tiles are made and E is all but complete the
-/// head takes most memory: of three or more, those at the end have half as
-/// many, and a tile and a half of E is still to come when the last whole one is
-/// there.
-static SmallVector<int64_t> tileWidths(MarginSoftmaxOp forward, int64_t bytes) {
-  constexpr int64_t kGranule = 64;
-  int64_t rows = typeOf(forward.getExps()).getDimSize(0);
-  int64_t slots = typeOf(forward.getExps()).getDimSize(1);
-  int64_t most = std::max(kGranule, bytes / (4 * rows) / kGranule * kGranule);
-  SmallVector<int64_t> widths;
-  auto divide = [&](int64_t columns, int64_t tiles) {
-    int64_t width = llvm::alignTo(llvm::divideCeil(columns, tiles), kGranule);
-    for (; columns > 0; columns -= width)
-      widths.push_back(std::min(width, columns));
+namespace {
+
+/// Columns of the tiles. The head takes most memory when the last tiles are
+/// made and E is all but complete: the last is narrow, and widths double
+/// towards the first as soon as the E still to come makes up for what the wider
+/// tile takes. Narrow tiles take time (O is read and written for each), and as
+/// many again there may be, not more.
+class TileWidths {
+public:
+  TileWidths(MarginSoftmaxOp forward, int64_t bytes, int64_t lastBytes);
+
+  SmallVector<int64_t> get();
+
+private:
+  static constexpr int64_t kNarrowest = 32;
+  SmallVector<int64_t> endingWith(int64_t width, int64_t most);
+
+  int64_t slots, widest, narrowest;
+  int64_t ofOneWidth; ///< tiles, of those that are narrower
+};
+
+} // namespace
+
+TileWidths::TileWidths(MarginSoftmaxOp forward, int64_t bytes,
+                       int64_t lastBytes) {
+  auto bytesOf = [](Value value) {
+    return typeOf(value).getElementTypeBitWidth() / 8;
   };
-  int64_t tiles = llvm::divideCeil(slots, most);
-  int64_t half = most / 2 / kGranule * kGranule;
-  if (tiles < 3 || half == 0) {
-    divide(slots, tiles);
-    return widths;
+  int64_t rows = typeOf(forward.getEmbeddings()).getDimSize(0);
+  int64_t size = typeOf(forward.getEmbeddings()).getDimSize(1);
+  slots = typeOf(forward.getExps()).getDimSize(1);
+  auto columns = [&](int64_t bytes, int64_t multiple) {
+    return std::max(multiple, bytes / (4 * rows) / multiple * multiple);
+  };
+  widest = columns(bytes, 2 * kNarrowest);
+  narrowest = std::min(widest, columns(lastBytes, kNarrowest));
+  // Of a column: E; cosines and Ŵ, or the gradient of Ŵ. While ranks wait for
+  // each other's embeddings Ŵ is made of all tiles.
+  int64_t kept = rows * bytesOf(forward.getExps());
+  int64_t ofCenters = size * bytesOf(forward.getCenters());
+  int64_t taken = std::max(4 * rows + ofCenters, 4 * size);
+  if (forward.getEmbeddings().getDefiningOp<shard::AllGatherOp>())
+    kept = std::max(kept / 2, kept - ofCenters);
+  ofOneWidth = llvm::divideCeil(taken, kept);
+}
+
+/// Widths from `width` for the last tile up to `most`. But for the last tile's
+/// they are multiples of 32.
+SmallVector<int64_t> TileWidths::endingWith(int64_t width, int64_t most) {
+  SmallVector<int64_t> widths;
+  int64_t rounded = llvm::alignTo(slots, kNarrowest);
+  for (int64_t left = rounded; left > 0; left -= widths.back()) {
+    if (width < most && widths.size() % ofOneWidth == 0 && !widths.empty())
+      width = std::min(2 * width, most);
+    widths.push_back(std::min(width, left));
   }
-  int64_t whole = (slots - 3 * half) / most;
-  widths.assign(whole, most);
-  slots -= whole * most;
-  divide(slots, llvm::divideCeil(slots, half));
+  widths.front() -= rounded - slots;
+  std::reverse(widths.begin(), widths.end());
   return widths;
+}
+
+SmallVector<int64_t> TileWidths::get() {
+  size_t fewest = llvm::divideCeil(slots, widest);
+  for (int64_t width = narrowest; fewest > 2 && width < widest; width *= 2)
+    if (SmallVector<int64_t> widths = endingWith(width, widest);
+        widths.size() <= 2 * fewest)
+      return widths;
+  int64_t even = llvm::alignTo(llvm::divideCeil(slots, fewest), 64);
+  return endingWith(even, even);
 }
 
 namespace {
@@ -423,13 +465,14 @@ struct TileHeadPass : public pfc::impl::TileHeadPassBase<TileHeadPass> {
     std::string reason = head.match(root);
     if (!reason.empty())
       return root.emitOpError("can't be tiled: ") << reason;
-    SmallVector<int64_t> widths = tileWidths(root, tileBytes);
+    SmallVector<int64_t> widths =
+        TileWidths(root, tileBytes, lastTileBytes).get();
     Location loc = root.getLoc();
     HeadTiler(head, widths, logits).run();
     remark::passed(
         loc, remark::RemarkOpts::name("TileHead").category("pfc-tile-head"))
         << remark::add("{0} tiles of up to {1} columns, exponentials {2}",
-                       widths.size(), widths.front(),
+                       widths.size(), *llvm::max_element(widths),
                        logits == LogitsStrategy::Keep ? "kept" : "recomputed");
     return success();
   }

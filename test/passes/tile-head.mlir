@@ -39,13 +39,15 @@
 // RUN: FileCheck %s --input-file=%t.recompute.mlir --check-prefixes=TILES,RECOMPUTE
 // RUN: pfc-interpret %t.keep.mlir --against %t.recompute.mlir --steps 2 --tolerance 0
 //
-// 2400 classes: 600 columns, tiles of 128 until there are three of half of it
-// left. Those at the end are updated first.
+// 2400 classes: 600 columns, of which a tile takes 128. Six of each narrower
+// width make up for what a wider one takes: from 32 on that were 13 tiles, more
+// than twice the five there are at least, so the last have 64. They are updated
+// first.
 // RUN: sed -e 's/tensor<10x/tensor<2400x/g' -e 's/= 10 : i64/= 2400 : i64/g' -e 's/capacity = 3/capacity = 600/' -e 's/sample_rate = 0.5/sample_rate = 1.0/' -e 's/tensor<12x/tensor<2400x/g' -e 's/tensor<8x12xf32>/tensor<8x2400xf32>/g' %S/Inputs/tiny.mlir > %t.2400.mlir
 // RUN: pfc-opt %t.2400.mlir --pfc-differentiate --pfc-insert-optimizer=row-update=all --pfc-partition --pfc-fuse-margin-softmax -o %t.2400.fused.mlir
-// RUN: pfc-opt %t.2400.fused.mlir --pfc-tile-head=tile-bytes=4096 --remarks-filter-passed="pfc-tile-head" -o %t.halves.mlir 2>&1 | FileCheck %s --check-prefix=REMARK7
-// RUN: FileCheck %s --input-file=%t.halves.mlir --check-prefix=HALVES
-// RUN: pfc-interpret %t.2400.fused.mlir --against %t.halves.mlir --steps 2
+// RUN: pfc-opt %t.2400.fused.mlir --pfc-tile-head="tile-bytes=4096 last-tile-bytes=1" --remarks-filter-passed="pfc-tile-head" -o %t.narrow.mlir 2>&1 | FileCheck %s --check-prefix=REMARK8
+// RUN: FileCheck %s --input-file=%t.narrow.mlir --check-prefix=NARROW
+// RUN: pfc-interpret %t.2400.fused.mlir --against %t.narrow.mlir --steps 2
 //
 // RUN: sed 's/%wn = pfc.normalize %centers/%wn = pfc.normalize %other/; s/%xn = /%other = pfc.add %centers, %centers : tensor<12x16xf32>\n%xn = /' %S/Inputs/tiny.mlir > %t.other.mlir
 // RUN: not pfc-opt %t.other.mlir --pfc-differentiate --pfc-insert-optimizer --pfc-partition --pfc-fuse-margin-softmax --pfc-tile-head 2>&1 | FileCheck %s --check-prefix=OTHER
@@ -106,30 +108,31 @@
 // OVER: loss_scale [1]: 3.75e+29
 // OVER: skipped [1]: 1
 
-// TILES:      pfc.slice %[[I:.*]] from 0 : tensor<150xi64> -> tensor<64xi64>
-// TILES:      pfc.slice %[[I]] from 64 : tensor<150xi64> -> tensor<64xi64>
-// TILES:      pfc.slice %[[I]] from 128 : tensor<150xi64> -> tensor<22xi64>
-// TILES:      %[[O1:.*]] = pfc.matmul %{{.*}}, %{{.*}} : tensor<8x64xf32>, tensor<64x16xf32> -> tensor<8x16xf32>
+// TILES:      pfc.slice %[[I:.*]] from 0 : tensor<150xi64> -> tensor<32xi64>
+// TILES:      pfc.slice %[[I]] from 32 : tensor<150xi64> -> tensor<64xi64>
+// TILES:      pfc.slice %[[I]] from 96 : tensor<150xi64> -> tensor<54xi64>
+// TILES:      %[[O1:.*]] = pfc.matmul %{{.*}}, %{{.*}} : tensor<8x32xf32>, tensor<32x16xf32> -> tensor<8x16xf32>
 // TILES:      %[[O2:.*]] = pfc.matmul %{{.*}}, %{{.*}} plus %[[O1]] : tensor<8x16xf32> : tensor<8x64xf32>
 // TILES:      pfc.margin_target
-// TILES:      %[[O3:.*]] = pfc.matmul %{{.*}}, %{{.*}} plus %[[O2]] : tensor<8x16xf32> : tensor<8x22xf32>
+// TILES:      %[[O3:.*]] = pfc.matmul %{{.*}}, %{{.*}} plus %[[O2]] : tensor<8x16xf32> : tensor<8x54xf32>
 // TILES:      pfc.margin_embeddings_grad %[[O3]]
 // KEEP-NOT:   pfc.margin_exp
 // RECOMPUTE-COUNT-3: pfc.margin_exp
 // What is made again stays apart from what was there before.
 // RUN: pfc-opt %t.recompute.mlir --cse | FileCheck %s --check-prefix=APART
 // APART-COUNT-6: pfc.margin_exp
-// KEEP:       pfc.update_rows sampled {{.*}} tensor<22xi64>, tensor<22x16xf32>
+// KEEP:       pfc.update_rows sampled {{.*}} tensor<54xi64>, tensor<54x16xf32>
 // KEEP:       pfc.update_rows sampled {{.*}} tensor<64xi64>, tensor<64x16xf32>
-// TILES:      %[[W3:.*]], %[[V3:.*]] = pfc.update_rows sampled {{.*}} tensor<64xi64>, tensor<64x16xf32>
+// TILES:      %[[W3:.*]], %[[V3:.*]] = pfc.update_rows sampled {{.*}} tensor<32xi64>, tensor<32x16xf32>
 // TILES:      pfc.coast_rows %[[W3]], %[[V3]], %[[I]]
 
-// REMARK7: 7 tiles of up to 128 columns, exponentials kept
-// HALVES: pfc.slice {{.*}} from 0 : tensor<600xi64> -> tensor<128xi64>
-// HALVES: pfc.slice {{.*}} from 256 : tensor<600xi64> -> tensor<128xi64>
-// HALVES: pfc.slice {{.*}} from 384 : tensor<600xi64> -> tensor<64xi64>
-// HALVES: pfc.slice {{.*}} from 512 : tensor<600xi64> -> tensor<64xi64>
-// HALVES: pfc.slice {{.*}} from 576 : tensor<600xi64> -> tensor<24xi64>
-// HALVES: pfc.update_rows {{.*}} tensor<24xi64>, tensor<24x16xf32>
-// HALVES-COUNT-3: pfc.update_rows {{.*}} tensor<64xi64>, tensor<64x16xf32>
-// HALVES-COUNT-3: pfc.update_rows {{.*}} tensor<128xi64>, tensor<128x16xf32>
+// REMARK8: 8 tiles of up to 128 columns, exponentials kept
+// NARROW: pfc.slice {{.*}} from 0 : tensor<600xi64> -> tensor<96xi64>
+// NARROW: pfc.slice {{.*}} from 96 : tensor<600xi64> -> tensor<128xi64>
+// NARROW: pfc.slice {{.*}} from 224 : tensor<600xi64> -> tensor<64xi64>
+// NARROW: pfc.slice {{.*}} from 480 : tensor<600xi64> -> tensor<64xi64>
+// NARROW: pfc.slice {{.*}} from 544 : tensor<600xi64> -> tensor<56xi64>
+// NARROW: pfc.update_rows {{.*}} tensor<56xi64>, tensor<56x16xf32>
+// NARROW-COUNT-5: pfc.update_rows {{.*}} tensor<64xi64>, tensor<64x16xf32>
+// NARROW: pfc.update_rows {{.*}} tensor<128xi64>, tensor<128x16xf32>
+// NARROW: pfc.update_rows {{.*}} tensor<96xi64>, tensor<96x16xf32>

@@ -65,14 +65,15 @@ CompileOptions pfc::compileOptions(const TrainSpec &spec, Precision precision) {
                                 : LogitsStrategy::Keep;
   // The fp32 cosines of a tile stay in a core's cache, or in a GPU's. Who
   // recomputes wants the memory: the head then takes 64 MB at most for 1024 to
-  // 4096 rows of 512. fp16 has its scaled exponentials, too.
-  if (options.target == KernelTarget::Cpu)
-    options.tileHead.tileBytes = 1 << 20;
-  else if (options.tileHead.logits == LogitsStrategy::Keep)
+  // 4096 rows of 512. fp16 has its scaled exponentials, too. Small tiles are
+  // slow on a GPU.
+  if (options.target == KernelTarget::Cuda) {
     options.tileHead.tileBytes = 32 << 20;
-  else
-    options.tileHead.tileBytes =
-        precision == Precision::Fp16 ? 16 << 20 : 28 << 20;
+    if (options.tileHead.logits == LogitsStrategy::Recompute)
+      options.tileHead.tileBytes =
+          precision == Precision::Fp16 ? 16 << 20 : 28 << 20;
+    options.tileHead.lastTileBytes = options.tileHead.tileBytes / 2;
+  }
   options.bucketUpdates.bucketBytes =
       static_cast<int64_t>(spec.cluster.bucketSize * 0x1p20);
   options.optimizer.seed = static_cast<uint64_t>(spec.train.seed);
