@@ -151,9 +151,10 @@ LogicalResult pfc::writeScaling(MLIRContext &context, TimingScope &timing,
              context);
     if (!loaded)
       return failure();
-    FailureOr<Simulation> simulation =
-        simulateLoaded(*loaded, context, {"ids-100m", "", timing},
-                       cantFail(explain::findMachine(job.machine)).machine);
+    FailureOr<Simulation> simulation = simulateLoaded(
+        *loaded, context, {"ids-100m", "", timing},
+        Constants::declared().connected(
+            cantFail(explain::findMachine(job.machine)).machine));
     if (failed(simulation))
       return failure();
     predictions.push_back(std::move(*simulation));

@@ -16,6 +16,7 @@
 #include "Simulate.h"
 #include "Timeline.h"
 #include "explain/Explanation.h"
+#include "simulate/Constants.h"
 #ifdef PFCC_ONNX
 #include "dialects/pfc/onnx/ExportOnnx.h"
 #include "frontend/graph/GraphBuilder.h"
@@ -167,6 +168,17 @@ static int compile(llvm::raw_ostream &os) {
   });
 }
 
+/// The machine of --on, with what sums of gradients reach of its network where
+/// that was published.
+static llvm::Expected<pfc::explain::MachineRequest> requestedMachine() {
+  llvm::Expected<pfc::explain::MachineRequest> request =
+      pfc::explain::findMachine(machine);
+  if (request)
+    request->machine =
+        pfc::simulate::Constants::declared().connected(request->machine);
+  return request;
+}
+
 /// What to do with a spec and the machine of --on.
 using MachineWork = llvm::function_ref<mlir::LogicalResult(
     const pfc::LoadedSpec &, mlir::MLIRContext &, const pfc::CompileRequest &,
@@ -175,8 +187,7 @@ using MachineWork = llvm::function_ref<mlir::LogicalResult(
 static int onMachine(MachineWork work) {
   if (input.empty())
     return fail(command + " needs a SPEC");
-  llvm::Expected<pfc::explain::MachineRequest> request =
-      pfc::explain::findMachine(machine);
+  llvm::Expected<pfc::explain::MachineRequest> request = requestedMachine();
   if (!request)
     return fail(llvm::toString(request.takeError()));
   if (request->ranks)
@@ -274,8 +285,7 @@ static int onnx(llvm::raw_ostream &os) {
 #endif
 
 static int writeTimeline() {
-  llvm::Expected<pfc::explain::MachineRequest> request =
-      pfc::explain::findMachine(machine);
+  llvm::Expected<pfc::explain::MachineRequest> request = requestedMachine();
   if (!request)
     return fail(llvm::toString(request.takeError()));
   if (request->ranks)

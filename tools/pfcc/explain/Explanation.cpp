@@ -218,6 +218,14 @@ static void printHeads(const Explanation &e, llvm::raw_ostream &os) {
        e.modelParallel.seconds);
 }
 
+void pfc::explain::printAdvice(const Explanation &e, llvm::raw_ostream &os) {
+  constexpr uint64_t muchToSum = 1 << 20;
+  if (llvm::StringRef(e.step.bound()) == "network" && e.wideSums > muchToSum)
+    os << rt::bytesText(e.wideSums)
+       << " of gradients cross the ranks in fp32; cluster.gradient_precision = "
+          "\"bf16\" halves them\n";
+}
+
 void pfc::explain::printText(const Explanation &e, llvm::raw_ostream &os) {
   os << e.plan << " on " << e.ranks << " x " << e.machine.name << ", "
      << e.precision << ": batch " << e.batchPerRank << " a rank, "
@@ -239,11 +247,7 @@ void pfc::explain::printText(const Explanation &e, llvm::raw_ostream &os) {
                      e.step.seconds * 1e3, e.step.waiting * 1e3,
                      e.memory.host ? " or the host's memory" : "",
                      e.imagesPerSecond(), e.step.bound());
-  constexpr uint64_t muchToSum = 1 << 20;
-  if (llvm::StringRef(e.step.bound()) == "network" && e.wideSums > muchToSum)
-    os << rt::bytesText(e.wideSums)
-       << " of gradients cross the ranks in fp32; cluster.gradient_precision = "
-          "\"bf16\" halves them\n";
+  printAdvice(e, os);
 }
 
 //===----------------------------------------------------------------------===//

@@ -38,6 +38,8 @@ llvm::Expected<const plan::fb::Variant *> variantFor(const plan::fb::Plan &plan,
 llvm::Expected<Explanation> explainPlan(const plan::fb::Plan &plan,
                                         const Machine &machine);
 
+/// What to change where the network takes most of the step, if anything.
+void printAdvice(const Explanation &explanation, llvm::raw_ostream &os);
 void printText(const Explanation &explanation, llvm::raw_ostream &os);
 void printJson(const Explanation &explanation, llvm::raw_ostream &os);
 

@@ -1,6 +1,7 @@
 #include "Constants.h"
 
 #include "frontend/spec/TomlText.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace pfc;
 using namespace pfc::simulate;
@@ -57,10 +58,16 @@ std::vector<std::string> Constants::frameworks() const {
 }
 
 explain::Machine Constants::connected(explain::Machine machine) const {
-  auto reach = [&](explain::Link &link, const char *which) {
-    link.bandwidth *= find("links." + machine.name + "." + which).value_or(1);
+  auto reach = [&](explain::Link &link, const char *which, const char *where) {
+    std::optional<double> share = find("links." + machine.name + "." + which);
+    if (!share)
+      return;
+    link.bandwidth *= *share;
+    machine.source += llvm::formatv("; {0:F0} % of the bandwidth {1}, which "
+                                    "sums of gradients reached",
+                                    *share * 100, where);
   };
-  reach(machine.inside, "inside");
-  reach(machine.between, "between");
+  reach(machine.inside, "inside", "inside a machine");
+  reach(machine.between, "between", "between machines");
   return machine;
 }

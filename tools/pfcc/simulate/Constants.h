@@ -29,7 +29,8 @@ public:
     return homes.at(framework);
   }
 
-  /// The machine with what an all_reduce reaches of its links' bandwidths.
+  /// The machine with what an all_reduce reaches of its links' bandwidths;
+  /// `source` says so.
   explain::Machine connected(explain::Machine machine) const;
 
 private:

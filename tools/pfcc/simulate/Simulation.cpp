@@ -45,8 +45,7 @@ llvm::Expected<Simulation>
 pfc::simulate::simulateJob(const fb::Plan &plan, const EagerNetwork &network,
                            const Machine &machine, const Constants &constants) {
   Simulation result;
-  const Machine connected = constants.connected(machine);
-  llvm::Expected<Explanation> explanation = explainPlan(plan, connected);
+  llvm::Expected<Explanation> explanation = explainPlan(plan, machine);
   if (!explanation)
     return explanation.takeError();
   result.plan = std::move(*explanation);
@@ -65,9 +64,9 @@ pfc::simulate::simulateJob(const fb::Plan &plan, const EagerNetwork &network,
         continue; // that is model parallel
       job.method = method;
       if (std::optional<PeerRun> run =
-              simulatePeer(constants, framework, network, job, connected))
+              simulatePeer(constants, framework, network, job, machine))
         result.runs.push_back(runOfPeer(framework + ", " + methodName(method),
-                                        *run, job, connected));
+                                        *run, job, machine));
     }
   return result;
 }
@@ -90,6 +89,7 @@ void pfc::simulate::printText(const Simulation &simulation,
                        run.backbone * 1e3, run.head * 1e3, run.waiting * 1e3,
                        run.seconds * 1e3, run.imagesPerSecond)
        << run.bound << (run.fits ? "" : "; does not fit") << '\n';
+  printAdvice(plan, os);
 }
 
 void pfc::simulate::printJson(const Simulation &simulation,

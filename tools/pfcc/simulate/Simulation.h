@@ -23,7 +23,7 @@ struct Simulation {
 };
 
 /// `plan` by its instructions (explain), and the frameworks that were measured
-/// at its precision by peers.toml.
+/// at its precision by peers.toml. `machine` is connected (Constants).
 llvm::Expected<Simulation> simulateJob(const plan::fb::Plan &plan,
                                        const EagerNetwork &network,
                                        const explain::Machine &machine,
