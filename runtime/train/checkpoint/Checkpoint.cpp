@@ -128,6 +128,15 @@ ClassCenterFiles Checkpoint::classCenters() {
   });
 }
 
+/// A number of the loss scale's, where the checkpoint is of a precision
+/// without.
+bool Checkpoint::startsAnew(const plan::fb::Variable &variable,
+                            const TensorFile &file) const {
+  const std::string name = variable.name()->str();
+  return contents.precision != lossScalePrecision &&
+         name.starts_with("loss_scale") && !file.find(name);
+}
+
 void Checkpoint::load(const plan::fb::Variant &variant, int rank,
                       Executor &executor) {
   SafetensorsFile replicated(backbone());
@@ -144,7 +153,11 @@ void Checkpoint::load(const plan::fb::Variant &variant, int rank,
       loadRows(centers, *variable, *range, executor);
       continue;
     }
-    std::vector<std::byte> bytes = readStateDict(replicated, *variable);
+    std::vector<std::byte> bytes =
+        startsAnew(*variable, replicated)
+            ? initialRows(*variable, /*seed=*/0, /*first=*/0, /*count=*/1,
+                          /*columns=*/1)
+            : readStateDict(replicated, *variable);
     executor.writeVariable(variable->name()->str(), bytes.data(), bytes.size());
   }
 }

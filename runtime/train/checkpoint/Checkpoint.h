@@ -51,6 +51,8 @@ private:
     return folder + "/" + name;
   }
   std::string advice() const;
+  bool startsAnew(const plan::fb::Variable &variable,
+                  const TensorFile &file) const;
   void loadRows(ClassCenterFiles &centers, const plan::fb::Variable &variable,
                 const ClassRange &range, Executor &executor);
 

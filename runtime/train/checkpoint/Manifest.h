@@ -34,6 +34,9 @@ struct ManifestShard : ManifestFile {
   int64_t firstClass = 0, classes = 0;
 };
 
+/// The precision whose runs have a loss scale in their state.
+inline constexpr std::string_view lossScalePrecision = "fp16";
+
 struct Manifest {
   int64_t step = 0, totalSteps = 0;
   std::string plan, specHash, precision;

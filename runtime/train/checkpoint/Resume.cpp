@@ -93,7 +93,9 @@ std::vector<std::string> resumeNotes(const Manifest &from,
   compare("the number of steps", from.totalSteps, run.totalSteps,
           "the learning rate follows the new one");
   compare("the precision", from.precision, run.precision,
-          "losses differ a little");
+          run.precision == lossScalePrecision
+              ? "losses differ a little, and the loss scale starts anew"
+              : "losses differ a little");
   compare("the seed", from.seed, run.seed,
           "the order of images and the samples differ");
   compare("the data set's size", from.images, run.images,
