@@ -1,6 +1,6 @@
 //===- KernelCompiler.h - LLVM IR text to machine code ----------*- C++ -*-===//
 //
-// Optimises a plan's kernels for the processor found: O3 with the loop and SLP
+// Optimises a plan's kernels for the processor found: O2 with the loop and SLP
 // vectorisers at the processor's full width, and calls of exp, log, sin, ...
 // turned into glibc's vector versions (libmvec, at most 4 ulp).
 //
