@@ -153,8 +153,10 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "What becomes of the exponentials of the logits between forward and "
        "backward: `keep` stores them, 2 bytes a logit, 4 in fp32; `recompute` "
        "makes them again, a fourth product (and, where the loss is scaled, a "
-       "fifth) for a tile's memory. Both give the same bits. `auto` keeps them "
-       "where they fit into `cluster.memory_per_rank`.", ENUM_FIELD(head.logits)},
+       "fifth) for a tile's memory. On a processor both give the same bits; on a "
+       "GPU tiles are smaller where they are recomputed, and sums round "
+       "otherwise. `auto` keeps them where they fit into "
+       "`cluster.memory_per_rank`.", ENUM_FIELD(head.logits)},
 
       {"head.margin", "type", "", false, "", anything, marginTypes,
        "`arcface` uses m2, `cosface` m3, `combined` all three; `adaface` puts "
