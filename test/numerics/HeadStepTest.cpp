@@ -142,8 +142,7 @@ std::vector<TensorError> check(const Case &head, CheckOptions options) {
   options.from = "train";
   options.compile.optimizer = step.options().optimizer;
   // The narrowest tiles: two of the 101 classes on one rank.
-  options.compile.tileHead = {head.logits, /*tileBytes=*/1,
-                              /*lastTileBytes=*/1};
+  options.compile.tileHead = {head.logits, /*tileBytes=*/1};
   options.steps = static_cast<int64_t>(labels.size());
   options.labels = labels;
   // The last class alone on its rank and no other class sampled: the
