@@ -452,7 +452,7 @@ SmallVector<int64_t> TileWidths::get() {
     if (SmallVector<int64_t> widths = endingWith(width, widest);
         widths.size() <= 2 * fewest)
       return widths;
-  int64_t even = llvm::alignTo(llvm::divideCeil(slots, fewest), 64);
+  int64_t even = llvm::alignTo(llvm::divideCeil(slots, fewest), 2 * kNarrowest);
   return endingWith(even, even);
 }
 
