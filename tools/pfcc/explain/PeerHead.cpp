@@ -32,8 +32,7 @@ double pfc::explain::headSeconds(const HeadShape &shape, const HeadChain &chain,
   double logits = static_cast<double>(shape.wholeBatch) * s;
   double traffic = (chain.logitBytes + chain.ownedBytes / w) * logits +
                    4 * d * (chain.ownedPasses * n + chain.sampledPasses * s);
-  return (6 * d * logits / machine.single + traffic / machine.bandwidth) /
-             chain.share +
+  return 6 * d * logits / machine.single + traffic / machine.bandwidth +
          networkSeconds(shape, chain, machine);
 }
 

@@ -34,7 +34,6 @@ struct HeadChain {
   double sampledPasses = 15; ///< over each sampled row of 4·d bytes
   double ownedPasses = 15;   ///< over each of the n rows
   double reduces = 3;        ///< all_reduces of a number a row
-  double share = 1;          ///< of the machine's rates that it reaches
 };
 
 double headSeconds(const HeadShape &shape, const HeadChain &chain,

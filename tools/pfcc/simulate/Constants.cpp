@@ -34,6 +34,8 @@ Constants Constants::declared() {
       continue;
     }
     result.homes[name] = table["machine"].value_or("");
+    if (table["traced"].value_or(false))
+      result.traced.insert(name);
     flatten(*table["counted"].as_table(), name + ".", result.values);
     flatten(*table["fitted"].as_table(), name + ".", fitted);
   }

@@ -5,6 +5,7 @@
 #include "tools/pfcc/explain/Machine.h"
 
 #include <map>
+#include <set>
 #include <vector>
 
 namespace pfc::simulate {
@@ -29,6 +30,12 @@ public:
     return homes.at(framework);
   }
 
+  /// Whether its step is followed tensor by tensor (TorchStep.h), so that what
+  /// others declare of the head is counted.
+  bool isTraced(const std::string &framework) const {
+    return traced.count(framework) != 0;
+  }
+
   /// The machine with what an all_reduce reaches of its links' bandwidths;
   /// `source` says so.
   explain::Machine connected(explain::Machine machine) const;
@@ -37,6 +44,7 @@ private:
   std::map<std::string, double> values;
   std::vector<std::string> fittedNames;
   std::map<std::string, std::string> homes; // by framework
+  std::set<std::string> traced;
 };
 
 } // namespace pfc::simulate

@@ -30,23 +30,47 @@ namespace {
 class Counter {
 public:
   void count(Operation &op) {
+    using Kind = EagerLayer::Kind;
     llvm::TypeSwitch<Operation *>(&op)
-        .Case([&](Conv2dOp conv) { countConv(conv); })
+        .Case([&](ScalePixelsOp pixels) {
+          numbers[pixels.getOutput()] = newActivation(pixels.getOutput());
+        })
+        .Case([&](ReshapeOp reshape) {
+          numbers[reshape.getOutput()] = numbers.at(reshape.getInput());
+        })
+        .Case([&](DropoutOp dropout) { // in place
+          numbers[dropout.getOutput()] = numbers.at(dropout.getInput());
+        })
+        .Case([&](Conv2dOp conv) {
+          addLayer(Kind::Conv, conv, {conv.getInput()});
+          countConv(conv);
+        })
+        .Case([&](AddBiasOp bias) { // a part of the linear layer
+          numbers[bias.getOutput()] = numbers.at(bias.getInput());
+          llvm::append_range(result.layers.back().parameters,
+                             parametersOf(bias));
+        })
         .Case([&](LinearOp linear) {
+          addLayer(Kind::Linear, linear, {linear.getInput()});
           addProducts(2 * elements(linear.getOutput()) *
                           channels(linear.getInput()),
                       linear.getInput(), linear.getOutput());
           keep(linear.getInput());
         })
         .Case([&](BatchNormOp norm) {
+          addLayer(Kind::Norm, norm, {norm.getInput()});
           pass(norm.getInput(), 3 + 5, 2);
           keep(norm.getInput());
         })
         .Case([&](PReluOp prelu) {
+          addLayer(Kind::PRelu, prelu, {prelu.getInput()});
           pass(prelu.getInput(), 2 + 5, 3);
           keep(prelu.getInput());
         })
-        .Case([&](AddOp add) { pass(add.getResult(), 3 + 3, 2); })
+        .Case([&](AddOp add) {
+          addLayer(Kind::Sum, add, {add.getLhs(), add.getRhs()});
+          pass(add.getResult(), 3 + 3, 2);
+        })
         .Case([&](VariableOp variable) {
           if (variable.getRole() != Role::Parameter)
             return;
@@ -61,6 +85,8 @@ public:
     one.flops /= n;
     one.passed /= n;
     one.kept /= n;
+    for (double &activation : one.activations)
+      activation /= n;
     return one;
   }
 
@@ -68,6 +94,31 @@ private:
   static double channels(Value value) {
     return static_cast<double>(
         cast<ShapedType>(value.getType()).getShape().back());
+  }
+
+  int newActivation(Value value) {
+    result.activations.push_back(elements(value));
+    return static_cast<int>(result.activations.size()) - 1;
+  }
+
+  static std::vector<double> parametersOf(Operation *op) {
+    std::vector<double> sizes;
+    for (Value operand : op->getOperands())
+      if (auto variable = operand.getDefiningOp<VariableOp>();
+          variable && variable.getRole() == Role::Parameter)
+        sizes.push_back(elements(operand));
+    return sizes;
+  }
+
+  void addLayer(EagerLayer::Kind kind, Operation *op, ValueRange inputs) {
+    EagerLayer layer;
+    layer.kind = kind;
+    for (Value input : inputs)
+      layer.inputs.push_back(numbers.at(input));
+    layer.output = newActivation(op->getResult(0));
+    layer.parameters = parametersOf(op);
+    numbers[op->getResult(0)] = layer.output;
+    result.layers.push_back(std::move(layer));
   }
 
   /// Of the op and of its gradients: of the input, if it comes from an op that
@@ -99,6 +150,7 @@ private:
 
   EagerNetwork result;
   llvm::DenseSet<Value> kept;
+  llvm::DenseMap<Value, int> numbers; // of activations
 };
 
 } // namespace

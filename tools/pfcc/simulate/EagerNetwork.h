@@ -21,7 +21,18 @@
 
 #include "mlir/IR/BuiltinOps.h"
 
+#include <vector>
+
 namespace pfc::simulate {
+
+/// A layer of the forward pass; activations are numbers into the network's.
+struct EagerLayer {
+  enum class Kind { Conv, Linear, Norm, PRelu, Sum };
+  Kind kind = Kind::Conv;
+  std::vector<int> inputs; ///< of a sum the one in whose place it is, and other
+  int output = 0;
+  std::vector<double> parameters; ///< elements of each
+};
 
 struct EagerNetwork {
   double flops = 0;      ///< an image: forward and backward, whole tiles
@@ -29,6 +40,9 @@ struct EagerNetwork {
   double kept = 0;       ///< elements an image: for the backward pass
   double parameters = 0; ///< elements
   double kernels = 0;    ///< of a step: forward, backward, updates
+  /// Elements an image: the image's, then the output of each layer.
+  std::vector<double> activations;
+  std::vector<EagerLayer> layers; ///< in the order of the forward pass
 };
 
 /// Counts the backbone in the graph of a spec, and not the head.

@@ -4,29 +4,31 @@
 #include "llvm/ADT/StringRef.h"
 
 #include <cmath>
-#include <limits>
+#include <functional>
 
 using namespace pfc;
 using namespace pfc::simulate;
 
 static constexpr double mebibyte = 1 << 20;
 
-PeerRun pfc::simulate::predictRow(const Constants &constants,
+double pfc::simulate::memoryError(const Constants &constants,
                                   const Networks &networks,
                                   const PublishedTable &table,
                                   const PublishedRow &row) {
+  return peerMemory(constants, table.framework, networks.at(row.backbone),
+                    row.job) /
+             mebibyte / *row.memory -
+         1;
+}
+
+double pfc::simulate::throughputError(const Constants &constants,
+                                      const Networks &networks,
+                                      const PublishedTable &table,
+                                      const PublishedRow &row) {
   explain::Machine machine = constants.connected(
       cantFail(explain::findMachine(table.machine)).machine);
-  return *simulatePeer(constants, table.framework, networks.at(row.backbone),
-                       row.job, machine);
-}
-
-double pfc::simulate::memoryError(const PeerRun &run, const PublishedRow &row) {
-  return run.memory / mebibyte / *row.memory - 1;
-}
-
-double pfc::simulate::throughputError(const PeerRun &run,
-                                      const PublishedRow &row) {
+  PeerRun run = *simulatePeer(constants, table.framework,
+                              networks.at(row.backbone), row.job, machine);
   return static_cast<double>(row.job.wholeBatch) / run.seconds() / *row.images -
          1;
 }
@@ -92,52 +94,36 @@ private:
     return name.ends_with(".base_mib") || name.ends_with("_buffers");
   }
 
-  PeerRun predict(const Sample &sample) const {
-    return predictRow(constants, networks, *sample.table, *sample.row);
-  }
-
-  /// The base_mib that leaves the least squares, which it returns.
-  double fitBase(const std::string &framework) {
-    const std::string name = framework + ".base_mib";
-    constants.set(name, 0);
-    double weighted = 0, weights = 0, sum = 0;
-    auto each = [&](auto use) {
-      for (const Sample &sample : samples)
-        if (sample.table->framework == framework && sample.row->memory)
-          use(predict(sample).memory / mebibyte, *sample.row->memory);
-    };
-    each([&](double predicted, double measured) {
-      weighted += (measured - predicted) / (measured * measured);
-      weights += 1 / (measured * measured);
-    });
-    constants.set(name, weighted / weights);
-    each([&](double predicted, double measured) {
-      sum += std::pow(predicted / measured - 1, 2);
-    });
-    return sum;
+  /// Sets a constant that memory is linear in to what leaves the least squares
+  /// of relative errors over the rows of `framework` that `use` selects.
+  template <typename Use>
+  void fitLinear(const std::string &framework, const std::string &constant,
+                 Use use) {
+    const std::string name = framework + "." + constant;
+    double product = 0, square = 0;
+    for (const Sample &sample : samples) {
+      const PublishedRow &row = *sample.row;
+      if (sample.table->framework != framework || !row.memory || !use(row))
+        continue;
+      auto errorWith = [&](double value) {
+        constants.set(name, value);
+        return memoryError(constants, networks, *sample.table, row);
+      };
+      const double without = errorWith(0);
+      const double slope = errorWith(1) - without;
+      product -= slope * without;
+      square += slope * slope;
+    }
+    constants.set(name, product / square);
   }
 
   void fitMemory(const std::string &framework) {
-    if (!llvm::is_contained(constants.fitted(), framework + ".logit_buffers")) {
-      fitBase(framework);
-      return;
-    }
-    double least = std::numeric_limits<double>::max();
-    std::pair<int, int> best;
-    auto setBuffers = [&](std::pair<int, int> buffers) {
-      constants.set(framework + ".logit_buffers", buffers.first);
-      constants.set(framework + ".row_buffers", buffers.second);
+    auto isData = [](const PublishedRow &row) {
+      return row.job.method == Method::Data;
     };
-    for (int logits = 1; logits <= 8; ++logits)
-      for (int rows = 1; rows <= 16; ++rows) {
-        setBuffers({logits, rows});
-        if (double sum = fitBase(framework); sum < least) {
-          least = sum;
-          best = {logits, rows};
-        }
-      }
-    setBuffers(best);
-    fitBase(framework);
+    fitLinear(framework, "base_mib", std::not_fn(isData));
+    if (constants.isTraced(framework))
+      fitLinear(framework, "data_buffers", isData);
   }
 
   /// Of log images/s, with the logarithms of the constants.
@@ -146,8 +132,9 @@ private:
       constants.set(name, std::exp(value));
     Vector errors;
     for (const Sample &sample : samples)
-      errors.push_back(
-          std::log1p(throughputError(predict(sample), *sample.row)));
+      if (sample.row->images)
+        errors.push_back(std::log1p(
+            throughputError(constants, networks, *sample.table, *sample.row)));
     return errors;
   }
 

@@ -1,9 +1,9 @@
 //===- Fit.h - Constants from published rows --------------------*- C++ -*-===//
 //
-// Of the fitted rows alone. Memory: base_mib for the least squares of relative
-// errors, for the whole numbers of logit_buffers and row_buffers (where they
-// are fitted) with which these are least. Time: Levenberg-Marquardt on all the
-// other constants at once, in logarithms, on the logarithms of images/s.
+// Of the fitted rows alone. Memory: base_mib, then data_buffers of the rows of
+// data parallel, for the least squares of relative errors. Time: Levenberg-
+// Marquardt on all the other constants at once, in logarithms, on the
+// logarithms of images/s.
 //
 //===----------------------------------------------------------------------===//
 #ifndef TOOLS_PFCC_SIMULATE_FIT_H
@@ -16,12 +16,12 @@ namespace pfc::simulate {
 /// Backbones by name.
 using Networks = std::map<std::string, EagerNetwork>;
 
-/// What the framework of `table` takes for `row`.
-PeerRun predictRow(const Constants &constants, const Networks &networks,
+/// What the framework of `table` is predicted to take for `row`, as a relative
+/// error: 0.01 is 1 % more than published.
+double memoryError(const Constants &constants, const Networks &networks,
                    const PublishedTable &table, const PublishedRow &row);
-/// Relative errors: 0.01 is 1 % more than published.
-double memoryError(const PeerRun &run, const PublishedRow &row);
-double throughputError(const PeerRun &run, const PublishedRow &row);
+double throughputError(const Constants &constants, const Networks &networks,
+                       const PublishedTable &table, const PublishedRow &row);
 
 /// `start` with its fitted constants replaced.
 Constants fitConstants(const Constants &start, const Networks &networks,

@@ -1,5 +1,6 @@
 #include "Peer.h"
 
+#include "TorchStep.h"
 #include "tools/pfcc/explain/PeerHead.h"
 #include "tools/pfcc/explain/StepCost.h"
 #include "llvm/Support/ErrorHandling.h"
@@ -39,6 +40,23 @@ static HeadShape headShape(const PeerJob &job) {
   return shape;
 }
 
+static double count(int64_t n) { return static_cast<double>(n); }
+
+static int64_t imagesOfRank(const PeerJob &job) {
+  return job.wholeBatch / job.ranks;
+}
+
+/// Images whose class the rank owns; `said` is of the job.
+static int64_t ownedImages(const PeerJob &job, std::optional<int64_t> said) {
+  return job.method == Method::Data ? imagesOfRank(job)
+                                    : said.value_or(imagesOfRank(job));
+}
+
+/// Of a class center in fp32.
+static double rowBytes(const PeerJob &job) { return 4 * count(job.dimensions); }
+
+static double activationBytes(const PeerJob &job) { return job.half ? 2 : 4; }
+
 namespace {
 
 /// A framework's constants, and what is simulated.
@@ -55,22 +73,18 @@ public:
     if (!share)
       return std::nullopt;
     PeerRun run;
-    run.memory = memory();
     run.backbone = backbone(*share);
     run.gradients =
         sum(network.parameters * (job.half ? of("gradient_bytes") : 4));
     run.head = headSeconds(shape, chain(), machine);
     if (job.method == Method::Data)
-      run.centerGradients = sum(rowBytes() * count(shape.classes));
+      run.centerGradients = sum(rowBytes(job) * count(shape.classes));
     return run;
   }
 
 private:
-  static double count(int64_t n) { return static_cast<double>(n); }
   double of(const char *key) const { return constants[framework + "." + key]; }
-  double rowBytes() const { return 4 * count(job.dimensions); }
-  double images() const { return count(job.wholeBatch / job.ranks); }
-  double activationBytes() const { return job.half ? 2 : 4; }
+  double images() const { return count(imagesOfRank(job)); }
 
   std::optional<double> convShare() const {
     auto find = [&](const std::string &name) {
@@ -81,19 +95,9 @@ private:
     return own ? own : find(constants.homeOf(framework));
   }
 
-  double memory() const {
-    double rows = count(shape.sampled) * rowBytes();
-    double logits = 4 * count(shape.wholeBatch) * count(shape.sampled);
-    double copies = job.method == Method::Sampled ? 2 * rows : 0;
-    return of("base_mib") * (1 << 20) +
-           images() * network.kept * activationBytes() +
-           2 * count(shape.classes) * rowBytes() + copies +
-           of("row_buffers") * rows + of("logit_buffers") * logits;
-  }
-
   double backbone(double share) const {
     double rate = share * (job.half ? machine.half : machine.single);
-    double passes = network.passed * activationBytes() / machine.bandwidth;
+    double passes = network.passed * activationBytes(job) / machine.bandwidth;
     return images() * (network.flops / rate + passes) +
            network.kernels * of("kernel_us") * 1e-6;
   }
@@ -105,15 +109,21 @@ private:
   }
 
   HeadChain chain() const {
-    const bool sampled = job.method == Method::Sampled;
     HeadChain chain;
-    chain.logitBytes = of("logit_bytes");
-    chain.ownedBytes = of("owned_bytes");
-    chain.sampledPasses =
-        of("row_passes") + (sampled ? of("gather_passes") : 0);
+    const bool sampled = job.method == Method::Sampled;
+    if (constants.isTraced(framework)) {
+      chain = torchHeadChain(sampled);
+      // PeerHead.h takes a W-th of the batch for owned.
+      chain.ownedBytes *= count(ownedImages(job, job.mostOwned)) *
+                          count(shape.ranks) / count(shape.wholeBatch);
+    } else {
+      chain.logitBytes = of("logit_bytes");
+      chain.ownedBytes = of("owned_bytes");
+      chain.sampledPasses =
+          of("row_passes") + (sampled ? of("gather_passes") : 0);
+    }
     chain.ownedPasses = sampled ? of("sampling_passes") : 0;
     chain.reduces = of("reduces");
-    chain.share = of("head_share");
     return chain;
   }
 
@@ -128,11 +138,10 @@ private:
 } // namespace
 
 const char *PeerRun::bound() const {
-  const double most = std::max(backbone, gradients);
-  if (head > most + centerGradients)
+  const double network = gradients + centerGradients;
+  if (head > std::max(backbone, network))
     return "head";
-  return gradients > backbone || centerGradients > backbone ? "network"
-                                                            : "backbone";
+  return network > backbone ? "network" : "backbone";
 }
 
 std::optional<PeerRun> pfc::simulate::simulatePeer(const Constants &constants,
@@ -141,4 +150,29 @@ std::optional<PeerRun> pfc::simulate::simulatePeer(const Constants &constants,
                                                    const PeerJob &job,
                                                    const Machine &machine) {
   return Simulation(constants, framework, network, job, machine).run();
+}
+
+double pfc::simulate::peerMemory(const Constants &constants,
+                                 const std::string &framework,
+                                 const EagerNetwork &network,
+                                 const PeerJob &job) {
+  auto of = [&](const char *key) { return constants[framework + "." + key]; };
+  const HeadShape shape = headShape(job);
+  const bool sampled = job.method == Method::Sampled;
+  const int64_t images = imagesOfRank(job);
+  const double base = of("base_mib") * (1 << 20);
+  const double classes = 2 * count(shape.classes) * rowBytes(job);
+  if (constants.isTraced(framework)) {
+    if (job.method == Method::Data)
+      return base + count(torchBackboneMemory(network, images, job.half)) +
+             classes +
+             of("data_buffers") * count(shape.classes) * rowBytes(job);
+    return base + count(torchMemory(network, {shape, sampled, job.half, images,
+                                              ownedImages(job, job.owned)}));
+  }
+  const double rows = count(shape.sampled) * rowBytes(job);
+  const double logits = 4 * count(shape.wholeBatch) * count(shape.sampled);
+  return base + count(images) * network.kept * activationBytes(job) + classes +
+         (sampled ? 2 * rows : 0) + of("row_buffers") * rows +
+         of("logit_buffers") * logits;
 }

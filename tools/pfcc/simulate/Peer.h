@@ -3,15 +3,20 @@
 // For b images a rank, B of all W ranks, n classes of a rank, S of them
 // sampled, d dimensions, and the constants of peers.toml:
 //
-//   memory   base + b·kept + 8·d·n (W, momentum) + 8·d·S (copies, if sampled)
+//   memory   base + what the allocator holds, where the step is traced
+//            (TorchStep.h); with every class on every rank (which
+//            arcface_torch's source has not) base + the allocator's for the
+//            backbone + 8·d·n (W, momentum) + data_buffers·4·d·n. Else
+//            base + b·kept + 8·d·n + 8·d·S (copies, if sampled)
 //            + row_buffers·4·d·S + logit_buffers·4·B·S
-//   time     max(backbone, sum of its gradients) + head + sum of W's gradient
+//   time     max(backbone, sums of gradients) + head
 //   backbone   b·(FLOP / (conv·rate) + passes / bandwidth) + kernels·kernel_us
 //   sums       all_reduce: StepCost.h; of W's only where every rank has all
 //              classes
-//   head       PeerHead.h, with the framework's counts
+//   head       PeerHead.h, with the framework's counts, at the rates of
+//              machines.toml
 //
-// The gradients' sum is taken to go on under the whole backbone, forward too:
+// The gradients' sums are taken to go on under the whole backbone, forward too:
 // the two published rows that the network bounds have the same time left for
 // 32 and for 64 images a rank.
 //
@@ -37,14 +42,18 @@ struct PeerJob {
   bool half = true; ///< 16 bits where the framework can
   int64_t ranks = 1, wholeBatch = 0, classes = 0, dimensions = 512;
   double sampleRate = 1; ///< if sampled
+  /// Images of the whole batch whose class is one of the rank's: a W-th, but
+  /// for synthetic data, and the most that a rank has, for which all wait.
+  std::optional<int64_t> owned, mostOwned;
 };
 
+/// Seconds of a step.
 struct PeerRun {
-  double memory = 0; ///< bytes a rank
-  double backbone = 0, gradients = 0, head = 0, centerGradients = 0; ///< s
+  double backbone = 0, head = 0;
+  double gradients = 0, centerGradients = 0; ///< their sums
 
   double seconds() const {
-    return std::max(backbone, gradients) + head + centerGradients;
+    return std::max(backbone, gradients + centerGradients) + head;
   }
   /// What takes most of the step: "backbone", "network", "head".
   const char *bound() const;
@@ -57,6 +66,10 @@ std::optional<PeerRun> simulatePeer(const Constants &constants,
                                     const EagerNetwork &network,
                                     const PeerJob &job,
                                     const explain::Machine &machine);
+
+/// Bytes of a rank.
+double peerMemory(const Constants &constants, const std::string &framework,
+                  const EagerNetwork &network, const PeerJob &job);
 
 } // namespace pfc::simulate
 

@@ -13,7 +13,8 @@ static constexpr char publishedText[] =
 /// The rate that the field samples at.
 static constexpr double sampledRate = 0.1;
 
-static PublishedRow readRow(const toml::table &table, int64_t number) {
+static PublishedRow readRow(const toml::table &table, int64_t number,
+                            bool oneClass) {
   PublishedRow row;
   row.backbone = table["backbone"].value_or("");
   row.fitted = table["row"].value_or(number) % 2 == 1;
@@ -28,6 +29,11 @@ static PublishedRow readRow(const toml::table &table, int64_t number) {
   row.job.wholeBatch = table["batch"].value_or(int64_t{0});
   row.job.classes = table["classes"].value_or(int64_t{0});
   row.job.sampleRate = sampledRate;
+  row.rank = table["rank"].value<int64_t>();
+  if (oneClass) {
+    row.job.mostOwned = row.job.wholeBatch;
+    row.job.owned = row.rank == 0 ? row.job.wholeBatch : 0;
+  }
   return row;
 }
 
@@ -41,9 +47,10 @@ std::vector<PublishedTable> pfc::simulate::publishedTables() {
     table.source = from["source"].value_or("");
     table.framework = from["framework"].value_or("");
     table.machine = from["machine"].value_or("");
+    const bool oneClass = from["one_class"].value_or(false);
     int64_t number = 0;
     for (const toml::node &row : *from["rows"].as_array())
-      table.rows.push_back(readRow(*row.as_table(), ++number));
+      table.rows.push_back(readRow(*row.as_table(), ++number, oneClass));
     tables.push_back(std::move(table));
   }
   return tables;

@@ -10,6 +10,7 @@ struct PublishedRow {
   std::string backbone;
   PeerJob job;
   bool fitted = false;                  ///< an odd row: not a test
+  std::optional<int64_t> rank;          ///< of the memory, if it was said
   std::optional<double> memory, images; ///< MiB a rank; images/s
 };
 

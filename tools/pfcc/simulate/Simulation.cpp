@@ -27,17 +27,18 @@ static SimulatedRun runOfPlan(const Explanation &plan) {
 }
 
 static SimulatedRun runOfPeer(const std::string &name, const PeerRun &peer,
-                              const PeerJob &job, const Machine &machine) {
+                              double memory, const PeerJob &job,
+                              const Machine &machine) {
   SimulatedRun run;
   run.name = name;
-  run.memory = peer.memory;
+  run.memory = memory;
   run.backbone = peer.backbone;
   run.head = peer.head;
   run.seconds = peer.seconds();
   run.waiting = run.seconds - run.backbone - run.head;
   run.imagesPerSecond = static_cast<double>(job.wholeBatch) / run.seconds;
   run.bound = peer.bound();
-  run.fits = peer.memory <= static_cast<double>(machine.memory);
+  run.fits = memory <= static_cast<double>(machine.memory);
   return run;
 }
 
@@ -65,8 +66,9 @@ pfc::simulate::simulateJob(const fb::Plan &plan, const EagerNetwork &network,
       job.method = method;
       if (std::optional<PeerRun> run =
               simulatePeer(constants, framework, network, job, machine))
-        result.runs.push_back(runOfPeer(framework + ", " + methodName(method),
-                                        *run, job, machine));
+        result.runs.push_back(runOfPeer(
+            framework + ", " + methodName(method), *run,
+            peerMemory(constants, framework, network, job), job, machine));
     }
   return result;
 }

@@ -1,13 +1,16 @@
 """check_simulation.py SIMULATION EXPLANATION TOOLS: works out again what
 `pfcc simulate` says of ids-1m-8gpu on v100: r50's layers from its definition
-(insightface, arcface_torch/backbones/iresnet.py), the rest from peers.toml and
-machines.toml, which are in the folder TOOLS. EXPLANATION is `pfcc explain`'s.
+(insightface, arcface_torch/backbones/iresnet.py), what arcface_torch holds and
+reads from torch_memory.py, the rest from peers.toml and machines.toml, which
+are in the folder TOOLS. EXPLANATION is `pfcc explain`'s.
 """
 
 import json
 import math
 import sys
 import tomllib
+
+import torch_memory
 
 RANKS, BATCH, CLASSES, SIZE, RATE = 8, 1024, 1_000_000, 512, 0.1
 ROUNDS = 3  # log2(RANKS)
@@ -81,7 +84,28 @@ def all_reduce(count, link):
     return 2 * ROUNDS * link["latency"] + sent / link["bandwidth"]
 
 
-def peer(network, constants, machine, method):
+def mxnet_head(home, network, method, rows, sampled, logits, row):
+    """Memory, and the head's traffic."""
+    partial = method == "Partial FC"
+    memory = BATCH // RANKS * sum(network.kept.values()) * 2
+    memory += 2 * row * rows + (2 * row * sampled if partial else 0)
+    memory += home["row_buffers"] * row * sampled + home["logit_buffers"] * 4 * logits
+    passes = home["row_passes"] + (home["gather_passes"] if partial else 0)
+    owned = home["owned_bytes"] / (1 if method == "data parallel" else RANKS)
+    return memory, (home["logit_bytes"] + owned) * logits + row * sampled * passes
+
+
+def torch_head(home, method, rows, sampled, logits, row):
+    images = BATCH // RANKS
+    whole, backbone = torch_memory.memory(images, RANKS, rows, sampled, images)
+    data = method == "data parallel"
+    if data:
+        whole = backbone + (2 + home["data_buffers"]) * row * rows
+    every, owned, centers = torch_memory.passes(method == "Partial FC")
+    return whole, 4 * (every + owned / (1 if data else RANKS)) * logits + row * sampled * centers
+
+
+def peer(name, network, constants, machine, method):
     """Memory and the seconds of backbone, head and step."""
     home = constants["counted"] | constants["fitted"]
     split = method != "data parallel"
@@ -90,30 +114,25 @@ def peer(network, constants, machine, method):
     sampled = int(RATE * rows) if method == "Partial FC" else rows
     partial = method == "Partial FC"
     logits, row = whole * sampled, 4 * SIZE
-    memory = (
-        home["base_mib"] * 2**20
-        + BATCH // RANKS * sum(network.kept.values()) * 2
-        + 2 * row * rows
-        + (2 * row * sampled if partial else 0)
-        + home["row_buffers"] * row * sampled
-        + home["logit_buffers"] * 4 * logits
-    )
+    if name == "mxnet":
+        memory, traffic = mxnet_head(home, network, method, rows, sampled, logits, row)
+    else:
+        memory, traffic = torch_head(home, method, rows, sampled, logits, row)
+    memory += home["base_mib"] * 2**20
     rate = home["conv"]["v100"]["half"] * machine["half"]
     backbone = BATCH // RANKS * (network.flops / rate + 2 * network.passed / machine["bandwidth"])
     backbone += network.kernels * home["kernel_us"] * 1e-6
     link = machine["inside"]
     gradients = all_reduce(network.parameters * home["gradient_bytes"], link)
-    traffic = (home["logit_bytes"] + home["owned_bytes"] / (RANKS if split else 1)) * logits
-    traffic += row * sampled * (home["row_passes"] + (home["gather_passes"] if partial else 0))
     traffic += row * rows * (home["sampling_passes"] if partial else 0)
-    head = (6 * SIZE * logits / machine["single"] + traffic / machine["bandwidth"]) / home["head_share"]
+    head = 6 * SIZE * logits / machine["single"] + traffic / machine["bandwidth"]
     if split:
         share = (RANKS - 1) / RANKS
         sent = share * whole * (4 * SIZE * 2 + home["reduces"] * 2 * 4)
         messages = ROUNDS * (1 + 2 * home["reduces"] + RANKS)
         head += messages * link["latency"] + sent / link["bandwidth"]
     centers = 0 if split else all_reduce(row * rows, link)
-    return memory, backbone, head, max(backbone, gradients) + head + centers
+    return memory, backbone, head, max(backbone, gradients + centers) + head
 
 
 def load(path):
@@ -140,7 +159,7 @@ def main():
         "bandwidth": declared["bandwidth"] * 1e9,
         "inside": {
             "latency": link["latency"] * 1e-6,
-            "bandwidth": link["bandwidth"] * 1e9 * peers["links"]["v100"]["inside"],
+            "bandwidth": link["bandwidth"] * 1e9,
         },
     }
     network = Network()
@@ -148,7 +167,7 @@ def main():
         for method in "data parallel", "model parallel", "Partial FC":
             name = f"{framework}, {method}"
             run = runs.pop(name)
-            memory, backbone, head, seconds = peer(network, peers[framework], machine, method)
+            memory, backbone, head, seconds = peer(framework, network, peers[framework], machine, method)
             equal(name + ": memory", run["memory_bytes"], memory)
             equal(name + ": backbone", run["backbone_seconds"], backbone)
             equal(name + ": head", run["head_seconds"], head)
