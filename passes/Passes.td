@@ -317,7 +317,8 @@ def TileHeadPass : Pass<"pfc-tile-head", "::mlir::ModuleOp"> {
     `tile-bytes`: what a cache holds. Everything of the sample's size is made,
     used and dropped by tile, but E, which `logits=keep` stores for the
     backward half (2 bytes a logit in bf16) and `recompute` makes again there
-    from W, by a fourth product. The two compute the same bits.
+    from W, by a fourth product; but for the last tile's, with which that half
+    begins. The two compute the same bits.
 
         margin_softmax       t = target_cosines(X̂, W)
           each tile          Ŵ = gather_unit_rows(W); cos = X̂·Ŵᵀ;
@@ -334,11 +335,12 @@ def TileHeadPass : Pass<"pfc-tile-head", "::mlir::ModuleOp"> {
     neither the sampled rows of W nor their gradient are stored. A remark says how
     many tiles there are.
 
-    Most memory is taken where E is complete. So the last tiles are the first to
-    be updated, and narrow: the last one's cosines take `last-tile-bytes`, and
-    widths double towards the first as soon as the E still to come makes up for
-    what a wider tile takes. O is read and written for each, so there are twice
-    as many tiles at most as wide ones would be.
+    Most memory is taken where all of E is there. So the last tiles are the
+    first to be updated, and where E is kept they are narrow: the last one's
+    cosines take `last-tile-bytes`, and widths double towards the first as soon
+    as the E still to come makes up for what a wider tile takes. O is read and
+    written for each, so there are twice as many tiles at most as wide ones
+    would be.
 
     fp16 has no room for E, nor would a shift by row help: the target's entry of
     E' is as large as Z, the sum over all ranks, and a_i as small as 1/Z. So in
@@ -360,7 +362,7 @@ def TileHeadPass : Pass<"pfc-tile-head", "::mlir::ModuleOp"> {
 
     R100 with Glint360K on 8 ranks, B = 1024, bf16, sample rate 1: what the head
     takes beyond W and its momentum is 112 MiB, 397 before tiles; with
-    `recompute` 53. In fp16 115 (397) and 55. At rate 0.1 it is one tile: 32 MiB
+    `recompute` 51. In fp16 115 (397) and 60. At rate 0.1 it is one tile: 32 MiB
     for 41. Without narrow tiles, C = 20,000 and B = 256 on a CPU take 2.6 bytes a
     logit instead of 2.2.
 

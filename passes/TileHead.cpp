@@ -64,7 +64,7 @@ private:
 struct Tile {
   Value indices; ///< of its class centers in the table, [T]
   Value first;   ///< its first column, [1]
-  Value exps;    ///< E, [B,T], while they are kept; G where they are scaled
+  Value exps;    ///< E, [B,T], while it is kept; G where it is scaled
 };
 
 class HeadTiler {
@@ -77,6 +77,7 @@ public:
 
 private:
   void cut();
+  bool isKept(const Tile &tile) const;
   Value gatherUnitRows(const Tile &tile, Value table);
   Value gatherAgain(const Tile &tile, Value table);
   MarginExpOp makeExps(const Tile &tile, Value centers, Value sums);
@@ -209,6 +210,12 @@ void HeadTiler::cut() {
   }
 }
 
+/// Whether the backward half reads the forward half's E. The last tile's is
+/// what it begins with: making it again would save no memory.
+bool HeadTiler::isKept(const Tile &tile) const {
+  return strategy == LogitsStrategy::Keep || &tile == &tiles.back();
+}
+
 Value HeadTiler::gatherUnitRows(const Tile &tile, Value table) {
   int64_t size = typeOf(tile.indices).getDimSize(0);
   auto type =
@@ -298,9 +305,9 @@ void HeadTiler::buildForward() {
 /// says so for the class centers, too.
 Value HeadTiler::buildScaledProducts() {
   Value sum;
-  for (Tile &tile : tiles) {
+  for (Tile &tile : llvm::reverse(tiles)) {
     Value centers = gatherAgain(tile, head.gather.getTable());
-    if (strategy == LogitsStrategy::Recompute)
+    if (!isKept(tile))
       tile.exps = makeExps(tile, centers, /*sums=*/Value()).getExps();
     tile.exps = scaleExps(tile);
     sum = addProduct(tile.exps, centers, sum);
@@ -347,8 +354,9 @@ void HeadTiler::updateCenters(Value embeddings) {
   Value table = update.getTable(), momentum = update.getMomentum();
   int64_t size = typeOf(table).getDimSize(1);
   for (Tile &tile : llvm::reverse(tiles)) {
-    if (strategy == LogitsStrategy::Recompute) {
+    if (strategy == LogitsStrategy::Recompute && (scaled || !isKept(tile))) {
       // Behind the update of the tile before, so that one is there at a time.
+      // G, which waits for the backbone's gradients, is made again in any case.
       Value centers = gatherAgain(tile, table);
       tile.exps = makeExps(tile, centers, /*sums=*/Value()).getExps();
       if (scaled)
@@ -387,16 +395,16 @@ void HeadTiler::run() {
 
 namespace {
 
-/// Columns of the tiles. The head takes most memory when the last tiles are
-/// made and E is all but complete: the last is narrow, and widths double
-/// towards the first as soon as the E still to come makes up for what the wider
-/// tile takes. Narrow tiles take time (O is read and written for each), and as
-/// many again there may be, not more.
+/// Columns of the tiles. Where E is kept, the head takes most memory when the
+/// last tiles are made and E is all but complete: the last is narrow, and widths
+/// double towards the first as soon as the E still to come makes up for what the
+/// wider tile takes. Narrow tiles take time (O is read and written for each),
+/// and as many again there may be, not more.
 class TileWidths {
 public:
   TileWidths(MarginSoftmaxOp forward, int64_t bytes, int64_t lastBytes);
 
-  SmallVector<int64_t> get();
+  SmallVector<int64_t> get(LogitsStrategy strategy);
 
 private:
   static constexpr int64_t kNarrowest = 32;
@@ -446,9 +454,10 @@ SmallVector<int64_t> TileWidths::endingWith(int64_t width, int64_t most) {
   return widths;
 }
 
-SmallVector<int64_t> TileWidths::get() {
+SmallVector<int64_t> TileWidths::get(LogitsStrategy strategy) {
   size_t fewest = llvm::divideCeil(slots, widest);
-  for (int64_t width = narrowest; fewest > 2 && width < widest; width *= 2)
+  const bool narrows = strategy == LogitsStrategy::Keep && fewest > 2;
+  for (int64_t width = narrowest; narrows && width < widest; width *= 2)
     if (SmallVector<int64_t> widths = endingWith(width, widest);
         widths.size() <= 2 * fewest)
       return widths;
@@ -466,7 +475,7 @@ struct TileHeadPass : public pfc::impl::TileHeadPassBase<TileHeadPass> {
     if (!reason.empty())
       return root.emitOpError("can't be tiled: ") << reason;
     SmallVector<int64_t> widths =
-        TileWidths(root, tileBytes, lastTileBytes).get();
+        TileWidths(root, tileBytes, lastTileBytes).get(logits);
     Location loc = root.getLoc();
     HeadTiler(head, widths, logits).run();
     remark::passed(

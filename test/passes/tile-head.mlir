@@ -48,6 +48,8 @@
 // RUN: pfc-opt %t.2400.fused.mlir --pfc-tile-head="tile-bytes=4096 last-tile-bytes=1" --remarks-filter-passed="pfc-tile-head" -o %t.narrow.mlir 2>&1 | FileCheck %s --check-prefix=REMARK8
 // RUN: FileCheck %s --input-file=%t.narrow.mlir --check-prefix=NARROW
 // RUN: pfc-interpret %t.2400.fused.mlir --against %t.narrow.mlir --steps 2
+// Where E is made again, tiles are of one width.
+// RUN: pfc-opt %t.2400.fused.mlir --pfc-tile-head="tile-bytes=4096 last-tile-bytes=1 logits=recompute" --remarks-filter-passed="pfc-tile-head" -o /dev/null 2>&1 | FileCheck %s --check-prefix=EVEN
 //
 // RUN: sed 's/%wn = pfc.normalize %centers/%wn = pfc.normalize %other/; s/%xn = /%other = pfc.add %centers, %centers : tensor<12x16xf32>\n%xn = /' %S/Inputs/tiny.mlir > %t.other.mlir
 // RUN: not pfc-opt %t.other.mlir --pfc-differentiate --pfc-insert-optimizer --pfc-partition --pfc-fuse-margin-softmax --pfc-tile-head 2>&1 | FileCheck %s --check-prefix=OTHER
@@ -101,7 +103,9 @@
 // FP16:      %[[DW:.*]] = pfc.matmul %[[G]], %[[X]] {transpose_lhs} : {{.*}} -> tensor<3x16xf32>
 // FP16-NEXT: pfc.update_rows sampled %[[W]], %{{.*}}, %[[I]], %[[DW]], {{.*}} unscale %[[UNSCALE]] unless %[[ALL]] {{{.*}}of_unit_rows
 
-// AGAIN-COUNT-3: pfc.margin_exp
+// The last tile's E is still there for dX̂; for dŴ it is made again.
+// AGAIN-COUNT-2: pfc.margin_exp
+// AGAIN-NOT:     pfc.margin_exp
 
 // OVER: loss_scale [1]: 7.5e+29
 // OVER: skipped [1]: 1
@@ -117,15 +121,22 @@
 // TILES:      %[[O3:.*]] = pfc.matmul %{{.*}}, %{{.*}} plus %[[O2]] : tensor<8x16xf32> : tensor<8x54xf32>
 // TILES:      pfc.margin_embeddings_grad %[[O3]]
 // KEEP-NOT:   pfc.margin_exp
-// RECOMPUTE-COUNT-3: pfc.margin_exp
-// What is made again stays apart from what was there before.
+// The last tile's is still there; what is made again stays apart from what was
+// there before.
+// RECOMPUTE-NOT: pfc.margin_exp
+// RECOMPUTE:  pfc.update_rows sampled {{.*}} tensor<54xi64>, tensor<54x16xf32>
+// RECOMPUTE:  pfc.margin_exp
+// RECOMPUTE:  pfc.update_rows sampled {{.*}} tensor<64xi64>, tensor<64x16xf32>
+// RECOMPUTE:  pfc.margin_exp
 // RUN: pfc-opt %t.recompute.mlir --cse | FileCheck %s --check-prefix=APART
-// APART-COUNT-6: pfc.margin_exp
+// APART-COUNT-5: pfc.margin_exp
+// APART-NOT:     pfc.margin_exp
 // KEEP:       pfc.update_rows sampled {{.*}} tensor<54xi64>, tensor<54x16xf32>
 // KEEP:       pfc.update_rows sampled {{.*}} tensor<64xi64>, tensor<64x16xf32>
 // TILES:      %[[W3:.*]], %[[V3:.*]] = pfc.update_rows sampled {{.*}} tensor<32xi64>, tensor<32x16xf32>
 // TILES:      pfc.coast_rows %[[W3]], %[[V3]], %[[I]]
 
+// EVEN: 5 tiles of up to 128 columns, exponentials recomputed
 // REMARK8: 8 tiles of up to 128 columns, exponentials kept
 // NARROW: pfc.slice {{.*}} from 0 : tensor<600xi64> -> tensor<96xi64>
 // NARROW: pfc.slice {{.*}} from 96 : tensor<600xi64> -> tensor<128xi64>

@@ -64,8 +64,8 @@ CompileOptions pfc::compileOptions(const TrainSpec &spec, Precision precision) {
                                 ? LogitsStrategy::Recompute
                                 : LogitsStrategy::Keep;
   // The fp32 cosines of a tile stay in a core's cache, or in a GPU's. Who
-  // recomputes wants the memory: the head then takes 64 MB at most for 1024 to
-  // 4096 rows of 512. fp16 has its scaled exponentials, too. Small tiles are
+  // recomputes wants the memory: the head then takes 64 MB at most for 1024 or
+  // 2048 rows of 512. fp16 has its scaled exponentials, too. Small tiles are
   // slow on a GPU.
   if (options.target == KernelTarget::Cuda) {
     options.tileHead.tileBytes = 32 << 20;
