@@ -396,10 +396,10 @@ void HeadTiler::run() {
 namespace {
 
 /// Columns of the tiles. Where E is kept, the head takes most memory when the
-/// last tiles are made and E is all but complete: the last is narrow, and widths
-/// double towards the first as soon as the E still to come makes up for what the
-/// wider tile takes. Narrow tiles take time (O is read and written for each),
-/// and as many again there may be, not more.
+/// last tiles are made and E is all but complete: the last is narrow, and
+/// widths double towards the first as soon as the E still to come makes up for
+/// what the wider tile takes. Narrow tiles take time (O is read and written for
+/// each), and as many again there may be, not more.
 class TileWidths {
 public:
   TileWidths(MarginSoftmaxOp forward, int64_t bytes, int64_t lastBytes);
