@@ -18,7 +18,6 @@ public:
                                   BufferView source,
                                   BufferView target) override;
   void check() override {}
-  void abort() override {}
 
 private:
   Communicator &host;

@@ -25,8 +25,6 @@ public:
                                           BufferView target) = 0;
   /// Throws an Error where a collective has failed, as when a rank has ended.
   virtual void check() = 0;
-  /// Gives up what is enqueued, so that nothing waits for the other ranks.
-  virtual void abort() = 0;
 };
 
 /// NCCL between the ranks' GPUs; where the device works in host memory, a

@@ -48,12 +48,16 @@ Job::Job(const PlanFile &file, Communicator &communicator,
       executor(plan, variant, *device, communicator, options.only) {}
 
 int runOnRank(const WatchOptions &watching, Communicator &communicator,
-              const std::function<void()> &body) {
+              const std::function<std::unique_ptr<Job>()> &open,
+              const std::function<void(Job &)> &work) {
   Watch watch(communicator, watching);
+  std::unique_ptr<Job> job;
   std::string why;
   bool again = true; // may go better another time
   try {
-    body();
+    job = open();
+    work(*job);
+    job.reset();
     watch.leave();
     return 0;
   } catch (const std::bad_alloc &) {

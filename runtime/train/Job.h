@@ -37,11 +37,14 @@ struct Job {
   bool isRoot() const { return communicator.rank() == 0; }
 };
 
-/// Runs `body` on this rank, while the ranks watch each other; the exit status.
-/// An exception, or the loss of a rank, ends the whole job, on every rank, with
-/// one line and a status other than 0: statusWorthRestart when it trained.
+/// Opens a job and does its work on this rank, while the ranks watch each
+/// other; the exit status. An exception, or the loss of a rank, ends the whole
+/// job, on every rank, with one line and a status other than 0:
+/// statusWorthRestart when it trained. A job that fails is not closed, which on
+/// GPUs would wait for the other ranks.
 int runOnRank(const WatchOptions &watching, Communicator &communicator,
-              const std::function<void()> &body);
+              const std::function<std::unique_ptr<Job>()> &open,
+              const std::function<void(Job &)> &work);
 
 } // namespace pfc::rt
 

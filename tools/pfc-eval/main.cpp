@@ -56,12 +56,9 @@ void print(const VerificationResult &result) {
              result.xnorm);
 }
 
-void verify(Arguments arguments, Communicator &communicator) {
-  ModelFolder folder(arguments.model);
-  PlanFile plan = PlanFile::open(folder.plan());
-  arguments.job.only = {"embed"};
-  Job job(plan, communicator, arguments.job);
-  loadBackbone(folder.backbone(), job.variant, job.executor);
+void verify(const Arguments &arguments, Job &job) {
+  loadBackbone(ModelFolder(arguments.model).backbone(), job.variant,
+               job.executor);
   Verifier verifier(job, arguments.pairs,
                     arguments.flip.value_or(job.settings.flip_test()));
   for (const VerificationResult &result : verifier.verify())
@@ -81,8 +78,15 @@ int body(int argc, char **argv) {
     return app.exit(error);
   }
   std::unique_ptr<Communicator> communicator = openCommunicator();
-  return runOnRank({.tool = "pfc-eval"}, *communicator,
-                   [&] { verify(arguments, *communicator); });
+  arguments.job.only = {"embed"};
+  std::optional<PlanFile> plan;
+  return runOnRank(
+      {.tool = "pfc-eval"}, *communicator,
+      [&] {
+        plan.emplace(PlanFile::open(ModelFolder(arguments.model).plan()));
+        return std::make_unique<Job>(*plan, *communicator, arguments.job);
+      },
+      [&](Job &job) { verify(arguments, job); });
 }
 
 } // namespace

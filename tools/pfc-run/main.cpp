@@ -162,11 +162,13 @@ int body(int argc, char **argv) {
                        "again, with --resume\n");
   WatchOptions watching{"pfc-run", arguments.timeout,
                         "--resume goes on from the last checkpoint"};
-  return runOnRank(watching, *communicator, [&] {
-    checkSamePlan(plan, *communicator);
-    Job job(plan, *communicator, arguments.job);
-    TrainLoop(job, arguments.train).run();
-  });
+  return runOnRank(
+      watching, *communicator,
+      [&] {
+        checkSamePlan(plan, *communicator);
+        return std::make_unique<Job>(plan, *communicator, arguments.job);
+      },
+      [&](Job &job) { TrainLoop(job, arguments.train).run(); });
 }
 
 } // namespace

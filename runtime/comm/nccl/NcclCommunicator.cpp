@@ -9,6 +9,8 @@
 #include "runtime/comm/nccl/NcclLibrary.h"
 #include "runtime/device/cuda/Transfer.h"
 
+#include <exception>
+
 namespace pfc::rt {
 namespace {
 
@@ -79,8 +81,11 @@ public:
               "ncclCommInitRank", nullptr);
   }
 
+  /// After a failure nothing is destroyed: ncclCommDestroy waits for the other
+  /// ranks of the machine, and ncclCommAbort for CUDA graphs, which are still
+  /// there. The process ends.
   ~NcclCommunicator() override {
-    if (communicator)
+    if (communicator && std::uncaught_exceptions() == exceptions && !failed)
       nccl().ncclCommDestroy(communicator);
   }
 
@@ -99,23 +104,18 @@ public:
               "ncclCommGetAsyncError", communicator);
     if (status == ncclSuccess || status == ncclInProgress)
       return;
-    std::string why = nccl().ncclGetErrorString(status);
-    abort();
+    failed = true;
     fail("NCCL: {}: another rank has ended, or the network between them has "
          "failed; NCCL_DEBUG=INFO tells more",
-         why);
-  }
-
-  void abort() override {
-    if (communicator)
-      nccl().ncclCommAbort(communicator);
-    communicator = nullptr;
+         nccl().ncclGetErrorString(status));
   }
 
 private:
   CUstream device;
   cuda::Stream own;
   ncclComm_t communicator = nullptr;
+  bool failed = false;
+  int exceptions = std::uncaught_exceptions();
 };
 
 } // namespace

@@ -126,7 +126,28 @@ TEST_F(NcclTest, AFailureOfTheOtherRankIsFoundWhileWaiting) {
               testing::AllOf(HasSubstr("program 'main', rank 0"),
                              HasSubstr("remote process exited"),
                              HasSubstr("another rank has ended")));
-  EXPECT_EQ(fakecuda::count("ncclCommAbort"), 1u);
+  // That would wait for the rank that has ended.
+  executor.reset();
+  EXPECT_EQ(fakecuda::count("ncclCommDestroy"), 0u);
+}
+
+TEST_F(NcclTest, ClosesWhatEndedWell) {
+  open("another");
+  run(1);
+  executor.reset();
+  EXPECT_EQ(fakecuda::count("ncclCommDestroy"), 1u);
+}
+
+// Whatever failed: the other ranks are not there to close it with.
+TEST_F(NcclTest, LeavesItOpenBehindAFailure) {
+  open("another");
+  EXPECT_THROW(
+      {
+        std::unique_ptr<Executor> unwound = std::move(executor);
+        fail("a disk is full");
+      },
+      Error);
+  EXPECT_EQ(fakecuda::count("ncclCommDestroy"), 0u);
 }
 
 } // namespace
