@@ -2,6 +2,7 @@
 
 #include "runtime/base/Error.h"
 
+#include <climits>
 #include <cstdlib>
 #include <dlfcn.h>
 #include <filesystem>
@@ -59,6 +60,26 @@ constexpr const char *noToolkit =
 constexpr const char *noCudnn =
     "install cuDNN 9 for this CUDA, or give its folder in PFC_CUDA_LIBRARIES; "
     "plans for the CPU run with --device=cpu";
+
+/// Where `library` was found.
+std::string folderOf(void *library) {
+  std::string folder(PATH_MAX, '\0');
+  if (dlinfo(library, RTLD_DI_ORIGIN, folder.data()) != 0)
+    return "";
+  return folder.c_str();
+}
+
+/// NVRTC opens a library of its own by name, when it first compiles. If it is
+/// in no folder that the loader looks in (those of 13.0's Python package don't
+/// say that it is beside them), that fails, unless it is open already.
+void openBuiltins(void *library, const NvrtcLibrary &nvrtc) {
+  int major = 0, minor = 0;
+  if (nvrtc.nvrtcVersion(&major, &minor) == NVRTC_SUCCESS)
+    dlopen(fmt::format("{}/libnvrtc-builtins.so.{}.{}", folderOf(library),
+                       major, minor)
+               .c_str(),
+           RTLD_NOW | RTLD_LOCAL);
+}
 
 } // namespace
 
@@ -136,6 +157,7 @@ const NvrtcLibrary &nvrtc() {
     void *library = openLibrary(names, noToolkit);
     NvrtcLibrary loaded;
 #include "nvrtc_symbols.inc"
+    openBuiltins(library, loaded);
     return loaded;
   }();
   return table;
