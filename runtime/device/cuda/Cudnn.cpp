@@ -141,15 +141,19 @@ public:
     operation.set(names.output, output);
     operation.set(names.alpha, CUDNN_TYPE_FLOAT, 1.0f);
     operation.set(names.beta, CUDNN_TYPE_FLOAT, 0.0f);
-    operation.finalize();
+    supported = operation.tryFinalize() == CUDNN_STATUS_SUCCESS;
+    if (!supported)
+      return;
     graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, handle);
     graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, operation);
-    graph.finalize();
+    supported = graph.tryFinalize() == CUDNN_STATUS_SUCCESS;
   }
 
   /// Engines with their settings, fastest first. None where cuDNN does not
   /// support the operation.
   std::vector<CudnnDescriptor> engines(cudnnBackendHeurMode_t mode) const {
+    if (!supported)
+      return {};
     CudnnDescriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
     heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
     heuristics.set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, mode);
@@ -163,6 +167,7 @@ public:
 private:
   CudnnDescriptor input, weight, output, convolutionShape, operation;
   CudnnDescriptor graph{CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR};
+  bool supported = false; ///< as far as was asked
 };
 
 /// Whether an engine's arithmetic is what the plan says.

@@ -384,10 +384,16 @@ TEST_F(CudaDeviceTest, AsksForAProductOnce) {
   EXPECT_EQ(fakecuda::count("cublasLtMatmulAlgoGetHeuristic"), 1u);
 }
 
-// cuDNN may have no engine for an fp32 gradient of bf16 operands.
-TEST_F(CudaDeviceTest, WidensAResultOf16Bits) {
+/// Where cuDNN refuses an fp32 gradient of bf16 operands: when engines are
+/// asked for, or the operation itself.
+class CudnnRefusalTest : public CudaDeviceTest,
+                         public testing::WithParamInterface<const char *> {};
+INSTANTIATE_TEST_SUITE_P(Places, CudnnRefusalTest,
+                         testing::Values("engines", "operation"));
+
+TEST_P(CudnnRefusalTest, WidensAResultOf16Bits) {
   open();
-  setenv("FAKE_CUDNN_NARROW", "1", 1);
+  setenv("FAKE_CUDNN_NARROW", GetParam(), 1);
   std::vector<uint16_t> ones(64, 0x3f80);
   BufferView in = place(DType_BF16, {1, 4, 4, 4});
   BufferView outGrad = place(DType_BF16, {1, 4, 4, 4});

@@ -214,14 +214,19 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor,
 
 cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t descriptor) {
   Descriptor &d = of(descriptor);
+  const char *narrow = std::getenv("FAKE_CUDNN_NARROW");
+  if (narrow && narrow == std::string("operation") &&
+      d.type ==
+          CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR &&
+      Convolution(d).mixed())
+    return CUDNN_STATUS_BAD_PARAM;
   d.finalized = true;
   if (d.type != CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR)
     return CUDNN_STATUS_SUCCESS;
   Convolution convolution(d.child(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH)
                               .child(CUDNN_ATTR_OPERATIONGRAPH_OPS));
-  return convolution.mixed() && std::getenv("FAKE_CUDNN_NARROW")
-             ? CUDNN_STATUS_NOT_SUPPORTED
-             : CUDNN_STATUS_SUCCESS;
+  return convolution.mixed() && narrow ? CUDNN_STATUS_NOT_SUPPORTED
+                                       : CUDNN_STATUS_SUCCESS;
 }
 
 cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor,
