@@ -118,7 +118,15 @@ void ProgramRunner::runEach(const Visitor &before, const Visitor &after) {
     wait();
     after(steps[step].instruction);
   }
-  ran = true;
+}
+
+/// Whether it can be recorded without the instructions around it: a transfer
+/// leaves the device's stream, to which its wait comes back.
+bool ProgramRunner::isRecordableAlone(size_t step) const {
+  const plan::fb::Instruction &instruction =
+      *source.instructions()->Get(steps[step].instruction);
+  return steps[step].task->recordable() && !isTransfer(instruction) &&
+         !instruction.operation_as_Wait();
 }
 
 std::vector<double> ProgramRunner::timeEach(int repetitions, As as,
@@ -127,11 +135,10 @@ std::vector<double> ProgramRunner::timeEach(int repetitions, As as,
   for (size_t step = 0; step < steps.size(); ++step) {
     if (!chosen(steps[step].instruction))
       continue;
-    std::function<void()> once =
-        recordedOr(steps[step].task->recordable(), [&] {
-          for (int i = 0; i < repetitions; ++i)
-            execute(step, /*alone=*/as == As::Said);
-        });
+    std::function<void()> once = recordedOr(isRecordableAlone(step), [&] {
+      for (int i = 0; i < repetitions; ++i)
+        execute(step, /*alone=*/as == As::Said);
+    });
     secondsOf(once);
     seconds[steps[step].instruction] += secondsOf(once) / repetitions;
   }
@@ -140,8 +147,8 @@ std::vector<double> ProgramRunner::timeEach(int repetitions, As as,
 
 double ProgramRunner::timeTogether(int repetitions, const Chosen &chosen) {
   bool recordable = true;
-  for (const Step &step : steps)
-    recordable &= !chosen(step.instruction) || step.task->recordable();
+  for (size_t step = 0; step < steps.size(); ++step)
+    recordable &= !chosen(steps[step].instruction) || isRecordableAlone(step);
   std::function<void()> once = recordedOr(recordable, [&] {
     for (size_t step = 0; step < steps.size(); ++step)
       if (chosen(steps[step].instruction))

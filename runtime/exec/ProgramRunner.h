@@ -87,6 +87,7 @@ private:
   void endTransfersWithWaits(StepTimes &times) const;
   Activity::Place placeOf(uint32_t instruction, const Task &task) const;
   void execute(size_t step, bool alone = false);
+  bool isRecordableAlone(size_t step) const;
   void replay(const Segment &segment);
   void recordSegments();
   std::function<void()> recordedOr(bool recordable,

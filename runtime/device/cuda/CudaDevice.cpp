@@ -177,14 +177,18 @@ std::unique_ptr<Task> CudaDevice::record(const std::function<void()> &enqueue) {
 }
 
 bool CudaDevice::idle() {
-  CUresult status = driver().cuStreamQuery(work.get());
-  if (status != CUDA_ERROR_NOT_READY)
+  for (const cuda::Stream *stream : {&work, &copies}) {
+    CUresult status = driver().cuStreamQuery(stream->get());
+    if (status == CUDA_ERROR_NOT_READY)
+      return false;
     check(status, "cuStreamQuery");
-  return status == CUDA_SUCCESS;
+  }
+  return true;
 }
 
 void CudaDevice::synchronize() {
-  check(driver().cuStreamSynchronize(work.get()), "cuStreamSynchronize");
+  for (const cuda::Stream *stream : {&work, &copies})
+    check(driver().cuStreamSynchronize(stream->get()), "cuStreamSynchronize");
 }
 
 } // namespace pfc::rt

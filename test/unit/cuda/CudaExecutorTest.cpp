@@ -4,6 +4,7 @@
 #include "CudaTest.h"
 #include "runtime/comm/Communicator.h"
 #include "runtime/exec/Executor.h"
+#include "runtime/exec/ProgramRunner.h"
 
 #include <chrono>
 #include <filesystem>
@@ -179,6 +180,15 @@ TEST_F(CudaFormsTest, AreMeasuredBeforeAStepIsRecorded) {
   EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 2u);
 }
 
+// Looking at each instruction is not a step, and chooses nothing.
+TEST_F(CudaFormsTest, AreMeasuredAfterALookAtEachInstruction) {
+  build(4);
+  setX(1);
+  executor->runEach("main", [](uint32_t) {}, [](uint32_t) {});
+  runThreeSteps();
+  EXPECT_EQ(fakecuda::count("cuGraphInstantiate 1"), 1u);
+}
+
 TEST_F(CudaFormsTest, AreOutIfTheyComputeSomethingElse) {
   build(5);
   testing::internal::CaptureStderr();
@@ -198,6 +208,23 @@ TEST_F(CudaExecutorTest, TransfersGoOnOnAnotherStream) {
               std::vector<float>(4, 4.0f * step));
   }
   EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 2u);
+}
+
+// Looked at one by one it has ended before the next begins; timed one by one it
+// is in no graph, which it would leave.
+TEST_F(CudaExecutorTest, TransfersAreLookedAtAndTimedAlone) {
+  build(false, true);
+  setX(1);
+  executor->runEach(
+      "main", [](uint32_t) {}, [&](uint32_t) { EXPECT_TRUE(device->idle()); });
+  EXPECT_EQ(executor->output("main", "z"), std::vector<float>(4, 4.0f));
+  executor->run("main");
+  std::vector<double> seconds = executor->runner("main").timeEach(
+      3, ProgramRunner::As::Said, [](uint32_t) { return true; });
+  EXPECT_GT(seconds.at(0), 0);
+  EXPECT_GT(executor->runner("main").timeTogether(
+                3, [](uint32_t instruction) { return instruction == 0; }),
+            0);
 }
 
 // It ends with the graph that it begins in.

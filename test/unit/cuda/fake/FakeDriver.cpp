@@ -53,7 +53,8 @@ struct State {
   std::map<std::string, Failure> failures;
   CUresult sticky = CUDA_SUCCESS; // a context that failed stays so
   CUcontext current = nullptr;
-  std::set<CUstream> forked; // captured because they waited for an event
+  std::set<CUstream> forked,
+      branches; // captured because they waited for an event
   std::vector<std::unique_ptr<CUfunc_st>> functions;
   std::vector<std::unique_ptr<CUevent_st>> events;
 };
@@ -358,10 +359,12 @@ CUresult cuEventSynchronize(CUevent event) {
 CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned) {
   FAKE(cuStreamWaitEvent);
   if (event->capturing) {
-    if (!stream->capturing) // a fork
+    if (!stream->capturing) { // a fork
       state().forked.insert(stream);
-    else if (event->stream != stream) // a join
+      state().branches.insert(stream);
+    } else if (event->stream != stream) { // a join
       state().forked.erase(event->stream);
+    }
     stream->capturing = event->capturing;
     return CUDA_SUCCESS;
   }
@@ -389,9 +392,10 @@ CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph) {
   bool joined = true;
   for (CUstream other : state().forked)
     joined &= other == stream;
-  for (CUstream other : state().forked)
+  for (CUstream other : state().branches)
     other->capturing = nullptr;
   state().forked.clear();
+  state().branches.clear();
   if (joined)
     return CUDA_SUCCESS;
   delete *graph;
