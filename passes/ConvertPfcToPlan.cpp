@@ -135,11 +135,14 @@ bool isBucketOf(BucketOp bucket, ArrayRef<StringRef> names) {
 } // namespace
 
 /// Whether all readers of `old` come before the producer of `value`, or are the
-/// producer, which may overwrite each element that it has read.
+/// producer, which may overwrite each element that it has read. Who reads the
+/// same memory under another shape is a reader.
 bool InPlaceUpdates::isReadInTime(Value old, Value value, bool sameElements) {
   Operation *producer = value.getDefiningOp();
   return llvm::all_of(old.getUses(), [&](OpOperand &use) {
     Operation *reader = use.getOwner();
+    if (isa<ReshapeOp, SliceOp, BarrierOp>(reader))
+      return isReadInTime(reader->getResult(0), value, /*sameElements=*/false);
     return isa<BucketOp>(reader) || order[reader] < order[producer] ||
            (sameElements && reader == producer &&
             updatesElementwise(use, value));

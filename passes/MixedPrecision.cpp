@@ -86,6 +86,9 @@ void Lowering::lowerOperand(OpOperand &operand) {
     auto cast = CastOp::create(builder, value.getLoc(), narrowed(value), value);
     created.push_back(cast);
     copy = cast.getOutput();
+  } else if (Operation *cast = copy.getDefiningOp();
+             operand.getOwner()->isBeforeInBlock(cast)) {
+    cast->moveBefore(operand.getOwner());
   }
   operand.set(copy);
 }

@@ -217,6 +217,11 @@ Replay::accessesOf(plan::InstructionOpInterface op) {
     for (Operation *owner : ownersOf(operand.get()))
       accesses.push_back(
           {regions[owner], op.writesOperand(operand.getOperandNumber())});
+  // Onto what is there.
+  if (auto product = dyn_cast<plan::MatmulOp>(op.getOperation());
+      product && product.getAccumulate())
+    for (Operation *owner : ownersOf(product.getOut()))
+      accesses.insert(accesses.begin(), {regions[owner], /*write=*/false});
   return accesses;
 }
 

@@ -83,12 +83,27 @@ void Checker::checkClasses() {
 }
 
 /// The order of a permutation is of no use where every row is touched, and has
-/// its bound.
+/// its bound. Kernels count a rank's rows in 32 bits on a GPU; on a CPU they
+/// sort the whole batch's labels on a thread's stack.
 void Checker::checkSampling() {
+  constexpr int64_t mostRows = std::numeric_limits<int32_t>::max() - 1;
+  constexpr int64_t mostLabels = 1 << 19;
+  const bool cuda = spec.cluster.device == DeviceType::CUDA;
+  int64_t rows = llvm::divideCeil(spec.head.classes, spec.cluster.worldSize);
+  if (cuda && rows > mostRows)
+    return error("head.classes",
+                 "with cluster.device = \"cuda\" a rank has at most " +
+                     std::to_string(mostRows) + " rows, got " +
+                     std::to_string(rows) + "; raise cluster.world_size");
+  int64_t labels = spec.train.batchPerRank * spec.cluster.worldSize;
+  if (!cuda && valid({"train.batch_per_rank"}) && labels > mostLabels)
+    return error("train.batch_per_rank",
+                 "with cluster.device = \"cpu\" a step has at most " +
+                     std::to_string(mostLabels) + " images on all ranks, got " +
+                     std::to_string(labels) + "; lower it");
   if (spec.head.sampling != SamplingSpec::Permutation ||
       !valid({"head.sampling", "head.row_update"}))
     return;
-  int64_t rows = llvm::divideCeil(spec.head.classes, spec.cluster.worldSize);
   if (spec.head.rowUpdate == RowUpdateSpec::All)
     error("head.sampling", "head.sampling = \"permutation\" needs "
                            "head.row_update = \"sampled\"; with \"all\" a "

@@ -296,8 +296,9 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "Exchange between ranks while they compute; `false` is for "
        "comparisons.", FIELD(cluster.overlap)},
       {"cluster", "bucket_size", "MiB", false, "", leftOpen(0, 4096), {},
-       "Gradients of the backbone that are summed over the ranks at a time: at "
-       "most so many bytes, and at most an eighth of all.",
+       "Gradients of the backbone that are summed over the ranks at a time: so "
+       "many bytes, or an eighth of all if that is less, and what is left of the "
+       "parameter that fills them.",
        FIELD(cluster.bucketSize)},
       {"cluster", "gradient_precision", "", false, "", anything, storageTypes,
        "Of the backbone's gradients between the ranks. `bf16` halves what they "

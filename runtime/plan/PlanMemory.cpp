@@ -37,11 +37,21 @@ Purpose purposeOf(const Variable &variable) {
 struct StepShape {
   int64_t batch = 0;                            ///< images of the rank
   std::set<std::pair<int64_t, int64_t>> logits; ///< of the head's tiles
+  std::set<std::string_view> variables;         ///< their names
+  std::set<std::vector<int64_t>> parameters;    ///< their shapes
 };
 
 /// The head's products with a transposed table make logits.
-StepShape stepShape(const Program &step, int64_t batch) {
-  StepShape shape{batch, {}};
+StepShape stepShape(const Variant &variant, const Program &step,
+                    int64_t batch) {
+  StepShape shape;
+  shape.batch = batch;
+  for (const Variable *variable : *variant.variables()) {
+    shape.variables.insert(textOf(variable->name()));
+    if (variable->role() == Role_Parameter)
+      shape.parameters.emplace(variable->shape()->begin(),
+                               variable->shape()->end());
+  }
   for (const Instruction *instruction : *step.instructions())
     if (const Matmul *product = instruction->operation_as_Matmul();
         product && product->transpose_rhs() &&
@@ -59,8 +69,16 @@ Purpose purposeOf(const Buffer &buffer, const StepShape &step) {
                         step.logits.count({shape.Get(0), shape.Get(1)}) != 0;
     return logits ? Purpose::Logits : Purpose::HeadRows;
   }
-  const bool perImage = shape.size() >= 2 && shape[0] == step.batch;
-  if (textOf(buffer.name()).ends_with(".grad"))
+  // A network may have as many channels as the batch has images: then what has
+  // a parameter's name or, of a filter, its shape is of that.
+  const bool gradient = textOf(buffer.name()).ends_with(".grad");
+  const bool ofParameter =
+      step.variables.count(textOf(buffer.name())) != 0 ||
+      ((gradient || shape.size() == 4) &&
+       step.parameters.count({shape.begin(), shape.end()}) != 0);
+  const bool perImage =
+      shape.size() >= 2 && shape[0] == step.batch && !ofParameter;
+  if (gradient)
     return perImage ? Purpose::ActivationGradients
                     : Purpose::ParameterGradients;
   return perImage ? Purpose::Activations : Purpose::Other;
@@ -117,10 +135,10 @@ bool isWorking(const Buffer &buffer, uint64_t persistentEnd,
 /// The working part of the arena at each instruction.
 class Timeline {
 public:
-  Timeline(const Program &program, uint64_t persistentEnd, uint64_t arenaBytes,
-           int64_t batch)
+  Timeline(const Variant &variant, const Program &program,
+           uint64_t persistentEnd, uint64_t arenaBytes, int64_t batch)
       : program(program), lives(lifetimes(program)),
-        shape(stepShape(program, batch)) {
+        shape(stepShape(variant, program, batch)) {
     for (uint32_t i = 0; i < program.buffers()->size(); ++i)
       if (isWorking(*program.buffers()->Get(i), persistentEnd, arenaBytes))
         byOffset.push_back(i);
@@ -227,7 +245,7 @@ PlanMemory planMemory(const Variant &variant, int64_t batch) {
   const MemoryUse persistent = memory.use;
   uint64_t most = 0;
   if (const Program *step = findProgram(variant, "train_step")) {
-    Timeline timeline(*step, persistentEnd, memory.arena, batch);
+    Timeline timeline(variant, *step, persistentEnd, memory.arena, batch);
     MemoryUse peak;
     for (uint32_t i = 0; i < step->instructions()->size(); ++i) {
       MemoryUse use = timeline.at(i);

@@ -47,3 +47,10 @@
 // CHECK:       pfc.sgd %[[W]], %{{.*}} : tensor<4x3x3x1xf32>
 // CHECK-LABEL: func.func @embed
 // CHECK:       pfc.output "embeddings", %{{.*}} : tensor<2x16xf32>
+
+// One copy serves several that only move elements, from before the first.
+// RUN: pfc-opt %S/Inputs/two-readers.mlir --pfc-mixed-precision=precision=bf16 | FileCheck %s --check-prefix=TWICE
+// TWICE:      %[[X:.*]] = pfc.add
+// TWICE-NEXT: %[[COPY:.*]] = pfc.cast %[[X]] : tensor<4x8xf32> -> tensor<4x8xbf16>
+// TWICE-NEXT: pfc.reshape %[[COPY]]
+// TWICE:      pfc.reshape %[[COPY]]

@@ -325,3 +325,18 @@ module attributes {plan.arena_bytes = 65600 : i64, plan.host_bytes = 64 : i64} {
   }
   plan.kernel @k arguments 2 description ""
 }
+
+// -----
+
+// A sum is read to be added to.
+module attributes {plan.arena_bytes = 4096 : i64} {
+  plan.variable @w parameter init <normal, 0.0, 0.1> at 0 : memref<4x16xf32>
+  plan.program @p batch 4 {
+    %x = plan.input "x" at 512 : memref<4x4xf32>
+    %w = plan.state @w : memref<4x16xf32>
+    %y = plan.alloc at 1024 : memref<4x16xf32>
+    // expected-error@+1 {{is read before anything wrote it}}
+    plan.matmul %x, %w, %y {accumulate} : memref<4x4xf32>, memref<4x16xf32>, memref<4x16xf32>
+    plan.output "y", %y : memref<4x16xf32>
+  }
+}

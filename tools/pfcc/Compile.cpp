@@ -77,9 +77,10 @@ std::string pfc::knownStages() {
   return names;
 }
 
-LogicalResult pfc::emitStage(const LoadedSpec &loaded, MLIRContext &context,
+LogicalResult pfc::emitStage(const LoadedSpec &given, MLIRContext &context,
                              const Stage &stage, const CompileRequest &request,
                              llvm::raw_ostream &os) {
+  LoadedSpec loaded = given;
   KernelTarget target = kernelTarget(loaded.spec);
   if (stage.target.value_or(target) != target) {
     bool cuda = target == KernelTarget::Cuda;
@@ -88,6 +89,9 @@ LogicalResult pfc::emitStage(const LoadedSpec &loaded, MLIRContext &context,
            << (cuda ? "cuda" : "cpu")
            << "\": --set cluster.device=" << (cuda ? "cpu" : "cuda");
   }
+  // The graph is the same whatever there is room for.
+  if (stage.name != "graph" && failed(fitMemory(loaded, context)))
+    return failure();
   OwningOpRef<ModuleOp> module =
       runStages(loaded, context, precisionChoices(loaded.spec).front(), stage,
                 request.dumpTo, request.timing);

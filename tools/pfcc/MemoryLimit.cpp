@@ -123,7 +123,10 @@ void Search::addRanks() {
 SmallVector<Change> Search::run() {
   const TrainSpec &now = loaded.spec;
   PrecisionSpec precision = now.train.precision;
-  if (precision == PrecisionSpec::FP32 || precision == PrecisionSpec::Auto)
+  // A loss scale is of no use with bf16, and refused.
+  const LossScaleSpec &scale = now.train.lossScale;
+  if ((precision == PrecisionSpec::FP32 || precision == PrecisionSpec::Auto) &&
+      !scale.initial && !scale.growthInterval)
     addIfFits("train.precision = \"bf16\"", [](TrainSpec &spec) {
       spec.train.precision = PrecisionSpec::BF16;
     });

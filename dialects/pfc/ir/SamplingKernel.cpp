@@ -41,6 +41,11 @@ static std::string withWord(StringRef text, const std::string &word,
   return result;
 }
 
+/// The random numbers of a seed.
+static std::string philoxName(SampleLocalCentersOp op) {
+  return "philox_sample_centers_" + std::to_string(op.getSeed());
+}
+
 /// The text of `op`'s kernel and of the functions it calls.
 static std::string instantiate(SampleLocalCentersOp op,
                                const SamplingTexts &texts) {
@@ -66,10 +71,11 @@ static std::string instantiate(SampleLocalCentersOp op,
   fill(text, "NOT_ALL", rate == 1.0 ? "false" : "true");
   fill(text, "LEFT", std::to_string(left));
   fill(text, "RIGHT", std::to_string(right));
+  fill(text, "PHILOX", philoxName(op));
   return text;
 }
 
-/// func @philox_sample_centers(block, step, rank) -> four words.
+/// func @name(block, step, rank) -> four words.
 static void buildPhiloxFunction(OpBuilder &builder, Location loc, uint64_t seed,
                                 StringRef name) {
   Type i32 = builder.getI32Type();
@@ -99,16 +105,15 @@ static void addHelpers(ModuleOp parsed, ModuleOp kernels) {
 LogicalResult buildSampling(SampleLocalCentersOp op, const SamplingTexts &texts,
                             OpBuilder &builder, ValueRange operands,
                             ValueRange results) {
-  constexpr StringLiteral philox = "philox_sample_centers";
+  const std::string philox = philoxName(op);
   auto kernels = builder.getBlock()->getParentOp()->getParentOfType<ModuleOp>();
   if (!kernels.lookupSymbol(philox)) {
     OpBuilder top = OpBuilder::atBlockBegin(kernels.getBody());
     buildPhiloxFunction(top, op.getLoc(), op.getSeed(), philox);
   }
   // The text calls that function, so it is parsed beside a declaration.
-  std::string text = instantiate(op, texts) +
-                     "\nfunc.func private @philox_sample_centers(i32, i32, "
-                     "i32) -> (i32, i32, i32, i32)\n";
+  std::string text = instantiate(op, texts) + "\nfunc.func private @" + philox +
+                     "(i32, i32, i32) -> (i32, i32, i32, i32)\n";
   ParserConfig config(op.getContext());
   OwningOpRef<ModuleOp> parsed = parseSourceString<ModuleOp>(text, config);
   if (!parsed)

@@ -27,7 +27,10 @@ Value ScalarLowering::castTo(Value value, Type type) {
 }
 
 Type ScalarLowering::unsignedOf(Type type) {
-  return builder.getIntegerType(type.getIntOrFloatBitWidth(),
+  // Indices become that type later.
+  return builder.getIntegerType(type.isIndex()
+                                    ? indexType.getIntOrFloatBitWidth()
+                                    : type.getIntOrFloatBitWidth(),
                                 /*isSigned=*/false);
 }
 

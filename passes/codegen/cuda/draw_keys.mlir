@@ -59,7 +59,7 @@
       gpu.barrier
       scf.for %g = %from to %to step %c1 iter_args(%next_positive = %positive0#0) -> (index) {
         %block = arith.index_cast %g : index to i32
-        %k:4 = func.call @philox_sample_centers(%block, %step, %rank) : (i32, i32, i32) -> (i32, i32, i32, i32)
+        %k:4 = func.call @{PHILOX}(%block, %step, %rank) : (i32, i32, i32) -> (i32, i32, i32, i32)
         %base = arith.muli %g, %c4 : index
         %left = arith.subi %classes, %base : index
         %width = arith.minui %left, %c4 : index
@@ -149,7 +149,7 @@
         iter_args(%next_positive = %positive0#0, %written = %place, %ties_left = %my_ties, %tied_here = %zero)
         -> (index, i32, i32, i32) {
       %block = arith.index_cast %g : index to i32
-      %k:4 = func.call @philox_sample_centers(%block, %step, %rank) : (i32, i32, i32) -> (i32, i32, i32, i32)
+      %k:4 = func.call @{PHILOX}(%block, %step, %rank) : (i32, i32, i32) -> (i32, i32, i32, i32)
       %base = arith.muli %g, %c4 : index
       %left = arith.subi %classes, %base : index
       %width = arith.minui %left, %c4 : index

@@ -2,7 +2,7 @@
   // positives: behind the positives, in that order. Where the permutation has
   // the positives, sorted, says how many of them come before a draw.
   %count32 = arith.trunci %count : i64 to i32
-  %key:4 = func.call @philox_sample_centers(%zero, %step, %rank) : (i32, i32, i32) -> (i32, i32, i32, i32)
+  %key:4 = func.call @{PHILOX}(%zero, %step, %rank) : (i32, i32, i32) -> (i32, i32, i32, i32)
 
   // Each different positive once: a thread has a run of neighbouring rows.
   %rounded0 = arith.addi %rows, %threads : index

@@ -33,7 +33,7 @@
       %end = scf.for %g = %c0 to %groups step %c1 iter_args(%next_positive = %c0) -> index {
         %block64 = arith.index_cast %g : index to i64
         %block = arith.trunci %block64 : i64 to i32
-        %k:4 = func.call @philox_sample_centers(%block, %step, %rank) : (i32, i32, i32) -> (i32, i32, i32, i32)
+        %k:4 = func.call @{PHILOX}(%block, %step, %rank) : (i32, i32, i32) -> (i32, i32, i32, i32)
         memref.store %k#0, %lanes[%c0] : memref<4xi32>
         memref.store %k#1, %lanes[%c1] : memref<4xi32>
         memref.store %k#2, %lanes[%c2] : memref<4xi32>
@@ -104,7 +104,7 @@
       iter_args(%next_positive = %c0, %written = %c0, %ties_left = %ties) -> (index, index, i64) {
     %block64 = arith.index_cast %g : index to i64
     %block = arith.trunci %block64 : i64 to i32
-    %k:4 = func.call @philox_sample_centers(%block, %step, %rank) : (i32, i32, i32) -> (i32, i32, i32, i32)
+    %k:4 = func.call @{PHILOX}(%block, %step, %rank) : (i32, i32, i32) -> (i32, i32, i32, i32)
     memref.store %k#0, %lanes[%c0] : memref<4xi32>
     memref.store %k#1, %lanes[%c1] : memref<4xi32>
     memref.store %k#2, %lanes[%c2] : memref<4xi32>

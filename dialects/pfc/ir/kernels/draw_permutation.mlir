@@ -3,7 +3,7 @@
   // the positives, sorted, says how many of them come before a draw, so that
   // nothing but the draws themselves is gone through.
   %count32 = arith.trunci %count : i64 to i32
-  %key:4 = func.call @philox_sample_centers(%zero32, %step, %rank) : (i32, i32, i32) -> (i32, i32, i32, i32)
+  %key:4 = func.call @{PHILOX}(%zero32, %step, %rank) : (i32, i32, i32) -> (i32, i32, i32, i32)
   scf.for %i = %c0 to %p step %c1 {
     %class = memref.load %positives[%i] : memref<{B}xi64>
     memref.store %class, %indices[%i] : memref<{S}xi64>
