@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -30,8 +31,12 @@ void parallelFor(int threads, int64_t count, Body body) {
     }
   };
   std::vector<std::thread> helpers;
-  for (int thread = 1; thread < threads; ++thread)
-    helpers.emplace_back(work, thread);
+  try {
+    for (int thread = 1; thread < threads; ++thread)
+      helpers.emplace_back(work, thread);
+  } catch (const std::system_error &) {
+    // The system has no more: those there are do it all.
+  }
   work(0);
   for (std::thread &helper : helpers)
     helper.join();

@@ -32,7 +32,7 @@ public:
   struct Now {
     const Place *place;
     int64_t step;     ///< counted from 1; 0: before the first
-    uint64_t changes; ///< how often the place was entered
+    uint64_t changes; ///< how often the place was entered, or it got on there
     uint64_t waits;   ///< how often that was to wait
   };
 
@@ -44,6 +44,9 @@ public:
   /// From the training thread. The place it was at before.
   const Place *enter(const Place *next);
   void setStep(int64_t number) { step = number; }
+
+  /// From any thread that the training thread waits for: it gets on.
+  void getOn() { ++changes; }
 
   /// From any thread.
   Now now() const { return {place, step, changes, waits}; }

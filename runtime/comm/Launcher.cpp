@@ -78,16 +78,18 @@ static void passTerminal() {
 
 namespace {
 
-volatile pid_t launcher = 0; // 0: none runs
+volatile pid_t launcher = 0;               // 0: none runs
+volatile std::sig_atomic_t isRank = false; // not mpirun, but a job of one
 volatile std::sig_atomic_t interrupted = false, asked = false;
 
 /// mpirun would kill its ranks a second after a SIGTERM or SIGINT, whatever
-/// they are at; SIGUSR1 it passes on.
+/// they are at; SIGUSR1 it passes on. A rank takes a SIGTERM for one more wish.
 void askRanksToEnd(int signal) {
   asked = true;
   if (launcher <= 0)
     return; // between two starts
-  kill(launcher, signal == SIGINT && interrupted ? SIGTERM : SIGUSR1);
+  const int insisting = isRank ? SIGKILL : SIGTERM;
+  kill(launcher, signal == SIGINT && interrupted ? insisting : SIGUSR1);
   interrupted = signal == SIGINT;
 }
 
@@ -149,6 +151,7 @@ int launchRanks(int ranks, const std::vector<std::string> &arguments) {
   for (std::string &word : command)
     pointers.push_back(word.data());
   pointers.push_back(nullptr);
+  isRank = ranks == 1;
   launcher = fork();
   require(launcher >= 0, "cannot start {} ranks: {}", ranks,
           std::strerror(errno));

@@ -55,6 +55,11 @@ BatchLoader::BatchLoader(std::shared_ptr<const Dataset> set,
           dataset->size(), global, options.shape.batchPerRank,
           options.worldSize);
   known.insert(options.knownBad.begin(), options.knownBad.end());
+  if (badRecords() > options.maxBadRecords)
+    throw LastingError(fmt::format("the run to go on with has met {} bad "
+                                   "records, and data.max_bad_records "
+                                   "is {}: raise it",
+                                   badRecords(), options.maxBadRecords));
   std::vector<Bad> damage;
   for (const std::string &line : dataset->damage())
     damage.push_back({-1 - static_cast<int64_t>(damage.size()), line});
@@ -63,11 +68,21 @@ BatchLoader::BatchLoader(std::shared_ptr<const Dataset> set,
   nextToFill = nextToHandOut = options.firstStep;
   int ahead = std::max(options.prefetch, options.threads);
   slots.resize(options.threads > 0 ? std::max(ahead, 1) : 1);
-  for (int i = 0; i < options.threads; ++i)
-    workers.emplace_back([this] { work(); });
+  try {
+    for (int i = 0; i < options.threads; ++i)
+      workers.emplace_back([this] { work(); });
+  } catch (const std::system_error &error) {
+    const size_t started = workers.size();
+    stop();
+    fail("cannot start {} threads to load images, only {}: {}; lower "
+         "data.threads",
+         options.threads, started, error.what());
+  }
 }
 
-BatchLoader::~BatchLoader() {
+BatchLoader::~BatchLoader() { stop(); }
+
+void BatchLoader::stop() {
   {
     std::lock_guard lock(mutex);
     stopping = true;

@@ -93,6 +93,7 @@ private:
     std::exception_ptr error;
   };
 
+  void stop();
   void work();
   void fill(Slot &slot, int64_t step) const;
   void fillRow(Slot &slot, int64_t row, int64_t sample, uint32_t epoch) const;

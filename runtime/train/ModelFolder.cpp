@@ -51,6 +51,21 @@ void ModelFolder::save(const plan::fb::Variant &variant,
         steps);
 }
 
+void ModelFolder::removeOfOtherRanks(int worldSize) const {
+  const std::string ending = fs::path(classCenters(0, worldSize)).filename();
+  const std::string all = ending.substr(0, ending.find('-'));
+  const std::string own = ending.substr(ending.find("-of-"));
+  std::vector<fs::path> others;
+  for (const fs::directory_entry &entry : fs::directory_iterator(path)) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with(all + "-") && name.ends_with(".safetensors") &&
+        !name.ends_with(own))
+      others.push_back(entry.path());
+  }
+  for (const fs::path &file : others)
+    fs::remove(file);
+}
+
 void loadBackbone(const std::string &weights, const plan::fb::Variant &variant,
                   Executor &executor) {
   std::unique_ptr<TensorFile> file = openWeights(weights);

@@ -36,6 +36,9 @@ public:
   /// and each rank's class centers. `steps` were trained.
   void save(const plan::fb::Variant &variant, const Executor &executor,
             const Communicator &communicator, int64_t steps) const;
+  /// Removes class centers that another number of ranks had left, which all
+  /// that save() wrote takes the place of.
+  void removeOfOtherRanks(int worldSize) const;
 
 private:
   std::string path;

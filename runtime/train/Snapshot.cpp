@@ -185,18 +185,36 @@ void Snapshot::reserve() {
 void Snapshot::take(const Executor &executor, int64_t stepsDone) {
   steps = stepsDone;
   source = &executor;
+  direct = false;
   reserve();
   for (auto &[variable, copy] : contents)
     executor.readVariable(variable->name()->str(), copy);
 }
 
+void Snapshot::refer(const Executor &executor, int64_t stepsDone) {
+  steps = stepsDone;
+  source = &executor;
+  direct = true;
+  contents.clear();
+}
+
 StateReader Snapshot::reader() const {
   return [this](const plan::fb::Variable &variable, const TensorSink &sink) {
-    if (auto copy = contents.find(&variable); copy != contents.end())
-      sink(copy->second);
-    else
-      source->readVariableInPieces(variable.name()->str(), sink,
-                                   /*settled=*/true);
+    auto tell = [&](std::span<const std::byte> piece) {
+      sink(piece);
+      if (progress)
+        progress();
+    };
+    auto copy = contents.find(&variable);
+    if (copy == contents.end())
+      return source->readVariableInPieces(variable.name()->str(), tell,
+                                          /*settled=*/!direct);
+    constexpr size_t most = size_t{64} << 20;
+    std::span<const std::byte> left = copy->second;
+    do { // a tensor without elements has a piece, too
+      tell(left.first(std::min(most, left.size())));
+      left = left.subspan(std::min(most, left.size()));
+    } while (!left.empty());
   };
 }
 

@@ -72,7 +72,7 @@ private:
 std::string firstNotFinite(const StateFiles &files, const StateReader &reader);
 
 /// A copy of the state, but for what is in host memory: that is read where it
-/// is, and must stay as it is until it is written.
+/// is, and must stay as it is until it is written. Or no copy at all.
 class Snapshot {
 public:
   /// Of what `rank` has to write.
@@ -83,13 +83,23 @@ public:
   void reserve();
   /// Copies the state as it is now. Memory is kept from one copy to the next.
   void take(const Executor &executor, int64_t steps);
+  /// What is written is the state as it is then, on this thread. Gives the
+  /// memory of copies back.
+  void refer(const Executor &executor, int64_t steps);
+
+  /// Called after each piece that was read, by who reads.
+  void onProgress(std::function<void()> function) {
+    progress = std::move(function);
+  }
 
   /// Bytes of host memory a copy takes.
   uint64_t bytes() const;
 
   bool hasClassCenters() const { return files.hasClassCenters(); }
   /// Whether nothing is in host memory.
-  bool isCopy() const { return copied.size() == files.variables().size(); }
+  bool isCopy() const {
+    return !direct && copied.size() == files.variables().size();
+  }
 
   /// As pfc::rt::firstNotFinite, of the copy.
   std::string firstNotFinite() const;
@@ -108,6 +118,8 @@ private:
   StateFiles files;
   std::vector<const plan::fb::Variable *> copied;
   const Executor *source = nullptr;
+  bool direct = false; ///< nothing is copied
+  std::function<void()> progress;
   std::map<const plan::fb::Variable *, std::vector<std::byte>> contents;
   int64_t steps = 0;
 };

@@ -9,6 +9,8 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <random>
 
 namespace pfc::rt {
 namespace {
@@ -111,7 +113,28 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
     reporter->message(checked);
   }
   prepareCheckpoints(options.resume.has_value());
-  barrier("the barrier before training"); // the folder is there
+  meetInFolder();
+}
+
+/// Each rank writes its part of a checkpoint into the folder that rank 0 made.
+void TrainLoop::meetInFolder() {
+  const std::string path = folder.folder() + "/.meeting";
+  uint64_t word = 0;
+  if (job.isRoot()) {
+    word = uint64_t{std::random_device{}()} << 32 | std::random_device{}();
+    std::ofstream(path) << word << std::flush;
+  }
+  job.communicator.broadcast(&word, sizeof word, 0);
+  uint64_t found = word + 1;
+  std::ifstream(path) >> found;
+  require(found == word,
+          "{}: is not the folder that rank 0 has under this name: --out has to "
+          "be one that all machines of the job share",
+          folder.folder());
+  barrier("the barrier before training");
+  std::error_code ignored;
+  if (job.isRoot())
+    std::filesystem::remove(path, ignored);
 }
 
 /// Of this rank's copy of the state.
@@ -187,6 +210,7 @@ void TrainLoop::initialize() {
           resumed->path(), firstStep(), total);
   Doing doing(job.communicator.activity(), "reading the checkpoint",
               Activity::Kind::Slow);
+  resumed->onProgress([this] { job.communicator.activity().getOn(); });
   resumed->load(job.variant, job.communicator.rank(), job.executor);
 }
 
@@ -219,7 +243,15 @@ int64_t TrainLoop::trainFrom(int64_t done) {
 
 void TrainLoop::startCheckpoint(int64_t stepsDone) {
   finishStep(); // its loss must be finite, and in the metrics
-  checkpointer->setBadRecords(allBadRecords());
+  std::vector<int64_t> bad = allBadRecords();
+  if (static_cast<int64_t>(bad.size()) > job.settings.max_bad_records())
+    throw LastingError(
+        fmt::format("the ranks have met {} bad records, and "
+                    "data.max_bad_records is {}. Run "
+                    "`pfc-data check` to list all bad records, or raise "
+                    "data.max_bad_records",
+                    bad.size(), job.settings.max_bad_records()));
+  checkpointer->setBadRecords(std::move(bad));
   checkpointer->start(stepsDone);
   finishedAt = std::chrono::steady_clock::now();
 }
@@ -285,6 +317,7 @@ void TrainLoop::finish() {
   barrier("the barrier after the results"); // the other ranks' files are there
   if (!reporter)
     return;
+  folder.removeOfOtherRanks(job.communicator.worldSize());
   if (profile)
     reporter->message(job.executor.profile(program));
   reporter->finish(total);

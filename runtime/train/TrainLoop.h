@@ -92,6 +92,7 @@ private:
   void finish();
   double feed(int64_t t);
   void startStep(int64_t t);
+  void meetInFolder();
   void runProgram(int64_t t);
   void finishStep();
   void uploadBatch(const data::Batch &batch);
@@ -115,6 +116,7 @@ private:
   ModelFolder folder;
   std::shared_ptr<const data::Dataset> dataset;
   std::optional<Checkpoint> resumed;
+  std::unique_ptr<Reporter> reporter; // rank 0's; the loader tells it
   std::unique_ptr<data::BatchLoader> loader;
   int64_t total;
   bool profile;
@@ -127,7 +129,6 @@ private:
   std::set<FiniteFinding> harmless = {}; // what good steps have too
   std::string taken;                     // what the run starts from, for people
   std::optional<StepTracer> tracer;
-  std::unique_ptr<Reporter> reporter; // rank 0's
   std::unique_ptr<Checkpointer> checkpointer;
   std::optional<StartedStep> running;
   std::chrono::steady_clock::time_point finishedAt; // the last step

@@ -33,7 +33,8 @@ std::string readText(const std::string &path) {
 
 } // namespace
 
-ManifestFile describeFile(const std::string &folder, const std::string &name) {
+ManifestFile describeFile(const std::string &folder, const std::string &name,
+                          const std::function<void()> &progress) {
   std::ifstream file(folder + "/" + name, std::ios::binary);
   ManifestFile described{name, 0, {}};
   Sha256 digest;
@@ -43,6 +44,7 @@ ManifestFile describeFile(const std::string &folder, const std::string &name) {
     auto count = static_cast<size_t>(file.gcount());
     digest.update(block.data(), count);
     described.bytes += count;
+    progress();
   }
   require(file.eof(), "{}/{}: cannot be read", folder, name);
   described.sha256 = hexText(digest.digest());
@@ -98,7 +100,7 @@ void Checkpoint::check(const ManifestFile &wanted) {
   require(bytes == wanted.bytes,
           "{}: has {} bytes, {} were written: the file is damaged; {}",
           file(wanted.name), bytes, wanted.bytes, advice());
-  require(describeFile(folder, wanted.name).sha256 == wanted.sha256,
+  require(describeFile(folder, wanted.name, progress).sha256 == wanted.sha256,
           "{}: its SHA-256 is not the manifest's: the file is damaged; {}",
           file(wanted.name), advice());
   checked.insert(wanted.name);
@@ -182,6 +184,7 @@ void Checkpoint::loadRows(ClassCenterFiles &centers,
       makeUnusedRows(variable, contents.seed, range.first + done, own);
     executor.writeVariablePart(name, static_cast<uint64_t>(done) * width,
                                bytes);
+    progress();
   }
 }
 

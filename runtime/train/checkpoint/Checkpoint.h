@@ -40,6 +40,11 @@ public:
   /// is read from.
   void load(const plan::fb::Variant &variant, int rank, Executor &executor);
 
+  /// Called now and then while files are read.
+  void onProgress(std::function<void()> function) {
+    progress = std::move(function);
+  }
+
   /// Its shards, each checked before it is read. Refers to this checkpoint.
   ClassCenterFiles classCenters();
 
@@ -59,10 +64,14 @@ private:
   std::string folder;
   Manifest contents;
   std::set<std::string> checked; ///< names of files that are as written
+  std::function<void()> progress = [] {};
 };
 
-/// The digest of a file's bytes, and how many there are.
-ManifestFile describeFile(const std::string &folder, const std::string &name);
+/// The digest of a file's bytes, and how many there are. `progress` is called
+/// for each MiB.
+ManifestFile describeFile(
+    const std::string &folder, const std::string &name,
+    const std::function<void()> &progress = [] {});
 
 /// Copies the first `bytes` of a file, flushed; what a manifest says of it.
 ManifestFile copyFile(const std::string &from, uint64_t bytes,

@@ -52,6 +52,10 @@ Checkpointer::Checkpointer(Job &job, const ModelFolder &out,
     folder.removeRemains();
   if (options.every > 0)
     snapshot.reserve();
+  snapshot.onProgress([this] {
+    if (waitedFor)
+      this->job.communicator.activity().getOn();
+  });
 }
 
 bool Checkpointer::busy() const {
@@ -73,23 +77,29 @@ void Checkpointer::poll(int64_t steps) {
     advance();
 }
 
-void Checkpointer::start(int64_t steps) {
+void Checkpointer::begin(int64_t steps, bool copy) {
   auto begin = std::chrono::steady_clock::now();
   wanted = false;
   step = steps;
   run.badRecords = badRecords;
-  snapshot.take(job.executor, steps);
+  copy ? snapshot.take(job.executor, steps)
+       : snapshot.refer(job.executor, steps);
   if (job.isRoot())
     metricsBytes = fs::file_size(out.metrics());
   stage = Stage::Writing;
-  writing = std::async(std::launch::async, [this] {
-    giveWay();
-    return writeFiles();
-  });
+  writing =
+      copy ? std::async(std::launch::async,
+                        [this] {
+                          giveWay();
+                          return writeFiles();
+                        })
+           : std::async(std::launch::deferred, [this] { return writeFiles(); });
   if (!snapshot.isCopy()) {
     Doing doing(job.communicator.activity(), "writing a checkpoint",
                 Activity::Kind::Slow);
+    waitedFor = true;
     writing.wait();
+    waitedFor = false;
   }
   waited = std::chrono::steady_clock::now() - begin;
 }
@@ -97,14 +107,16 @@ void Checkpointer::start(int64_t steps) {
 void Checkpointer::wait() {
   Doing doing(job.communicator.activity(), "writing a checkpoint",
               Activity::Kind::Slow);
+  waitedFor = true;
   while (stage != Stage::Idle)
     advance();
+  waitedFor = false;
 }
 
 bool Checkpointer::write(int64_t steps) {
   wait();
   if (wholeStep != steps) {
-    start(steps);
+    begin(steps, /*copy=*/false);
     wait();
   }
   return wholeStep == steps;
@@ -208,13 +220,27 @@ Checkpointer::gatherReports(const Report &own) {
   return reports;
 }
 
+/// What a rank wrote into its folder is in rank 0's.
+void Checkpointer::requireHere(size_t rank, uint64_t bytes) const {
+  std::string path =
+      ModelFolder(folder.partial(step))
+          .classCenters(static_cast<int>(rank), job.communicator.worldSize());
+  std::error_code error;
+  require(bytes == 0 || fs::file_size(path, error) == bytes,
+          "{}: rank {} has written it, and it is not here: --out has to be a "
+          "folder that all machines of the job share",
+          path, rank);
+}
+
 /// Rank 0's thread, second part: all ranks' files are on the disk, or aren't.
 Checkpointer::Outcome Checkpointer::finish(const std::vector<Report> &reports) {
   Outcome outcome;
   try {
-    for (size_t rank = 0; rank < reports.size(); ++rank)
+    for (size_t rank = 0; rank < reports.size(); ++rank) {
       require(reports[rank].error[0] == 0, "rank {}: {}", rank,
               std::string(reports[rank].error));
+      requireHere(rank, reports[rank].shardBytes);
+    }
     Manifest manifest = makeManifest(reports);
     std::string text = formatManifest(manifest);
     AtomicFile file(folder.partial(step) + "/manifest.json");

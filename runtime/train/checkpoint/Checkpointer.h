@@ -58,13 +58,13 @@ public:
   }
 
   /// Copies the state after `steps` and starts writing it. Collective.
-  void start(int64_t steps);
+  void start(int64_t steps) { begin(steps, /*copy=*/true); }
 
   /// Waits until the checkpoint on its way, if any, is whole. Collective.
   void wait();
 
-  /// start() and wait(), unless that checkpoint is there. False when it could
-  /// not be written.
+  /// Writes the state as it is, on this thread and without a copy, unless that
+  /// checkpoint is there. False when it could not be written. Collective.
   bool write(int64_t steps);
 
   /// Of the last that is whole, or that training went on from; -1: none.
@@ -89,6 +89,7 @@ private:
   };
 
   bool busy() const;
+  void begin(int64_t steps, bool copy);
   void advance();
   void publish();
   void conclude();
@@ -96,6 +97,7 @@ private:
   void writeShard(Report &report);
   void writeRootFiles();
   std::vector<Report> gatherReports(const Report &own);
+  void requireHere(size_t rank, uint64_t bytes) const;
   Outcome finish(const std::vector<Report> &reports);
   Manifest makeManifest(const std::vector<Report> &reports) const;
 
@@ -109,8 +111,9 @@ private:
   Snapshot snapshot;
   Stage stage = Stage::Idle;
   bool stopAgreed = false, wanted = false;
-  int64_t step = -1;      ///< of the snapshot
-  int64_t wholeStep = -1; ///< of the last checkpoint that is whole
+  std::atomic<bool> waitedFor = false; ///< the training thread waits
+  int64_t step = -1;                   ///< of the snapshot
+  int64_t wholeStep = -1;              ///< of the last checkpoint that is whole
   std::chrono::duration<double> waited{}; ///< by the steps, for the snapshot
   uint64_t metricsBytes = 0;
   std::vector<int64_t> badRecords;

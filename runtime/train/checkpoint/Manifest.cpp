@@ -8,14 +8,15 @@
 namespace pfc::rt {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;
+using OrderedJson = nlohmann::ordered_json; // to be written
 
 constexpr int64_t format = 1;
 
 /// No step, class or batch is more: sums of two don't overflow.
 constexpr int64_t largest = int64_t{1} << 52;
 
-Json formatFile(const ManifestFile &file) {
+OrderedJson formatFile(const ManifestFile &file) {
   return {{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}};
 }
 
@@ -152,28 +153,28 @@ const ManifestFile *Manifest::find(std::string_view name) const {
 }
 
 std::string formatManifest(const Manifest &manifest) {
-  Json files = Json::array(), shards = Json::array();
+  OrderedJson files = OrderedJson::array(), shards = OrderedJson::array();
   for (const ManifestFile &file : manifest.files)
     files.push_back(formatFile(file));
   for (const ManifestShard &shard : manifest.shards) {
-    Json json = formatFile(shard);
+    OrderedJson json = formatFile(shard);
     json["first_class"] = shard.firstClass;
     json["classes"] = shard.classes;
     shards.push_back(std::move(json));
   }
-  Json json = {{"format", format},
-               {"step", manifest.step},
-               {"total_steps", manifest.totalSteps},
-               {"plan", manifest.plan},
-               {"spec_hash", manifest.specHash},
-               {"precision", manifest.precision},
-               {"world_size", manifest.worldSize},
-               {"batch_per_rank", manifest.batchPerRank},
-               {"seed", manifest.seed},
-               {"images", manifest.images},
-               {"bad_records", manifest.badRecords},
-               {"files", std::move(files)},
-               {"shards", std::move(shards)}};
+  OrderedJson json = {{"format", format},
+                      {"step", manifest.step},
+                      {"total_steps", manifest.totalSteps},
+                      {"plan", manifest.plan},
+                      {"spec_hash", manifest.specHash},
+                      {"precision", manifest.precision},
+                      {"world_size", manifest.worldSize},
+                      {"batch_per_rank", manifest.batchPerRank},
+                      {"seed", manifest.seed},
+                      {"images", manifest.images},
+                      {"bad_records", manifest.badRecords},
+                      {"files", std::move(files)},
+                      {"shards", std::move(shards)}};
   return json.dump(2) + "\n";
 }
 

@@ -86,11 +86,16 @@ bool isCheckpoint(const std::string &folder) {
   return fs::exists(fs::path(folder) / manifestName);
 }
 
+std::string withoutSlash(const std::string &folder) {
+  fs::path path = fs::path(folder).lexically_normal();
+  return path.has_filename() ? path : path.parent_path();
+}
+
 /// A folder that is whole or absent: what isn't published goes.
 class NewFolder {
 public:
-  explicit NewFolder(const std::string &path)
-      : path(path), partial(path + ".partial") {
+  explicit NewFolder(const std::string &given)
+      : path(withoutSlash(given)), partial(path + ".partial") {
     require(!fs::exists(path), "{}: exists already", path);
     fs::remove_all(partial);
     fs::create_directories(partial);

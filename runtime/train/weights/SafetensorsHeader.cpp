@@ -10,7 +10,7 @@
 namespace pfc::rt {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;
 
 /// Parses JSON, refusing a key given twice: readers would disagree on which
 /// counts.
@@ -150,7 +150,7 @@ SafetensorsHeader parseSafetensorsHeader(std::string_view json,
 }
 
 std::string formatSafetensorsHeader(const SafetensorsHeader &header) {
-  Json json = Json::object();
+  auto json = nlohmann::ordered_json::object();
   if (!header.metadata.empty())
     json["__metadata__"] = header.metadata;
   for (const TensorEntry &entry : header.entries)

@@ -130,6 +130,7 @@ private:
     const PickleValue &size = document[value.items[1]];
     const PickleValue &strides = document[value.items[2]];
     uint64_t elements = 1;
+    tensor.shape.resize(size.items.size());
     for (size_t axis = size.items.size(); axis-- > 0;) {
       int64_t extent = document[size.items[axis]].number;
       int64_t stride = document[strides.items[axis]].number;
@@ -141,7 +142,7 @@ private:
                   elements <= static_cast<uint64_t>(INT64_MAX / extent),
               "{}: tensor {}: its shape overflows", path, tensor.name);
       elements *= static_cast<uint64_t>(extent);
-      tensor.shape.insert(tensor.shape.begin(), extent);
+      tensor.shape[axis] = extent;
     }
     return elements;
   }

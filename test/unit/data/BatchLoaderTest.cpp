@@ -203,6 +203,19 @@ TEST(BatchLoader, EndsOneRecordPastTheLimit) {
             "all bad records, or raise data.max_bad_records");
 }
 
+// Of a run that goes on: else a row would be left empty where all that may be
+// tried are known to be bad.
+TEST(BatchLoader, RefusesMoreKnownRecordsThanTheLimit) {
+  auto set = std::make_shared<FakeDataset>(12);
+  set->spoil(4);
+  LoaderOptions options = optionsFor(4);
+  options.knownBad = {4};
+  options.maxBadRecords = 0;
+  EXPECT_EQ(messageOf([&] { BatchLoader loader(set, options); }),
+            "the run to go on with has met 1 bad records, and "
+            "data.max_bad_records is 0: raise it");
+}
+
 TEST(BatchLoader, CountsWhatTheSetFoundOnOpening) {
   auto set = std::make_shared<FakeDataset>(4);
   set->broken = {"a hole"};
