@@ -201,7 +201,7 @@ def StageCentersPass : Pass<"pfc-stage-centers", "::mlir::ModuleOp"> {
 
     R100 with Glint360K on 8 ranks, bf16, sample rate 0.1: 176 MiB of class
     centers and momentum leave the device, 26 of a sample's rows come to it, and
-    a step on H200s is predicted to take 28.2 ms instead of 28.1. With 100M
+    a step on H200s is predicted to take 27.9 ms instead of 27.8. With 100M
     identities and sample rate 0.002 they are 47.7 GiB, 0.1 and 29.3 ms.
 
     Precondition: pfc-partition ran; a host table is gathered and updated once,
@@ -256,7 +256,7 @@ def MixedPrecisionPass : Pass<"pfc-mixed-precision", "::mlir::ModuleOp"> {
     Micikevicius et al., ICLR'18.)
 
     R100 with Glint360K on 8 H200, sample rate 1: the arena is 6.3 GiB instead of
-    11.6, and a step is predicted to take 42 ms instead of 263.
+    11.6, and a step is predicted to take 28 ms instead of 249.
 
     With `precision=fp32` it changes nothing. Precondition: pfc-partition ran.
     Postcondition: element types agree as the verifiers want them.
@@ -318,7 +318,8 @@ def TileHeadPass : Pass<"pfc-tile-head", "::mlir::ModuleOp"> {
     used and dropped by tile, but E, which `logits=keep` stores for the
     backward half (2 bytes a logit in bf16) and `recompute` makes again there
     from W, by a fourth product; but for the last tile's, with which that half
-    begins. The two compute the same bits.
+    begins. The two compute the same bits on a CPU; on a GPU tiles that are made
+    again are smaller, and sums round otherwise.
 
         margin_softmax       t = target_cosines(X̂, W)
           each tile          Ŵ = gather_unit_rows(W); cos = X̂·Ŵᵀ;
@@ -604,8 +605,8 @@ def BucketStatisticsPass : Pass<"pfc-bucket-statistics", "::mlir::ModuleOp"> {
     equal size, as the variance's factor n/(n − 1) is among the attributes.
 
     On R100, 8 ranks: 322 collectives of the backbone become 26, and on a GPU 616
-    kernels that merge and average become 24; on 8 H200 (predicted) a step takes
-    30.0 ms instead of 35.4, as nothing waits for the network any more.
+    kernels that merge and average become 24; on 8 H200 a step is predicted to
+    take 5.4 ms less, as nothing waits for the network any more.
 
     Precondition: pfc-partition ran. Postcondition: the step computes the same
     bits.
@@ -675,9 +676,9 @@ def ConvertPfcToPlanPass : Pass<"convert-pfc-to-plan", "::mlir::ModuleOp"> {
     `pfc.bucket`'s tensors become a `plan.span`, so that neither it nor
     `pfc.unbucket` moves a byte. Equal kernels are one.
 
-    R100's step on 8 H200 launches 988 kernels instead of 2125 without runs, and
-    is predicted to take 28.1 ms instead of 31.4. On the CPU it launches
-    1584, of which 229 with the network's are distinct. A gradient in the place
+    R100's step on 8 H200 launches 898 kernels, some 1100 fewer than without
+    runs, and is predicted to take 27.8 ms, 3.3 less. On the CPU it launches
+    1563, of which 244 with the network's are distinct. A gradient in the place
     of that which it was made from: R50 with its blocks recomputed, 1468 MiB
     instead of 1517; R100 with all kept 6344 for 6340, its blocks 1800 for 1803.
 
@@ -729,8 +730,8 @@ def ScheduleCollectivesPass
     pass, {Σ E, target} are summed under E·Ŵ, dX̂ is under Eᵀ·X̂, and buckets of
     gradients under the rest of the backward pass.
 
-    R100 with Glint360K on 8 H200, as `pfcc explain` predicts: 42.4 ms a step
-    without the pass (`cluster.overlap = false`), 34.0 with it; 8.4 and 0.04 of
+    R100 with Glint360K on 8 H200, as `pfcc explain` predicts: 29.9 ms a step
+    without the pass (`cluster.overlap = false`), 27.8 with it; 2.2 and 0.1 of
     them wait for other ranks.
 
     Precondition: convert-pfc-to-plan ran.
@@ -776,8 +777,9 @@ def AssignMemoryPass : Pass<"plan-assign-memory", "::mlir::ModuleOp"> {
     the state, as only one runs at a time. An alloc without a use is erased.
     `host` state comes last, from a multiple of 64 KiB on.
 
-    R100 with Glint360K on 8 ranks in bf16: the step's 3824 buffers, 11.9 GiB in
-    all, take 5.6 GiB, 0.04 % more than are in use at once.
+    R100 with Glint360K on 8 ranks in bf16: what the step's 3819 buffers take is
+    16.4 MiB, 0.3 %, more than are in use at once (`pfcc explain`: "alignment and
+    gaps").
 
     Precondition: convert-pfc-to-plan ran. Postcondition: each variable, input,
     rank_constant and alloc has an offset, a multiple of 64; the module has
@@ -802,8 +804,8 @@ def VerifyMemoryPass : Pass<"plan-verify-memory", "::mlir::ModuleOp"> {
     of state or of a rank constant; host state, and nothing else, lies in host
     memory; all lies within the arena, aligned; nothing is read before it was
     written; a kernel that writes an argument has it once. Always in the
-    pipeline. It changes nothing, and saves nothing: R100 on 8 ranks, 5815
-    buffers, takes 0.3 of the 12 seconds of its compilation.
+    pipeline. It changes nothing, and saves nothing: R100 on 8 ranks
+    takes 0.3 of the 5.5 seconds of its compilation.
 
     Example (test/passes/plan-verify-memory-invalid.mlir): "buffer %0 (bytes
     64..128) is live here, but buffer %1 (bytes 64..128) overlaps it".
@@ -819,7 +821,7 @@ def CodegenLLVMPass : Pass<"codegen-llvm", "::mlir::ModuleOp"> {
     kernel's buffers are distinct, which its pointers say (`noalias`), so that
     the target's vectoriser needs no checks.
 
-    R100 with Glint360K on 8 ranks in bf16: 229 kernels, 975 KiB of text.
+    R100 with Glint360K on 8 ranks in bf16: 244 kernels, 996 KiB of text.
 
     Precondition: convert-pfc-to-plan ran.
 
@@ -851,7 +853,7 @@ def CodegenCudaPass : Pass<"codegen-cuda", "::mlir::ModuleOp"> {
     (passes/codegen/cuda/ShareKernels.h). docs/architecture.md, "CUDA kernels",
     is the contract with the runtime.
 
-    R100 with Glint360K on 8 ranks in bf16: 81 kernels, 222 KiB of text, instead
+    R100 with Glint360K on 8 ranks in bf16: 86 kernels, 247 KiB of text, instead
     of 200.
 
     Precondition: convert-pfc-to-plan=target=cuda ran.

@@ -405,6 +405,8 @@ public:
   TileWidths(MarginSoftmaxOp forward, int64_t bytes, int64_t lastBytes);
 
   SmallVector<int64_t> get(LogitsStrategy strategy);
+  int64_t sample() const { return slots; }
+  int64_t fewest() const { return llvm::divideCeil(slots, widest); }
 
 private:
   static constexpr int64_t kNarrowest = 32;
@@ -455,7 +457,7 @@ SmallVector<int64_t> TileWidths::endingWith(int64_t width, int64_t most) {
 }
 
 SmallVector<int64_t> TileWidths::get(LogitsStrategy strategy) {
-  size_t fewest = llvm::divideCeil(slots, widest);
+  const auto fewest = static_cast<size_t>(this->fewest());
   const bool narrows = strategy == LogitsStrategy::Keep && fewest > 2;
   for (int64_t width = narrowest; narrows && width < widest; width *= 2)
     if (SmallVector<int64_t> widths = endingWith(width, widest);
@@ -464,6 +466,9 @@ SmallVector<int64_t> TileWidths::get(LogitsStrategy strategy) {
   int64_t even = llvm::alignTo(llvm::divideCeil(slots, fewest), 2 * kNarrowest);
   return endingWith(even, even);
 }
+
+/// Some instructions each: compiling so many takes a minute.
+static constexpr int64_t kMostTiles = 1 << 14;
 
 namespace {
 struct TileHeadPass : public pfc::impl::TileHeadPassBase<TileHeadPass> {
@@ -474,8 +479,13 @@ struct TileHeadPass : public pfc::impl::TileHeadPassBase<TileHeadPass> {
     std::string reason = head.match(root);
     if (!reason.empty())
       return root.emitOpError("can't be tiled: ") << reason;
-    SmallVector<int64_t> widths =
-        TileWidths(root, tileBytes, lastTileBytes).get(logits);
+    TileWidths tiles(root, tileBytes, lastTileBytes);
+    if (tiles.fewest() > kMostTiles)
+      return emitError(root.getLoc(), "a rank's sample of ")
+             << tiles.sample() << " class centers makes " << tiles.fewest()
+             << " tiles, and a plan lists at most " << kMostTiles
+             << ": raise cluster.world_size, or lower head.sample_rate";
+    SmallVector<int64_t> widths = tiles.get(logits);
     Location loc = root.getLoc();
     HeadTiler(head, widths, logits).run();
     remark::passed(

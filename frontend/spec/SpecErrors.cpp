@@ -112,6 +112,8 @@ std::string pfc::suggestKey(StringRef section, StringRef name) {
 
 std::string pfc::suggestChoice(llvm::ArrayRef<StringRef> choices,
                                StringRef value) {
+  if (value == "gpu" && llvm::is_contained(choices, "cuda"))
+    return "; did you mean \"cuda\"?";
   Nearest nearest(value);
   for (StringRef choice : choices)
     nearest.offer(choice, ("\"" + choice + "\"").str());

@@ -227,7 +227,8 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "scaled down to it. 0 switches clipping off.",
        FIELD(train.clipGradNorm)},
       {"train", "log_every", "steps", false, "", closed(1, 1e9), {},
-       "Interval of progress lines and metrics.", FIELD(train.logEvery)},
+       "Interval of progress lines where the output is no terminal; "
+       "`metrics.jsonl` has every step.", FIELD(train.logEvery)},
 
       {"train.optimizer", "type", "", false, "", anything, optimizers,
        "Stochastic gradient descent with momentum; decay applies to every "
@@ -281,7 +282,8 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "Interval of verification; 0 verifies at the end only.",
        FIELD(data.verifyEvery)},
       {"data", "max_bad_records", "records", false, "", closed(0, 1e12), {},
-       "Unreadable images to skip before training stops with an error.",
+       "Unreadable images to skip before training stops with an error: of a "
+       "rank at once, of all ranks at the next checkpoint.",
        FIELD(data.maxBadRecords)},
       {"data", "threads", "threads", false, "", closed(0, 1024), {},
        "Decoding threads of a rank; 0 divides the machine's cores among "

@@ -16,6 +16,7 @@
 #include "runtime/train/checkpoint/Checkpoint.h"
 #include "runtime/train/checkpoint/CheckpointFolder.h"
 #include "runtime/train/checkpoint/Rewrite.h"
+#include "tools/cli/Usage.h"
 
 #include <CLI/CLI.hpp>
 
@@ -139,7 +140,7 @@ int body(int argc, char **argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
-    return app.exit(error);
+    return pfc::endUsage(app, error);
   }
   return arguments.status;
 }

@@ -15,6 +15,7 @@
 #include "Timing.h"
 #include "runtime/base/Error.h"
 #include "tools/cli/AtLeast.h"
+#include "tools/cli/Usage.h"
 
 #include <CLI/CLI.hpp>
 #include <fstream>
@@ -141,7 +142,7 @@ int body(int argc, char **argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
-    return app.exit(error);
+    return pfc::endUsage(app, error);
   }
   if (show->parsed())
     fmt::print("{}\n", openDevice(shown, {})->describe());

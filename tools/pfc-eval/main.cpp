@@ -12,6 +12,7 @@
 #include "runtime/train/ModelFolder.h"
 #include "runtime/train/Verifier.h"
 #include "runtime/train/progress/ConsoleProgress.h"
+#include "tools/cli/Usage.h"
 
 #include <CLI/CLI.hpp>
 
@@ -75,7 +76,7 @@ int body(int argc, char **argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
-    return app.exit(error);
+    return pfc::endUsage(app, error);
   }
   std::unique_ptr<Communicator> communicator = openCommunicator();
   arguments.job.only = {"embed"};

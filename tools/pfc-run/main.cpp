@@ -17,6 +17,7 @@
 #include "runtime/train/Preflight.h"
 #include "runtime/train/TrainLoop.h"
 #include "tools/cli/AtLeast.h"
+#include "tools/cli/Usage.h"
 #include "tools/pfc-run/Supervise.h"
 
 #include <CLI/CLI.hpp>
@@ -58,8 +59,8 @@ void declare(CLI::App &app, Arguments &arguments) {
                  "write when each instruction of the third step ran, on every "
                  "rank, as a trace for ui.perfetto.dev");
   app.add_option("--device", arguments.job.device,
-                 "what executes the plan: cpu, or emulated-cuda, which runs a "
-                 "CUDA plan without a GPU (default: the plan's)");
+                 "what executes the plan: cpu, cuda, or emulated-cuda, which "
+                 "runs a CUDA plan without a GPU (default: the plan's)");
   app.add_option("--precision", arguments.job.precision,
                  "fp32, bf16, fp16, or auto: the first the machine is good at")
       ->check(CLI::IsMember({"auto", "fp32", "bf16", "fp16"}));
@@ -111,11 +112,11 @@ void declareFailures(CLI::App &app, Arguments &arguments) {
          "--on-nan",
          [&](const CLI::results_t &words) {
            arguments.train.skipNotFinite = words[0] == "skip";
-           return words[0] == "skip" || words[0] == "stop";
+           return true;
          },
          "a step whose loss, gradient or state is NaN or infinite: "
          "stop (default), or skip it and go on")
-      ->type_name("stop|skip");
+      ->check(CLI::IsMember({"stop", "skip"}));
   app.add_option("--expect-hash", arguments.expectedHash,
                  "refuse any plan but the one of this SHA-256 (sha256sum)");
 }
@@ -139,7 +140,7 @@ int body(int argc, char **argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
-    return app.exit(error);
+    return pfc::endUsage(app, error);
   }
   if (!arguments.resume.empty())
     arguments.train.resume =

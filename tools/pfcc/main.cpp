@@ -351,7 +351,8 @@ int main(int argc, char **argv) {
     status = (pfc::writeSpecReference(file->os()), 0);
   else
     return fail("unknown command '" + command +
-                "'; known: compile, show, explain, onnx, spec-reference");
+                "'; known: compile, show, explain, simulate, onnx, "
+                "spec-reference, scaling");
   if (status == 0)
     file->keep();
   return status;

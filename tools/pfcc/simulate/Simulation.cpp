@@ -35,7 +35,7 @@ static SimulatedRun runOfPeer(const std::string &name, const PeerRun &peer,
   run.backbone = peer.backbone;
   run.head = peer.head;
   run.seconds = peer.seconds();
-  run.waiting = run.seconds - run.backbone - run.head;
+  run.waiting = std::max(0.0, run.seconds - run.backbone - run.head);
   run.imagesPerSecond = static_cast<double>(job.wholeBatch) / run.seconds;
   run.bound = peer.bound();
   run.fits = memory <= static_cast<double>(machine.memory);
