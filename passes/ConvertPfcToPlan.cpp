@@ -244,6 +244,25 @@ void ProgramConverter::convertConv(Operation *op, plan::ConvKind kind,
                        costOf(op));
 }
 
+/// What a rank of a ring sends to the next one.
+static int64_t sentBytes(plan::CollectiveKind kind, int64_t source,
+                         int64_t ranks) {
+  switch (kind) {
+  case plan::CollectiveKind::AllReduceSum:
+    return 2 * (ranks - 1) * source / ranks;
+  case plan::CollectiveKind::AllGather:
+    return (ranks - 1) * source;
+  case plan::CollectiveKind::ReduceScatterSum:
+    return (ranks - 1) * source / ranks;
+  }
+  llvm_unreachable("all kinds are handled");
+}
+
+static int64_t ranksOf(Operation *op) {
+  auto grids = op->getParentOfType<ModuleOp>().getOps<shard::GridOp>();
+  return grids.empty() ? 1 : (*grids.begin()).getShape().front();
+}
+
 void ProgramConverter::convertCollective(Operation *op,
                                          plan::CollectiveKind kind,
                                          Value source, Value target) {
@@ -256,7 +275,8 @@ void ProgramConverter::convertCollective(Operation *op,
   int64_t bytes = plan::byteSize(cast<MemRefType>(from.getType()));
   plan::CollectiveOp::create(
       builder, op->getLoc(), kind, from, to,
-      plan::CostAttr::get(op->getContext(), 0, 0, 0, bytes));
+      plan::CostAttr::get(op->getContext(), 0, 0, 0,
+                          sentBytes(kind, bytes, ranksOf(op))));
 }
 
 LogicalResult ProgramConverter::convertRowKernel(RowKernelOpInterface op) {

@@ -317,8 +317,8 @@ def TileHeadPass : Pass<"pfc-tile-head", "::mlir::ModuleOp"> {
     `tile-bytes`: what a cache holds. Everything of the sample's size is made,
     used and dropped by tile, but E, which `logits=keep` stores for the
     backward half (2 bytes a logit in bf16) and `recompute` makes again there
-    from W, by a fourth product; but for the last tile's, with which that half
-    begins. The two compute the same bits on a CPU; on a GPU tiles that are made
+    from W, by a fourth product; but for the last tile's, with which the updates
+    begin. The two compute the same bits on a CPU; on a GPU tiles that are made
     again are smaller, and sums round otherwise.
 
         margin_softmax       t = target_cosines(X̂, W)
@@ -363,7 +363,7 @@ def TileHeadPass : Pass<"pfc-tile-head", "::mlir::ModuleOp"> {
 
     R100 with Glint360K on 8 ranks, B = 1024, bf16, sample rate 1: what the head
     takes beyond W and its momentum is 112 MiB, 397 before tiles; with
-    `recompute` 51. In fp16 115 (397) and 60. At rate 0.1 it is one tile: 32 MiB
+    `recompute` 51. In fp16 115 (397) and 57. At rate 0.1 it is one tile: 32 MiB
     for 41. Without narrow tiles, C = 20,000 and B = 256 on a CPU take 2.6 bytes a
     logit instead of 2.2.
 

@@ -210,10 +210,11 @@ void HeadTiler::cut() {
   }
 }
 
-/// Whether the backward half reads the forward half's E. The last tile's is
-/// what it begins with: making it again would save no memory.
+/// Whether an update reads the forward half's E. The last tile's is what they
+/// begin with: making it again would save no memory.
 bool HeadTiler::isKept(const Tile &tile) const {
-  return strategy == LogitsStrategy::Keep || &tile == &tiles.back();
+  return strategy == LogitsStrategy::Keep ||
+         (&tile == &tiles.back() && !head.scalesExps());
 }
 
 Value HeadTiler::gatherUnitRows(const Tile &tile, Value table) {
@@ -305,9 +306,9 @@ void HeadTiler::buildForward() {
 /// says so for the class centers, too.
 Value HeadTiler::buildScaledProducts() {
   Value sum;
-  for (Tile &tile : llvm::reverse(tiles)) {
+  for (Tile &tile : tiles) {
     Value centers = gatherAgain(tile, head.gather.getTable());
-    if (!isKept(tile))
+    if (strategy == LogitsStrategy::Recompute)
       tile.exps = makeExps(tile, centers, /*sums=*/Value()).getExps();
     tile.exps = scaleExps(tile);
     sum = addProduct(tile.exps, centers, sum);
@@ -354,9 +355,8 @@ void HeadTiler::updateCenters(Value embeddings) {
   Value table = update.getTable(), momentum = update.getMomentum();
   int64_t size = typeOf(table).getDimSize(1);
   for (Tile &tile : llvm::reverse(tiles)) {
-    if (strategy == LogitsStrategy::Recompute && (scaled || !isKept(tile))) {
+    if (!isKept(tile)) {
       // Behind the update of the tile before, so that one is there at a time.
-      // G, which waits for the backbone's gradients, is made again in any case.
       Value centers = gatherAgain(tile, table);
       tile.exps = makeExps(tile, centers, /*sums=*/Value()).getExps();
       if (scaled)

@@ -99,7 +99,9 @@ static Cost instructionCost(const fb::Program &step, const fb::Instruction &i,
   Cost cost;
   const fb::Cost *counted = i.cost();
   if (const fb::Collective *collective = i.operation_as_Collective()) {
-    double bytes = counted ? static_cast<double>(counted->bytes_sent()) : 0;
+    const fb::Buffer &source = *step.buffers()->Get(collective->source());
+    double bytes =
+        static_cast<double>(rt::byteSize(*source.shape(), source.dtype()));
     cost = collectiveCost(collective->kind(), bytes, ranks, machine);
   } else {
     if (counted) {
