@@ -44,6 +44,7 @@ RecordDataset::RecordDataset(const std::string &path) : reader(path) {
 void RecordDataset::useIndex(const std::string &path) {
   std::vector<RecordEntry> entries = readIndex(path);
   require(!entries.empty(), "{}: the index is empty", path);
+  checkEnd(path, entries);
   if (entries[0].key != 0)
     return take(entries);
   std::vector<uint8_t> scratch;
@@ -62,6 +63,25 @@ void RecordDataset::useIndex(const std::string &path) {
       return entry.key == 0 || isHeaderAt(entry.offset);
     });
     take(entries);
+  }
+}
+
+/// An index that was cut short has lost records without a trace in it.
+void RecordDataset::checkEnd(const std::string &index,
+                             const std::vector<RecordEntry> &entries) {
+  uint64_t last = 0;
+  for (const RecordEntry &entry : entries)
+    last = std::max(last, entry.offset);
+  std::vector<uint8_t> scratch;
+  try {
+    const uint64_t end = reader.read(last, scratch).next;
+    if (reader.resync(end) < reader.size())
+      broken.push_back(fmt::format(
+          "{}: the last record it has ends at byte {} of {} of {}: was it cut "
+          "short? It can be removed: the records are found without",
+          index, end, reader.size(), reader.path()));
+  } catch (const BadRecord &) {
+    // The last record is damaged, which is seen where it is read.
   }
 }
 

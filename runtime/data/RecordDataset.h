@@ -57,6 +57,8 @@ private:
   uint64_t key(int64_t i) const {
     return keys.empty() ? firstKey + static_cast<uint64_t>(i) : keys[i];
   }
+  void checkEnd(const std::string &index,
+                const std::vector<RecordEntry> &entries);
   void useIndex(const std::string &path);
   bool isHeaderAt(uint64_t offset) const;
   size_t endOfImages(const std::vector<RecordEntry> &entries,

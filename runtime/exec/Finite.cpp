@@ -36,13 +36,27 @@ struct Look {
   size_t hash;
 };
 
+/// A piece at a time: a table may be as large as the host's memory.
 Look lookAt(Device &device, const BufferView &view,
-            std::vector<std::byte> &bytes) {
-  bytes.resize(view.bytes());
-  device.download(view, bytes.data());
-  std::string_view text(reinterpret_cast<const char *>(bytes.data()),
-                        bytes.size());
-  return {allFinite(view.dtype, bytes), std::hash<std::string_view>()(text)};
+            std::vector<std::byte> &bytes,
+            const std::function<void()> &progress) {
+  constexpr int64_t pieceBytes = int64_t{64} << 20;
+  const auto width = static_cast<int64_t>(byteWidth(view.dtype));
+  Look all{true, 0};
+  for (int64_t done = 0; done < view.elements();) {
+    BufferView piece = view;
+    piece.data += done * width;
+    piece.shape = {std::min(pieceBytes / width, view.elements() - done)};
+    bytes.resize(piece.bytes());
+    device.download(piece, bytes.data());
+    std::string_view text(reinterpret_cast<const char *>(bytes.data()),
+                          bytes.size());
+    all.finite &= allFinite(view.dtype, bytes);
+    all.hash = all.hash * 31 + std::hash<std::string_view>()(text);
+    done += piece.elements();
+    progress();
+  }
+  return all;
 }
 
 /// Its own name, or the host's for it.
@@ -72,8 +86,9 @@ bool allFinite(plan::fb::DType dtype, std::span<const std::byte> contents) {
   }
 }
 
-std::vector<FiniteFinding> runLookingAtAll(Executor &executor, Device &device,
-                                           const std::string &program) {
+std::vector<FiniteFinding>
+runLookingAtAll(Executor &executor, Device &device, const std::string &program,
+                const std::function<void()> &progress) {
   const plan::fb::Program &source = executor.runner(program).program();
   std::vector<FiniteFinding> findings;
   std::vector<std::byte> bytes;
@@ -90,7 +105,7 @@ std::vector<FiniteFinding> runLookingAtAll(Executor &executor, Device &device,
     return all;
   };
   auto look = [&](uint32_t buffer) {
-    return lookAt(device, executor.buffer(program, buffer), bytes);
+    return lookAt(device, executor.buffer(program, buffer), bytes, progress);
   };
   executor.runEach(
       program,

@@ -23,9 +23,11 @@ struct FiniteFinding {
 
 /// Runs `program` once, instruction by instruction, on what its inputs are;
 /// every buffer that an instruction filled with something that isn't finite, in
-/// their order. Slow: all buffers are looked at, before and after.
-std::vector<FiniteFinding> runLookingAtAll(Executor &executor, Device &device,
-                                           const std::string &program);
+/// their order. Slow: all buffers are looked at, before and after; `progress`
+/// is called for each piece of one.
+std::vector<FiniteFinding>
+runLookingAtAll(Executor &executor, Device &device, const std::string &program,
+                const std::function<void()> &progress);
 
 /// "'layer1.0.conv1' (bf16 [8, 56, 56, 64]), written by instruction 12 of
 /// train_step (layer1.0.conv1)"

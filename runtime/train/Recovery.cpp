@@ -119,7 +119,8 @@ void TrainLoop::replay(int64_t from, int64_t to) {
 std::optional<std::string> TrainLoop::repeat(int64_t t) {
   feed(t);
   std::vector<FiniteFinding> findings =
-      runLookingAtAll(job.executor, *job.device, program);
+      runLookingAtAll(job.executor, *job.device, program,
+                      [&] { job.communicator.activity().getOn(); });
   // A gradient that overflowed was not used, and the next one is smaller.
   bool unused = job.executor.hasOutput(program, "skipped") &&
                 job.executor.output(program, "skipped").at(0) > 0;

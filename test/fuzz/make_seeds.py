@@ -8,9 +8,11 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 
 here = os.path.dirname(os.path.abspath(__file__))
 root = os.path.join(here, "../..")
+scratch = os.path.join(tempfile.gettempdir(), "pfc-seeds")
 sys.path.insert(0, os.path.join(root, "test/e2e/Inputs/interchange"))
 import foreign
 
@@ -50,7 +52,7 @@ def pairs():
 
 
 def records(build):
-    folder = "/tmp/pfc-seeds"
+    folder = scratch
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     inputs = os.path.join(root, "test/tools/pfc-data/Inputs")
@@ -88,7 +90,7 @@ def weights():
         data += contents
     text = json.dumps(header).encode()
     put("safetensors", "small", struct.pack("<Q", len(text)) + text + data)
-    path = "/tmp/pfc-seeds/x"
+    path = scratch + "/x"
     for form in ("plain", "checkpoint", "ddp"):
         foreign.write_torch(TENSORS, path, form)
         put("torch", form + ".pt", get(path))

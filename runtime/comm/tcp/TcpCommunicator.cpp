@@ -9,9 +9,12 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
+#include <thread>
 #include <unistd.h>
 
 namespace pfc::rt {
@@ -41,6 +44,34 @@ struct Hello {
   int32_t rank = 0;
 };
 
+/// Says once whom a rank waits for, if that takes longer than one is patient.
+class WaitingNote {
+public:
+  explicit WaitingNote(std::string text)
+      : thread([this, text = std::move(text)] {
+          std::unique_lock lock(mutex);
+          if (!ended.wait_for(lock, patience, [this] { return over; }))
+            fmt::print(stderr, "{}, for {} s at most (PFC_COMM_TIMEOUT)\n",
+                       text, communicationTimeout().count());
+        }) {}
+  ~WaitingNote() {
+    {
+      std::lock_guard lock(mutex);
+      over = true;
+    }
+    ended.notify_all();
+    thread.join();
+  }
+  WaitingNote(const WaitingNote &) = delete;
+  WaitingNote &operator=(const WaitingNote &) = delete;
+
+private:
+  std::mutex mutex;
+  std::condition_variable ended;
+  bool over = false;
+  std::thread thread; // last: it uses the others
+};
+
 /// What somebody who has connected says first; nothing where that is a stranger
 /// who says nothing.
 template <typename Message>
@@ -65,6 +96,11 @@ public:
     own.rank = ownRank;
     own.worldSize = size;
     gethostname(own.machine.data(), own.machine.size() - 1);
+    WaitingNote note(
+        ownRank == 0 ? fmt::format("rank 0 waits for {} other ranks at port {}",
+                                   size - 1, place.port)
+                     : fmt::format("rank {} waits for rank 0 at {}:{}", ownRank,
+                                   place.host, place.port));
     if (ownRank == 0)
       gather(own, place);
     else

@@ -69,6 +69,19 @@ TEST(RecordDataset, WorksWithoutAnIndex) {
   }
 }
 
+TEST(RecordDataset, AnIndexCutShortIsDamage) {
+  ScratchFolder folder;
+  writeMarkedSet(folder.path(), 2, 3);
+  std::string lines = readBytes(folder / "train.idx");
+  size_t third = lines.find("\n3\t") + 1;
+  std::ofstream(folder / "train.idx") << lines.substr(0, third);
+  auto set = openDataset(folder.path());
+  EXPECT_EQ(set->size(), 2);
+  ASSERT_EQ(set->damage().size(), 1u);
+  EXPECT_NE(set->damage()[0].find("train.idx: the last record it has ends"),
+            std::string::npos);
+}
+
 TEST(RecordDataset, ScanStepsOverDamage) {
   ScratchFolder folder;
   writeMarkedSet(folder.path(), 1, 4);
