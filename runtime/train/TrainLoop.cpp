@@ -124,7 +124,11 @@ void TrainLoop::meetInFolder() {
     word = uint64_t{std::random_device{}()} << 32 | std::random_device{}();
     std::ofstream(path) << word << std::flush;
   }
-  job.communicator.broadcast(&word, sizeof word, 0);
+  {
+    Doing doing(job.communicator.activity(), "broadcast of where ranks meet",
+                Activity::Kind::Waits);
+    job.communicator.broadcast(&word, sizeof word, 0);
+  }
   uint64_t found = word + 1;
   std::ifstream(path) >> found;
   require(found == word,
