@@ -2,6 +2,7 @@
 
 #include "runtime/data/BadRecord.h"
 #include "runtime/data/Jpeg.h"
+#include "runtime/data/MappedFile.h"
 #include "runtime/data/Png.h"
 
 #include <algorithm>
@@ -50,6 +51,18 @@ Image decodeImage(std::span<const uint8_t> file, int channels) {
   image.pixels.resize(image.shape.bytes());
   decodeImage(file, image.shape, image.pixels);
   return image;
+}
+
+Image readImage(const std::string &path, int channels) {
+  MappedFile file(path);
+  try {
+    Image image = decodeImage(file.bytes(), channels);
+    file.checkIntact();
+    return image;
+  } catch (const BadRecord &bad) {
+    file.checkIntact();
+    fail("{}: {}", path, bad.what());
+  }
 }
 
 bool isImageName(const std::string &name) {

@@ -41,6 +41,9 @@ void decodeImage(std::span<const uint8_t> file, ImageShape shape,
 /// Decodes a file of any size to `channels` channels.
 Image decodeImage(std::span<const uint8_t> file, int channels);
 
+/// Reads and decodes the file at `path`; an Error names it.
+Image readImage(const std::string &path, int channels);
+
 /// Encodes as JPEG (RGB with 4:2:0 chroma), quality 1..100.
 std::vector<uint8_t> encodeJpeg(std::span<const uint8_t> pixels,
                                 ImageShape shape, int quality);
