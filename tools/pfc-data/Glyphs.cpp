@@ -47,6 +47,10 @@ void print(const GlyphSetSummary &summary, const GlyphSetOptions &options) {
     fmt::print("verification  {} pairs each, {} unseen identities: {}\n",
                options.pairs, summary.testIdentities,
                fmt::join(summary.pairSets, " "));
+  if (options.benchmarks)
+    fmt::print("benchmarks    {0}/ijb, {1} pictures; {0}/megaface, {2} "
+               "pictures\n",
+               options.folder, summary.ijbPictures, summary.megaFacePictures);
   fmt::print("time          {:.1f} s, {:.0f} images/s on {} threads\n",
              summary.seconds, double(summary.images) / summary.seconds,
              options.threads);
@@ -139,6 +143,9 @@ void addGlyphsCommand(CLI::App &app, int *) {
                    "Verification identities, at most")
       ->check(pfc::atLeast(1))
       ->capture_default_str();
+  command->add_flag("--benchmarks", options.benchmarks,
+                    "Lay the verification identities out as IJB (ijb/, target "
+                    "GLYPH) and MegaFace (megaface/), too");
   command->add_option("--quality", options.jpegQuality, "JPEG quality")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();

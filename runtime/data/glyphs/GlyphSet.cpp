@@ -2,6 +2,7 @@
 
 #include "runtime/base/ParallelFor.h"
 #include "runtime/data/RecordSetWriter.h"
+#include "runtime/data/glyphs/Benchmarks.h"
 #include "runtime/data/glyphs/PairSets.h"
 #include "runtime/data/glyphs/Renderer.h"
 #include "runtime/data/glyphs/Selection.h"
@@ -162,17 +163,24 @@ GlyphSetSummary makeGlyphSet(const GlyphSetOptions &options) {
   TrainingWriter training(typefaces, options, summary);
   training.write(candidates, wanted);
   summary.seconds = secondsSince(start);
-  if (options.pairs == 0)
+  if (options.pairs == 0 && !options.benchmarks)
     return summary;
 
   std::vector<Identity> test =
       testIdentities(typefaces, options.testIdentities, options.words,
                      options.seed, options.threads);
   summary.testIdentities = static_cast<int64_t>(test.size());
-  summary.pairSets =
-      writePairSets(typefaces, test,
-                    {options.folder, options.pairs, options.seed, options.shape,
-                     options.jpegQuality, options.threads});
+  if (options.pairs != 0)
+    summary.pairSets =
+        writePairSets(typefaces, test,
+                      {options.folder, options.pairs, options.seed,
+                       options.shape, options.jpegQuality, options.threads});
+  if (options.benchmarks) {
+    BenchmarkOptions benchmark{options.folder, options.seed, options.shape,
+                               options.jpegQuality, options.threads};
+    summary.ijbPictures = writeIjb(typefaces, test, benchmark);
+    summary.megaFacePictures = writeMegaFace(typefaces, test, benchmark);
+  }
   return summary;
 }
 

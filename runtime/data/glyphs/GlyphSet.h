@@ -38,6 +38,8 @@ struct GlyphSetOptions {
   int pairs = 6000;
   /// Verification characters, at most.
   int testIdentities = 1200;
+  /// Whether these are laid out as IJB and MegaFace are, too (Benchmarks.h).
+  bool benchmarks = false;
   uint64_t seed = 1;
   int jpegQuality = 90;
   int threads = 1;
@@ -53,10 +55,12 @@ struct GlyphSetSummary {
   int64_t blank = 0;  ///< identities left out while drawing
   int64_t testIdentities = 0;
   std::vector<std::string> pairSets; ///< the .bin files written
+  int64_t ijbPictures = 0, megaFacePictures = 0;
 };
 
 /// Writes train.rec, train.idx, property, identities.tsv (label, text, images)
-/// and the verification sets g_seen, g_unseen, g_style, g_hard (.bin).
+/// the verification sets g_seen, g_unseen, g_style, g_hard (.bin), and the
+/// folders ijb and megaface.
 GlyphSetSummary makeGlyphSet(const GlyphSetOptions &options);
 
 } // namespace pfc::rt::data::glyphs

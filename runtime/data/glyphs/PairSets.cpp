@@ -3,18 +3,13 @@
 #include "runtime/base/ParallelFor.h"
 #include "runtime/data/PairWriter.h"
 #include "runtime/data/glyphs/HardNegatives.h"
-#include "runtime/data/glyphs/Renderer.h"
+#include "runtime/data/glyphs/Studio.h"
 
 namespace pfc::rt::data::glyphs {
 
 namespace {
 
 constexpr int folds = 10, lookalikes = 5;
-
-/// One image of a pair.
-struct Shot {
-  int identity, design;
-};
 
 /// The designs a set draws an identity in: the first image's and the second's.
 struct Choice {
@@ -28,11 +23,6 @@ struct PairSet {
   std::vector<Choice> choices; ///< [identity]; empty where it can't take part
   const std::vector<std::vector<int>> *negatives; ///< null: any other
 };
-
-template <typename T>
-const T &pick(const std::vector<T> &from, Random &random) {
-  return from[random.below(static_cast<uint32_t>(from.size()))];
-}
 
 std::vector<Choice> sideChoices(const Typefaces &typefaces,
                                 const std::vector<Identity> &identities,
@@ -109,10 +99,8 @@ public:
   PairSetWriter(const Typefaces &typefaces,
                 const std::vector<Identity> &identities,
                 const PairSetOptions &options)
-      : typefaces(typefaces), identities(identities), options(options) {
-    for (int i = 0; i < options.threads; ++i)
-      renderers.push_back(std::make_unique<Renderer>(typefaces, options.shape));
-  }
+      : options(options), studio(typefaces, identities, options.shape,
+                                 options.seed, options.threads) {}
 
   void write(const PairSet &set) {
     std::vector<Shot> shots;
@@ -122,7 +110,9 @@ public:
     std::vector<std::vector<uint8_t>> images(shots.size());
     parallelFor(options.threads, static_cast<int64_t>(shots.size()),
                 [&](int thread, int64_t i) {
-                  images[i] = draw(*renderers[thread], shots[i], set, i);
+                  images[i] =
+                      encodeJpeg(studio.take(thread, shots[i], set.number, i),
+                                 options.shape, options.jpegQuality);
                 });
     std::string path = options.folder + "/" + set.name + ".bin";
     writePairs(path, images, same);
@@ -132,28 +122,8 @@ public:
   std::vector<std::string> paths;
 
 private:
-  std::vector<uint8_t> draw(Renderer &renderer, const Shot &shot,
-                            const PairSet &set, int64_t number) const {
-    const Identity &identity = identities[shot.identity];
-    // Each shot of a set is its own disturbance, even of the same drawing.
-    Random random(options.seed + set.number,
-                  identityNumber(typefaces, identity) ^
-                      static_cast<uint32_t>(number >> 16) << 24,
-                  hashOf(typefaces.designs()[shot.design].name),
-                  static_cast<uint32_t>(number & 0xffff));
-    std::vector<int> faces = typefaces.facesFor(shot.design, identity);
-    GlyphText text{pick(faces, random), identity};
-    std::span<const uint8_t> pixels = renderer.draw(text, random);
-    require(!pixels.empty(), "{}: {} is blank although it was not before",
-            typefaces.faces()[text.face].face.path,
-            identityText(typefaces, identity));
-    return encodeJpeg(pixels, options.shape, options.jpegQuality);
-  }
-
-  const Typefaces &typefaces;
-  const std::vector<Identity> &identities;
   const PairSetOptions &options;
-  std::vector<std::unique_ptr<Renderer>> renderers;
+  Studio studio;
 };
 
 } // namespace

@@ -5,6 +5,7 @@
 #include "runtime/base/Philox.h"
 
 #include <string_view>
+#include <vector>
 
 namespace pfc::rt::data::glyphs {
 
@@ -46,6 +47,12 @@ private:
   PhiloxBlock block{};
   unsigned used = 4;
 };
+
+/// One of `from`, which is not empty.
+template <typename T>
+const T &pick(const std::vector<T> &from, Random &random) {
+  return from[random.below(static_cast<uint32_t>(from.size()))];
+}
 
 } // namespace pfc::rt::data::glyphs
 
