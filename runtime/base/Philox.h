@@ -27,6 +27,7 @@ enum class RandomPurpose : uint32_t {
   Flip = 5,          ///< counter: (sample low, sample high, epoch)
   Glyphs = 6,        ///< counter: (draw, identity, design)
   RoundCenters = 7,  ///< counter: (class low, class high, step)
+  ProbeNoise = 8,    ///< counter: (probe, place in the embedding)
 };
 
 using PhiloxBlock = std::array<uint32_t, 4>;

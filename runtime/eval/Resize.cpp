@@ -29,6 +29,10 @@ std::vector<Tap> taps(int from, int to) {
 void resizeBilinear(std::span<const uint8_t> from, int fromHeight,
                     int fromWidth, std::span<uint8_t> to, int toHeight,
                     int toWidth, int channels) {
+  if (fromHeight == toHeight && fromWidth == toWidth) {
+    std::copy_n(from.begin(), to.size(), to.begin());
+    return;
+  }
   std::vector<Tap> rows = taps(fromHeight, toHeight);
   std::vector<Tap> columns = taps(fromWidth, toWidth);
   uint8_t *out = to.data();

@@ -1,15 +1,11 @@
 //===- Verifier.h - Verifies the network as it is now -----------*- C++ -*-===//
-//
-// Runs the plan's "embed" program (input "images" u8 [B, H, W, C], output
-// "embeddings" f32 [B, D]) over verification sets, all ranks sharing the work.
-//
-//===----------------------------------------------------------------------===//
 #ifndef PFC_RUNTIME_TRAIN_VERIFIER_H
 #define PFC_RUNTIME_TRAIN_VERIFIER_H
 
 #include "runtime/eval/PairsEvaluator.h"
-#include "runtime/train/Job.h"
+#include "runtime/train/EmbeddingNetwork.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,14 +22,9 @@ public:
   std::vector<VerificationResult> verify();
 
 private:
-  void embed(std::span<const uint8_t> images, int64_t rows,
-             std::span<float> embeddings);
-  void gather(std::span<const float> local, std::span<float> all);
-  void shareStatistics();
-
   Job &job;
   std::vector<VerificationSet> sets;
-  PairsEvaluatorOptions options;
+  std::optional<EmbeddingNetwork> network; ///< none without sets
 };
 
 /// Where the set `name` of a spec lies in the data folder: DIR/name or

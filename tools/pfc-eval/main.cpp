@@ -1,78 +1,86 @@
 //===- main.cpp - pfc-eval: how good is a trained network -------*- C++ -*-===//
 //
-//   pfc-eval verify --model OUT --pairs x.bin [--pairs y.bin ...]
-//            [--flip|--no-flip] [--precision ...] [--threads N]
+//   pfc-eval verify   --model OUT --pairs x.bin [--pairs y.bin ...]
+//   pfc-eval ijb      --model OUT --images DIR [--target IJBC]
+//   pfc-eval megaface --model OUT --images DIR [--features DIR]
 //
 // OUT is what pfc-run left. Runs alone, or under mpirun with any number of
 // ranks, which then share the work.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/base/Error.h"
-#include "runtime/train/Job.h"
 #include "runtime/train/ModelFolder.h"
-#include "runtime/train/Verifier.h"
-#include "runtime/train/progress/ConsoleProgress.h"
 #include "tools/cli/Usage.h"
+#include "tools/pfc-eval/Commands.h"
 
-#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
-#include <optional>
+#include <fstream>
+#include <unistd.h>
+
+namespace pfc::tools {
 
 using namespace pfc::rt;
 
-namespace {
-
-struct Arguments {
-  std::string model;
-  std::vector<std::string> pairs;
-  std::optional<bool> flip; // default: the spec's data.flip_test
-  JobOptions job;
-};
-
-void declare(CLI::App &verify, Arguments &arguments) {
-  verify.add_option("--model", arguments.model, "what pfc-run --out wrote")
+void addCommonOptions(CLI::App &command, EvalArguments &arguments) {
+  command.add_option("--model", arguments.model, "what pfc-run --out wrote")
       ->required();
-  verify.add_option("--pairs", arguments.pairs, "verification sets (.bin)")
-      ->required();
-  verify.add_flag("--flip,!--no-flip", arguments.flip,
-                  "add the mirrored picture's embedding (default: the spec's "
-                  "data.flip_test)");
-  verify.add_option("--device", arguments.job.device,
-                    "what executes the plan (default: the plan's)");
-  verify
+  command.add_flag("--flip,!--no-flip", arguments.flip,
+                   "add the mirrored picture's embedding (default: the spec's "
+                   "data.flip_test)");
+  command.add_option("--device", arguments.job.device,
+                     "what executes the plan (default: the plan's)");
+  command
       .add_option("--precision", arguments.job.precision,
                   "fp32, bf16, fp16, or auto: the first the machine is good at")
       ->check(CLI::IsMember({"auto", "fp32", "bf16", "fp16"}));
-  verify
+  command
       .add_option("--threads", arguments.job.threads,
                   "threads of a rank (default: processors / ranks)")
       ->check(CLI::Range(1, 4096));
+  command.add_option("--json", arguments.json,
+                     "write the results here as JSON");
 }
 
-void print(const VerificationResult &result) {
-  fmt::print("{}: accuracy {:.4f} ± {:.4f}, TAR {:.4f} at FAR 1e-3, {:.4f} at "
-             "FAR 1e-4, {} pairs, mean length {:.2f}\n",
-             result.name, result.accuracy, result.accuracyStd,
-             result.tarAtFar1e3, result.tarAtFar1e4, result.pairs,
-             result.xnorm);
+bool flipTest(const EvalArguments &arguments, const Job &job) {
+  return arguments.flip.value_or(job.settings.flip_test());
 }
 
-void verify(const Arguments &arguments, Job &job) {
-  loadBackbone(ModelFolder(arguments.model).backbone(), job.variant,
-               job.executor);
-  Verifier verifier(job, arguments.pairs,
-                    arguments.flip.value_or(job.settings.flip_test()));
-  for (const VerificationResult &result : verifier.verify())
-    if (job.isRoot())
-      print(result);
+void writeJson(const EvalArguments &arguments, const Job &job,
+               const nlohmann::json &results) {
+  if (arguments.json.empty() || !job.isRoot())
+    return;
+  std::ofstream out(arguments.json);
+  out << results.dump(2) << '\n';
+  out.close();
+  require(out.good(), "{}: cannot write", arguments.json);
 }
 
-int body(int argc, char **argv) {
+void embedOnRoot(Job &job, EmbeddingNetwork &network, const Pictures &pictures,
+                 const char *what, const TakeRows &take) {
+  bool terminal = job.isRoot() && isatty(STDERR_FILENO);
+  embedPictures(pictures, network.options(), network.embedder(),
+                network.gatherer(), [&](const EmbeddedRows &rows) {
+                  if (!job.isRoot())
+                    return;
+                  take(rows);
+                  if (terminal)
+                    fmt::print(stderr, "\r{} of {} {}",
+                               rows.first() + rows.count(), pictures.size(),
+                               what);
+                });
+  if (terminal)
+    fmt::print(stderr, "\r\x1b[K");
+}
+
+static int body(int argc, char **argv) {
   CLI::App app("Evaluates a trained network.", "pfc-eval");
   app.require_subcommand(1);
-  Arguments arguments;
-  declare(*app.add_subcommand("verify", "ten-fold verification on pairs"),
-          arguments);
+  EvalArguments arguments;
+  Evaluate evaluate;
+  addVerifyCommand(app, arguments, &evaluate);
+  addIjbCommand(app, arguments, &evaluate);
+  addMegaFaceCommand(app, arguments, &evaluate);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
@@ -81,17 +89,23 @@ int body(int argc, char **argv) {
   std::unique_ptr<Communicator> communicator = openCommunicator();
   arguments.job.only = {"embed"};
   std::optional<PlanFile> plan;
+  ModelFolder model(arguments.model);
   return runOnRank(
       {.tool = "pfc-eval"}, *communicator,
       [&] {
-        plan.emplace(PlanFile::open(ModelFolder(arguments.model).plan()));
+        plan.emplace(PlanFile::open(model.plan()));
         return std::make_unique<Job>(*plan, *communicator, arguments.job);
       },
-      [&](Job &job) { verify(arguments, job); });
+      [&](Job &job) {
+        Doing doing(communicator->activity(), "evaluation",
+                    Activity::Kind::Slow);
+        loadBackbone(model.backbone(), job.variant, job.executor);
+        evaluate(job);
+      });
 }
 
-} // namespace
+} // namespace pfc::tools
 
 int main(int argc, char **argv) {
-  return runTool("pfc-eval", body, argc, argv);
+  return pfc::rt::runTool("pfc-eval", pfc::tools::body, argc, argv);
 }

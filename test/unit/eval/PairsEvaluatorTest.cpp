@@ -2,6 +2,7 @@
 #include "runtime/eval/PairsEvaluator.h"
 #include "runtime/base/Error.h"
 #include "runtime/eval/Resize.h"
+#include "test/unit/eval/SimulatedRanks.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
@@ -65,7 +66,7 @@ struct Network {
   }
 };
 
-PairsEvaluatorOptions makeOptions(int rank, int worldSize, bool flip) {
+EmbedOptions makeOptions(int rank, int worldSize, bool flip) {
   return {.input = {size, size, 1},
           .batch = 4,
           .dim = dim,
@@ -75,34 +76,23 @@ PairsEvaluatorOptions makeOptions(int rank, int worldSize, bool flip) {
           .decodeThreads = 1 + rank};
 }
 
-/// Runs each rank on its own, first collecting what it would gather.
+/// The result, which is every rank's.
 VerificationResult runRanks(const VerificationSet &set, int worldSize,
                             bool flip) {
-  std::vector<float> gathered;
-  size_t calls = 0;
-  struct Stop {};
-  for (int rank = 0; rank < worldSize; ++rank) {
+  std::vector<VerificationResult> results(worldSize);
+  std::vector<size_t> calls(worldSize);
+  onSimulatedRanks(worldSize, [&](int rank, const AllGatherFloats &gather) {
     Network network;
-    try {
-      evaluatePairs(set, makeOptions(rank, worldSize, flip), std::ref(network),
-                    [&](std::span<const float> local, std::span<float>) {
-                      gathered.insert(gathered.end(), local.begin(),
-                                      local.end());
-                      throw Stop();
-                    });
-    } catch (const Stop &) {
-    }
-    if (rank == 0)
-      calls = network.batches.size();
-    EXPECT_EQ(network.batches.size(), calls); // equally often on every rank
+    results[rank] = evaluatePairs(set, makeOptions(rank, worldSize, flip),
+                                  std::ref(network), gather);
+    calls[rank] = network.batches.size();
+  });
+  for (int rank = 1; rank < worldSize; ++rank) {
+    EXPECT_EQ(calls[rank], calls[0]); // equally often on every rank
+    EXPECT_EQ(results[rank].accuracy, results[0].accuracy);
+    EXPECT_EQ(results[rank].xnorm, results[0].xnorm);
   }
-  Network network;
-  return evaluatePairs(set, makeOptions(0, worldSize, flip), std::ref(network),
-                       [&](std::span<const float>, std::span<float> all) {
-                         ASSERT_EQ(all.size(), gathered.size());
-                         std::copy(gathered.begin(), gathered.end(),
-                                   all.begin());
-                       });
+  return results[0];
 }
 
 /// The embedding `Network` gives picture `index` of `makeSet`.

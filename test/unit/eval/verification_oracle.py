@@ -58,9 +58,10 @@ def evaluate(emb, same):
             np.mean(norm))
 
 
-for seed, pairs, dim, noise in [(1, 200, 8, 100.0), (2, 600, 16, 0.5),
-                                (3, 607, 16, 1.2), (4, 6000, 16, 1.2),
-                                (5, 60, 4, 0.01)]:
-    values = evaluate(*embeddings(seed, pairs, dim, noise))
-    print("{%d, %d, %d, %sf," % (seed, pairs, dim, noise))
-    print(" {" + ", ".join("%.12g" % v for v in values) + "}},")
+if __name__ == "__main__":
+    for seed, pairs, dim, noise in [(1, 200, 8, 100.0), (2, 600, 16, 0.5),
+                                    (3, 607, 16, 1.2), (4, 6000, 16, 1.2),
+                                    (5, 60, 4, 0.01)]:
+        values = evaluate(*embeddings(seed, pairs, dim, noise))
+        print("{%d, %d, %d, %sf," % (seed, pairs, dim, noise))
+        print(" {" + ", ".join("%.12g" % v for v in values) + "}},")

@@ -1,0 +1,53 @@
+//===- Commands.h - pfc-eval's sub-commands -----------------------*- C++ -*-=//
+#ifndef PFC_TOOLS_PFCEVAL_COMMANDS_H
+#define PFC_TOOLS_PFCEVAL_COMMANDS_H
+
+#include "runtime/train/EmbeddingNetwork.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace pfc::tools {
+
+/// What every sub-command takes.
+struct EvalArguments {
+  std::string model;
+  std::optional<bool> flip; ///< default: the spec's data.flip_test
+  rt::JobOptions job;
+  std::string json; ///< results as JSON; empty: none
+};
+
+/// What a sub-command does on each rank, the network's weights being loaded.
+using Evaluate = std::function<void(rt::Job &)>;
+
+/// Each adds its sub-command with its options, and sets `*evaluate` when it is
+/// chosen. `arguments` outlive the call.
+void addVerifyCommand(CLI::App &app, EvalArguments &arguments,
+                      Evaluate *evaluate);
+void addIjbCommand(CLI::App &app, EvalArguments &arguments, Evaluate *evaluate);
+void addMegaFaceCommand(CLI::App &app, EvalArguments &arguments,
+                        Evaluate *evaluate);
+
+/// The options all sub-commands share.
+void addCommonOptions(CLI::App &command, EvalArguments &arguments);
+
+/// Whether mirrored pictures are embedded as well.
+bool flipTest(const EvalArguments &arguments, const rt::Job &job);
+
+/// Writes `results` where --json says, on rank 0.
+void writeJson(const EvalArguments &arguments, const rt::Job &job,
+               const nlohmann::json &results);
+
+/// Embeds `pictures` on all ranks, says on a terminal how far it is, and hands
+/// the rows to `take`, on rank 0 alone. `what` names the pictures.
+void embedOnRoot(rt::Job &job, rt::EmbeddingNetwork &network,
+                 const rt::Pictures &pictures, const char *what,
+                 const rt::TakeRows &take);
+
+} // namespace pfc::tools
+
+#endif // PFC_TOOLS_PFCEVAL_COMMANDS_H
