@@ -20,6 +20,8 @@ public:
 Device::Device() = default;
 Device::~Device() = default;
 
+void Device::finishTransfers() { transfers.reset(); }
+
 std::unique_ptr<Download> Device::startDownload(BufferView source) {
   auto result = std::make_unique<FinishedDownload>(source.bytes());
   download(std::move(source), result->bytes.data());

@@ -163,6 +163,11 @@ public:
   /// Waits until everything enqueued has finished.
   virtual void synchronize() = 0;
 
+protected:
+  /// Waits for what goes on on a thread: before a device gives back what it
+  /// works in.
+  void finishTransfers();
+
 private:
   std::unique_ptr<BackgroundWork> transfers; // made when needed
 };

@@ -66,14 +66,12 @@ private:
 } // namespace
 
 CpuDevice::CpuDevice(const DeviceOptions &options)
-    : threads(options.threads > 0 ? options.threads : availableProcessors()),
-      folder(options.folder) {
-  // oneDNN asks OpenMP how many threads it has, both when it creates a
-  // primitive and when it executes it.
-  omp_set_num_threads(threads);
-}
+    : threads(limitThreads(options.threads > 0 ? options.threads
+                                               : availableProcessors())),
+      folder(options.folder) {}
 
 CpuDevice::~CpuDevice() {
+  finishTransfers(); // they use what goes now
   if (arena)
     munmap(arena, arenaBytes);
 }

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <omp.h>
 
 namespace pfc::rt {
 
@@ -69,9 +68,9 @@ bool checksWanted() {
 } // namespace
 
 EmulatedCudaDevice::EmulatedCudaDevice(const DeviceOptions &options)
-    : threads(options.threads > 0 ? options.threads : availableProcessors()),
+    : threads(limitThreads(options.threads > 0 ? options.threads
+                                               : availableProcessors())),
       checked(checksWanted()) {
-  omp_set_num_threads(threads); // oneDNN asks OpenMP
   for (int i = 0; i < threads; ++i)
     runners.push_back(std::make_unique<emulated::BlockRunner>());
 }

@@ -21,8 +21,8 @@ class TemporaryFolder {
 public:
   TemporaryFolder()
       : path((std::filesystem::temp_directory_path() / "pfc-XXXXXX").string()) {
-    require(mkdtemp(path.data()) != nullptr, "{}: cannot be created: {}", path,
-            std::strerror(errno));
+    bool made = mkdtemp(path.data()) != nullptr;
+    require(made, "{}: cannot be created: {}", path, std::strerror(errno));
   }
   ~TemporaryFolder() {
     std::error_code ignored;

@@ -2,8 +2,10 @@
 
 #include "runtime/base/Error.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
+#include <omp.h>
 
 namespace pfc::rt {
 
@@ -24,6 +26,13 @@ std::string oneDnnVersion() {
   const dnnl_version_t *version = dnnl::version();
   return fmt::format("oneDNN {}.{}.{}", version->major, version->minor,
                      version->patch);
+}
+
+int limitThreads(int threads) {
+  omp_set_dynamic(0);
+  threads = std::min(threads, omp_get_thread_limit());
+  omp_set_num_threads(threads);
+  return threads;
 }
 
 void failOneDnn(const dnnl::error &error, const std::string &what) {

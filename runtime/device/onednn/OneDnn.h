@@ -41,6 +41,12 @@ struct OneDnn {
 /// "oneDNN 2.6.3"
 std::string oneDnnVersion();
 
+/// Lets oneDNN use `threads` threads, or as many as OpenMP may have
+/// (OMP_THREAD_LIMIT) if that is less, and returns how many. oneDNN divides
+/// work by the number that OpenMP promises, and waits for ever for threads that
+/// it then does not get.
+int limitThreads(int threads);
+
 /// Throws an Error that says what oneDNN refused, and why.
 [[noreturn]] void failOneDnn(const dnnl::error &error, const std::string &what);
 
