@@ -23,7 +23,7 @@ public:
 
   virtual int rank() const = 0;
   virtual int worldSize() const = 0;
-  /// Ranks of this job on this machine; threads are divided among them.
+  /// Ranks of this job on this machine.
   virtual int localRanks() const = 0;
   /// This rank's number among them.
   virtual int localRank() const = 0;

@@ -1,6 +1,7 @@
 #include "runtime/device/Processors.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -22,9 +23,9 @@ struct Mapping {
 
 } // namespace
 
-/// The control group's quota in processors (cpu.max: "QUOTA PERIOD" in
-/// microseconds, or "max PERIOD"); 0 when there is none.
-static int quotaProcessors() {
+/// The control group's (cpu.max: "QUOTA PERIOD" in microseconds, or "max
+/// PERIOD").
+int quotaProcessors() {
   std::ifstream file("/sys/fs/cgroup/cpu.max");
   std::string quota;
   double period = 0;
@@ -33,12 +34,19 @@ static int quotaProcessors() {
   return static_cast<int>(std::ceil(std::atof(quota.c_str()) / period));
 }
 
+AffinityMask affinityMask() {
+  cpu_set_t set;
+  static_assert(sizeof set == sizeof(AffinityMask));
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0)
+    CPU_SET(0, &set);
+  return std::bit_cast<AffinityMask>(set);
+}
+
 int availableProcessors() {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  int count = 1;
-  if (sched_getaffinity(0, sizeof mask, &mask) == 0)
-    count = CPU_COUNT(&mask);
+  int count = 0;
+  for (uint64_t word : affinityMask())
+    count += std::popcount(word);
   if (int quota = quotaProcessors(); quota > 0)
     count = std::min(count, quota);
   return std::max(count, 1);

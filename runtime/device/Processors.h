@@ -2,9 +2,17 @@
 #ifndef PFC_RUNTIME_DEVICE_PROCESSORS_H
 #define PFC_RUNTIME_DEVICE_PROCESSORS_H
 
+#include <array>
 #include <cstdint>
 
 namespace pfc::rt {
+
+/// The machine's processors that this process may run on, a bit each.
+using AffinityMask = std::array<uint64_t, 16>;
+AffinityMask affinityMask();
+
+/// A container's CPU quota, in processors; 0 when there is none.
+int quotaProcessors();
 
 /// Processors in this process's affinity mask, less if a container's CPU quota
 /// allows fewer; at least 1.

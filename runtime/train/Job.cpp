@@ -2,19 +2,12 @@
 
 #include "runtime/base/Error.h"
 #include "runtime/comm/watch/Verdict.h"
-#include "runtime/device/Processors.h"
+#include "runtime/train/ProcessorShare.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace pfc::rt {
 namespace {
-
-int threadsFor(const Communicator &communicator, int wanted) {
-  if (wanted > 0)
-    return wanted;
-  return std::max(1, availableProcessors() / communicator.localRanks());
-}
 
 std::string deviceName(const plan::fb::Plan &plan, const JobOptions &options) {
   return options.device.empty() ? plan.device()->str() : options.device;
@@ -40,7 +33,8 @@ const plan::fb::Variant &sameVariant(const plan::fb::Variant &variant,
 Job::Job(const PlanFile &file, Communicator &communicator,
          const JobOptions &options)
     : plan(file.plan()), settings(*plan.settings()), communicator(communicator),
-      threads(threadsFor(communicator, options.threads)),
+      processors(processorShare(communicator)),
+      threads(options.threads > 0 ? options.threads : processors),
       device(openDevice(deviceName(plan, options),
                         {threads, communicator.localRank(), options.folder})),
       variant(sameVariant(chooseVariant(plan, *device, options.precision),
@@ -57,7 +51,11 @@ int runOnRank(const WatchOptions &watching, Communicator &communicator,
   try {
     job = open();
     work(*job);
-    job.reset();
+    {
+      Doing doing(communicator.activity(), "giving memory back",
+                  Activity::Kind::Slow);
+      job.reset();
+    }
     watch.leave();
     return 0;
   } catch (const std::bad_alloc &) {

@@ -14,9 +14,9 @@
 namespace pfc::rt {
 
 struct JobOptions {
-  std::string device = {};        ///< empty: the plan's
-  std::string precision = "auto"; ///< or a variant's: "fp32", "bf16"
-  int threads = 0;                ///< 0: this machine's processors / its ranks
+  std::string device = {};            ///< empty: the plan's
+  std::string precision = "auto";     ///< or a variant's: "fp32", "bf16"
+  int threads = 0;                    ///< 0: the rank's share of the processors
   std::vector<std::string> only = {}; ///< programs to prepare; empty: all
   std::string folder = {}; ///< of files that are mapped as host memory
 };
@@ -29,6 +29,7 @@ struct Job {
   const plan::fb::Plan &plan;
   const plan::fb::Settings &settings;
   Communicator &communicator;
+  int processors; ///< this rank's share of its machine's
   int threads;
   std::unique_ptr<Device> device;
   const plan::fb::Variant &variant;

@@ -1,7 +1,6 @@
 #include "runtime/train/TrainLoop.h"
 
 #include "runtime/base/Error.h"
-#include "runtime/device/Processors.h"
 #include "runtime/plan/Shape.h"
 
 #include <algorithm>
@@ -39,7 +38,7 @@ std::vector<std::string> verificationPaths(const Job &job,
 int decodeThreads(const Job &job) {
   if (job.settings.data_threads() > 0)
     return static_cast<int>(job.settings.data_threads());
-  return std::max(1, availableProcessors() / job.communicator.localRanks());
+  return job.processors;
 }
 
 data::BatchShape batchShape(const plan::fb::Settings &settings) {

@@ -36,7 +36,7 @@ void addCommonOptions(CLI::App &command, EvalArguments &arguments) {
       ->check(CLI::IsMember({"auto", "fp32", "bf16", "fp16"}));
   command
       .add_option("--threads", arguments.job.threads,
-                  "threads of a rank (default: processors / ranks)")
+                  "threads of a rank (default: its share of the processors)")
       ->check(CLI::Range(1, 4096));
   command.add_option("--json", arguments.json,
                      "write the results here as JSON");

@@ -64,8 +64,9 @@ void declare(CLI::App &app, Arguments &arguments) {
   app.add_option("--precision", arguments.job.precision,
                  "fp32, bf16, fp16, or auto: the first the machine is good at")
       ->check(CLI::IsMember({"auto", "fp32", "bf16", "fp16"}));
-  app.add_option("--threads", arguments.job.threads,
-                 "compute threads of a rank (default: processors / ranks)")
+  app.add_option(
+         "--threads", arguments.job.threads,
+         "compute threads of a rank (default: its share of the processors)")
       ->check(CLI::Range(1, 4096));
 }
 
