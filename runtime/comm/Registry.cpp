@@ -9,8 +9,8 @@ namespace pfc::rt {
 std::unique_ptr<Communicator> openCommunicator() {
   if (!startedByLauncher())
     return makeSelfCommunicator();
-  if (auto place = tcpPlaceFromEnvironment(); place && !startedByMpi())
-    return makeTcpCommunicator(*place);
+  if (!startedByMpi())
+    return makeTcpCommunicator(*tcpPlaceFromEnvironment());
   auto library = DynamicLibrary::open("libpfc_comm_mpi.so");
   auto *create = library.function<Communicator *()>("pfc_create_communicator");
   return std::unique_ptr<Communicator>(create());

@@ -99,9 +99,9 @@ void HostFile::reserveSpace() {
 
 void HostFile::clear() {
   // Emptied, it has holes everywhere when it is extended again.
-  require(ftruncate(file, 0) == 0 &&
-              ftruncate(file, static_cast<off_t>(bytes)) == 0,
-          "{}: cannot empty the file of host memory: {}", path,
+  bool emptied = ftruncate(file, 0) == 0 &&
+                 ftruncate(file, static_cast<off_t>(bytes)) == 0;
+  require(emptied, "{}: cannot empty the file of host memory: {}", path,
           std::strerror(errno));
   reserveSpace();
 }

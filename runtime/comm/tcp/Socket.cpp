@@ -22,8 +22,11 @@ constexpr const char *tooLong =
 
 bool wouldWait() { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
-/// The errno of a wait that took too long, or of what went wrong.
-std::string whyText() { return wouldWait() ? tooLong : std::strerror(errno); }
+/// The errno of a wait that took too long, or of what went wrong. A connection
+/// that took too long is still in progress.
+std::string whyText() {
+  return wouldWait() || errno == EINPROGRESS ? tooLong : std::strerror(errno);
+}
 
 void limitWaits(int descriptor, std::chrono::seconds timeout) {
   timeval value{static_cast<time_t>(timeout.count()), 0};
@@ -60,7 +63,7 @@ int connectOnce(const std::string &host, int port, std::chrono::seconds timeout,
   int status = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints,
                            &addresses);
   int descriptor = status == 0 ? connectToOne(addresses, timeout) : -1;
-  why = status == 0 ? std::strerror(errno) : gai_strerror(status);
+  why = status == 0 ? whyText() : gai_strerror(status);
   if (addresses)
     freeaddrinfo(addresses);
   if (descriptor >= 0)
@@ -89,9 +92,13 @@ Socket Socket::listen(int port, std::chrono::seconds timeout) {
   four.sin_port = six.sin6_port;
   auto *address = v6 ? reinterpret_cast<const sockaddr *>(&six)
                      : reinterpret_cast<const sockaddr *>(&four);
-  require(bind(descriptor, address, v6 ? sizeof six : sizeof four) == 0 &&
-              ::listen(descriptor, SOMAXCONN) == 0,
+  bool listens =
+      bind(descriptor, address, v6 ? sizeof six : sizeof four) == 0 &&
+      ::listen(descriptor, SOMAXCONN) == 0;
+  require(listens || port == 0,
           "rank 0 cannot listen at port {} (MASTER_PORT): {}", port,
+          std::strerror(errno));
+  require(listens, "cannot listen at a port that the system chooses: {}",
           std::strerror(errno));
   limitWaits(descriptor, timeout);
   return listening;

@@ -282,7 +282,8 @@ std::optional<int> integerFrom(const char *variable) {
     return std::nullopt;
   int value = 0;
   const char *end = text + std::strlen(text);
-  require(std::from_chars(text, end, value).ptr == end && value >= 0,
+  auto [read, error] = std::from_chars(text, end, value);
+  require(error == std::errc() && read == end && value >= 0,
           "{} is '{}', not a number", variable, text);
   return value;
 }
@@ -293,17 +294,24 @@ std::optional<TcpPlace> tcpPlaceFromEnvironment() {
   auto rank = integerFrom("RANK"), worldSize = integerFrom("WORLD_SIZE"),
        port = integerFrom("MASTER_PORT");
   const char *host = std::getenv("MASTER_ADDR");
-  if (!rank || !worldSize || !port || !host || !*host)
+  bool meets = port && host && *host;
+  require(meets || !rank || worldSize.value_or(1) == 1,
+          "RANK is {} and WORLD_SIZE {}; MASTER_ADDR and MASTER_PORT say where "
+          "the ranks meet, and must be set, too",
+          *rank, *worldSize);
+  if (!rank || !worldSize || !meets)
     return std::nullopt;
-  require(*rank < *worldSize && *port > 0 && *port < 65535,
-          "RANK {} of WORLD_SIZE {} at MASTER_PORT {} is no place in a job",
-          *rank, *worldSize, *port);
   const char *agent = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
   bool taken = agent && std::strcmp(agent, "True") == 0;
+  require(*rank < *worldSize && *port > 0 && *port + taken <= 65535,
+          "RANK {} of WORLD_SIZE {} at MASTER_PORT {} is no place in a job",
+          *rank, *worldSize, *port);
   return TcpPlace{*rank, *worldSize, host, *port + taken};
 }
 
 std::unique_ptr<Communicator> makeTcpCommunicator(const TcpPlace &place) {
+  if (place.worldSize == 1)
+    return makeSelfCommunicator();
   return std::make_unique<TcpCommunicator>(place);
 }
 

@@ -104,7 +104,12 @@ TEST(TcpPlace, IsWhatTorchrunSays) {
   setenv("RANK", "2", 1);
   setenv("WORLD_SIZE", "4", 1);
   setenv("MASTER_ADDR", "node0", 1);
-  EXPECT_FALSE(tcpPlaceFromEnvironment()) << "no port";
+  // Four jobs of their own is not what is meant.
+  EXPECT_THAT(messageOf([] { tcpPlaceFromEnvironment(); }),
+              HasSubstr("MASTER_ADDR and MASTER_PORT say where"));
+  setenv("WORLD_SIZE", "1", 1);
+  EXPECT_FALSE(tcpPlaceFromEnvironment()) << "alone";
+  setenv("WORLD_SIZE", "4", 1);
   setenv("MASTER_PORT", "29500", 1);
   auto place = tcpPlaceFromEnvironment();
   ASSERT_TRUE(place);
@@ -114,6 +119,14 @@ TEST(TcpPlace, IsWhatTorchrunSays) {
   EXPECT_EQ(place->port, 29500);
   setenv("TORCHELASTIC_USE_AGENT_STORE", "True", 1);
   EXPECT_EQ(tcpPlaceFromEnvironment()->port, 29501);
+  setenv("MASTER_PORT", "65535", 1);
+  EXPECT_THAT(messageOf([] { tcpPlaceFromEnvironment(); }),
+              HasSubstr("MASTER_PORT 65535"));
+  unsetenv("TORCHELASTIC_USE_AGENT_STORE");
+  EXPECT_EQ(tcpPlaceFromEnvironment()->port, 65535);
+  setenv("RANK", "4294967296", 1);
+  EXPECT_THAT(messageOf([] { tcpPlaceFromEnvironment(); }),
+              HasSubstr("RANK is '4294967296'"));
   setenv("RANK", "4", 1);
   EXPECT_THAT(messageOf([] { tcpPlaceFromEnvironment(); }),
               HasSubstr("RANK 4 of WORLD_SIZE 4"));
