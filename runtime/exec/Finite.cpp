@@ -95,10 +95,6 @@ runLookingAtAll(Executor &executor, Device &device, const std::string &program,
   std::map<uint32_t, Look> before;
   // Rows of host memory are looked at where they are used.
   auto buffers = [&](uint32_t index) {
-    // A transfer's result is there when it has been waited for.
-    if (const auto *wait =
-            source.instructions()->Get(index)->operation_as_Wait())
-      index = wait->transfer();
     std::vector<uint32_t> all = buffersOf(*source.instructions()->Get(index));
     std::erase_if(
         all, [&](uint32_t buffer) { return executor.isHost(program, buffer); });

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 namespace pfc::rt {
 
@@ -33,16 +34,21 @@ Activity::Place ProgramRunner::placeOf(uint32_t index, const Task &task) const {
   if (const auto *wait = instruction.operation_as_Wait())
     collective = wait->transfer();
   std::string what;
-  if (const auto *op =
-          source.instructions()->Get(collective)->operation_as_Collective())
-    what = collectiveName(op->kind());
+  const auto *exchange =
+      source.instructions()->Get(collective)->operation_as_Collective();
+  if (exchange)
+    what = collectiveName(exchange->kind());
   if (instruction.location() && instruction.location()->size() != 0)
     what += fmt::format("{}{}", what.empty() ? "" : " of ",
                         instruction.location()->str());
-  // Only a collective is no work of the device alone.
+  // What a thread does beside the device is an exchange, or brings rows from a
+  // file.
+  Activity::Kind kind = task.recordable() ? Activity::Kind::Work
+                        : exchange        ? Activity::Kind::Waits
+                                          : Activity::Kind::Slow;
   return {fmt::format("{}{}instruction {} of {}", what,
                       what.empty() ? "" : ", ", index, source.name()->str()),
-          task.recordable() ? Activity::Kind::Work : Activity::Kind::Waits};
+          kind};
 }
 
 std::string ProgramRunner::describe(uint32_t index) const {
@@ -112,12 +118,35 @@ void ProgramRunner::enqueue() {
 }
 
 void ProgramRunner::runEach(const Visitor &before, const Visitor &after) {
+  std::set<size_t> finished;
   for (size_t step = 0; step < steps.size(); ++step) {
-    before(steps[step].instruction);
+    if (finished.contains(step))
+      continue;
+    uint32_t instruction = steps[step].instruction;
+    before(instruction);
     execute(step, /*alone=*/true);
+    if (std::optional<size_t> finish = finishOf(step)) {
+      execute(*finish);
+      finished.insert(*finish);
+    }
     wait();
-    after(steps[step].instruction);
+    after(instruction);
   }
+}
+
+/// The step that ends the transfer that `start` begins, if it does: the next of
+/// the same instruction, or its wait. An exchange of one rank is done at once.
+std::optional<size_t> ProgramRunner::finishOf(size_t start) const {
+  uint32_t transfer = steps[start].instruction;
+  if (!isTransfer(*source.instructions()->Get(transfer)))
+    return std::nullopt;
+  for (size_t step = start + 1; step < steps.size(); ++step) {
+    uint32_t index = steps[step].instruction;
+    const auto *wait = source.instructions()->Get(index)->operation_as_Wait();
+    if (index == transfer || (wait && wait->transfer() == transfer))
+      return step;
+  }
+  return std::nullopt;
 }
 
 /// Whether it can be recorded without the instructions around it: a transfer

@@ -18,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,8 +50,9 @@ public:
 
   /// Called with the index of an instruction.
   using Visitor = std::function<void(uint32_t instruction)>;
-  /// Executes every task and waits for it, between two visits. Instructions do
-  /// what they say though a step may do it otherwise.
+  /// Executes every instruction and waits for it, between two visits. A
+  /// transfer ends where it starts, and there is no visit to its wait.
+  /// Instructions do what they say though a step may do it otherwise.
   void runEach(const Visitor &before, const Visitor &after);
 
   enum class As {
@@ -88,6 +90,7 @@ private:
   Activity::Place placeOf(uint32_t instruction, const Task &task) const;
   void execute(size_t step, bool alone = false);
   bool isRecordableAlone(size_t step) const;
+  std::optional<size_t> finishOf(size_t start) const;
   void replay(const Segment &segment);
   void recordSegments();
   std::function<void()> recordedOr(bool recordable,

@@ -405,15 +405,19 @@ LogicalResult FetchRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
                                   Value w = c.load(table, {at, d});
                                   return s.max(w, s.sub(s.constant(0.0), w));
                                 });
-        Value stored = yes.scalars.greater(lengths, yes.scalars.constant(0.0));
+        // A row that became NaN is not all zeros.
+        Value unused = yes.scalars.atMost(lengths, yes.scalars.constant(0.0));
         Value first = yes.load(operands[2], {zero});
         Value logical =
             arith::AddIOp::create(yes.builder, yes.loc, first, source);
-        yes.when(stored, copy, [&](RowCode &fresh) {
-          fill(fresh, [&](RowCode &e, Value d) {
-            return initialElement(e, *getInit(), getKey(), logical, d);
-          });
-        });
+        yes.when(
+            unused,
+            [&](RowCode &fresh) {
+              fill(fresh, [&](RowCode &e, Value d) {
+                return initialElement(e, *getInit(), getKey(), logical, d);
+              });
+            },
+            copy);
       },
       [&](RowCode &no) {
         fill(no, [](RowCode &e, Value) { return e.scalars.constant(0.0); });
