@@ -64,6 +64,8 @@ struct Executor::Impl {
   bool profiling = false;
   std::string kernelsDigest = {}; ///< of their text, when it is wanted
   std::map<std::string, PreparedProgram> programs = {};
+  /// Whose constants are in the arena, where programs' bytes overlap.
+  const PreparedProgram *inArena = nullptr;
 
   BufferView view(const plan::fb::Program &program, uint32_t index) const {
     return memory.view(program, index);
@@ -271,9 +273,11 @@ void Executor::Impl::addTasks(const plan::fb::Program &program,
 
 PreparedProgram &Executor::Impl::begin(const std::string &name) {
   PreparedProgram &prepared = program(name);
-  // Another program may have used the same bytes of the arena.
+  if (inArena == &prepared)
+    return prepared;
   for (const Constant &constant : prepared.constants)
     device.upload(&constant.value, constant.buffer);
+  inArena = &prepared;
   return prepared;
 }
 
@@ -415,11 +419,14 @@ double Executor::tryAllReduce() {
 
 void Executor::setInput(const std::string &program, const std::string &name,
                         const void *data, size_t bytes) {
+  PreparedProgram &prepared = impl->program(program);
   const BufferView &input =
-      impl->bound(program, "input", impl->program(program).inputs, name);
+      impl->bound(program, "input", prepared.inputs, name);
   require(bytes == input.bytes(),
           "program '{}': input '{}' has {} bytes, got {}", program, name,
           input.bytes(), bytes);
+  if (impl->inArena != &prepared)
+    impl->inArena = nullptr; // the input may lie where another's constant does
   impl->device.upload(data, input);
 }
 

@@ -130,10 +130,12 @@ std::unique_ptr<Task> CudaDevice::makeLaunch(const plan::fb::Launch &op,
 EnqueuedTransfer CudaDevice::makeTransfer(const plan::fb::Launch &op,
                                           std::vector<BufferView> args) {
   require(kernels != nullptr, "launch before the kernels were loaded");
-  // Some multiprocessors fill the bus; the others have work.
-  unsigned blocks = std::max(1u, context.chip.multiprocessors / 4);
-  return cuda::makeTransfer(kernels->makeLaunch(op, args, copies.get(), blocks),
-                            work.get(), copies.get());
+  // An eighth of the chip's threads: enough loads under way for the bus, which
+  // is far, and little taken from those that have work.
+  unsigned threads = context.chip.multiprocessors * 256;
+  return cuda::makeTransfer(
+      kernels->makeLaunch(op, args, copies.get(), threads), work.get(),
+      copies.get());
 }
 
 std::unique_ptr<Task> CudaDevice::makeMatmul(const plan::fb::Matmul &op,

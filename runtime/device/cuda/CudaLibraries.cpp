@@ -49,6 +49,31 @@ int driverVersion() {
   return version;
 }
 
+/// Of the chips that the driver shows, the least compute capability, as 75; 0
+/// without any.
+int oldestChip() {
+  int oldest = 0;
+  try {
+    int count = 0;
+    if (driver().cuDeviceGetCount(&count) != CUDA_SUCCESS)
+      return 0;
+    for (int number = 0; number < count; ++number) {
+      CUdevice device = 0;
+      int major = 0, minor = 0;
+      if (driver().cuDeviceGet(&device, number) != CUDA_SUCCESS)
+        continue;
+      driver().cuDeviceGetAttribute(
+          &major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device);
+      driver().cuDeviceGetAttribute(
+          &minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device);
+      int chip = 10 * major + minor;
+      oldest = oldest == 0 ? chip : std::min(oldest, chip);
+    }
+  } catch (const Error &) {
+  }
+  return oldest;
+}
+
 /// Remedies, for the message of a missing library.
 constexpr const char *noDriver =
     "there is no NVIDIA driver here (in a container: start it with --gpus all "
@@ -110,10 +135,13 @@ void *symbolOf(void *library, const std::string &name, const char *symbol) {
 }
 
 std::vector<std::string> toolkitNames(const std::string &library,
-                                      int driverVersion) {
-  // A driver runs what its own and older toolkits compiled.
+                                      int driverVersion, int oldestChip) {
+  // A driver runs what its own and older toolkits compiled; CUDA 13 has left
+  // out chips before 7.5.
   std::vector<std::string> names;
   int newest = driverVersion == 0 ? CUDA_VERSION : driverVersion;
+  if (oldestChip > 0 && oldestChip < 75)
+    newest = std::min(newest, 12999);
   for (int major = newest / 1000; major >= 12; --major)
     names.push_back(fmt::format("{}.so.{}", library, major));
   return names;
@@ -153,7 +181,7 @@ const DriverLibrary &driver() {
 
 const NvrtcLibrary &nvrtc() {
   static const NvrtcLibrary table = [] {
-    auto names = toolkitNames("libnvrtc", driverVersion());
+    auto names = toolkitNames("libnvrtc", driverVersion(), oldestChip());
     void *library = openLibrary(names, noToolkit);
     NvrtcLibrary loaded;
 #include "nvrtc_symbols.inc"
@@ -165,7 +193,7 @@ const NvrtcLibrary &nvrtc() {
 
 const CublasLtLibrary &cublasLt() {
   static const CublasLtLibrary table = [] {
-    auto names = toolkitNames("libcublasLt", driverVersion());
+    auto names = toolkitNames("libcublasLt", driverVersion(), oldestChip());
     void *library = openLibrary(names, noToolkit);
     CublasLtLibrary loaded;
 #include "cublaslt_symbols.inc"

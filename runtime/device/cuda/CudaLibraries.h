@@ -40,10 +40,11 @@ const CublasLtLibrary &cublasLt();
 const CudnnLibrary &cudnn();
 
 /// Names of a library of the CUDA toolkit that a driver of this version (13000
-/// for 13.0; 0: no driver) can run, best first: "libnvrtc.so.13",
+/// for 13.0; 0: no driver) can run and that knows chips from `oldestChip` on
+/// (70 for 7.0; 0: there is none), best first: "libnvrtc.so.13",
 /// "libnvrtc.so.12".
 std::vector<std::string> toolkitNames(const std::string &library,
-                                      int driverVersion);
+                                      int driverVersion, int oldestChip);
 
 /// Opens the first of `names` that is found; `missing` ends the message of the
 /// Error that says none was.

@@ -186,7 +186,7 @@ Kernels::Kernel Kernels::load(const plan::fb::Kernel &kernel,
 std::unique_ptr<Task> Kernels::makeLaunch(const plan::fb::Launch &op,
                                           const std::vector<BufferView> &args,
                                           CUstream stream,
-                                          unsigned mostBlocks) const {
+                                          unsigned mostThreads) const {
   const Kernel &kernel = table.at(op.kernel());
   require(kernel.resident > 0,
           "a kernel of the plan wants {} bytes of shared memory for a block, "
@@ -200,7 +200,8 @@ std::unique_ptr<Task> Kernels::makeLaunch(const plan::fb::Launch &op,
     numbers.assign(op.numbers()->begin(), op.numbers()->end());
   return std::make_unique<LaunchTask>(
       kernel.function, kernel.threads, kernel.shared,
-      gridBlocks(uint64_t(op.extent()), std::min(kernel.resident, mostBlocks)),
+      gridBlocks(uint64_t(op.extent()), kernel.resident,
+                 mostThreads / kernel.threads),
       args, std::move(maps), std::move(numbers), stream);
 }
 

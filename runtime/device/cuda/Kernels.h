@@ -31,11 +31,11 @@ public:
   /// plan says of it.
   Kernels(const plan::fb::Variant &variant, const Chip &chip);
 
-  /// By as many blocks as the chip holds, up to `mostBlocks`.
+  /// In blocks of `mostThreads` in all, but for one block.
   std::unique_ptr<Task> makeLaunch(const plan::fb::Launch &op,
                                    const std::vector<BufferView> &args,
                                    CUstream stream,
-                                   unsigned mostBlocks = ~0u) const;
+                                   unsigned mostThreads = ~0u) const;
 
 private:
   struct Kernel {

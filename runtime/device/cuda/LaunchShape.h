@@ -7,12 +7,16 @@
 
 namespace pfc::rt::cuda {
 
-/// As many blocks as the chip holds at once, or as there are units of work: a
-/// kernel loops over its work, so that any grid is right, and blocks that wait
-/// for a place would only start late.
-inline unsigned gridBlocks(uint64_t work, unsigned resident) {
-  return static_cast<unsigned>(
-      std::clamp<uint64_t>(std::min<uint64_t>(work, resident), 1, INT32_MAX));
+/// A block for each unit of work, but no more than `waves` times what the chip
+/// holds at once, nor than `most`: a kernel loops over its work, so that any
+/// grid is right. With as many blocks as the chip holds, those whose place
+/// another kernel has, of NCCL's or a transfer's, would begin when all others
+/// end, and take as long again; so they are smaller.
+inline unsigned gridBlocks(uint64_t work, unsigned resident,
+                           uint64_t most = INT32_MAX) {
+  constexpr uint64_t waves = 4;
+  return static_cast<unsigned>(std::clamp<uint64_t>(
+      std::min({work, waves * resident, most}), 1, INT32_MAX));
 }
 
 } // namespace pfc::rt::cuda

@@ -55,6 +55,8 @@ uint64_t UploadRing::take(uint64_t bytes) {
     next = 0;
   uint64_t begin = next, end = next + bytes;
   // Parts are copied in the order they were taken.
+  while (!parts.empty() && parts.front().copied.happened())
+    parts.pop_front();
   auto inTheWay = [&](const Part &part) {
     return part.begin < end && begin < part.end;
   };

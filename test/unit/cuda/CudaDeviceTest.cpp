@@ -166,11 +166,11 @@ TEST_F(CudaDeviceTest, LaunchesWhatFitsOnTheChip) {
   task->execute();
   EXPECT_EQ(fakecuda::count("run scale"), 0u) << "executing only enqueues";
   EXPECT_THAT(read(out), testing::ElementsAre(2, 4, 6));
-  // 4 multiprocessors with room for 2048 threads each.
-  EXPECT_EQ(fakecuda::count("cuLaunchKernel scale 32x256"), 1u);
+  // Four times as many as 4 multiprocessors with room for 2048 threads hold.
+  EXPECT_EQ(fakecuda::count("cuLaunchKernel scale 128x256"), 1u);
 }
 
-// On a stream of its own, by some of the multiprocessors, with the addresses of
+// On a stream of its own, by an eighth of the threads, with the addresses of
 // host memory as they are.
 TEST_F(CudaDeviceTest, CopiesFromHostMemoryBesideOtherWork) {
   device = openDevice("cuda", {1, 0});
@@ -190,8 +190,8 @@ TEST_F(CudaDeviceTest, CopiesFromHostMemoryBesideOtherWork) {
   fetch.finish->execute();
   use->execute();
   EXPECT_THAT(read(out), testing::ElementsAre(4, 8, 12));
-  EXPECT_EQ(fakecuda::count("cuLaunchKernel scale 1x256"), 1u);
-  EXPECT_EQ(fakecuda::count("cuLaunchKernel scale 32x256"), 1u);
+  EXPECT_EQ(fakecuda::count("cuLaunchKernel scale 4x256"), 1u);
+  EXPECT_EQ(fakecuda::count("cuLaunchKernel scale 128x256"), 1u);
   // Both go into one graph.
   auto recorded = device->record([&] {
     fetch.start->execute();

@@ -159,19 +159,25 @@ TEST_F(KernelCompilerTest, RanksMayRace) {
 
 TEST(LaunchShape, HasWorkForEveryBlockAndNoMoreThanFit) {
   EXPECT_EQ(gridBlocks(1, 1056), 1u);
-  EXPECT_EQ(gridBlocks(1055, 1056), 1055u);
-  EXPECT_EQ(gridBlocks(1056, 1056), 1056u);
-  EXPECT_EQ(gridBlocks(uint64_t{1} << 40, 1056), 1056u);
+  EXPECT_EQ(gridBlocks(4223, 1056), 4223u);
+  EXPECT_EQ(gridBlocks(4224, 1056), 4224u);
+  EXPECT_EQ(gridBlocks(uint64_t{1} << 40, 1056), 4224u);
+  EXPECT_EQ(gridBlocks(uint64_t{1} << 40, 1056, 33), 33u);
+  EXPECT_EQ(gridBlocks(uint64_t{1} << 40, 1056, 0), 1u);
   // A kernel that no multiprocessor holds fails when it is launched.
   EXPECT_EQ(gridBlocks(100, 0), 1u);
   EXPECT_EQ(gridBlocks(0, 1056), 1u);
 }
 
 TEST(CudaLibraries, OfTheDriversVersionOrOlder) {
-  EXPECT_THAT(toolkitNames("libx", 13010),
+  EXPECT_THAT(toolkitNames("libx", 13010, 75),
               testing::ElementsAre("libx.so.13", "libx.so.12"));
-  EXPECT_THAT(toolkitNames("libx", 12040), testing::ElementsAre("libx.so.12"));
-  EXPECT_THAT(toolkitNames("libx", 0), testing::Contains("libx.so.12"));
+  EXPECT_THAT(toolkitNames("libx", 12040, 90),
+              testing::ElementsAre("libx.so.12"));
+  EXPECT_THAT(toolkitNames("libx", 0, 0), testing::Contains("libx.so.12"));
+  // CUDA 13 knows no chip before 7.5.
+  EXPECT_THAT(toolkitNames("libx", 13010, 70),
+              testing::ElementsAre("libx.so.12"));
 }
 
 } // namespace
