@@ -2,7 +2,8 @@
 //
 // A list scheduler of three streams, one that computes, one that exchanges with
 // other ranks and one that copies between the host's memory and the device's,
-// on a machine of the pass's options (the rates matter by their ratio alone):
+// or does a block's work beside the others', on a machine of the pass's options
+// (the rates matter by their ratio alone):
 //
 //   - a transfer starts as soon as its source is there;
 //   - the compute stream takes the first instruction, in the program's order,
@@ -40,6 +41,8 @@ namespace {
 /// What the schedule assumes of a machine: operations, bytes a second, seconds.
 struct Rates {
   double flops, memory, network, latency, hostLink;
+  /// How many blocks a chip computes at once, of which a transfer is one.
+  static constexpr double kBlocks = 100;
 
   /// Seconds that an instruction takes.
   double operator()(plan::InstructionOpInterface op) const {
@@ -50,8 +53,10 @@ struct Rates {
     if (!cost)
       return 0;
     if (plan::isTransfer(op))
-      return static_cast<double>(std::max(cost.getRead(), cost.getWritten())) /
-             hostLink;
+      return std::max(
+          static_cast<double>(std::max(cost.getRead(), cost.getWritten())) /
+              hostLink,
+          static_cast<double>(cost.getFlops()) * kBlocks / flops);
     return std::max(static_cast<double>(cost.getFlops()) / flops,
                     static_cast<double>(cost.getRead() + cost.getWritten()) /
                         memory);
@@ -147,15 +152,15 @@ int64_t Scheduler::bytesAhead(unsigned i) const {
   return early ? cost.getWritten() : 0;
 }
 
-/// A transfer that can start; else the first that needn't wait; else the one
-/// that waits the least.
+/// A transfer whose source is there; else the first that needn't wait; else the
+/// one that waits the least.
 unsigned Scheduler::choose() const {
   for (unsigned i : ready)
-    if (isTransfer(i))
+    if (isTransfer(i) && available[i] <= computing)
       return i;
   unsigned least = *ready.begin();
   for (unsigned i : ready) {
-    if (!mayGo(i))
+    if (!isTransfer(i) && !mayGo(i))
       continue;
     if (available[i] <= computing)
       return i;

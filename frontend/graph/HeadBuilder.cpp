@@ -40,9 +40,10 @@ int64_t pfc::sampleCapacity(const TrainSpec &spec) {
       std::min(rows, std::max(sampled, std::min(spec.globalBatch(), rows))));
 }
 
-/// Where going through the rows of a rank would show in a step's time.
+/// Where going through the rows of a rank, which one multiprocessor or thread
+/// does, would take a millisecond.
 static Draw drawOf(const TrainSpec &spec) {
-  constexpr int64_t manyRows = 10'000'000;
+  constexpr int64_t manyRows = 500'000;
   const HeadSpec &head = spec.head;
   int64_t rows = llvm::divideCeil(head.classes, spec.cluster.worldSize);
   bool chosen = head.sampleRate < 1.0 && rows > manyRows &&

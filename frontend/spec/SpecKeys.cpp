@@ -129,7 +129,7 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "replacement: `keys` takes those with the smallest random numbers, "
        "which goes through all rows of a rank; `permutation` the first of a "
        "random order given by a formula, in time that depends on the sample "
-       "alone. `auto` permutes more than 10 million rows a rank, unless "
+       "alone. `auto` permutes more than 500,000 rows a rank, unless "
        "`row_update` is `all`.", ENUM_FIELD(head.sampling)},
       {"head", "row_update", "", false, "", anything, rowUpdates,
        "Rows of W that the optimizer touches in a step: `sampled` freezes "

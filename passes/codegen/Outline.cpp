@@ -331,9 +331,12 @@ LogicalResult Outliner::outlineRows(RowKernelOpInterface op,
   }
   // Which rows it touches, only the op knows.
   auto costed = dyn_cast<CostOpInterface>(op.getOperation());
+  // The sampler is one block on a GPU: the others have the backbone to do.
+  bool beside = isa<FetchRowsOp, StoreRowsOp>(op.getOperation()) ||
+                (grouping == Grouping::Channels &&
+                 isa<SampleLocalCentersOp>(op.getOperation()));
   arguments.launch(builder, loc, symbol, op.getRowExtent(),
-                   costed ? costed.getCost() : arguments.costOf(0),
-                   isa<FetchRowsOp, StoreRowsOp>(op.getOperation()));
+                   costed ? costed.getCost() : arguments.costOf(0), beside);
   return success();
 }
 

@@ -103,6 +103,24 @@ OpCost GatherRowsOp::getCost() {
   return cost;
 }
 
+/// Integer operations, about: keys go through all classes five times, in fours
+/// that share a Philox block; a place of the permutation is six double rounds,
+/// once or twice.
+OpCost SampleLocalCentersOp::getCost() {
+  constexpr uint64_t ofClass = 340, ofPlace = 300;
+  OpCost cost;
+  uint64_t labels = elementsOf(getLabels());
+  uint64_t depth = llvm::Log2_64_Ceil(std::max<uint64_t>(labels, 2));
+  cost.flops = labels * depth * depth;
+  if (getSampleRate().convertToDouble() < 1.0)
+    cost.flops += getDraw() == Draw::Permutation
+                      ? ofPlace * elementsOf(getIndices())
+                      : ofClass * static_cast<uint64_t>(getShardSize());
+  cost.bytesRead = bytesOf(getLabels());
+  cost.bytesWritten = bytesOf(getIndices()) + bytesOf(getColumns());
+  return cost;
+}
+
 /// As if all rows had been stored before.
 OpCost FetchRowsOp::getCost() {
   OpCost cost;

@@ -959,7 +959,7 @@ def Pfc_SoftmaxCrossEntropyGradOp : Pfc_Op<"softmax_cross_entropy_grad",
 //===----------------------------------------------------------------------===//
 
 def Pfc_SampleLocalCentersOp : Pfc_Op<"sample_local_centers",
-                                      [Pure, Pointwise, Rows,
+                                      [Pure, Costed, Rows,
     AllTypesMatch<["step", "first", "count", "rank", "used"]>, AllTypesMatch<["labels", "columns"]>]> {
   let summary = "sample_centers on one rank's shard";
   let description = [{

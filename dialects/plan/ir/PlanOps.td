@@ -333,8 +333,9 @@ def Plan_LaunchOp : Plan_InstructionOp<"launch", [UsesSymbol]> {
     indices of the arguments it writes.
 
     A launch that is a `transfer` copies between the host's memory and the
-    device's. It may go on under the instructions behind it, up to its
-    `plan.wait`; without one, until it is done here.
+    device's, or is a block's work, as the sampler on CUDA. It may go on under
+    the instructions behind it, up to its `plan.wait`; without one, until it is
+    done here.
 
     (C1) The kernel is a function `@kernels::@k` of the arguments, in order and
     type, and of `begin, end : index`; after code generation, `plan.kernel @k`

@@ -76,6 +76,8 @@ static llvm::Expected<Machine> readMachine(StringRef name,
   if (table.contains("host"))
     machine.host = reader.number("host", 1e9);
   machine.launch = reader.number("launch", 1e-6);
+  if (table.contains("blocks"))
+    machine.blocks = reader.number("blocks", 1);
   machine.memory = static_cast<uint64_t>(reader.number("memory", 1 << 30));
   if (table.contains("process"))
     machine.process = static_cast<uint64_t>(reader.number("process", 1 << 20));

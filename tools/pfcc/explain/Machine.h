@@ -26,7 +26,8 @@ struct Machine {
   double bandwidth = 0;                ///< memory, bytes/s
   double host = 12e9;                  ///< to and from the host's, bytes/s
   double launch = 0;                   ///< seconds an instruction
-  uint64_t memory = 0;                 ///< bytes
+  double blocks = 1;   ///< computed at once; what is one takes as much longer
+  uint64_t memory = 0; ///< bytes
   /// Bytes of a process without arena and images; 0: not known, as where the
   /// arena is not in its memory.
   uint64_t process = 0;

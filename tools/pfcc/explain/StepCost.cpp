@@ -111,6 +111,9 @@ static Cost instructionCost(const fb::Program &step, const fb::Instruction &i,
     }
     double computing =
         fused / productRate + (cost.flops - fused) / rateOf(step, i, machine);
+    if (const fb::Launch *launch = i.operation_as_Launch();
+        launch && launch->extent() == 1)
+      computing *= machine.blocks;
     double moving = cost.bytes / machine.bandwidth;
     if (rt::isTransfer(i) && counted) // each byte is read here, written there
       moving = cost.bytes / 2 / machine.host;
