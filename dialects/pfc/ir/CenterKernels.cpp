@@ -394,15 +394,14 @@ LogicalResult FetchRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
       owned,
       [&](RowCode &yes) {
         Value at = yes.toIndex(source);
-        auto copy = [&](RowCode &c) {
-          fill(c, [&](RowCode &e, Value d) { return e.load(table, {at, d}); });
-        };
+        fill(yes, [&](RowCode &e, Value d) { return e.load(table, {at, d}); });
         if (!getInit())
-          return copy(yes);
+          return;
+        // Of the copy: the table is behind a bus.
         Value lengths = yes.sum(zero, columns, yes.scalars.constant(0.0),
                                 [&](RowCode &c, Value d) {
                                   Scalars &s = c.scalars;
-                                  Value w = c.load(table, {at, d});
+                                  Value w = c.load(rows, {row, d});
                                   return s.max(w, s.sub(s.constant(0.0), w));
                                 });
         // A row that became NaN is not all zeros.
@@ -417,7 +416,7 @@ LogicalResult FetchRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
                 return initialElement(e, *getInit(), getKey(), logical, d);
               });
             },
-            copy);
+            [](RowCode &) {});
       },
       [&](RowCode &no) {
         fill(no, [](RowCode &e, Value) { return e.scalars.constant(0.0); });
