@@ -22,6 +22,7 @@ public:
     checkMargin();
     checkLength();
     checkWarmup();
+    checkSchedule();
     checkBatchNorm();
     checkPrecision();
     if (!spec.data.flipTest)
@@ -52,6 +53,11 @@ private:
                        StringRef reason);
   void checkLength();
   void checkWarmup();
+  void checkSchedule();
+  template <typename T>
+  void checkAscending(const std::string &key,
+                      const std::optional<std::vector<T>> &milestones,
+                      std::optional<int64_t> length);
   void checkBatchNorm();
   void checkPrecision();
 };
@@ -210,6 +216,55 @@ void Checker::checkWarmup() {
     error("train.schedule.warmup_epochs",
           "warmup_epochs must be at most train.epochs (" +
               std::to_string(*spec.train.epochs) + ")");
+}
+
+/// `length` is the training's in the same unit, where the spec has it.
+template <typename T>
+void Checker::checkAscending(const std::string &key,
+                             const std::optional<std::vector<T>> &milestones,
+                             std::optional<int64_t> length) {
+  if (!milestones)
+    return;
+  if (milestones->empty() ||
+      !llvm::is_sorted(*milestones, std::less_equal<T>()))
+    error("train.schedule." + key,
+          key + " must be ascending, with one milestone at least");
+  else if (length && milestones->back() >= static_cast<T>(*length))
+    error("train.schedule." + key, key +
+                                       " must lie before the training's end (" +
+                                       std::to_string(*length) + ")");
+}
+
+void Checker::checkSchedule() {
+  ScheduleSpec &schedule = spec.train.schedule;
+  bool multistep = schedule.type == ScheduleType::Multistep;
+  for (const char *name :
+       {"power", "gamma", "milestone_steps", "milestone_epochs"}) {
+    std::string key = std::string("train.schedule.") + name;
+    bool ofMultistep = StringRef(name) != "power";
+    if (given(key) && ofMultistep != multistep)
+      error(key, key + " has no effect: it is for type \"" +
+                     (ofMultistep ? "multistep" : "polynomial") + "\"");
+  }
+  if (!multistep) {
+    if (!schedule.power)
+      schedule.power = 1;
+    return;
+  }
+  if (!schedule.gamma)
+    schedule.gamma = 0.1;
+  bool steps = given("train.schedule.milestone_steps");
+  bool epochs = given("train.schedule.milestone_epochs");
+  if (steps && epochs)
+    error("train.schedule.milestone_epochs",
+          "milestone_epochs and milestone_steps exclude each other; keep one");
+  else if (!steps && !epochs)
+    error("train.schedule.type",
+          "multistep needs milestone_steps or milestone_epochs: where the rate "
+          "falls");
+  checkAscending("milestone_steps", schedule.milestoneSteps, spec.train.steps);
+  checkAscending("milestone_epochs", schedule.milestoneEpochs,
+                 spec.train.epochs);
 }
 
 /// The last batch norm sees one value per image: the variance of one is 0.

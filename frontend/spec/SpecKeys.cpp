@@ -46,7 +46,7 @@ constexpr StringRef placements[] = {"device", "host"};
 constexpr StringRef recomputations[] = {"auto", "none", "batch_norms",
                                         "blocks"};
 constexpr StringRef optimizers[] = {"sgd"};
-constexpr StringRef schedules[] = {"polynomial"};
+constexpr StringRef schedules[] = {"polynomial", "multistep"};
 constexpr StringRef devices[] = {"cpu", "cuda"};
 constexpr StringRef channelCounts[] = {"1", "3"};
 
@@ -91,7 +91,8 @@ ArrayRef<SpecSection> pfc::specSections() {
        "without one it doubles."},
       {"train.schedule",
        "With T steps of which w are warm-up, step t = 0, 1, … runs at "
-       "lr·(t + 1)/w while t < w, then at lr·(1 − (t − w)/(T − w))^power. "
+       "lr·(t + 1)/w while t < w, then at lr·(1 − (t − w)/(T − w))^power, or "
+       "at lr·gammaⁿ with n milestones at or before t. "
        "So the first step runs at lr/w; PartialFC_V2's first step runs at the "
        "full lr by an accident of its scheduler."},
       {"data", "Where images come from. Paths are relative to the folder "
@@ -252,10 +253,21 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "(arcface_torch: 100).", FIELD(train.lossScale.growthInterval)},
 
       {"train.schedule", "type", "", false, "", anything, schedules,
-       "Polynomial decay to 0.", ENUM_FIELD(train.schedule.type)},
-      {"train.schedule", "power", "", false, "", leftOpen(0, 16), {},
+       "`polynomial` decay to 0, or a fall at each milestone (`multistep`, the "
+       "original Partial FC).", ENUM_FIELD(train.schedule.type)},
+      {"train.schedule", "power", "", false, "1.0; only for polynomial", leftOpen(0, 16), {},
        "1 is linear (PartialFC_V2 today), 2 what the field's 2022 models "
        "were trained with.", FIELD(train.schedule.power)},
+      {"train.schedule", "milestone_steps", "steps", false, "one of the two for multistep", closed(1,
+       maxSteps), {}, "Where the rate of `multistep` falls, ascending.",
+       FIELD(train.schedule.milestoneSteps)},
+      {"train.schedule", "milestone_epochs", "epochs", false, "one of the two for multistep", leftOpen(0,
+       1e6), {},
+       "The same in passes over the data set, instead of milestone_steps.",
+       FIELD(train.schedule.milestoneEpochs)},
+      {"train.schedule", "gamma", "", false, "0.1; only for multistep", leftOpen(0, 1), {},
+       "What a milestone multiplies the rate by.",
+       FIELD(train.schedule.gamma)},
       {"train.schedule", "warmup_steps", "steps", false, "0", closed(0,
        maxSteps), {}, "Length of the warm-up.",
        FIELD(train.schedule.warmupSteps)},
@@ -363,6 +375,10 @@ StringRef SpecKey::typeName() const {
     return "true or false";
   case 5:
     return "an array of strings";
+  case 9:
+    return "an array of integers";
+  case 10:
+    return "an array of numbers";
   default:
     return "a string";
   }
@@ -420,9 +436,10 @@ static std::string toToml(const std::string &value) {
   return text + '"';
 }
 
-static std::string toToml(const std::vector<std::string> &values) {
+template <typename T>
+static std::string toToml(const std::vector<T> &values) {
   std::string text;
-  for (const std::string &value : values)
+  for (const T &value : values)
     text += (text.empty() ? "" : ", ") + toToml(value);
   return "[" + text + "]";
 }

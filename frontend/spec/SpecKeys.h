@@ -24,7 +24,9 @@ namespace pfc {
 using FieldRef =
     std::variant<int64_t *, double *, bool *, uint8_t *, std::string *,
                  std::vector<std::string> *, std::optional<int64_t> *,
-                 std::optional<double> *, std::optional<bool> *>;
+                 std::optional<double> *, std::optional<bool> *,
+                 std::optional<std::vector<int64_t>> *,
+                 std::optional<std::vector<double>> *>;
 
 /// The numbers that a key accepts.
 struct SpecRange {

@@ -47,15 +47,6 @@ static std::string describe(const toml::node &node) {
   return node.is_array() ? "an array" : "a date or time";
 }
 
-/// The first element of an array that is no string, or null.
-static const toml::node *findNonString(const toml::node &node) {
-  if (const toml::array *array = node.as_array())
-    for (const toml::node &element : *array)
-      if (!element.is_string())
-        return &element;
-  return nullptr;
-}
-
 namespace {
 
 /// One text: the file, or one --set option.
@@ -87,6 +78,7 @@ private:
   llvm::StringSet<> invalid;
   Document document{"", "", 0};
   bool hasSyntaxErrors = false;
+  const toml::node *unsuitable = nullptr; ///< the element read last
 
   FileLineColLoc locate(TextPosition position) const {
     return FileLineColLoc::get(&context, document.name,
@@ -108,8 +100,8 @@ private:
   bool convert(const SpecKey &key, const toml::node &node, bool &out);
   bool convert(const SpecKey &key, const toml::node &node, uint8_t &out);
   bool convert(const SpecKey &key, const toml::node &node, std::string &out);
-  bool convert(const SpecKey &key, const toml::node &node,
-               std::vector<std::string> &out);
+  template <typename T>
+  bool convert(const SpecKey &key, const toml::node &node, std::vector<T> &out);
   template <typename T>
   bool convert(const SpecKey &key, const toml::node &node,
                std::optional<T> &out) {
@@ -178,13 +170,15 @@ bool Reader::convert(const SpecKey &key, const toml::node &node,
   return true;
 }
 
+template <typename T>
 bool Reader::convert(const SpecKey &key, const toml::node &node,
-                     std::vector<std::string> &out) {
+                     std::vector<T> &out) {
   auto *array = node.as_array();
   if (!array)
     return false;
   out.clear();
   return llvm::all_of(*array, [&](const toml::node &element) {
+    unsuitable = &element;
     return convert(key, element, out.emplace_back());
   });
 }
@@ -199,6 +193,7 @@ void Reader::readKey(const SpecKey &key, const toml::node &node) {
   replaceFileKeys(path);
   loaded.locations.set(path, loc);
   invalid.erase(path);
+  unsuitable = nullptr;
   if (std::visit([&](auto *out) { return convert(key, node, *out); },
                  key.field(loaded.spec)))
     return;
@@ -212,9 +207,9 @@ void Reader::readKey(const SpecKey &key, const toml::node &node) {
                                        : key.choices.empty() ? " "
                                                              : ", ");
   message += allowed + ", got " + describe(node);
-  if (const toml::node *element = findNonString(node)) {
-    loc = locate(element->source());
-    message += " with " + describe(*element);
+  if (unsuitable) {
+    loc = locate(unsuitable->source());
+    message += " with " + describe(*unsuitable);
   }
   if (auto *value = node.as_string(); value && !key.choices.empty())
     message += suggestChoice(key.choices, value->get());
@@ -243,7 +238,17 @@ void Reader::replaceFileKeys(StringRef path) {
     drop("train.schedule.warmup_epochs", train.schedule.warmupEpochs);
   else if (path == "train.schedule.warmup_epochs")
     drop("train.schedule.warmup_steps", train.schedule.warmupSteps);
-  else if (path == "head.margin.type") {
+  else if (path == "train.schedule.milestone_steps")
+    drop("train.schedule.milestone_epochs", train.schedule.milestoneEpochs);
+  else if (path == "train.schedule.milestone_epochs")
+    drop("train.schedule.milestone_steps", train.schedule.milestoneSteps);
+  else if (path == "train.schedule.type") {
+    // The numbers of the other kind.
+    drop("train.schedule.power", train.schedule.power);
+    drop("train.schedule.gamma", train.schedule.gamma);
+    drop("train.schedule.milestone_steps", train.schedule.milestoneSteps);
+    drop("train.schedule.milestone_epochs", train.schedule.milestoneEpochs);
+  } else if (path == "head.margin.type") {
     drop("head.margin.m1", margin.m1);
     drop("head.margin.m2", margin.m2);
     drop("head.margin.m3", margin.m3);

@@ -30,7 +30,7 @@ enum class PlacementSpec : uint8_t { Device, Host };
 enum class PrecisionSpec : uint8_t { FP32, BF16, FP16, Auto };
 enum class RecomputeSpec : uint8_t { Auto, None, BatchNorms, Blocks };
 enum class OptimizerType : uint8_t { SGD };
-enum class ScheduleType : uint8_t { Polynomial };
+enum class ScheduleType : uint8_t { Polynomial, Multistep };
 enum class DeviceType : uint8_t { CPU, CUDA };
 
 /// [model]: the network from image to embedding.
@@ -84,10 +84,15 @@ struct LossScaleSpec {
 };
 
 /// [train.schedule]: lr·(t+1)/w for step t < w, then
-/// lr·(1 − (t − w)/(T − w))^power; t counts from 0, T = all steps.
+/// lr·(1 − (t − w)/(T − w))^power, or lr·gamma^(milestones at or before t); t
+/// counts from 0, T = all steps.
 struct ScheduleSpec {
   ScheduleType type = ScheduleType::Polynomial;
-  double power = 1;
+  std::optional<double> power; ///< polynomial; default 1
+  /// Of multistep: one of these, and gamma, by default 0.1.
+  std::optional<std::vector<int64_t>> milestoneSteps;
+  std::optional<std::vector<double>> milestoneEpochs;
+  std::optional<double> gamma;
   std::optional<int64_t> warmupSteps;
   std::optional<double> warmupEpochs;
 };

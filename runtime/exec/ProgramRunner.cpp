@@ -174,10 +174,25 @@ std::vector<double> ProgramRunner::timeEach(int repetitions, As as,
   return seconds;
 }
 
+/// Whether `step` begins or ends a transfer that begins and ends among the
+/// chosen instructions, so that a recording joins what it forks.
+bool ProgramRunner::endsAmong(size_t step, const Chosen &chosen) const {
+  if (!steps[step].task->recordable())
+    return false;
+  const plan::fb::Instruction &instruction =
+      *source.instructions()->Get(steps[step].instruction);
+  if (const auto *wait = instruction.operation_as_Wait())
+    return chosen(wait->transfer());
+  if (std::optional<size_t> finish = finishOf(step))
+    return chosen(steps[*finish].instruction);
+  return isTransfer(instruction); // the second step of one that ends at once
+}
+
 double ProgramRunner::timeTogether(int repetitions, const Chosen &chosen) {
   bool recordable = true;
   for (size_t step = 0; step < steps.size(); ++step)
-    recordable &= !chosen(steps[step].instruction) || isRecordableAlone(step);
+    recordable &= !chosen(steps[step].instruction) || isRecordableAlone(step) ||
+                  endsAmong(step, chosen);
   std::function<void()> once = recordedOr(recordable, [&] {
     for (size_t step = 0; step < steps.size(); ++step)
       if (chosen(steps[step].instruction))

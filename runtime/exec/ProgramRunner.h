@@ -90,6 +90,7 @@ private:
   Activity::Place placeOf(uint32_t instruction, const Task &task) const;
   void execute(size_t step, bool alone = false);
   bool isRecordableAlone(size_t step) const;
+  bool endsAmong(size_t step, const Chosen &chosen) const;
   std::optional<size_t> finishOf(size_t start) const;
   void replay(const Segment &segment);
   void recordSegments();

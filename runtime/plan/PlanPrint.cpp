@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <iterator>
 #include <map>
 #include <numeric>
@@ -33,6 +34,17 @@ std::string countText(uint64_t count) {
                    : fmt::format("{:.2f}{}", value, units[unit]);
 }
 
+/// "power 1", "x 0.1 at 8, 12 epochs"
+std::string decayOf(const plan::fb::Settings &s) {
+  if (const auto *steps = s.milestone_steps(); steps && steps->size() != 0)
+    return fmt::format("x {} at {} steps", s.schedule_gamma(),
+                       fmt::join(*steps, ", "));
+  if (const auto *epochs = s.milestone_epochs(); epochs && epochs->size() != 0)
+    return fmt::format("x {} at {} epochs", s.schedule_gamma(),
+                       fmt::join(*epochs, ", "));
+  return fmt::format("power {}", s.schedule_power());
+}
+
 void printSettings(Text &out, const plan::fb::Plan &plan) {
   const Settings &s = *plan.settings();
   line(out, "plan {} (pfcc {}, format {}, spec {:.12})", plan.name()->str(),
@@ -53,8 +65,8 @@ void printSettings(Text &out, const plan::fb::Plan &plan) {
   std::string warmup = s.warmup_steps() > 0
                            ? fmt::format("{} steps", s.warmup_steps())
                            : fmt::format("{} epochs", s.warmup_epochs());
-  line(out, "  schedule   lr {}, power {}, warmup {}", s.learning_rate(),
-       s.schedule_power(), warmup);
+  line(out, "  schedule   lr {}, {}, warmup {}", s.learning_rate(), decayOf(s),
+       warmup);
   line(out, "  data       {}{}{}", s.train_data() ? s.train_data()->str() : "",
        s.shuffle() ? ", shuffled" : "", s.flip() ? ", flipped" : "");
   if (s.verification())

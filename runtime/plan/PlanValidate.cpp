@@ -393,6 +393,33 @@ void validateVariant(const Variant &variant, int64_t worldSize,
   }
 }
 
+/// Whether there are any; each must lie behind the one before.
+template <typename T>
+bool hasMilestones(const flatbuffers::Vector<T> *milestones,
+                   const std::string &name) {
+  if (!milestones)
+    return false;
+  T last = 0;
+  for (T milestone : *milestones) {
+    require(milestone > last && std::isfinite(static_cast<double>(milestone)),
+            "{}: milestone {} of the schedule stands behind {}", name,
+            milestone, last);
+    last = milestone;
+  }
+  return milestones->size() != 0;
+}
+
+void validateMilestones(const Settings &settings, const std::string &name) {
+  bool steps = hasMilestones(settings.milestone_steps(), name);
+  bool epochs = hasMilestones(settings.milestone_epochs(), name);
+  require(!steps || !epochs, "{}: milestones in steps and in epochs", name);
+  double gamma = settings.schedule_gamma();
+  bool falls = steps || epochs;
+  require(falls ? gamma > 0 && gamma <= 1 : gamma == 0,
+          "{}: a schedule {} milestones falls by {} at each", name,
+          falls ? "with" : "without", gamma);
+}
+
 void validateSettings(const Settings &settings, const std::string &name) {
   // Products of a size with the number of ranks stay far below 64 bits.
   constexpr int64_t largest = std::numeric_limits<int64_t>::max(),
@@ -424,6 +451,7 @@ void validateSettings(const Settings &settings, const std::string &name) {
                        settings.learning_rate(), settings.schedule_power()})
     require(std::isfinite(value) && value >= 0,
             "{}: a setting of the schedule is {}", name, value);
+  validateMilestones(settings, name);
 }
 
 } // namespace

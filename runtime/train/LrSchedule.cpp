@@ -1,6 +1,7 @@
 #include "runtime/train/LrSchedule.h"
 
 #include "runtime/base/Error.h"
+#include "runtime/plan/Shape.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,6 +13,11 @@ double LrSchedule::at(int64_t step) const {
     return 0;
   if (step < warmup)
     return peak * static_cast<double>(step + 1) / static_cast<double>(warmup);
+  if (!milestones.empty()) {
+    auto passed = std::ranges::count_if(
+        milestones, [&](int64_t milestone) { return milestone <= step; });
+    return peak * std::pow(gamma, static_cast<double>(passed));
+  }
   double done =
       static_cast<double>(step - warmup) / static_cast<double>(total - warmup);
   return peak * std::pow(1 - done, power);
@@ -39,7 +45,18 @@ LrSchedule makeSchedule(const plan::fb::Settings &settings,
   int64_t warmup = settings.warmup_steps() > 0
                        ? settings.warmup_steps()
                        : epochSteps(settings.warmup_epochs(), stepsPerEpoch);
-  return {settings.learning_rate(), settings.schedule_power(), warmup, total};
+  std::vector<int64_t> milestones;
+  if (settings.milestone_steps())
+    milestones = toVector(*settings.milestone_steps());
+  if (settings.milestone_epochs())
+    for (double epochs : *settings.milestone_epochs())
+      milestones.push_back(epochSteps(epochs, stepsPerEpoch));
+  return {.peak = settings.learning_rate(),
+          .power = settings.schedule_power(),
+          .warmup = warmup,
+          .total = total,
+          .milestones = std::move(milestones),
+          .gamma = settings.schedule_gamma()};
 }
 
 } // namespace pfc::rt

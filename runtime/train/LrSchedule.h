@@ -5,18 +5,23 @@
 #include "runtime/plan/plan_generated.h"
 
 #include <cstdint>
+#include <vector>
 
 namespace pfc::rt {
 
-/// Linear warm-up, then polynomial decay to 0. Step t counts from 0:
+/// Linear warm-up, then polynomial decay to 0, or a fall at each milestone.
+/// Step t counts from 0:
 ///   t < warmup:  peak (t + 1) / warmup
-///   else:        peak (1 - (t - warmup) / (total - warmup))^power
+///   else:        peak (1 - (t - warmup) / (total - warmup))^power, or
+///                peak gamma^n, with n milestones <= t
 /// and 0 from `total` on.
 struct LrSchedule {
   double peak = 0;
   double power = 1;
-  int64_t warmup = 0; ///< steps
-  int64_t total = 0;  ///< steps
+  int64_t warmup = 0;                   ///< steps
+  int64_t total = 0;                    ///< steps
+  std::vector<int64_t> milestones = {}; ///< steps; none: polynomial
+  double gamma = 1;
 
   double at(int64_t step) const;
 };

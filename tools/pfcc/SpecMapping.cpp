@@ -99,7 +99,15 @@ static plan::fb::SettingsT settings(const TrainSpec &spec) {
   settings.seed = static_cast<uint64_t>(spec.train.seed);
   settings.log_every = spec.train.logEvery;
   settings.learning_rate = spec.train.optimizer.lr;
-  settings.schedule_power = spec.train.schedule.power;
+  settings.schedule_power = spec.train.schedule.power.value_or(0);
+  if (spec.train.schedule.type == ScheduleType::Multistep) {
+    const ScheduleSpec &schedule = spec.train.schedule;
+    settings.milestone_steps =
+        schedule.milestoneSteps.value_or(std::vector<int64_t>());
+    settings.milestone_epochs =
+        schedule.milestoneEpochs.value_or(std::vector<double>());
+    settings.schedule_gamma = schedule.gamma.value_or(0);
+  }
   settings.warmup_steps = spec.train.schedule.warmupSteps.value_or(0);
   settings.warmup_epochs = spec.train.schedule.warmupEpochs.value_or(0);
   settings.train_data = spec.data.train;

@@ -419,7 +419,9 @@ pfc::plan::translateToFlatBuffer(ArrayRef<PlanVariant> variants,
                                  const PlanHeader &header) {
   ModuleOp first = variants.front().module;
   fb::PlanT plan;
-  plan.format_version = rt::planFormatVersion;
+  // The first version that executes it right.
+  bool multistep = header.settings.schedule_gamma > 0;
+  plan.format_version = multistep ? 2 : 1;
   plan.compiler_version = header.compilerVersion;
   plan.name = header.name;
   plan.spec_text = header.specText;

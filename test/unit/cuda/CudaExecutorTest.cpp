@@ -227,9 +227,16 @@ TEST_F(CudaExecutorTest, TransfersAreLookedAtAndTimedAlone) {
   std::vector<double> seconds = executor->runner("main").timeEach(
       3, ProgramRunner::As::Said, [](uint32_t) { return true; });
   EXPECT_GT(seconds.at(0), 0);
+  fakecuda::calls().clear();
   EXPECT_GT(executor->runner("main").timeTogether(
                 3, [](uint32_t instruction) { return instruction == 0; }),
             0);
+  EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 0u);
+  // With its wait it is one again.
+  EXPECT_GT(
+      executor->runner("main").timeTogether(3, [](uint32_t) { return true; }),
+      0);
+  EXPECT_GT(fakecuda::count("cuGraphLaunch"), 0u);
 }
 
 // What is the same in every step is uploaded before the first.

@@ -260,6 +260,25 @@ const Case cases[] = {
     {"ShardsEndEarly",
      [](TestPlan &t) { t.variant().variables[1]->shard->rows = 11; },
      "the ranks hold 10 rows of 11"},
+    {"MilestonesDescend",
+     [](TestPlan &t) {
+       t.plan.settings->milestone_steps = {5, 5};
+       t.plan.settings->schedule_gamma = 0.1;
+     },
+     "milestone 5 of the schedule stands behind 5"},
+    {"MilestonesInBothUnits",
+     [](TestPlan &t) {
+       t.plan.settings->milestone_steps = {5};
+       t.plan.settings->milestone_epochs = {1};
+       t.plan.settings->schedule_gamma = 0.1;
+     },
+     "milestones in steps and in epochs"},
+    {"MilestonesThatGrow",
+     [](TestPlan &t) {
+       t.plan.settings->milestone_epochs = {1};
+       t.plan.settings->schedule_gamma = 2;
+     },
+     "a schedule with milestones falls by 2"},
     {"InputWithoutBuffer",
      [](TestPlan &t) { t.program().inputs[0]->buffer = 99; },
      "input 'images' is buffer 99"},

@@ -171,6 +171,20 @@ TEST(LrSchedule, NoWarmupAndOnlyWarmup) {
   EXPECT_DOUBLE_EQ(only.at(10), 0);
 }
 
+TEST(LrSchedule, FallsAtMilestones) {
+  LrSchedule schedule{.peak = 0.8,
+                      .warmup = 4,
+                      .total = 100,
+                      .milestones = {3, 20, 50},
+                      .gamma = 0.1};
+  EXPECT_DOUBLE_EQ(schedule.at(3), 0.8) << "still warming up";
+  EXPECT_DOUBLE_EQ(schedule.at(4), 0.08);
+  EXPECT_DOUBLE_EQ(schedule.at(19), 0.08);
+  EXPECT_DOUBLE_EQ(schedule.at(20), 0.008);
+  EXPECT_DOUBLE_EQ(schedule.at(99), 0.0008);
+  EXPECT_DOUBLE_EQ(schedule.at(100), 0);
+}
+
 TEST(LrSchedule, EpochsBecomeSteps) {
   flatbuffers::FlatBufferBuilder builder;
   SettingsT settings;
@@ -186,6 +200,24 @@ TEST(LrSchedule, EpochsBecomeSteps) {
   EXPECT_EQ(totalSteps(packed, 100, 0), 0);
   EXPECT_EQ(totalSteps(packed, 100, 7), 7);
   EXPECT_EQ(makeSchedule(packed, 100, 250).warmup, 10);
+  EXPECT_TRUE(makeSchedule(packed, 100, 250).milestones.empty());
+}
+
+TEST(LrSchedule, MilestonesInStepsOrEpochs) {
+  auto scheduleOf = [](SettingsT settings) {
+    flatbuffers::FlatBufferBuilder builder;
+    settings.backbone = "none";
+    settings.schedule_gamma = 0.5;
+    builder.Finish(Settings::Pack(builder, &settings));
+    return makeSchedule(
+        *flatbuffers::GetRoot<Settings>(builder.GetBufferPointer()), 100, 999);
+  };
+  SettingsT steps, epochs;
+  steps.milestone_steps = {7, 300};
+  epochs.milestone_epochs = {0.5, 8};
+  EXPECT_EQ(scheduleOf(steps).milestones, (std::vector<int64_t>{7, 300}));
+  EXPECT_EQ(scheduleOf(epochs).milestones, (std::vector<int64_t>{50, 800}));
+  EXPECT_EQ(scheduleOf(epochs).gamma, 0.5);
 }
 
 } // namespace
