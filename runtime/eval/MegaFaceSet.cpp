@@ -40,21 +40,25 @@ Names readNoises(const std::string &path) {
   return names;
 }
 
-std::vector<MegaFaceSet::Picture>
-readList(const std::string &path, const std::string &noisesPath, int parts) {
+std::vector<MegaFaceSet::Picture> readList(const std::string &listPath,
+                                           const std::string &noisesPath,
+                                           int parts) {
   Names noises = readNoises(noisesPath);
   std::vector<MegaFaceSet::Picture> pictures;
   // One field: names may hold blanks.
-  LineReader lines(path, '\n');
+  LineReader lines(listPath, '\n');
   while (lines.next()) {
     std::string name(lines.text(0));
+    fs::path path(name); // features are written under such names
+    if (std::find(path.begin(), path.end(), "..") != path.end())
+      lines.refuse("'{}': a path with .. is not taken", name);
     if (std::ranges::count(name, '/') < std::max(parts, 2) - 1)
       lines.refuse("'{}': a path of {} parts was expected", name,
                    std::max(parts, 2));
     bool noise = noises.contains(tailOf(name, parts));
     pictures.push_back({std::move(name), noise});
   }
-  require(!pictures.empty(), "{}: no pictures", path);
+  require(!pictures.empty(), "{}: no pictures", listPath);
   return pictures;
 }
 

@@ -52,6 +52,9 @@ TEST(MegaFaceSet, RefusesByLine) {
   write(folder / "facescrub_lst", "A/1.png\nA/2.png\n");
   write(folder / "megaface_lst", "1/2/3.png\n4.png\n");
   EXPECT_NE(refusal().find("megaface_lst:2: '4.png'"), std::string::npos);
+  write(folder / "megaface_lst", "1/2/3.png\n../../x/3.png\n");
+  EXPECT_NE(refusal().find("megaface_lst:2: '../../x/3.png'"),
+            std::string::npos);
   write(folder / "megaface_lst", "\n");
   EXPECT_NE(refusal().find("no pictures"), std::string::npos);
   write(folder / "megaface_lst", "1/2/3.png\n");

@@ -159,6 +159,38 @@ TEST(Finite, EveryTypeAndPlace) {
   }
 }
 
+/// A transfer, which a thread does, has ended when its result is looked at: it
+/// is what made an infinity, not the instruction that it goes on under.
+TEST(Finite, LooksAtTransfersWhenTheyHaveEnded) {
+  using namespace plan::fb;
+  constexpr int64_t size = int64_t{1} << 22;
+  TestPlan test;
+  uint32_t x = test.named("x", DType_F32, {size});
+  uint32_t small = test.named("small", DType_F32, {4});
+  uint32_t y = test.buffer(DType_F32, {size});
+  uint32_t other = test.buffer(DType_F32, {4});
+  uint32_t z = test.named("z", DType_F32, {size});
+  test.variant().kernel_ir = makeFullPlan().variant().kernel_ir;
+  uint32_t twice = test.kernel("twice", 2);
+  LaunchT &transfer = *test.launch(twice, {x, y}, size).operation.AsLaunch();
+  transfer.transfer = true;
+  transfer.writes = {1};
+  test.launch(twice, {small, other}, 4);
+  test.add(WaitT{});
+  test.launch(twice, {y, z}, size);
+  const Plan &plan = test.finish();
+  std::unique_ptr<Device> device = openDevice("cpu", {1});
+  std::unique_ptr<Communicator> alone = makeSelfCommunicator();
+  Executor executor(plan, *plan.variants()->Get(0), *device, *alone);
+  std::vector<float> values(size, 1), few(4, 1);
+  values.back() = 2e38f; // twice it is beyond fp32
+  executor.setInput("main", "x", values.data(), values.size() * 4);
+  executor.setInput("main", "small", few.data(), few.size() * 4);
+  std::vector<FiniteFinding> findings =
+      runLookingAtAll(executor, *device, "main", [] {});
+  EXPECT_EQ(findings, (std::vector<FiniteFinding>{{0, y}, {3, z}}));
+}
+
 TEST(Preflight, NamesTheOddRanks) {
   EXPECT_EQ(oddRanks({"a", "a", "a"}), "");
   EXPECT_EQ(oddRanks({"a", "b", "a"}), "rank 1");
