@@ -12,10 +12,10 @@ namespace {
 constexpr int stepBits = 5, steps = 1 << stepBits; // of a pixel
 constexpr int placeBits = 10;                      // of a place's fraction
 
-/// Nearest whole number, halves to even, within int's range.
+/// Nearest whole number, halves to even; far beyond any picture three of them
+/// still add up.
 int rounded(double value) {
-  return static_cast<int>(
-      std::clamp(std::nearbyint(value), -0x1p31, 0x1p31 - 1));
+  return static_cast<int>(std::clamp(std::nearbyint(value), -0x1p29, 0x1p29));
 }
 
 /// A place's share along one axis, in 2^-placeBits pixels.

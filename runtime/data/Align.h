@@ -45,8 +45,9 @@ Landmarks cropLandmarks(int height, int width);
 Similarity fitSimilarity(const Landmarks &from, const Landmarks &to);
 
 /// Samples `from` so that its point p comes to toOutput(p). Bit for bit what
-/// OpenCV 4's warpAffine does with INTER_LINEAR and a constant border of 0:
-/// places are rounded to a 32nd of a pixel.
+/// OpenCV 4's warpAffine does with INTER_LINEAR and a constant border of 0, of
+/// pictures below 32,768 pixels a side: places are rounded to a 32nd of a
+/// pixel.
 void warp(std::span<const uint8_t> from, ImageShape shape,
           const Similarity &toOutput, std::span<uint8_t> to,
           ImageShape outputShape);

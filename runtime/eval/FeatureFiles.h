@@ -31,7 +31,7 @@ public:
                        std::span<const float> row) const;
 
 private:
-  void write(const std::string &path, std::span<const float> row,
+  void write(const std::string &name, std::span<const float> row,
              float last) const;
 
   std::string folder, algorithm;

@@ -18,26 +18,17 @@ std::string_view stemOf(std::string_view name) {
   return name.substr(0, name.find_last_of('.'));
 }
 
+std::string prefixOf(const IjbSet &set) {
+  std::string small = set.name;
+  for (char &c : small)
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return (fs::path(set.folder) / "meta" / small).string() + "_";
+}
+
 class Reader {
 public:
-  Reader(const std::string &folder, const std::string &target) {
-    set.name = target;
-    set.folder = folder;
-    std::string small = target;
-    for (char &c : small)
-      c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    prefix = (fs::path(folder) / "meta" / small).string() + "_";
-  }
+  explicit Reader(IjbSet &set) : prefix(prefixOf(set)), set(set) {}
 
-  IjbSet read() {
-    readPictures();
-    readTemplates();
-    readPairs();
-    readIdentification();
-    return std::move(set);
-  }
-
-private:
   void readPictures() {
     LineReader lines(prefix + "name_5pts_score.txt");
     while (lines.next()) {
@@ -82,15 +73,6 @@ private:
                         set.templates.end());
   }
 
-  int32_t templateOf(const LineReader &lines, size_t field) const {
-    int64_t id = lines.integer(field);
-    auto at = std::lower_bound(set.templates.begin(), set.templates.end(), id);
-    if (at == set.templates.end() || *at != id)
-      lines.refuse("template {} has no picture in {}face_tid_mid.txt", id,
-                   prefix);
-    return static_cast<int32_t>(at - set.templates.begin());
-  }
-
   void readPairs() {
     LineReader lines(prefix + "template_pair_label.txt");
     while (lines.next()) {
@@ -100,7 +82,12 @@ private:
       set.pairs.push_back(
           {templateOf(lines, 0), templateOf(lines, 1), label == 1});
     }
-    require(!set.pairs.empty(), "{}template_pair_label.txt: no pairs", prefix);
+    auto same = std::ranges::count_if(
+        set.pairs, [](const IjbSet::Pair &pair) { return pair.same; });
+    require(same > 0 && same < std::ssize(set.pairs),
+            "{}template_pair_label.txt: {} pairs of one subject and {} of two; "
+            "a curve needs both",
+            prefix, same, std::ssize(set.pairs) - same);
   }
 
   void readIdentification() {
@@ -135,6 +122,16 @@ private:
     require(!set.probes.empty(), "{}: no probes", path);
   }
 
+private:
+  int32_t templateOf(const LineReader &lines, size_t field) const {
+    int64_t id = lines.integer(field);
+    auto at = std::lower_bound(set.templates.begin(), set.templates.end(), id);
+    if (at == set.templates.end() || *at != id)
+      lines.refuse("template {} has no picture in {}face_tid_mid.txt", id,
+                   prefix);
+    return static_cast<int32_t>(at - set.templates.begin());
+  }
+
   /// A template has a line for each of its pictures.
   void readSubjects(const std::string &path,
                     std::map<int32_t, int64_t> &subjects) const {
@@ -150,13 +147,25 @@ private:
   }
 
   std::string prefix; ///< DIR/meta/ijbc_
-  IjbSet set;
+  IjbSet &set;
 };
 
 } // namespace
 
-IjbSet readIjbSet(const std::string &folder, const std::string &target) {
-  return Reader(folder, target).read();
+IjbSet readIjbPictures(const std::string &folder, const std::string &target) {
+  IjbSet set;
+  set.name = target;
+  set.folder = folder;
+  Reader reader(set);
+  reader.readPictures();
+  reader.readTemplates();
+  return set;
+}
+
+void readIjbProtocol(IjbSet &set) {
+  Reader reader(set);
+  reader.readPairs();
+  reader.readIdentification();
 }
 
 void IjbPictures::read(int64_t index, data::ImageShape input,

@@ -51,10 +51,14 @@ struct IjbSet {
   std::vector<Subject> gallery, probes;
 };
 
-/// Reads the lists. Every pair, gallery and probe names templates that have
-/// pictures, and every probe's subject is in the gallery once; anything else is
-/// an Error with file and line.
-IjbSet readIjbSet(const std::string &folder, const std::string &target);
+/// Reads the lists of pictures; `pairs`, `gallery` and `probes` are left empty.
+/// Anything wrong is an Error with file and line.
+IjbSet readIjbPictures(const std::string &folder, const std::string &target);
+
+/// Reads the other lists, which take the most memory, for the rank that
+/// compares. There are pairs of both kinds; every pair, gallery and probe names
+/// templates that have pictures; every probe's subject is in the gallery once.
+void readIjbProtocol(IjbSet &set);
 
 /// Its pictures, aligned to the network's input.
 class IjbPictures : public Pictures {

@@ -48,8 +48,15 @@ std::string_view LineReader::text(size_t field) const {
   return parts[field];
 }
 
-int64_t LineReader::integer(size_t field) const {
+/// Without the blanks that may surround it.
+std::string_view LineReader::digits(size_t field) const {
   std::string_view digits = text(field);
+  digits.remove_prefix(std::min(digits.find_first_not_of(' '), digits.size()));
+  return digits.substr(0, digits.find_last_not_of(' ') + 1); // npos + 1 is 0
+}
+
+int64_t LineReader::integer(size_t field) const {
+  std::string_view digits = this->digits(field);
   int64_t value = 0;
   auto [end, error] =
       std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -59,7 +66,7 @@ int64_t LineReader::integer(size_t field) const {
 }
 
 double LineReader::real(size_t field) const {
-  std::string_view digits = text(field);
+  std::string_view digits = this->digits(field);
   double value = 0;
   auto [end, error] =
       std::from_chars(digits.data(), digits.data() + digits.size(), value);

@@ -40,6 +40,7 @@ public:
 
 private:
   void split();
+  std::string_view digits(size_t field) const;
 
   data::MappedFile file;
   char separator;

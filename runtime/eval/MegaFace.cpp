@@ -104,6 +104,8 @@ void MegaFaceScores::add(int64_t first, std::span<const float> rows) {
         continue;
       float score = products[i * count + j];
       different.add(score);
+      if (own.scores.empty() || score <= own.scores.front())
+        continue; // nearly all
       auto end = std::ranges::lower_bound(own.scores, score);
       ++own.nearerThan[end - own.scores.begin()];
     }

@@ -12,9 +12,9 @@
 //     ones pass, and no more.
 //
 // Noise is treated as InsightFace's remove_noises.py does: a probe that shows
-// the wrong person gets the person's mean of the others, disturbed by numbers
-// in +-1e-3; a distractor that shows a probe's person is like none of them, but
-// counted.
+// the wrong person gets the sum of the person's others, disturbed by numbers in
+// +-1e-3 and scaled to length 1; a distractor that shows a probe's person is
+// like none of them, but counted.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_RUNTIME_EVAL_MEGAFACE_H
@@ -62,11 +62,13 @@ public:
   MegaFaceResult result();
 
 private:
-  /// The other pictures of a probe's person.
+  /// The other pictures of a probe's person. A distractor of score 0.6 beside
+  /// mates of 0.2, 0.5 and 0.9 is nearer than 2 of them: it counts in
+  /// nearerThan[2]. So the distractors nearer than mate m are those counted
+  /// behind m.
   struct Mates {
-    std::vector<float> scores; ///< ascending
-    /// [m]: how many distractors are nearer than exactly m of them.
-    std::vector<int64_t> nearerThan;
+    std::vector<float> scores;       ///< ascending
+    std::vector<int64_t> nearerThan; ///< [mates + 1]; [0] is not counted
   };
 
   const MegaFaceSet &set;

@@ -15,13 +15,10 @@ namespace fs = std::filesystem;
 
 using Names = std::unordered_set<std::string>;
 
-/// The last `parts` components of a path, as the lists of noises name them.
-std::string tailOf(std::string_view path, int parts) {
-  size_t start = path.size();
-  for (int i = 0; i < parts && start != std::string_view::npos; ++i)
-    start =
-        start == 0 ? std::string_view::npos : path.find_last_of('/', start - 1);
-  return std::string(path.substr(start + 1)); // npos + 1 is 0
+std::string_view withoutBlanks(std::string_view text) {
+  constexpr const char *blanks = " \t";
+  text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+  return text.substr(0, text.find_last_not_of(blanks) + 1); // npos + 1 is 0
 }
 
 Names readNoises(const std::string &path) {
@@ -32,10 +29,7 @@ Names readNoises(const std::string &path) {
   while (lines.next()) {
     if (lines.line().starts_with('#'))
       continue;
-    std::string_view name = lines.text(lines.fields() > 1 ? 1 : 0);
-    name.remove_prefix(std::min(name.find_first_not_of(' '), name.size()));
-    name = name.substr(0, name.find_last_not_of(' ') + 1);
-    names.emplace(name);
+    names.emplace(withoutBlanks(lines.text(lines.fields() > 1 ? 1 : 0)));
   }
   return names;
 }
@@ -48,21 +42,36 @@ std::vector<MegaFaceSet::Picture> readList(const std::string &listPath,
   // One field: names may hold blanks.
   LineReader lines(listPath, '\n');
   while (lines.next()) {
-    std::string name(lines.text(0));
+    std::string name(withoutBlanks(lines.text(0)));
     fs::path path(name); // features are written under such names
-    if (std::find(path.begin(), path.end(), "..") != path.end())
-      lines.refuse("'{}': a path with .. is not taken", name);
+    if (std::ranges::any_of(path, [](const fs::path &part) {
+          return part == ".." || part == ".";
+        }))
+      lines.refuse("'{}': a path with dots for folders is not taken", name);
     if (std::ranges::count(name, '/') < std::max(parts, 2) - 1)
       lines.refuse("'{}': a path of {} parts was expected", name,
                    std::max(parts, 2));
-    bool noise = noises.contains(tailOf(name, parts));
+    bool noise = noises.contains(pathTail(name, parts));
     pictures.push_back({std::move(name), noise});
   }
   require(!pictures.empty(), "{}: no pictures", listPath);
+  require(noises.empty() ||
+              std::ranges::any_of(pictures, &MegaFaceSet::Picture::noise),
+          "{}: none of its {} names is in {}; is it another set's? Without it "
+          "nothing is taken for noise",
+          noisesPath, noises.size(), listPath);
   return pictures;
 }
 
 } // namespace
+
+std::string pathTail(std::string_view path, int parts) {
+  size_t start = path.size();
+  for (int i = 0; i < parts && start != std::string_view::npos; ++i)
+    start =
+        start == 0 ? std::string_view::npos : path.find_last_of('/', start - 1);
+  return std::string(path.substr(start + 1)); // npos + 1 is 0
+}
 
 MegaFaceSet readMegaFaceSet(const std::string &folder) {
   fs::path root(folder);
@@ -76,7 +85,7 @@ MegaFaceSet readMegaFaceSet(const std::string &folder) {
   std::map<std::string, int32_t> numbers;
   std::vector<int64_t> clean, all;
   for (const MegaFaceSet::Picture &probe : set.probes) {
-    std::string two = tailOf(probe.path, 2);
+    std::string two = pathTail(probe.path, 2);
     std::string name = two.substr(0, two.find('/'));
     int32_t person = numbers.emplace(name, static_cast<int32_t>(numbers.size()))
                          .first->second;

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace pfc::rt {
@@ -35,6 +36,9 @@ struct MegaFaceSet {
 /// Reads the lists; every person has a probe that is no noise, and one at least
 /// has two probes. Anything else is an Error with file and line.
 MegaFaceSet readMegaFaceSet(const std::string &folder);
+
+/// The last `parts` components of a path, as MegaFace names pictures by.
+std::string pathTail(std::string_view path, int parts);
 
 /// One of its two lists, resized (Resize.h) where a picture's size is not the
 /// network's.

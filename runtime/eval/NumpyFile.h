@@ -2,14 +2,14 @@
 #ifndef PFC_RUNTIME_EVAL_NUMPYFILE_H
 #define PFC_RUNTIME_EVAL_NUMPYFILE_H
 
+#include "runtime/base/AtomicFile.h"
+
 #include <span>
-#include <string>
 
 namespace pfc::rt {
 
-/// Writes a vector of float64 in NumPy's format 1.0. Throws an Error that names
-/// the file where it can't be written.
-void writeNumpy(const std::string &path, std::span<const double> values);
+/// Writes a vector of float64 in NumPy's format 1.0, and commits the file.
+void writeNumpy(AtomicFile &file, std::span<const double> values);
 
 } // namespace pfc::rt
 

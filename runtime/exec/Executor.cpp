@@ -64,8 +64,11 @@ struct Executor::Impl {
   bool profiling = false;
   std::string kernelsDigest = {}; ///< of their text, when it is wanted
   std::map<std::string, PreparedProgram> programs = {};
-  /// Whose constants are in the arena, where programs' bytes overlap.
-  const PreparedProgram *inArena = nullptr;
+  /// Whose rank constants are in the arena; programs' bytes overlap, so there
+  /// is one at most. Whatever writes the arena but a program's own run has to
+  /// forgetConstants().
+  const PreparedProgram *constantsOf = nullptr;
+  void forgetConstants() { constantsOf = nullptr; }
 
   BufferView view(const plan::fb::Program &program, uint32_t index) const {
     return memory.view(program, index);
@@ -273,11 +276,12 @@ void Executor::Impl::addTasks(const plan::fb::Program &program,
 
 PreparedProgram &Executor::Impl::begin(const std::string &name) {
   PreparedProgram &prepared = program(name);
-  if (inArena == &prepared)
+  if (constantsOf == &prepared)
     return prepared;
+  forgetConstants();
   for (const Constant &constant : prepared.constants)
     device.upload(&constant.value, constant.buffer);
-  inArena = &prepared;
+  constantsOf = &prepared;
   return prepared;
 }
 
@@ -379,7 +383,10 @@ void Executor::initializeState(uint64_t seed) {
                          impl->device, impl->memory.view(*variable));
 }
 
-void Executor::clear() { impl->memory.clear(); }
+void Executor::clear() {
+  impl->forgetConstants();
+  impl->memory.clear();
+}
 
 double Executor::tryAllReduce() {
   using Clock = std::chrono::steady_clock;
@@ -425,8 +432,8 @@ void Executor::setInput(const std::string &program, const std::string &name,
   require(bytes == input.bytes(),
           "program '{}': input '{}' has {} bytes, got {}", program, name,
           input.bytes(), bytes);
-  if (impl->inArena != &prepared)
-    impl->inArena = nullptr; // the input may lie where another's constant does
+  if (impl->constantsOf != &prepared)
+    impl->forgetConstants();
   impl->device.upload(data, input);
 }
 
@@ -451,7 +458,10 @@ BufferView Executor::buffer(const std::string &program, uint32_t index) const {
   return impl->view(impl->program(program).runner->program(), index);
 }
 
-BufferView Executor::arena() const { return impl->memory.device(); }
+BufferView Executor::arena() const {
+  impl->forgetConstants();
+  return impl->memory.device();
+}
 
 bool Executor::isHost(const std::string &program, uint32_t index) const {
   return impl->memory.isHost(

@@ -90,8 +90,8 @@ public:
 
   /// What `program` consists of, to be looked at between its instructions.
   ProgramRunner &runner(const std::string &program);
-  /// A buffer of `program`, and the device's part of the arena.
   BufferView buffer(const std::string &program, uint32_t index) const;
+  /// The device's part of the arena, to be written between runs.
   BufferView arena() const;
   /// Whether a buffer of `program` is in the host's part of the arena.
   bool isHost(const std::string &program, uint32_t index) const;

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
 
 namespace pfc::rt {
 
@@ -21,6 +20,24 @@ ProgramRunner::ProgramRunner(const plan::fb::Program &program, int rank,
 void ProgramRunner::add(uint32_t instruction, std::unique_ptr<Task> task) {
   const Activity::Place *place = activity.keep(placeOf(instruction, *task));
   steps.push_back({instruction, std::move(task), place});
+  pair(steps.size() - 1);
+}
+
+/// Finds what `finish` ends, if it ends a transfer.
+void ProgramRunner::pair(size_t finish) {
+  const auto &instructions = *source.instructions();
+  uint32_t transfer = steps[finish].instruction;
+  if (const auto *wait = instructions[transfer]->operation_as_Wait())
+    transfer = wait->transfer();
+  if (!isTransfer(*instructions[transfer]))
+    return;
+  for (size_t start = 0; start < finish; ++start)
+    if (steps[start].instruction == transfer) {
+      steps[start].role = Role::Starts;
+      steps[start].partner = finish;
+      steps[finish].role = Role::Finishes;
+      steps[finish].partner = start;
+    }
 }
 
 void ProgramRunner::addTimes(uint32_t collective, Ran ran) {
@@ -118,44 +135,24 @@ void ProgramRunner::enqueue() {
 }
 
 void ProgramRunner::runEach(const Visitor &before, const Visitor &after) {
-  std::set<size_t> finished;
   for (size_t step = 0; step < steps.size(); ++step) {
-    if (finished.contains(step))
-      continue;
-    uint32_t instruction = steps[step].instruction;
-    before(instruction);
+    if (steps[step].role == Role::Finishes)
+      continue; // with its start
+    before(steps[step].instruction);
     execute(step, /*alone=*/true);
-    if (std::optional<size_t> finish = finishOf(step)) {
-      execute(*finish);
-      finished.insert(*finish);
-    }
+    if (steps[step].role == Role::Starts)
+      execute(steps[step].partner);
     wait();
-    after(instruction);
+    after(steps[step].instruction);
   }
 }
 
-/// The step that ends the transfer that `start` begins, if it does: the next of
-/// the same instruction, or its wait. An exchange of one rank is done at once.
-std::optional<size_t> ProgramRunner::finishOf(size_t start) const {
-  uint32_t transfer = steps[start].instruction;
-  if (!isTransfer(*source.instructions()->Get(transfer)))
-    return std::nullopt;
-  for (size_t step = start + 1; step < steps.size(); ++step) {
-    uint32_t index = steps[step].instruction;
-    const auto *wait = source.instructions()->Get(index)->operation_as_Wait();
-    if (index == transfer || (wait && wait->transfer() == transfer))
-      return step;
-  }
-  return std::nullopt;
-}
-
-/// Whether it can be recorded without the instructions around it: a transfer
-/// leaves the device's stream, to which its wait comes back.
-bool ProgramRunner::isRecordableAlone(size_t step) const {
-  const plan::fb::Instruction &instruction =
-      *source.instructions()->Get(steps[step].instruction);
-  return steps[step].task->recordable() && !isTransfer(instruction) &&
-         !instruction.operation_as_Wait();
+/// Whether a recording may have it, of the chosen instructions alone: it has to
+/// join what it forks.
+bool ProgramRunner::isRecordable(size_t step, const Chosen &chosen) const {
+  const Step &it = steps[step];
+  return it.task->recordable() &&
+         (it.role == Role::Whole || chosen(steps[it.partner].instruction));
 }
 
 std::vector<double> ProgramRunner::timeEach(int repetitions, As as,
@@ -164,7 +161,9 @@ std::vector<double> ProgramRunner::timeEach(int repetitions, As as,
   for (size_t step = 0; step < steps.size(); ++step) {
     if (!chosen(steps[step].instruction))
       continue;
-    std::function<void()> once = recordedOr(isRecordableAlone(step), [&] {
+    bool whole = steps[step].role == Role::Whole;
+    bool recordable = whole && steps[step].task->recordable();
+    std::function<void()> once = recordedOr(recordable, [&] {
       for (int i = 0; i < repetitions; ++i)
         execute(step, /*alone=*/as == As::Said);
     });
@@ -174,25 +173,11 @@ std::vector<double> ProgramRunner::timeEach(int repetitions, As as,
   return seconds;
 }
 
-/// Whether `step` begins or ends a transfer that begins and ends among the
-/// chosen instructions, so that a recording joins what it forks.
-bool ProgramRunner::endsAmong(size_t step, const Chosen &chosen) const {
-  if (!steps[step].task->recordable())
-    return false;
-  const plan::fb::Instruction &instruction =
-      *source.instructions()->Get(steps[step].instruction);
-  if (const auto *wait = instruction.operation_as_Wait())
-    return chosen(wait->transfer());
-  if (std::optional<size_t> finish = finishOf(step))
-    return chosen(steps[*finish].instruction);
-  return isTransfer(instruction); // the second step of one that ends at once
-}
-
 double ProgramRunner::timeTogether(int repetitions, const Chosen &chosen) {
   bool recordable = true;
   for (size_t step = 0; step < steps.size(); ++step)
-    recordable &= !chosen(steps[step].instruction) || isRecordableAlone(step) ||
-                  endsAmong(step, chosen);
+    recordable &=
+        !chosen(steps[step].instruction) || isRecordable(step, chosen);
   std::function<void()> once = recordedOr(recordable, [&] {
     for (size_t step = 0; step < steps.size(); ++step)
       if (chosen(steps[step].instruction))

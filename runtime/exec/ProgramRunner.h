@@ -18,7 +18,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -75,10 +74,15 @@ public:
   std::string describe(uint32_t instruction) const;
 
 private:
+  /// A transfer is two steps, the second one at its wait or right behind the
+  /// first; anything else is one, and so is an exchange of one rank.
+  enum class Role { Whole, Starts, Finishes };
   struct Step {
     uint32_t instruction;
     std::unique_ptr<Task> task;
     const Activity::Place *place;
+    Role role = Role::Whole;
+    size_t partner = 0; ///< of a transfer: the other step
   };
   /// Steps [begin, end); without `recorded` they are executed one by one.
   struct Segment {
@@ -89,9 +93,8 @@ private:
   void endTransfersWithWaits(StepTimes &times) const;
   Activity::Place placeOf(uint32_t instruction, const Task &task) const;
   void execute(size_t step, bool alone = false);
-  bool isRecordableAlone(size_t step) const;
-  bool endsAmong(size_t step, const Chosen &chosen) const;
-  std::optional<size_t> finishOf(size_t start) const;
+  void pair(size_t finish);
+  bool isRecordable(size_t step, const Chosen &chosen) const;
   void replay(const Segment &segment);
   void recordSegments();
   std::function<void()> recordedOr(bool recordable,

@@ -402,7 +402,7 @@ bool hasMilestones(const flatbuffers::Vector<T> *milestones,
   T last = 0;
   for (T milestone : *milestones) {
     require(milestone > last && std::isfinite(static_cast<double>(milestone)),
-            "{}: milestone {} of the schedule stands behind {}", name,
+            "{}: the schedule's milestones must ascend: {} follows {}", name,
             milestone, last);
     last = milestone;
   }

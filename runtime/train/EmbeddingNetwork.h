@@ -1,5 +1,4 @@
-//===- EmbeddingNetwork.h - The network from pictures to embeddings -*- C++
-//-*-//
+//===- EmbeddingNetwork.h - Pictures to embeddings --------------*- C++ -*-===//
 //
 // Runs the plan's "embed" program (input "images" u8 [B, H, W, C], output
 // "embeddings" f32 [B, D]) over pictures, all ranks sharing the work.

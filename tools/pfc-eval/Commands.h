@@ -5,7 +5,7 @@
 #include "runtime/train/EmbeddingNetwork.h"
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 
 #include <functional>
 #include <optional>
@@ -21,8 +21,9 @@ struct EvalArguments {
   std::string json; ///< results as JSON; empty: none
 };
 
-/// What a sub-command does on each rank, the network's weights being loaded.
-using Evaluate = std::function<void(rt::Job &)>;
+/// What a sub-command does on each rank, the network's weights being loaded;
+/// rank 0's results, for --json.
+using Evaluate = std::function<nlohmann::json(rt::Job &)>;
 
 /// Each adds its sub-command with its options, and sets `*evaluate` when it is
 /// chosen. `arguments` outlive the call.
@@ -37,10 +38,6 @@ void addCommonOptions(CLI::App &command, EvalArguments &arguments);
 
 /// Whether mirrored pictures are embedded as well.
 bool flipTest(const EvalArguments &arguments, const rt::Job &job);
-
-/// Writes `results` where --json says, on rank 0.
-void writeJson(const EvalArguments &arguments, const rt::Job &job,
-               const nlohmann::json &results);
 
 /// Embeds `pictures` on all ranks, says on a terminal how far it is, and hands
 /// the rows to `take`, on rank 0 alone. `what` names the pictures.

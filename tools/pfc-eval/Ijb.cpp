@@ -6,8 +6,6 @@
 #include "runtime/eval/Templates.h"
 #include "tools/pfc-eval/Commands.h"
 
-#include <nlohmann/json.hpp>
-
 #include <memory>
 
 namespace pfc::tools {
@@ -62,26 +60,10 @@ nlohmann::json toJson(const IjbIdentification &result) {
           {"tpir_at_fpir", tpirs}};
 }
 
-void evaluateIjb(const EvalArguments &common, const IjbArguments &arguments,
-                 Job &job) {
-  IjbSet set = readIjbSet(arguments.images, arguments.target);
-  EmbeddingNetwork network(job, flipTest(common, job));
-  int64_t dim = network.options().dim;
-  std::optional<TemplateBuilder> builder;
-  if (job.isRoot())
-    builder.emplace(set, dim);
-  embedOnRoot(job, network, IjbPictures(set), "pictures",
-              [&](const EmbeddedRows &rows) {
-                for (int64_t i = 0; i < rows.count(); ++i)
-                  builder->add(rows.first() + i, rows.embedding(i));
-              });
-  if (!job.isRoot())
-    return;
-
-  std::vector<float> rows = builder->rows();
-  std::vector<double> scores = pairScores(set, rows, dim, job.threads);
-  if (!arguments.scores.empty())
-    writeNumpy(arguments.scores, scores);
+/// Rank 0, when all pictures are embedded.
+nlohmann::json compare(const IjbSet &set, std::span<const float> rows,
+                       AtomicFile *scoresFile, int64_t dim, int threads) {
+  std::vector<double> scores = pairScores(set, rows, dim, threads);
   IjbVerification verification = verifyTemplates(set, scores);
   print(set, verification);
   nlohmann::json results = {{"name", set.name},
@@ -90,11 +72,37 @@ void evaluateIjb(const EvalArguments &common, const IjbArguments &arguments,
                             {"verification", toJson(verification)}};
   if (!set.gallery.empty()) {
     IjbIdentification identification =
-        identifyTemplates(set, rows, dim, job.threads);
+        identifyTemplates(set, rows, dim, threads);
     print(set, identification);
     results["identification"] = toJson(identification);
   }
-  writeJson(common, job, results);
+  if (scoresFile)
+    writeNumpy(*scoresFile, scores);
+  return results;
+}
+
+nlohmann::json evaluateIjb(const EvalArguments &common,
+                           const IjbArguments &arguments, Job &job) {
+  IjbSet set = readIjbPictures(arguments.images, arguments.target);
+  EmbeddingNetwork network(job, flipTest(common, job));
+  int64_t dim = network.options().dim;
+  std::optional<TemplateBuilder> builder;
+  std::optional<AtomicFile> scoresFile;
+  if (job.isRoot()) {
+    readIjbProtocol(set);
+    builder.emplace(set, dim);
+    if (!arguments.scores.empty())
+      scoresFile.emplace(arguments.scores);
+  }
+  embedOnRoot(job, network, IjbPictures(set), "pictures",
+              [&](const EmbeddedRows &rows) {
+                for (int64_t i = 0; i < rows.count(); ++i)
+                  builder->add(rows.first() + i, rows.embedding(i));
+              });
+  if (!job.isRoot())
+    return {};
+  return compare(set, builder->rows(), scoresFile ? &*scoresFile : nullptr, dim,
+                 job.threads);
 }
 
 } // namespace
@@ -117,7 +125,7 @@ void addIjbCommand(CLI::App &app, EvalArguments &common, Evaluate *evaluate) {
                       "write the pairs' cosines here (.npy, float64)");
   command->callback([=, &common] {
     *evaluate = [=, &common](Job &job) {
-      evaluateIjb(common, *arguments, job);
+      return evaluateIjb(common, *arguments, job);
     };
   });
 }

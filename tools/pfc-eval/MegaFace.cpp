@@ -5,8 +5,6 @@
 #include "runtime/eval/FeatureFiles.h"
 #include "tools/pfc-eval/Commands.h"
 
-#include <nlohmann/json.hpp>
-
 #include <memory>
 
 namespace pfc::tools {
@@ -38,8 +36,10 @@ nlohmann::json toJson(const MegaFaceResult &result) {
     found[std::to_string(MegaFaceResult::ranks[i])] = result.found[i];
   for (size_t i = 0; i < result.tars.size(); ++i)
     tars[fmt::format("{:.0e}", MegaFaceResult::fars[i])] = result.tars[i];
-  return {{"probes", result.probes},
+  return {{"name", "MegaFace"},
+          {"probes", result.probes},
           {"persons", result.persons},
+          {"pairs", result.pairs},
           {"probe_noises", result.probeNoises},
           {"distractors", result.distractors},
           {"distractor_noises", result.distractorNoises},
@@ -99,8 +99,8 @@ private:
   std::vector<float> embeddings; ///< [pictures, dim]
 };
 
-void evaluateMegaFace(const EvalArguments &common,
-                      const MegaFaceArguments &arguments, Job &job) {
+nlohmann::json evaluateMegaFace(const EvalArguments &common,
+                                const MegaFaceArguments &arguments, Job &job) {
   MegaFaceSet set = readMegaFaceSet(arguments.images);
   EmbeddingNetwork network(job, flipTest(common, job));
   Evaluation evaluation(set, arguments, network.options().dim, job.threads);
@@ -116,10 +116,10 @@ void evaluateMegaFace(const EvalArguments &common,
       "distractors",
       [&](const EmbeddedRows &rows) { evaluation.addDistractors(rows); });
   if (!job.isRoot())
-    return;
+    return {};
   MegaFaceResult result = evaluation.result();
   print(result);
-  writeJson(common, job, toJson(result));
+  return toJson(result);
 }
 
 } // namespace
@@ -144,7 +144,7 @@ void addMegaFaceCommand(CLI::App &app, EvalArguments &common,
       ->capture_default_str();
   command->callback([=, &common] {
     *evaluate = [=, &common](Job &job) {
-      evaluateMegaFace(common, *arguments, job);
+      return evaluateMegaFace(common, *arguments, job);
     };
   });
 }

@@ -4,8 +4,6 @@
 #include "runtime/train/Verifier.h"
 #include "tools/pfc-eval/Commands.h"
 
-#include <nlohmann/json.hpp>
-
 #include <memory>
 
 namespace pfc::tools {
@@ -27,13 +25,13 @@ nlohmann::json toJson(const VerificationResult &result) {
           {"pairs", result.pairs},
           {"accuracy", result.accuracy},
           {"accuracy_std", result.accuracyStd},
-          {"tar_at_far_1e-3", result.tarAtFar1e3},
-          {"tar_at_far_1e-4", result.tarAtFar1e4},
+          {"tar_at_far",
+           {{"1e-03", result.tarAtFar1e3}, {"1e-04", result.tarAtFar1e4}}},
           {"xnorm", result.xnorm}};
 }
 
-void verify(const EvalArguments &arguments,
-            const std::vector<std::string> &pairs, Job &job) {
+nlohmann::json verify(const EvalArguments &arguments,
+                      const std::vector<std::string> &pairs, Job &job) {
   Verifier verifier(job, pairs, flipTest(arguments, job));
   nlohmann::json results = nlohmann::json::array();
   for (const VerificationResult &result : verifier.verify()) {
@@ -41,7 +39,7 @@ void verify(const EvalArguments &arguments,
       print(result);
     results.push_back(toJson(result));
   }
-  writeJson(arguments, job, {{"verification", results}});
+  return {{"verification", results}};
 }
 
 } // namespace
@@ -56,7 +54,9 @@ void addVerifyCommand(CLI::App &app, EvalArguments &arguments,
   command->add_option("--pairs", *pairs, "verification sets (.bin)")
       ->required();
   command->callback([=, &arguments] {
-    *evaluate = [=, &arguments](Job &job) { verify(arguments, *pairs, job); };
+    *evaluate = [=, &arguments](Job &job) {
+      return verify(arguments, *pairs, job);
+    };
   });
 }
 

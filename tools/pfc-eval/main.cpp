@@ -8,14 +8,12 @@
 // ranks, which then share the work.
 //
 //===----------------------------------------------------------------------===//
+#include "runtime/base/AtomicFile.h"
 #include "runtime/base/Error.h"
 #include "runtime/train/ModelFolder.h"
 #include "tools/cli/Usage.h"
 #include "tools/pfc-eval/Commands.h"
 
-#include <nlohmann/json.hpp>
-
-#include <fstream>
 #include <unistd.h>
 
 namespace pfc::tools {
@@ -46,31 +44,60 @@ bool flipTest(const EvalArguments &arguments, const Job &job) {
   return arguments.flip.value_or(job.settings.flip_test());
 }
 
-void writeJson(const EvalArguments &arguments, const Job &job,
-               const nlohmann::json &results) {
-  if (arguments.json.empty() || !job.isRoot())
-    return;
-  std::ofstream out(arguments.json);
-  out << results.dump(2) << '\n';
-  out.close();
-  require(out.good(), "{}: cannot write", arguments.json);
-}
+namespace {
+
+/// Says on a terminal how far it is, in a line that goes when it ends, if only
+/// by an error.
+class Progress {
+public:
+  Progress(bool wanted, int64_t total, const char *what)
+      : shown(wanted && isatty(STDERR_FILENO)), total(total), what(what) {}
+  ~Progress() {
+    if (shown)
+      fmt::print(stderr, "\r\x1b[K");
+  }
+  Progress(const Progress &) = delete;
+  Progress &operator=(const Progress &) = delete;
+
+  void reach(int64_t done) const {
+    if (shown)
+      fmt::print(stderr, "\r{} of {} {}", done, total, what);
+  }
+
+private:
+  bool shown;
+  int64_t total;
+  const char *what;
+};
+
+} // namespace
 
 void embedOnRoot(Job &job, EmbeddingNetwork &network, const Pictures &pictures,
                  const char *what, const TakeRows &take) {
-  bool terminal = job.isRoot() && isatty(STDERR_FILENO);
+  Progress progress(job.isRoot(), pictures.size(), what);
   embedPictures(pictures, network.options(), network.embedder(),
                 network.gatherer(), [&](const EmbeddedRows &rows) {
                   if (!job.isRoot())
                     return;
                   take(rows);
-                  if (terminal)
-                    fmt::print(stderr, "\r{} of {} {}",
-                               rows.first() + rows.count(), pictures.size(),
-                               what);
+                  progress.reach(rows.first() + rows.count());
                 });
-  if (terminal)
-    fmt::print(stderr, "\r\x1b[K");
+}
+
+/// What this rank has to do. A file that can't be written is found before.
+static void run(const EvalArguments &arguments, const Evaluate &evaluate,
+                Job &job) {
+  std::optional<AtomicFile> file;
+  if (job.isRoot() && !arguments.json.empty())
+    file.emplace(arguments.json);
+  Doing doing(job.communicator.activity(), "evaluation", Activity::Kind::Slow);
+  loadBackbone(ModelFolder(arguments.model).backbone(), job.variant,
+               job.executor);
+  std::string results = evaluate(job).dump(2) + "\n";
+  if (!file)
+    return;
+  file->write(results.data(), results.size());
+  file->commit();
 }
 
 static int body(int argc, char **argv) {
@@ -89,19 +116,13 @@ static int body(int argc, char **argv) {
   std::unique_ptr<Communicator> communicator = openCommunicator();
   arguments.job.only = {"embed"};
   std::optional<PlanFile> plan;
-  ModelFolder model(arguments.model);
   return runOnRank(
       {.tool = "pfc-eval"}, *communicator,
       [&] {
-        plan.emplace(PlanFile::open(model.plan()));
+        plan.emplace(PlanFile::open(ModelFolder(arguments.model).plan()));
         return std::make_unique<Job>(*plan, *communicator, arguments.job);
       },
-      [&](Job &job) {
-        Doing doing(communicator->activity(), "evaluation",
-                    Activity::Kind::Slow);
-        loadBackbone(model.backbone(), job.variant, job.executor);
-        evaluate(job);
-      });
+      [&](Job &job) { run(arguments, evaluate, job); });
 }
 
 } // namespace pfc::tools

@@ -284,7 +284,7 @@ std::optional<int> integerFrom(const char *variable) {
   const char *end = text + std::strlen(text);
   auto [read, error] = std::from_chars(text, end, value);
   require(error == std::errc() && read == end && value >= 0,
-          "{} is '{}', not a number", variable, text);
+          "{} is '{}', no number from 0 to {}", variable, text, INT32_MAX);
   return value;
 }
 
@@ -295,12 +295,16 @@ std::optional<TcpPlace> tcpPlaceFromEnvironment() {
        port = integerFrom("MASTER_PORT");
   const char *host = std::getenv("MASTER_ADDR");
   bool meets = port && host && *host;
-  require(meets || !rank || worldSize.value_or(1) == 1,
-          "RANK is {} and WORLD_SIZE {}; MASTER_ADDR and MASTER_PORT say where "
-          "the ranks meet, and must be set, too",
-          *rank, *worldSize);
-  if (!rank || !worldSize || !meets)
-    return std::nullopt;
+  if (rank.value_or(0) == 0 && worldSize.value_or(1) == 1 &&
+      !(rank && worldSize && meets))
+    return std::nullopt; // a job of one, or none of this kind
+  require(
+      rank && worldSize && meets,
+      "RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT say together which rank "
+      "this is and where the ranks meet: {} not set",
+      !rank        ? "RANK is"
+      : !worldSize ? "WORLD_SIZE is"
+                   : "the place is");
   const char *agent = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
   bool taken = agent && std::strcmp(agent, "True") == 0;
   require(*rank < *worldSize && *port > 0 && *port + taken <= 65535,

@@ -7,7 +7,7 @@
 // one in a gallery, the other a probe; a design is a medium of two frames. The
 // pictures lie turned, scaled and shifted on a sheet of paper, and five
 // landmarks, where ArcFace's crop has them, say how. Every gallery template is
-// compared with every probe.
+// compared with up to 2000 probes.
 //
 // FOLDER/megaface: up to 80 persons, at most a quarter of the identities, two
 // pictures in each design; the pictures of all others are distractors. Of every

@@ -58,7 +58,7 @@ struct GlyphSetSummary {
   int64_t ijbPictures = 0, megaFacePictures = 0;
 };
 
-/// Writes train.rec, train.idx, property, identities.tsv (label, text, images)
+/// Writes train.rec, train.idx, property, identities.tsv (label, text, images),
 /// the verification sets g_seen, g_unseen, g_style, g_hard (.bin), and the
 /// folders ijb and megaface.
 GlyphSetSummary makeGlyphSet(const GlyphSetOptions &options);

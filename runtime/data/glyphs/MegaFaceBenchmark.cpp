@@ -1,9 +1,10 @@
+#include "runtime/base/OutputFile.h"
 #include "runtime/base/ParallelFor.h"
-#include "runtime/data/glyphs/BenchmarkFile.h"
 #include "runtime/data/glyphs/Benchmarks.h"
 #include "runtime/data/glyphs/Studio.h"
 
 #include <algorithm>
+#include <filesystem>
 
 namespace pfc::rt::data::glyphs {
 namespace {
@@ -70,7 +71,7 @@ Lists listPictures(const Typefaces &typefaces,
 }
 
 void writeList(const std::string &path, const std::vector<Picture> &pictures) {
-  BenchmarkFile list(path);
+  OutputFile list(path);
   for (const Picture &picture : pictures)
     list.line("{}", picture.path);
   list.close();
@@ -78,7 +79,7 @@ void writeList(const std::string &path, const std::vector<Picture> &pictures) {
 
 void writeNoises(const std::string &path, const std::vector<Picture> &pictures,
                  bool nameAlone) {
-  BenchmarkFile list(path);
+  OutputFile list(path);
   list.line("# listed, but to be taken for no face of its person");
   for (const Picture &picture : pictures)
     if (picture.noise)
@@ -100,13 +101,15 @@ int64_t writeMegaFace(const Typefaces &typefaces,
                 options.threads);
   auto draw = [&](const std::vector<Picture> &pictures,
                   const std::string &folder, uint32_t set) {
-    parallelFor(
-        options.threads, static_cast<int64_t>(pictures.size()),
-        [&](int thread, int64_t i) {
-          BenchmarkFile(root + folder + pictures[i].path)
-              .bytes(encodeJpeg(studio.take(thread, pictures[i].shot, set, i),
-                                options.shape, options.jpegQuality));
-        });
+    parallelFor(options.threads, static_cast<int64_t>(pictures.size()),
+                [&](int thread, int64_t i) {
+                  std::vector<uint8_t> file =
+                      encodeJpeg(studio.take(thread, pictures[i].shot, set, i),
+                                 options.shape, options.jpegQuality);
+                  OutputFile out(root + folder + pictures[i].path);
+                  out.write(file.data(), file.size());
+                  out.close();
+                });
   };
   draw(lists.probes, "facescrub_images/", streams);
   draw(lists.distractors, "megaface_images/", streams + 1);

@@ -31,7 +31,7 @@ public:
   /// plan says of it.
   Kernels(const plan::fb::Variant &variant, const Chip &chip);
 
-  /// In blocks of `mostThreads` in all, but for one block.
+  /// `mostThreads` in all blocks together, but a block at least.
   std::unique_ptr<Task> makeLaunch(const plan::fb::Launch &op,
                                    const std::vector<BufferView> &args,
                                    CUstream stream,

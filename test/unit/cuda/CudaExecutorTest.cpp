@@ -254,6 +254,11 @@ TEST_F(CudaExecutorTest, ConstantsAreUploadedOnce) {
     executor->run("main");
   }
   EXPECT_EQ(fakecuda::count("cuMemcpyHtoDAsync"), 5u + 1);
+  // Zeros everywhere are also where the constant was.
+  executor->clear();
+  setX(6);
+  executor->run("main");
+  EXPECT_EQ(fakecuda::count("cuMemcpyHtoDAsync"), 6u + 2);
 }
 
 // It ends with the graph that it begins in.

@@ -23,7 +23,7 @@ void write(const std::string &path, const std::string &text) {
 
 TEST(MegaFaceSet, ReadsListsAndNoise) {
   ScratchFolder folder;
-  write(folder / "facescrub_lst", "Ann/Ann_1.png\nx/Bo B/Bo B_2.png\n"
+  write(folder / "facescrub_lst", "Ann/Ann_1.png \nx/Bo B/Bo B_2.png\n"
                                   "Ann/Ann_3.png\nx/Bo B/Bo B_4.png\n");
   write(folder / "megaface_lst", "1/2/3.jpg\na/1/2/4.jpg\n1/3/4.jpg\r\n");
   MegaFaceSet set = readMegaFaceSet(folder.path());
@@ -52,7 +52,8 @@ TEST(MegaFaceSet, RefusesByLine) {
   write(folder / "facescrub_lst", "A/1.png\nA/2.png\n");
   write(folder / "megaface_lst", "1/2/3.png\n4.png\n");
   EXPECT_NE(refusal().find("megaface_lst:2: '4.png'"), std::string::npos);
-  write(folder / "megaface_lst", "1/2/3.png\n../../x/3.png\n");
+  write(folder / "megaface_lst",
+        "1/2/3.png\n../../x/3.png\n"); // leaves the folder
   EXPECT_NE(refusal().find("megaface_lst:2: '../../x/3.png'"),
             std::string::npos);
   write(folder / "megaface_lst", "\n");
@@ -60,6 +61,9 @@ TEST(MegaFaceSet, RefusesByLine) {
   write(folder / "megaface_lst", "1/2/3.png\n");
   write(folder / "facescrub_noises.txt", "1.png\n2.png\n");
   EXPECT_NE(refusal().find("all pictures of A"), std::string::npos);
+  write(folder / "facescrub_noises.txt", "7.png\n");
+  EXPECT_NE(refusal().find("none of its 1 names"), std::string::npos);
+  std::filesystem::remove(folder / "facescrub_noises.txt");
   write(folder / "facescrub_lst", "A/3.png\nB/4.png\n");
   EXPECT_NE(refusal().find("no person has two"), std::string::npos);
 }

@@ -265,7 +265,7 @@ const Case cases[] = {
        t.plan.settings->milestone_steps = {5, 5};
        t.plan.settings->schedule_gamma = 0.1;
      },
-     "milestone 5 of the schedule stands behind 5"},
+     "milestones must ascend: 5 follows 5"},
     {"MilestonesInBothUnits",
      [](TestPlan &t) {
        t.plan.settings->milestone_steps = {5};

@@ -106,10 +106,18 @@ TEST(TcpPlace, IsWhatTorchrunSays) {
   setenv("MASTER_ADDR", "node0", 1);
   // Four jobs of their own is not what is meant.
   EXPECT_THAT(messageOf([] { tcpPlaceFromEnvironment(); }),
-              HasSubstr("MASTER_ADDR and MASTER_PORT say where"));
+              HasSubstr("the place is not set"));
+  unsetenv("WORLD_SIZE");
+  EXPECT_THAT(messageOf([] { tcpPlaceFromEnvironment(); }),
+              HasSubstr("WORLD_SIZE is not set"));
+  setenv("RANK", "0", 1);
   setenv("WORLD_SIZE", "1", 1);
   EXPECT_FALSE(tcpPlaceFromEnvironment()) << "alone";
+  unsetenv("RANK");
   setenv("WORLD_SIZE", "4", 1);
+  EXPECT_THAT(messageOf([] { tcpPlaceFromEnvironment(); }),
+              HasSubstr("RANK is not set"));
+  setenv("RANK", "2", 1);
   setenv("MASTER_PORT", "29500", 1);
   auto place = tcpPlaceFromEnvironment();
   ASSERT_TRUE(place);
