@@ -165,8 +165,17 @@ void BatchLoader::fillRow(Slot &slot, int64_t row, int64_t sample,
                           uint32_t epoch) const {
   // One try past the limit is enough: account() then ends the run.
   int64_t tries = std::min(dataset->size() - 1, options.maxBadRecords) + 1;
-  while (tries-- > 0 && !load(slot, row, sample))
-    sample = (sample + 1) % dataset->size();
+  bool loaded = false;
+  for (int64_t tried = 0; tried < tries && !loaded; ++tried) {
+    loaded = load(slot, row, sample);
+    if (!loaded)
+      sample = (sample + 1) % dataset->size();
+  }
+  if (!loaded && tries == dataset->size())
+    throw LastingError(
+        fmt::format("none of the {} images of the set can be used; the last: "
+                    "{}",
+                    tries, slot.bad.back().message));
   slot.batch.samples[row] = sample;
   if (options.flip && coin(options.seed, sample, epoch)) {
     size_t size = options.shape.image().bytes();

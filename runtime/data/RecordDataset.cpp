@@ -45,8 +45,12 @@ void RecordDataset::useIndex(const std::string &path) {
   std::vector<RecordEntry> entries = readIndex(path);
   require(!entries.empty(), "{}: the index is empty", path);
   checkEnd(path, entries);
-  if (entries[0].key != 0)
+  if (entries[0].key != 0) {
+    // Of one that was cut short the last may be identities' headers.
+    while (entries.size() > 1 && isHeaderAt(entries.back().offset))
+      entries.pop_back();
     return take(entries);
+  }
   std::vector<uint8_t> scratch;
   try {
     RecordPayload zero =

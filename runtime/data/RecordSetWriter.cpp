@@ -8,22 +8,32 @@
 
 namespace pfc::rt::data {
 
+namespace fs = std::filesystem;
+
 namespace {
+
+/// Of a set, the index last.
+constexpr const char *names[] = {"train.rec", "train.labels", "property",
+                                 "train.idx"};
 
 const std::string &created(const std::string &folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   require(!error, "{}: cannot create the folder: {}", folder, error.message());
-  // A label file of an earlier set in this folder would contradict the new.
-  std::filesystem::remove(folder + "/train.labels", error);
   return folder;
 }
 
 } // namespace
 
 RecordSetWriter::RecordSetWriter(const std::string &folder)
-    : folder(created(folder)), records(file("train.rec")),
-      index(file("train.idx")) {}
+    : folder(created(folder)), records(started("train.rec")),
+      index(started("train.idx")) {}
+
+RecordSetWriter::~RecordSetWriter() {
+  std::error_code ignored;
+  for (const char *name : names)
+    fs::remove(started(name), ignored);
+}
 
 void RecordSetWriter::put(uint64_t key) {
   uint64_t offset = records.write(record);
@@ -60,13 +70,24 @@ void RecordSetWriter::finish(int height, int width) {
   put(0);
   records.close();
   index.close();
-  require(index.good(), "{}: cannot write", file("train.idx"));
+  require(index.good(), "{}: cannot write", started("train.idx"));
   if (labels.back() >= firstInexactLabel)
-    RecordLabels::write(file("train.labels"), labels);
-  std::ofstream property(file("property"));
+    RecordLabels::write(started("train.labels"), labels);
+  std::ofstream property(started("property"));
   property << labels.back() + 1 << ',' << height << ',' << width << '\n';
   property.close();
-  require(property.good(), "{}: cannot write", file("property"));
+  require(property.good(), "{}: cannot write", started("property"));
+  replaceSet();
+}
+
+/// Without an index for a moment, the set that is there is no mixture. A label
+/// file of an earlier one would contradict the new.
+void RecordSetWriter::replaceSet() const {
+  fs::remove(file("train.idx"));
+  fs::remove(file("train.labels"));
+  for (const char *name : names)
+    if (fs::exists(started(name)))
+      fs::rename(started(name), file(name));
 }
 
 } // namespace pfc::rt::data

@@ -17,8 +17,11 @@ namespace pfc::rt::data {
 
 class RecordSetWriter {
 public:
-  /// Creates `folder` and starts train.rec and train.idx in it.
+  /// Creates `folder` and starts train.rec and train.idx in it, under other
+  /// names: a set that is there stays until finish().
   explicit RecordSetWriter(const std::string &folder);
+  ~RecordSetWriter();
+  RecordSetWriter(const RecordSetWriter &) = delete;
 
   /// Appends an image. Labels must not decrease: images are grouped.
   void add(int64_t label, std::span<const uint8_t> image);
@@ -31,7 +34,9 @@ public:
 
 private:
   void put(uint64_t key);
+  void replaceSet() const;
   std::string file(const char *name) const { return folder + "/" + name; }
+  std::string started(const char *name) const { return file(name) + ".tmp"; }
 
   std::string folder;
   RecordWriter records;

@@ -221,6 +221,9 @@ void PickleMachine::buildArray(Id array, const PickleValue &state) {
 void PickleMachine::fillArray(PickleValue &array, const PickleValue &shape,
                               const PickleValue &dtype,
                               const PickleValue &contents) {
+  constexpr size_t mostExtents = 32; // NumPy's
+  if (shape.items.size() > mostExtents)
+    error("a numpy array of {} dimensions", shape.items.size());
   // The product stays within the contents' size, so it cannot overflow.
   uint64_t count = 1;
   for (PickleId id : shape.items) {

@@ -45,6 +45,9 @@ PickleId PickleMachine::makeTensor(const PickleValue &arguments) {
   if (first.number < 0 || size.items.size() != stride.items.size())
     error("a tensor whose offset is negative, or with other strides than "
           "extents");
+  constexpr size_t mostExtents = 16;
+  if (size.items.size() > mostExtents)
+    error("a tensor of {} dimensions", size.items.size());
   for (size_t axis = 0; axis < size.items.size(); ++axis)
     if (argument(size, axis, PickleKind::Int).number < 0 ||
         argument(stride, axis, PickleKind::Int).number < 0)

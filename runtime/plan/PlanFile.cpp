@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -85,29 +84,24 @@ PlanFile PlanFile::open(const std::string &path) {
     close(descriptor);
     fail("{}: not a plan: not a file, or an empty one", path);
   }
-  size_t size = static_cast<size_t>(status.st_size);
-  void *address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  size_t size = static_cast<size_t>(status.st_size), done = 0;
+  std::unique_ptr<std::byte[]> bytes(new std::byte[size]);
+  ssize_t count = 1;
+  while (done < size && count > 0) {
+    count = read(descriptor, bytes.get() + done, size - done);
+    done += static_cast<size_t>(std::max<ssize_t>(count, 0));
+  }
   int reason = errno;
   close(descriptor);
-  require(address != MAP_FAILED, "{}: cannot map the plan: {}", path,
+  require(count >= 0, "{}: cannot read the plan: {}", path,
           std::strerror(reason));
-  PlanFile file(path, static_cast<const std::byte *>(address), size);
-  file.root = &verifyPlan(file.bytes, size, path);
+  PlanFile file(path, std::move(bytes), done);
+  file.root = &verifyPlan(file.bytes.get(), file.size, path);
   return file;
 }
 
 std::string PlanFile::sha256() const {
-  return sha256Hex({reinterpret_cast<const char *>(bytes), size});
-}
-
-PlanFile::PlanFile(PlanFile &&other) noexcept
-    : filePath(std::move(other.filePath)),
-      bytes(std::exchange(other.bytes, nullptr)), size(other.size),
-      root(other.root) {}
-
-PlanFile::~PlanFile() {
-  if (bytes)
-    munmap(const_cast<std::byte *>(bytes), size);
+  return sha256Hex({reinterpret_cast<const char *>(bytes.get()), size});
 }
 
 } // namespace pfc::rt

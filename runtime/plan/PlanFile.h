@@ -11,6 +11,7 @@
 #include "runtime/plan/plan_generated.h"
 
 #include <cstddef>
+#include <memory>
 #include <string>
 
 namespace pfc::rt {
@@ -29,15 +30,11 @@ const plan::fb::Plan &verifyPlan(const std::byte *bytes, size_t size,
 bool checkPlan(const std::byte *bytes, size_t size, const std::string &name,
                std::string &message) noexcept;
 
-/// A plan file that stays mapped, read-only, for the life of this object.
+/// A plan file's contents: whatever becomes of the file, the run has its plan.
 class PlanFile {
 public:
   /// Throws an Error that says what is wrong with the file and where.
   static PlanFile open(const std::string &path);
-
-  PlanFile(PlanFile &&other) noexcept;
-  PlanFile &operator=(PlanFile &&) = delete;
-  ~PlanFile();
 
   const plan::fb::Plan &plan() const { return *root; }
   const std::string &path() const { return filePath; }
@@ -45,11 +42,11 @@ public:
   std::string sha256() const;
 
 private:
-  PlanFile(std::string path, const std::byte *bytes, size_t size)
-      : filePath(std::move(path)), bytes(bytes), size(size) {}
+  PlanFile(std::string path, std::unique_ptr<std::byte[]> bytes, size_t size)
+      : filePath(std::move(path)), bytes(std::move(bytes)), size(size) {}
 
   std::string filePath;
-  const std::byte *bytes;
+  std::unique_ptr<std::byte[]> bytes;
   size_t size;
   const plan::fb::Plan *root = nullptr;
 };

@@ -19,14 +19,9 @@ namespace fs = std::filesystem;
 /// folder with nothing but checkpoints.
 class Model {
 public:
-  explicit Model(const std::string &path) : folder(path) {
-    require(fs::is_directory(path), "{}: there is no such folder", path);
-    bool ended = fs::exists(ModelFolder(path).backbone());
-    std::string found = findCheckpoint(path);
-    if (found == path || (!ended && !found.empty())) {
-      folder = found;
-      checkpoint = std::make_unique<Checkpoint>(found);
-    }
+  explicit Model(const std::string &path) : folder(folderOfWeights(path)) {
+    if (isCheckpoint(folder))
+      checkpoint = std::make_unique<Checkpoint>(folder);
   }
 
   std::string backbone() {

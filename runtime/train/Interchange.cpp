@@ -3,6 +3,7 @@
 #include "runtime/base/Error.h"
 #include "runtime/plan/PlanFile.h"
 #include "runtime/train/ModelFolder.h"
+#include "runtime/train/checkpoint/Checkpoint.h"
 #include "runtime/train/weights/Safetensors.h"
 
 #include <algorithm>
@@ -59,7 +60,7 @@ void importWeights(const std::string &weights, const std::string &file) {
 }
 
 void exportNetwork(const std::string &folder, const std::string &file) {
-  ModelFolder model(folder);
+  ModelFolder model(folderOfWeights(folder));
   PlanFile plan = PlanFile::open(model.plan());
   std::unique_ptr<TensorFile> weights = openWeights(model.backbone());
   std::set<std::string> network;

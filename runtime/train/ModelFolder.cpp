@@ -5,6 +5,7 @@
 #include "runtime/train/StateDict.h"
 
 #include <filesystem>
+#include <regex>
 
 namespace pfc::rt {
 namespace {
@@ -51,15 +52,19 @@ void ModelFolder::save(const plan::fb::Variant &variant,
         steps);
 }
 
+bool ModelFolder::isClassCenters(const std::string &name) {
+  static const std::regex ranks(
+      R"(class_centers-\d{5,}-of-\d{5,}\.safetensors)");
+  return std::regex_match(name, ranks);
+}
+
 void ModelFolder::removeOfOtherRanks(int worldSize) const {
   const std::string ending = fs::path(classCenters(0, worldSize)).filename();
-  const std::string all = ending.substr(0, ending.find('-'));
   const std::string own = ending.substr(ending.find("-of-"));
   std::vector<fs::path> others;
   for (const fs::directory_entry &entry : fs::directory_iterator(path)) {
     const std::string name = entry.path().filename();
-    if (name.starts_with(all + "-") && name.ends_with(".safetensors") &&
-        !name.ends_with(own))
+    if (isClassCenters(name) && !name.ends_with(own))
       others.push_back(entry.path());
   }
   for (const fs::path &file : others)

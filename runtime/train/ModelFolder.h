@@ -29,6 +29,8 @@ public:
   std::string plan() const { return path + "/train.plan"; }
   std::string backbone() const { return path + "/backbone.safetensors"; }
   std::string classCenters(int rank, int worldSize) const;
+  /// Whether a file's name is one that classCenters() gives.
+  static bool isClassCenters(const std::string &name);
   std::string metrics() const { return path + "/metrics.jsonl"; }
   std::string curves() const { return path + "/curves.svg"; }
 

@@ -150,10 +150,14 @@ int body(int argc, char **argv) {
   checkHash(plan, arguments.expectedHash);
   bool launched = startedByLauncher();
   if (!launched && !isSupervised() &&
-      (plan.plan().world_size() > 1 || arguments.restarts > 0))
+      (plan.plan().world_size() > 1 || arguments.restarts > 0)) {
+    std::vector<std::string> words(argv + 1, argv + argc);
+    if (arguments.expectedHash.empty()) // whatever becomes of the file
+      words.push_back("--expect-hash=" + plan.sha256());
     return supervise({static_cast<int>(plan.plan().world_size()),
                       arguments.restarts, arguments.train.outDir},
-                     {argv + 1, argv + argc});
+                     words);
+  }
   arguments.train.planHash = plan.sha256();
   arguments.job.folder = arguments.train.outDir;
   std::unique_ptr<Communicator> communicator = openCommunicator();

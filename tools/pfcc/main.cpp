@@ -30,6 +30,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "runtime/plan/PlanPrint.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/ToolOutputFile.h"
@@ -319,6 +320,31 @@ static int show(llvm::raw_ostream &os) {
   return 0;
 }
 
+/// To where -o says. A file that is there is replaced by a whole one, so that
+/// whoever has it open keeps it, and a failure leaves it.
+static int write(const std::string &result) {
+  std::string path = output;
+  bool isFile = path != "-" && (!llvm::sys::fs::exists(path) ||
+                                llvm::sys::fs::is_regular_file(path));
+  std::error_code error;
+  std::string target = isFile ? path + ".tmp" : path;
+  llvm::raw_fd_ostream os(target, error);
+  if (!error) {
+    os << result;
+    os.flush();
+    error = os.error();
+    os.clear_error();
+  }
+  if (isFile) {
+    os.close();
+    if (!error)
+      error = llvm::sys::fs::rename(target, path);
+    if (error)
+      llvm::sys::fs::remove(target);
+  }
+  return error ? fail(path + ": cannot be written: " + error.message()) : 0;
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   mlir::registerAsmPrinterCLOptions();
@@ -327,33 +353,28 @@ int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(category); // --help-hidden has MLIR's
   cl::ParseCommandLineOptions(argc, argv, "pfc: specs to training plans\n");
 
-  std::string message;
-  std::unique_ptr<llvm::ToolOutputFile> file =
-      mlir::openOutputFile(output, &message);
-  if (!file)
-    return fail(message);
+  std::string result;
+  llvm::raw_string_ostream os(result);
   int status;
   if (command == "compile")
-    status = compile(file->os());
+    status = compile(os);
   else if (command == "show")
-    status = show(file->os());
+    status = show(os);
   else if (command == "explain")
-    status = explain(file->os());
+    status = explain(os);
   else if (command == "simulate")
-    status = simulate(file->os());
+    status = simulate(os);
   else if (command == "scaling")
-    status = scaling(file->os());
+    status = scaling(os);
 #ifdef PFCC_ONNX
   else if (command == "onnx")
-    status = onnx(file->os());
+    status = onnx(os);
 #endif
   else if (command == "spec-reference")
-    status = (pfc::writeSpecReference(file->os()), 0);
+    status = (pfc::writeSpecReference(os), 0);
   else
     return fail("unknown command '" + command +
                 "'; known: compile, show, explain, simulate, onnx, "
                 "spec-reference, scaling");
-  if (status == 0)
-    file->keep();
-  return status;
+  return status == 0 ? write(result) : status;
 }

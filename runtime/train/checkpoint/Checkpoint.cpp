@@ -188,4 +188,16 @@ void Checkpoint::loadRows(ClassCenterFiles &centers,
   }
 }
 
+bool isCheckpoint(const std::string &folder) {
+  return fs::exists(fs::path(folder) / manifestName);
+}
+
+std::string folderOfWeights(const std::string &where) {
+  require(fs::is_directory(where), "{}: there is no such folder", where);
+  if (isCheckpoint(where) || fs::exists(ModelFolder(where).backbone()))
+    return where;
+  std::string last = findCheckpoint(where);
+  return last.empty() ? where : last;
+}
+
 } // namespace pfc::rt

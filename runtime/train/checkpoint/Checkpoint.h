@@ -81,6 +81,13 @@ ManifestFile copyFile(const std::string &from, uint64_t bytes,
 /// last checkpoint of the run whose --out it was; empty when it has none.
 std::string findCheckpoint(const std::string &where);
 
+/// Whether `folder` is a checkpoint's.
+bool isCheckpoint(const std::string &folder);
+
+/// Where the weights are that a folder stands for: in a checkpoint, in what a
+/// run left at its end, or, where it has not ended, in its last checkpoint.
+std::string folderOfWeights(const std::string &where);
+
 } // namespace pfc::rt
 
 #endif // PFC_RUNTIME_TRAIN_CHECKPOINT_CHECKPOINT_H

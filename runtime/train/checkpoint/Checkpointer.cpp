@@ -84,8 +84,12 @@ void Checkpointer::begin(int64_t steps, bool copy) {
   run.badRecords = badRecords;
   copy ? snapshot.take(job.executor, steps)
        : snapshot.refer(job.executor, steps);
-  if (job.isRoot())
-    metricsBytes = fs::file_size(out.metrics());
+  if (job.isRoot()) {
+    std::error_code error; // somebody took it away: nothing is copied of it
+    metricsBytes = fs::file_size(out.metrics(), error);
+    if (error)
+      metricsBytes = 0;
+  }
   stage = Stage::Writing;
   writing =
       copy ? std::async(std::launch::async,

@@ -2,6 +2,7 @@
 
 #include "runtime/base/Error.h"
 #include "runtime/plan/Shape.h"
+#include "runtime/train/ModelFolder.h"
 
 #include <algorithm>
 #include <charconv>
@@ -30,9 +31,9 @@ int64_t metadata(const SafetensorsFile &file, const char *key) {
   return value;
 }
 
+/// A rank's, as ModelFolder names it; a file of all of them is somebody's.
 bool isClassCenters(const fs::path &path) {
-  std::string name = path.filename().string();
-  return name.starts_with("class_centers") && name.ends_with(".safetensors");
+  return ModelFolder::isClassCenters(path.filename().string());
 }
 
 } // namespace

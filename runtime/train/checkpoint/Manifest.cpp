@@ -175,7 +175,8 @@ std::string formatManifest(const Manifest &manifest) {
                       {"bad_records", manifest.badRecords},
                       {"files", std::move(files)},
                       {"shards", std::move(shards)}};
-  return json.dump(2) + "\n";
+  // Names of files need not be UTF-8.
+  return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
 
 Manifest parseManifest(std::string_view json, const std::string &path) {

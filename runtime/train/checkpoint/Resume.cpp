@@ -3,7 +3,9 @@
 #include "runtime/base/Error.h"
 #include "runtime/train/checkpoint/CheckpointFolder.h"
 
+#include <algorithm>
 #include <array>
+#include <filesystem>
 
 namespace pfc::rt {
 namespace {
@@ -16,6 +18,15 @@ void checkFresh(const std::string &outDir) {
           "on from it with --resume, remove {}/checkpoints, or choose another "
           "--out",
           outDir, entries.empty() ? 0 : entries.back().step, outDir);
+}
+
+/// Another run's may only be gone on from where there are none.
+bool isOf(const std::string &chosen, const std::string &outDir) {
+  std::error_code error;
+  auto entries = CheckpointFolder(outDir).list();
+  return std::ranges::any_of(entries, [&](const auto &entry) {
+    return std::filesystem::equivalent(entry.path, chosen, error);
+  });
 }
 
 /// Going on from an earlier one would leave two histories in one folder.
@@ -40,8 +51,12 @@ std::string choosePath(const std::string &outDir,
           "{}: holds no checkpoint: --resume=DIR takes a checkpoint's folder, "
           "or the --out of the run that wrote it",
           *resume);
-  if (!path.empty())
+  if (path.empty())
+    return path;
+  if (isOf(path, outDir))
     checkNoLater(outDir, path);
+  else
+    checkFresh(outDir);
   return path;
 }
 

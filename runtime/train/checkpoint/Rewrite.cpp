@@ -82,10 +82,6 @@ TensorMetadata shardMetadata(int64_t steps, const ClassRange &range) {
   return metadata;
 }
 
-bool isCheckpoint(const std::string &folder) {
-  return fs::exists(fs::path(folder) / manifestName);
-}
-
 std::string withoutSlash(const std::string &folder) {
   fs::path path = fs::path(folder).lexically_normal();
   return path.has_filename() ? path : path.parent_path();
@@ -195,7 +191,8 @@ private:
 
 } // namespace
 
-void mergeClassCenters(const std::string &folder, const std::string &file) {
+void mergeClassCenters(const std::string &where, const std::string &file) {
+  const std::string folder = folderOfWeights(where);
   std::unique_ptr<Checkpoint> checkpoint;
   if (isCheckpoint(folder))
     checkpoint = std::make_unique<Checkpoint>(folder);

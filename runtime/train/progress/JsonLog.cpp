@@ -13,7 +13,9 @@ JsonLog::JsonLog(std::string path, bool append)
 }
 
 void JsonLog::write(const nlohmann::ordered_json &object) {
-  file << object.dump() << '\n' << std::flush;
+  // Names of files need not be UTF-8.
+  constexpr auto replace = nlohmann::ordered_json::error_handler_t::replace;
+  file << object.dump(-1, ' ', false, replace) << '\n' << std::flush;
   require(file.good(), "{}: cannot be written; is the disk full?", path);
 }
 

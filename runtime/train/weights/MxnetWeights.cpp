@@ -30,7 +30,8 @@ public:
   std::vector<Tensor> run() {
     require(number<uint64_t>() == listMagic && number<uint64_t>() == 0,
             "{}: not MXNet's parameters", path);
-    std::vector<Tensor> tensors(count(sizeof(uint32_t)));
+    constexpr size_t leastArray = 32; // bytes
+    std::vector<Tensor> tensors(count(leastArray));
     for (Tensor &tensor : tensors)
       readArray(tensor);
     uint64_t names = count(sizeof(uint64_t));

@@ -94,6 +94,12 @@ std::unique_ptr<TensorFile> openWeights(const std::string &path) {
   if (isMxnetWeights(start))
     return std::make_unique<ImportedTensors>(
         path, readMxnetWeights(readFile(path), path));
+  // The magic number of PyTorch before 1.6, as a pickle.
+  constexpr uint8_t old[] = {0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46};
+  require(!std::ranges::equal(start, old),
+          "{}: is of PyTorch's format before 1.6; load it with PyTorch and "
+          "torch.save it again",
+          path);
   return std::make_unique<SafetensorsFile>(path);
 }
 

@@ -187,6 +187,19 @@ TEST(BatchLoader, SkipsBadRecordsUpToTheLimit) {
             (std::vector<std::string>{"fake 4" + reason, "fake 5" + reason}));
 }
 
+// Fewer images than may be bad: nothing is left to train on.
+TEST(BatchLoader, EndsWhereNoImageIsGood) {
+  auto set = std::make_shared<FakeDataset>(6);
+  for (int64_t i = 0; i < 6; ++i)
+    set->spoil(i);
+  LoaderOptions options = optionsFor(2);
+  options.maxBadRecords = 100;
+  BatchLoader loader(set, options);
+  std::string message = messageOf([&] { loader.next(); });
+  EXPECT_EQ(message.find("none of the 6 images of the set can be used"), 0u)
+      << message;
+}
+
 TEST(BatchLoader, EndsOneRecordPastTheLimit) {
   auto set = std::make_shared<FakeDataset>(12);
   set->spoil(1);

@@ -82,6 +82,36 @@ TEST(RecordDataset, AnIndexCutShortIsDamage) {
             std::string::npos);
 }
 
+// Key 0 is the last line: without it the headers before it are no images.
+TEST(RecordDataset, AnIndexWithoutKeyZeroEndsInHeaders) {
+  ScratchFolder folder;
+  writeMarkedSet(folder.path(), 2, 3);
+  std::string lines = readBytes(folder / "train.idx");
+  std::ofstream(folder / "train.idx")
+      << lines.substr(0, lines.find("\n0\t") + 1);
+  auto set = openDataset(folder.path());
+  EXPECT_EQ(set->size(), 6);
+  EXPECT_EQ(set->label(5), 1);
+  EXPECT_EQ(set->damage().size(), 1u);
+}
+
+// A set that is there stays until the new one is whole.
+TEST(RecordDataset, AnUnfinishedSetReplacesNothing) {
+  ScratchFolder folder;
+  writeMarkedSet(folder.path(), 2, 3);
+  std::string before = readBytes(folder / "train.rec");
+  {
+    RecordSetWriter writer(folder.path());
+    writer.add(0, markedPng(9));
+  }
+  EXPECT_EQ(readBytes(folder / "train.rec"), before);
+  EXPECT_EQ(openDataset(folder.path())->size(), 6);
+  EXPECT_FALSE(std::filesystem::exists(folder / "train.rec.tmp"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "train.idx.tmp"));
+  writeMarkedSet(folder.path(), 1, 2);
+  EXPECT_EQ(openDataset(folder.path())->size(), 2);
+}
+
 TEST(RecordDataset, ScanStepsOverDamage) {
   ScratchFolder folder;
   writeMarkedSet(folder.path(), 1, 4);

@@ -132,6 +132,12 @@ TEST_F(Resume, NeverMixesTwoRuns) {
   EXPECT_THAT(failure(options),
               AllOf(HasSubstr("step-000000006: a later checkpoint"),
                     HasSubstr("remove it, or choose another --out")));
+  // Nor goes on from another's where it has its own.
+  train(every(3, test, "third"));
+  options = every(2, test, "third");
+  options.resume = (root / "out").string();
+  EXPECT_THAT(failure(options),
+              HasSubstr("third: an earlier run left checkpoints here"));
   options = every(2, test, "other");
   options.resume = (root / "out").string();
   options.steps = 4;

@@ -4,6 +4,8 @@
 #include "runtime/plan/PlanFile.h"
 #include "runtime/train/weights/TensorFile.h"
 
+#include <filesystem>
+
 namespace pfc {
 
 struct TrainedModel::Files {
@@ -19,6 +21,11 @@ std::unique_ptr<TrainedModel>
 TrainedModel::open(const std::string &folder, std::string &message) noexcept {
   try {
     auto files = std::make_unique<Files>();
+    rt::require(std::filesystem::exists(folder + "/backbone.safetensors") ||
+                    !std::filesystem::exists(folder + "/checkpoints"),
+                "{}: the run has not ended; give one of its checkpoints, a "
+                "folder in {}/checkpoints",
+                folder, folder);
     files->spec =
         rt::PlanFile::open(folder + "/train.plan").plan().spec_text()->str();
     files->weights = rt::openWeights(folder + "/backbone.safetensors");
