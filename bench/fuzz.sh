@@ -10,7 +10,8 @@ runs=${1:-1000000}
 shift || true
 targets=("$@")
 [[ ${#targets[@]} -gt 0 ]] ||
-  targets=(class-map manifest index mxnet safetensors torch pairs records plan spec)
+  targets=(class-map lists manifest index mxnet safetensors torch pairs records
+           plan spec)
 
 [[ -f build-fuzz/build.ninja ]] || cmake --preset fuzz >/dev/null
 nice ninja -C build-fuzz "${targets[@]/#/fuzz-}" >/dev/null
@@ -20,7 +21,7 @@ export ASAN_OPTIONS=detect_container_overflow=0
 echo "| target | executions | a second | features covered | inputs kept |"
 echo "|---|---|---|---|---|"
 # The largest input that still means something to the parser.
-declare -A longest=([class-map]=256 [manifest]=1024 [index]=256 [mxnet]=768
+declare -A longest=([class-map]=256 [lists]=256 [manifest]=1024 [index]=256 [mxnet]=768
   [safetensors]=768 [torch]=2048 [pairs]=1024 [records]=1024 [plan]=3072
   [spec]=768)
 for target in "${targets[@]}"; do
