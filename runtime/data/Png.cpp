@@ -25,12 +25,9 @@ struct PngImage : png_image {
 class PngReader {
 public:
   explicit PngReader(std::span<const uint8_t> file) : rest(file) {
-    png = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, fail, ignore);
-    info = png ? png_create_info_struct(png) : nullptr;
     require(info != nullptr, "libpng does not start");
     check(readInfo());
   }
-  ~PngReader() { png_destroy_read_struct(&png, &info, nullptr); }
   PngReader(const PngReader &) = delete;
   PngReader &operator=(const PngReader &) = delete;
 
@@ -93,10 +90,23 @@ private:
       failRecord("broken PNG: {}", message);
   }
 
+  /// libpng's, freed also where the constructor throws.
+  struct Handles {
+    explicit Handles(PngReader *reader)
+        : png(png_create_read_struct(PNG_LIBPNG_VER_STRING, reader,
+                                     PngReader::fail, PngReader::ignore)),
+          info(png ? png_create_info_struct(png) : nullptr) {}
+    ~Handles() { png_destroy_read_struct(&png, &info, nullptr); }
+    Handles(const Handles &) = delete;
+    png_structp png;
+    png_infop info;
+  };
+
   std::span<const uint8_t> rest;
-  png_structp png = nullptr;
-  png_infop info = nullptr;
   char message[128] = {};
+  Handles handles{this};
+  png_structp png = handles.png;
+  png_infop info = handles.info;
 };
 
 } // namespace

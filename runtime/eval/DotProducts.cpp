@@ -44,8 +44,9 @@ void rowsOfProducts(const float *a, std::span<const float> b, int64_t dim,
     block<rows, 1>(a, &b[j * dim], dim, products + j, columns);
 }
 
-// AVX2 without fused operations: the same bits on every machine.
-#if defined(__x86_64__)
+// AVX2 without fused operations: the same bits on every machine. (clang doesn't
+// take the two attributes together.)
+#if defined(__x86_64__) && !defined(__clang__)
 #define PFC_CLONES __attribute__((target_clones("avx2", "default"), flatten))
 #else
 #define PFC_CLONES
