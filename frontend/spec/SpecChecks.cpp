@@ -4,6 +4,8 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
+#include <algorithm>
+#include <functional>
 
 using namespace pfc;
 using llvm::StringRef;
@@ -225,8 +227,9 @@ void Checker::checkAscending(const std::string &key,
                              std::optional<int64_t> length) {
   if (!milestones)
     return;
-  if (milestones->empty() ||
-      !llvm::is_sorted(*milestones, std::less_equal<T>()))
+  auto fallsBack = std::adjacent_find(milestones->begin(), milestones->end(),
+                                      std::greater_equal<T>());
+  if (milestones->empty() || fallsBack != milestones->end())
     error("train.schedule." + key,
           key + " must be ascending, with one milestone at least");
   else if (length && milestones->back() >= static_cast<T>(*length))

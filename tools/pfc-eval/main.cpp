@@ -93,10 +93,13 @@ static void run(const EvalArguments &arguments, const Evaluate &evaluate,
   Doing doing(job.communicator.activity(), "evaluation", Activity::Kind::Slow);
   loadBackbone(ModelFolder(arguments.model).backbone(), job.variant,
                job.executor);
-  std::string results = evaluate(job).dump(2) + "\n";
+  nlohmann::json results = evaluate(job);
   if (!file)
     return;
-  file->write(results.data(), results.size());
+  // Names of files need not be UTF-8.
+  constexpr auto replace = nlohmann::json::error_handler_t::replace;
+  std::string text = results.dump(2, ' ', false, replace) + "\n";
+  file->write(text.data(), text.size());
   file->commit();
 }
 
