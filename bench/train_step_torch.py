@@ -3,7 +3,7 @@
     train_step_torch.py --backbone r50 --batch 128 [--compile] [--classes N]
                         [--precision bf16|fp32] [--device cuda|cpu]
 
-arcface_torch's iresnet (pfctorch/network.py) in channels_last under bf16
+arcface_torch's network (pfctorch/network.py) in channels_last under bf16
 autocast, a softmax head with margin over all classes, SGD with momentum, fused
 where PyTorch has that. Synthetic images and labels, as pfc-device's. One JSON
 object on stdout. tools/gpu_check.sh runs it on a GPU; on a CPU it stands beside
@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pfctorch.network import IResNet
+from pfctorch.network import network
 
 
 class MarginHead(nn.Module):
@@ -43,7 +43,7 @@ class MarginHead(nn.Module):
 class Step(nn.Module):
     def __init__(self, arguments):
         super().__init__()
-        self.network = IResNet(arguments.backbone, 112, 3, 512)
+        self.network = network(arguments.backbone, 112, 3, 512)
         self.head = MarginHead(arguments.classes, 512)
 
     def forward(self, images, labels):

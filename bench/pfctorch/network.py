@@ -1,6 +1,7 @@
-"""The iresnet family with pfc's state-dict names, and its initial weights.
+"""pfc's backbones with their state-dict names.
 
-Figures and block: docs of frontend/backbones/IResNet.cpp. `bn_groups` > 1
+Figures and blocks: frontend/backbones/IResNet.cpp, MobileFaceNet.cpp. An
+iresnet also has its initial weights. `bn_groups` > 1
 normalises each contiguous part of the batch by its own statistics, as ranks
 with `sync_batch_norm = false` do; the running statistics are those of the
 whole batch, as pfc's.
@@ -16,6 +17,12 @@ SHAPES = {
     "r34": (64, 1, [(64, 3), (128, 4), (256, 6), (512, 3)]),
     "r50": (64, 1, [(64, 3), (128, 4), (256, 14), (512, 3)]),
     "r100": (64, 1, [(64, 3), (128, 13), (256, 30), (512, 3)]),
+}
+
+# name: (channels of each half, bottlenecks behind the stem and of each stage)
+MOBILE_SHAPES = {
+    "mbf": ((128, 256), (0, 4, 6, 2)),
+    "mbf_large": ((256, 512), (2, 8, 12, 4)),
 }
 
 
@@ -60,8 +67,15 @@ class BatchNorm1d(_Grouped, nn.BatchNorm1d):
     pass
 
 
-def convolution(inputs, outputs, kernel, stride):
-    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+def set_bn_groups(network, groups):
+    for layer in network.modules():
+        if isinstance(layer, _Grouped):
+            layer.groups = groups
+
+
+def convolution(inputs, outputs, kernel, stride, groups=1):
+    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2,
+                     groups=groups, bias=False)
 
 
 class Block(nn.Module):
@@ -112,8 +126,7 @@ class IResNet(nn.Module):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.normal_(layer.weight, 0, 0.1)
-            if isinstance(layer, _Grouped):
-                layer.groups = bn_groups
+        set_bn_groups(self, bn_groups)
 
     def forward(self, images):
         x = images.float() / 127.5 - 1
@@ -121,3 +134,76 @@ class IResNet(nn.Module):
         for i in range(self.stages):
             x = getattr(self, f"layer{i + 1}")(x)
         return self.features(self.fc(self.bn2(x).flatten(1)))
+
+
+class _Layers(nn.Module):
+    """What it holds is called "layers", as in arcface_torch's."""
+
+    def __init__(self, *layers):
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class _Bottlenecks(_Layers):
+    """Each is added to what it gets."""
+
+    def forward(self, x):
+        for bottleneck in self.layers:
+            x = x + bottleneck(x)
+        return x
+
+
+def mobile_block(inputs, outputs, kernel, stride, groups=1):
+    return _Layers(convolution(inputs, outputs, kernel, stride, groups),
+                   BatchNorm2d(outputs), nn.PReLU(outputs))
+
+
+def bottleneck(inputs, outputs, width, stride):
+    return _Layers(mobile_block(inputs, width, 1, 1),
+                   mobile_block(width, width, 3, stride, width),
+                   _Layers(convolution(width, outputs, 1, 1),
+                           BatchNorm2d(outputs)))
+
+
+class MobileFaceNet(nn.Module):
+    """uint8 images [B, channels, size, size] to embeddings [B, d]."""
+
+    def __init__(self, name, size, input_channels, embedding_size,
+                 bn_groups=1):
+        super().__init__()
+        (stem, body), (behind, *stages) = MOBILE_SHAPES[name]
+
+        def same(channels, count, width):
+            return _Bottlenecks(*(bottleneck(channels, channels, width, 1)
+                                  for _ in range(count)))
+
+        self.layers = nn.ModuleList([
+            mobile_block(input_channels, stem, 3, 2),
+            same(stem, behind, 128) if behind
+            else mobile_block(stem, stem, 3, 1, 64),
+            bottleneck(stem, stem, 128, 2), same(stem, stages[0], 128),
+            bottleneck(stem, body, 256, 2), same(body, stages[1], 256),
+            bottleneck(body, body, 512, 2), same(body, stages[2], 256)])
+        self.conv_sep = mobile_block(body, 512, 1, 1)
+        side = -(-size // 16)
+        self.features = _Layers(
+            _Layers(nn.Conv2d(512, 512, side, groups=512, bias=False),
+                    BatchNorm2d(512)),
+            nn.Flatten(), nn.Linear(512, embedding_size, bias=False),
+            BatchNorm1d(embedding_size))
+        set_bn_groups(self, bn_groups)
+
+    def forward(self, images):
+        x = images.float() / 127.5 - 1
+        for layer in self.layers:
+            x = layer(x)
+        return self.features(self.conv_sep(x))
+
+
+def network(name, *arguments):
+    """The backbone called `name`; the arguments are its class's others."""
+    kind = MobileFaceNet if name in MOBILE_SHAPES else IResNet
+    return kind(name, *arguments)

@@ -8,6 +8,7 @@
 #define PFC_FRONTEND_BACKBONES_BACKBONES_H
 
 #include "frontend/backbones/IResNetFamily.h"
+#include "frontend/backbones/MobileFaceNetFamily.h"
 #include "frontend/graph/LayerBuilder.h"
 #include "frontend/spec/TrainSpec.h"
 
@@ -16,6 +17,9 @@ namespace pfc {
 /// x [B,H,W,C] in [−1, 1] -> embeddings [B, embeddingSize], not normalised.
 mlir::Value buildIResNet(LayerBuilder &layers, const IResNetShape &shape,
                          const ModelSpec &model, mlir::Value x);
+mlir::Value buildMobileFaceNet(LayerBuilder &layers,
+                               const MobileFaceNetShape &shape,
+                               const ModelSpec &model, mlir::Value x);
 
 /// The network that `model` names.
 mlir::Value buildBackbone(LayerBuilder &layers, const ModelSpec &model,

@@ -13,7 +13,6 @@
 //
 //===----------------------------------------------------------------------===//
 #include "frontend/backbones/Backbones.h"
-#include "llvm/Support/ErrorHandling.h"
 
 using namespace pfc;
 using llvm::Twine;
@@ -22,15 +21,15 @@ using mlir::Value;
 static Value buildBlock(LayerBuilder &layers, const std::string &name, Value x,
                         int64_t channels, int64_t stride) {
   Value y = layers.batchNorm(name + ".bn1", x);
-  y = layers.convolution(name + ".conv1", y, channels, 3, 1);
+  y = layers.convolution(name + ".conv1", y, {channels, 3});
   y = layers.batchNorm(name + ".bn2", y);
   y = layers.prelu(name + ".prelu", y);
-  y = layers.convolution(name + ".conv2", y, channels, 3, stride);
+  y = layers.convolution(name + ".conv2", y, {channels, 3, stride});
   y = layers.batchNorm(name + ".bn3", y);
   Value shortcut = x;
   if (stride != 1) {
     shortcut =
-        layers.convolution(name + ".downsample.0", x, channels, 1, stride);
+        layers.convolution(name + ".downsample.0", x, {channels, 1, stride});
     shortcut = layers.batchNorm(name + ".downsample.1", shortcut);
   }
   return layers.add(name, y, shortcut);
@@ -38,7 +37,7 @@ static Value buildBlock(LayerBuilder &layers, const std::string &name, Value x,
 
 Value pfc::buildIResNet(LayerBuilder &layers, const IResNetShape &shape,
                         const ModelSpec &model, Value x) {
-  x = layers.convolution("conv1", x, shape.stemChannels, 3, shape.stemStride);
+  x = layers.convolution("conv1", x, {shape.stemChannels, 3, shape.stemStride});
   x = layers.batchNorm("bn1", x);
   x = layers.prelu("prelu", x);
   for (size_t stage = 0; stage < shape.stages.size(); ++stage)
@@ -47,13 +46,6 @@ Value pfc::buildIResNet(LayerBuilder &layers, const IResNetShape &shape,
                      ("layer" + Twine(stage + 1) + "." + Twine(block)).str(), x,
                      shape.stages[stage].channels, block == 0 ? 2 : 1);
   x = layers.batchNorm("bn2", x);
-  x = layers.flattenedLinear("fc", x, model.embeddingSize, model.dropout);
+  x = layers.flattenedLinear("fc", x, {model.embeddingSize, model.dropout});
   return layers.batchNorm("features", x, /*learnGain=*/false);
-}
-
-Value pfc::buildBackbone(LayerBuilder &layers, const ModelSpec &model,
-                         Value x) {
-  if (const IResNetShape *shape = findIResNet(model.backbone))
-    return buildIResNet(layers, *shape, model, x);
-  llvm::reportFatalInternalError("the spec parser let an unknown backbone by");
 }

@@ -32,17 +32,3 @@ llvm::ArrayRef<IResNetShape> pfc::iresnetFamily() {
       {"r200", 64, 1, r200}};
   return family;
 }
-
-const IResNetShape *pfc::findIResNet(llvm::StringRef name) {
-  for (const IResNetShape &shape : iresnetFamily())
-    if (shape.name == name)
-      return &shape;
-  return nullptr;
-}
-
-int64_t IResNetShape::finalSize(int64_t inputSize) const {
-  int64_t size = (inputSize + stemStride - 1) / stemStride;
-  for (size_t i = 0; i < stages.size(); ++i)
-    size = (size + 1) / 2;
-  return size;
-}

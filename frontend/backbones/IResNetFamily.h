@@ -31,19 +31,10 @@ struct IResNetShape {
   int64_t stemChannels;
   int64_t stemStride; ///< 1 in the field's networks; 2 saves 4× the work
   llvm::ArrayRef<IResNetStage> stages;
-
-  /// Side of the last feature map for an image of `inputSize`² pixels: a
-  /// stride-2 layer maps n to ⌈n/2⌉.
-  int64_t finalSize(int64_t inputSize) const;
-  /// Channels of the last feature map.
-  int64_t finalChannels() const { return stages.back().channels; }
 };
 
 /// All members, smallest first.
 llvm::ArrayRef<IResNetShape> iresnetFamily();
-
-/// The member called `name`, or null.
-const IResNetShape *findIResNet(llvm::StringRef name);
 
 } // namespace pfc
 

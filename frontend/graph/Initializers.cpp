@@ -13,6 +13,11 @@ InitAttr pfc::convolutionInit(MLIRContext *context) {
   return InitAttr::get(context, InitKind::Normal, 0.0, 0.1);
 }
 
+InitAttr pfc::kaimingInit(MLIRContext *context, int64_t fanOut) {
+  return InitAttr::get(context, InitKind::Normal, 0.0,
+                       std::sqrt(2.0 / double(fanOut)));
+}
+
 InitAttr pfc::linearInit(MLIRContext *context, int64_t fanIn) {
   double bound = 1.0 / std::sqrt(double(fanIn));
   return InitAttr::get(context, InitKind::Uniform, -bound, bound);

@@ -13,8 +13,11 @@
 namespace pfc {
 
 InitAttr constantInit(mlir::MLIRContext *context, double value);
-/// N(0, 0.1²): every convolution of iresnet.
+/// N(0, 0.1²): convolutions of iresnet.
 InitAttr convolutionInit(mlir::MLIRContext *context);
+/// N(0, 2/fanOut): torch's kaiming_normal with mode "fan_out", of a weight with
+/// `fanOut` outputs times taps, whatever its groups (He et al., ICCV 2015).
+InitAttr kaimingInit(mlir::MLIRContext *context, int64_t fanOut);
 /// U(−1/√fanIn, 1/√fanIn): weight and bias of a linear layer. It is what
 /// torch.nn.Linear's kaiming_uniform with a = √5 comes to.
 InitAttr linearInit(mlir::MLIRContext *context, int64_t fanIn);

@@ -38,22 +38,23 @@ Value LayerBuilder::scalePixels(Value images) {
                                images);
 }
 
-Value LayerBuilder::convolution(const Twine &name, Value x, int64_t channels,
-                                int64_t kernel, int64_t stride) {
+Value LayerBuilder::convolution(const Twine &name, Value x,
+                                const ConvolutionLayer &layer) {
   std::string text = name.str();
   ArrayRef<int64_t> in = shapeOf(x);
-  Value filter =
-      variable(text + ".weight", {channels, kernel, kernel, in[3]},
-               convolutionInit(context()), Role::Parameter,
-               convolutionExport(context(), channels, kernel, in[3]));
-  int64_t padding = kernel / 2;
+  int64_t kernel = layer.kernel, seen = in[3] / layer.groups;
+  Value filter = variable(
+      text + ".weight", {layer.channels, kernel, kernel, seen},
+      layer.init ? layer.init : convolutionInit(context()), Role::Parameter,
+      convolutionExport(context(), layer.channels, kernel, seen));
+  int64_t padding = layer.padded ? kernel / 2 : 0;
   auto extent = [&](int64_t size) {
-    return (size + 2 * padding - kernel) / stride + 1;
+    return (size + 2 * padding - kernel) / layer.stride + 1;
   };
   return Conv2dOp::create(
       opBuilder, at(text),
-      floats({in[0], extent(in[1]), extent(in[2]), channels}), x, filter,
-      stride, padding);
+      floats({in[0], extent(in[1]), extent(in[2]), layer.channels}), x, filter,
+      layer.stride, padding);
 }
 
 Value LayerBuilder::batchNorm(const Twine &name, Value x, bool learnGain) {
@@ -130,23 +131,27 @@ Value LayerBuilder::add(const Twine &name, Value x, Value y) {
 }
 
 Value LayerBuilder::flattenedLinear(const Twine &name, Value x,
-                                    int64_t features, double dropout) {
+                                    const LinearLayer &layer) {
   std::string text = name.str();
   Location loc = at(text);
   ArrayRef<int64_t> in = shapeOf(x);
   int64_t inputs = in[1] * in[2] * in[3];
   Value flat = ReshapeOp::create(opBuilder, loc, floats({in[0], inputs}), x);
-  if (mode.training && dropout > 0)
+  if (mode.training && layer.dropout > 0)
     flat = DropoutOp::create(opBuilder, at("dropout"), flat.getType(), flat,
                              mode.step, /*row_offset=*/Value(),
-                             llvm::APFloat(dropout), mode.seed, /*layer=*/0);
-  Value weight =
-      variable(text + ".weight", {features, inputs},
-               linearInit(context(), inputs), Role::Parameter,
-               flattenedExport(context(), features, in[1], in[2], in[3]));
-  Value bias =
-      variable(text + ".bias", {features}, linearInit(context(), inputs));
-  Value product =
-      LinearOp::create(opBuilder, loc, floats({in[0], features}), flat, weight);
+                             llvm::APFloat(layer.dropout), mode.seed,
+                             /*layer=*/0);
+  Value weight = variable(
+      text + ".weight", {layer.features, inputs},
+      layer.init ? layer.init : linearInit(context(), inputs), Role::Parameter,
+      flattenedExport(context(), layer.features, in[1], in[2], in[3]));
+  Value bias = layer.bias ? variable(text + ".bias", {layer.features},
+                                     linearInit(context(), inputs))
+                          : Value();
+  Value product = LinearOp::create(
+      opBuilder, loc, floats({in[0], layer.features}), flat, weight);
+  if (!bias)
+    return product;
   return AddBiasOp::create(opBuilder, loc, product.getType(), product, bias);
 }

@@ -23,15 +23,32 @@ struct LayerMode {
   int64_t seed = 0;           ///< for dropout, in training
 };
 
+/// A convolution without bias.
+struct ConvolutionLayer {
+  int64_t channels;   ///< of the output
+  int64_t kernel = 1; ///< side of the filters
+  int64_t stride = 1; ///
+  int64_t groups = 1; ///< of channels, each convolved by itself
+  bool padded = true; ///< keeps ⌈size/stride⌉; else where all taps are inside
+  InitAttr init = {}; ///< none: convolutionInit
+};
+
+/// Dropout in training and a linear layer.
+struct LinearLayer {
+  int64_t features;   ///< of the output
+  double dropout = 0; ///< probability
+  bool bias = true;
+  InitAttr init = {}; ///< of the weight; none: linearInit
+};
+
 class LayerBuilder {
 public:
   /// Layers are built at the end of `block` and located at `specLoc`.
   LayerBuilder(mlir::Block *block, mlir::Location specLoc,
                const LayerMode &mode);
 
-  /// `kernel`² convolution without bias, padded to keep ⌈size/stride⌉.
   mlir::Value convolution(const llvm::Twine &name, mlir::Value x,
-                          int64_t channels, int64_t kernel, int64_t stride);
+                          const ConvolutionLayer &layer);
   /// Batch norm over all but the last dimension, eps 1e-5, momentum 0.1. In
   /// training it also updates the running statistics: towards those of the
   /// whole global batch, whatever the number of ranks. Without `learnGain` the
@@ -40,10 +57,10 @@ public:
                         bool learnGain = true);
   mlir::Value prelu(const llvm::Twine &name, mlir::Value x);
   mlir::Value add(const llvm::Twine &name, mlir::Value x, mlir::Value y);
-  /// [B,H,W,C] -> [B, H·W·C] -> dropout -> linear with bias [B, features].
-  /// Dropout before flattening and after is the same.
+  /// [B,H,W,C] -> [B, H·W·C] -> dropout -> linear [B, features]. Dropout before
+  /// flattening and after is the same.
   mlir::Value flattenedLinear(const llvm::Twine &name, mlir::Value x,
-                              int64_t features, double dropout);
+                              const LinearLayer &layer);
   mlir::Value scalePixels(mlir::Value images);
 
   /// Reads persistent state.

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "frontend/spec/SpecKeys.h"
 #include "frontend/backbones/IResNetFamily.h"
+#include "frontend/backbones/MobileFaceNetFamily.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include <charconv>
@@ -54,6 +55,8 @@ ArrayRef<StringRef> backboneNames() {
   static const llvm::SmallVector<StringRef> names = [] {
     llvm::SmallVector<StringRef> result;
     for (const IResNetShape &shape : iresnetFamily())
+      result.push_back(shape.name);
+    for (const MobileFaceNetShape &shape : mobileFaceNetFamily())
       result.push_back(shape.name);
     return result;
   }();
@@ -105,7 +108,7 @@ static ArrayRef<SpecKey> makeSpecKeys() {
   // clang-format off: one paragraph a key
   static const SpecKey keys[] = {
       {"model", "backbone", "", true, "", anything, backboneNames(),
-       "Network of the iresnet family.", FIELD(model.backbone)},
+       "Network: an iresnet, or a MobileFaceNet (`mbf`, `mbf_large`).", FIELD(model.backbone)},
       {"model", "embedding_size", "elements", false, "", closed(1, 8192), {},
        "Length d of an embedding and of a class center.",
        FIELD(model.embeddingSize)},

@@ -35,7 +35,7 @@ enum class DeviceType : uint8_t { CPU, CUDA };
 
 /// [model]: the network from image to embedding.
 struct ModelSpec {
-  std::string backbone;        ///< a name of iresnetFamily(); required
+  std::string backbone;        ///< a name of a family; required
   int64_t embeddingSize = 512; ///< d, elements
   double dropout = 0;          ///< probability, before the last linear layer
   int64_t inputSize = 112;     ///< pixels, both sides

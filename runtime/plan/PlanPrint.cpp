@@ -145,11 +145,13 @@ std::string operationText(const Instruction &i, const Variant &variant) {
   }
   case Operation_Conv: {
     const Conv &op = *i.operation_as_Conv();
-    return fmt::format("conv {} {} = {}, {}  [{}x{}x{}x{} -> {}, k{} s{} p{}]",
+    return fmt::format("conv {} {} = {}, {}  [{}x{}x{}x{} -> {}, k{} s{} "
+                       "p{}{}]",
                        EnumNameConvKind(op.kind()), op.result(), op.lhs(),
                        op.rhs(), op.batch(), op.in_height(), op.in_width(),
                        op.in_channels(), op.out_channels(), op.kernel(),
-                       op.stride(), op.padding());
+                       op.stride(), op.padding(),
+                       op.groups() > 1 ? fmt::format(" g{}", op.groups()) : "");
   }
   case Operation_Copy:
     return fmt::format("copy {} = {}", i.operation_as_Copy()->target(),

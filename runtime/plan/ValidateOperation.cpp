@@ -127,8 +127,12 @@ void validate(const Conv &op, const OperationScope &scope) {
           "{}: unknown convolution kind {}", scope.where,
           static_cast<int>(op.kind()));
   requireExtents({op.batch(), op.in_height(), op.in_width(), op.in_channels(),
-                  op.out_channels(), op.kernel(), op.stride()},
+                  op.out_channels(), op.kernel(), op.stride(), op.groups()},
                  1, scope);
+  require(op.in_channels() % op.groups() == 0 &&
+              op.out_channels() % op.groups() == 0,
+          "{}: {} groups of {} channels to {}", scope.where, op.groups(),
+          op.in_channels(), op.out_channels());
   requireExtents({op.padding()}, 0, scope);
   require(op.padding() < op.kernel(),
           "{}: padding {} is not less than the kernel size {}", scope.where,
@@ -153,9 +157,10 @@ void validate(const Conv &op, const OperationScope &scope) {
   requireElements(input, "the input",
                   {op.batch(), op.in_height(), op.in_width(), op.in_channels()},
                   scope);
-  requireElements(
-      weights, "the weight",
-      {op.out_channels(), op.kernel(), op.kernel(), op.in_channels()}, scope);
+  requireElements(weights, "the weight",
+                  {op.out_channels(), op.kernel(), op.kernel(),
+                   op.in_channels() / op.groups()},
+                  scope);
   requireElements(output, "the output",
                   {op.batch(), outHeight, outWidth, op.out_channels()}, scope);
   requireProductTypes(lhs, rhs, result, scope);

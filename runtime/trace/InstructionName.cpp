@@ -36,10 +36,11 @@ std::string workOf(const plan::fb::Variant &variant,
   }
   case plan::fb::Operation_Conv: {
     const auto &op = *instruction.operation_as_Conv();
-    return fmt::format("conv {} {}x{}x{} {}->{} k{} s{}",
+    return fmt::format("conv {} {}x{}x{} {}->{} k{} s{}{}",
                        EnumNameConvKind(op.kind()), op.batch(), op.in_height(),
                        op.in_width(), op.in_channels(), op.out_channels(),
-                       op.kernel(), op.stride());
+                       op.kernel(), op.stride(),
+                       op.groups() > 1 ? fmt::format(" g{}", op.groups()) : "");
   }
   case plan::fb::Operation_Copy:
     return "copy";

@@ -187,16 +187,23 @@ class Pfc_ConvOp<string mnemonic, list<Trait> traits = []>
 def Pfc_Conv2dOp : Pfc_ConvOp<"conv2d", [Vjp]> {
   let summary = "2-D convolution, NHWC activations, OHWI filters";
   let description = [{
-    y[b,i,j,o] = Σ_{u,v,c} x[b, i·stride + u − padding, j·stride + v − padding, c]·w[o,u,v,c]
+    The channels are in G groups, each convolved by itself: a filter sees the
+    C/G input channels of its group, of which c₀(o) = ⌊o·G/O⌋·C/G is the first.
 
-    Shapes: input [B,H,W,C], filter [O,K,K,C], output
-    [B, (H + 2·padding − K)/stride + 1, …, O]. Sums in fp32.
+        y[b,i,j,o] = Σ_{u,v,c} x[b, i·stride + u − padding, j·stride + v − padding, c₀(o) + c]·w[o,u,v,c]
 
-    (C1) filter channels = input channels. (C2) output shape as above.
+    Shapes: input [B,H,W,C], filter [O,K,K,C/G], output
+    [B, (H + 2·padding − K)/stride + 1, …, O]. G follows from them: 1 is the
+    usual convolution, C = O one filter a channel ("depthwise"). Sums in fp32.
+
+    (C1) filter channels divide the input's, and so many groups divide the
+    filters. (C2) output shape as above.
     Example:
     ```mlir
     %y = pfc.conv2d %x, %w {stride = 2 : i64, padding = 1 : i64}
            : tensor<8x56x56x64xf32>, tensor<128x3x3x64xf32> -> tensor<8x28x28x128xf32>
+    %z = pfc.conv2d %y, %depthwise {stride = 1 : i64, padding = 1 : i64}
+           : tensor<8x28x28x128xf32>, tensor<128x3x3x1xf32> -> tensor<8x28x28x128xf32>
     ```
     Made by: frontend/graph. Gone after: convert-pfc-to-plan.
   }];
@@ -229,7 +236,7 @@ def Pfc_Conv2dInputGradOp : Pfc_ConvOp<"conv2d_input_grad"> {
 def Pfc_Conv2dFilterGradOp : Pfc_ConvOp<"conv2d_filter_grad"> {
   let summary = "Gradient of conv2d with respect to its filter";
   let description = [{
-    dw[o,u,v,c] = Σ_{b,i,j} dy[b,i,j,o]·x[b, i·stride + u − padding, …, c].
+    dw[o,u,v,c] = Σ_{b,i,j} dy[b,i,j,o]·x[b, i·stride + u − padding, …, c₀(o) + c].
     A sum over the batch: partial on a split batch.
     Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
   }];

@@ -82,9 +82,13 @@ static LogicalResult verifyConv(Operation *op, ArrayRef<int64_t> input,
                            "four dimensions");
   if (stride < 1 || padding < 0)
     return op->emitOpError("needs stride >= 1 and padding >= 0");
-  if (filter[3] != input[3]) // (C1)
+  if (filter[3] < 1 || input[3] % filter[3] != 0) // (C1)
     return op->emitOpError("filter has ")
            << filter[3] << " input channels but the input has " << input[3];
+  int64_t groups = input[3] / filter[3];
+  if (groups < 1 || filter[0] % groups != 0) // (C1)
+    return op->emitOpError("has ")
+           << filter[0] << " filters for " << groups << " groups of channels";
   auto extent = [&](int64_t in, int64_t kernel) {
     return (in + 2 * padding - kernel) / stride + 1;
   };

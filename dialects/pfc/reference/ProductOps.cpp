@@ -5,31 +5,33 @@
 namespace pfc::reference {
 
 //===----------------------------------------------------------------------===//
-// Convolution: x [B,H,W,C], w [O,K,K,C], y [B,I,J,O]
+// Convolution: x [B,H,W,C], w [O,K,K,C/G], y [B,I,J,O]
 //===----------------------------------------------------------------------===//
 
-/// Calls f(row of x, row of w, element of y), offsets of C, C and one elements,
-/// for each product of the convolution:
-///   y[b,i,j,o] += x[b, i·stride + u − padding, j·stride + v − padding, :]
+/// Calls f(row of x, row of w, element of y), offsets of C/G, C/G and one
+/// elements, for each product of the convolution, with o in group g:
+///   y[b,i,j,o] += x[b, i·stride + u − padding, j·stride + v − padding, g, :]
 ///                 · w[o,u,v,:]
 template <typename Body>
 static void forEachTap(const Tensor &x, const Tensor &w, const Tensor &y,
                        int64_t stride, int64_t padding, Body f) {
   int64_t height = x.shape[1], width = x.shape[2], channels = x.shape[3];
-  int64_t kernelH = w.shape[1], kernelW = w.shape[2];
+  int64_t kernelH = w.shape[1], kernelW = w.shape[2], seen = w.shape[3];
+  int64_t filters = y.shape[3], filtersOfGroup = filters / (channels / seen);
   int64_t element = 0;
   for (int64_t b = 0; b < y.shape[0]; ++b)
     for (int64_t i = 0; i < y.shape[1]; ++i)
       for (int64_t j = 0; j < y.shape[2]; ++j)
-        for (int64_t o = 0; o < y.shape[3]; ++o, ++element)
+        for (int64_t o = 0; o < filters; ++o, ++element)
           for (int64_t u = 0; u < kernelH; ++u)
             for (int64_t v = 0; v < kernelW; ++v) {
               int64_t h = i * stride + u - padding;
               int64_t k = j * stride + v - padding;
               if (h < 0 || h >= height || k < 0 || k >= width)
                 continue;
-              f(((b * height + h) * width + k) * channels,
-                ((o * kernelH + u) * kernelW + v) * channels, element);
+              f(((b * height + h) * width + k) * channels +
+                    o / filtersOfGroup * seen,
+                ((o * kernelH + u) * kernelW + v) * seen, element);
             }
 }
 
@@ -39,7 +41,7 @@ static void conv2d(Conv2dOp op, Call &call) {
   forEachTap(x, w, y, op.getStride(), op.getPadding(),
              [&](int64_t xRow, int64_t wRow, int64_t element) {
                double sum = 0.0;
-               for (int64_t c = 0; c < x.channels(); ++c)
+               for (int64_t c = 0; c < w.channels(); ++c)
                  sum += x.reals[xRow + c] * w.reals[wRow + c];
                y.reals[element] += sum;
              });
@@ -51,7 +53,7 @@ static void conv2dInputGrad(Conv2dInputGradOp op, Call &call) {
   forEachTap(dx, w, dy, op.getStride(), op.getPadding(),
              [&](int64_t xRow, int64_t wRow, int64_t element) {
                double d = dy.reals[element];
-               for (int64_t c = 0; c < dx.channels(); ++c)
+               for (int64_t c = 0; c < w.channels(); ++c)
                  dx.reals[xRow + c] += d * w.reals[wRow + c];
              });
 }
@@ -62,7 +64,7 @@ static void conv2dFilterGrad(Conv2dFilterGradOp op, Call &call) {
   forEachTap(x, dw, dy, op.getStride(), op.getPadding(),
              [&](int64_t xRow, int64_t wRow, int64_t element) {
                double d = dy.reals[element];
-               for (int64_t c = 0; c < x.channels(); ++c)
+               for (int64_t c = 0; c < dw.channels(); ++c)
                  dw.reals[wRow + c] += d * x.reals[xRow + c];
              });
 }

@@ -401,8 +401,9 @@ def Plan_MatmulOp : Plan_InstructionOp<"matmul"> {
 def Plan_ConvOp : Plan_InstructionOp<"conv"> {
   let summary = "A convolution or one of its two gradients, sums in fp32";
   let description = [{
-    NHWC activations [B,H,W,C], OHWI weights [O,K,K,C], outputs [B,H',W',O] with
-    H' = (H + 2·padding − K)/stride + 1; square stride and zero padding.
+    NHWC activations [B,H,W,C], OHWI weights [O,K,K,C/G] for channels in G groups
+    (`pfc.conv2d`), outputs [B,H',W',O] with H' = (H + 2·padding − K)/stride + 1;
+    square stride and zero padding.
 
         forward           result = output        from input, weights
         backward_data     result = d(input)      from d(output), weights
@@ -427,6 +428,10 @@ def Plan_ConvOp : Plan_InstructionOp<"conv"> {
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
+    /// Groups of channels that are convolved by themselves.
+    int64_t getGroups() {
+      return getInputType().getDimSize(3) / getWeightsType().getDimSize(3);
+    }
     /// The operand that is (the gradient of) the input, weights, output.
     ::mlir::MemRefType getInputType();
     ::mlir::MemRefType getWeightsType();

@@ -302,7 +302,13 @@ LogicalResult ConvOp::verify() {
     return (in + 2 * padding - kernel) / stride + 1;
   };
   int64_t height = extent(input[1]), width = extent(input[2]);
-  if (weights[2] != kernel || weights[3] != input[3] ||
+  int64_t seen = weights[3];
+  if (seen < 1 || input[3] < seen || input[3] % seen != 0 ||
+      weights[0] % (input[3] / seen) != 0) // (C1)
+    return emitOpError("with weights of ")
+           << seen << " channels can't have " << input[3] << " in and "
+           << weights[0] << " out";
+  if (weights[2] != kernel ||
       output != ArrayRef<int64_t>({input[0], height, width, weights[0]}))
     return emitOpError("of ") // (C1)
            << getInputType() << " with " << getWeightsType() << " gives "

@@ -312,6 +312,7 @@ fb::OperationUnion ProgramTranslator::operation(ConvOp op) {
   conv.kernel = weights[1];
   conv.stride = op.getStride();
   conv.padding = op.getPadding();
+  conv.groups = op.getGroups();
   return makeUnion(std::move(conv));
 }
 
@@ -414,14 +415,28 @@ static std::string hashOf(StringRef text) {
   return llvm::toHex(digest, /*LowerCase=*/true);
 }
 
+static bool hasGroups(ArrayRef<PlanVariant> variants) {
+  bool found = false;
+  for (const PlanVariant &variant : variants) {
+    ModuleOp module = variant.module;
+    module.walk([&](ConvOp conv) { found |= conv.getGroups() > 1; });
+  }
+  return found;
+}
+
+/// The first version of the format that executes it right.
+static uint32_t formatVersion(ArrayRef<PlanVariant> variants,
+                              const fb::SettingsT &settings) {
+  bool multistep = settings.schedule_gamma > 0;
+  return hasGroups(variants) ? 3 : multistep ? 2 : 1;
+}
+
 FailureOr<std::string>
 pfc::plan::translateToFlatBuffer(ArrayRef<PlanVariant> variants,
                                  const PlanHeader &header) {
   ModuleOp first = variants.front().module;
   fb::PlanT plan;
-  // The first version that executes it right.
-  bool multistep = header.settings.schedule_gamma > 0;
-  plan.format_version = multistep ? 2 : 1;
+  plan.format_version = formatVersion(variants, header.settings);
   plan.compiler_version = header.compilerVersion;
   plan.name = header.name;
   plan.spec_text = header.specText;

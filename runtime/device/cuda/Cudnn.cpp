@@ -122,14 +122,16 @@ struct Types {
   }
 };
 
-/// The graph of one operation: what engines are found for.
+/// The graph of one operation: what engines are found for. That channels are in
+/// groups cuDNN sees by those that a weight has.
 class Graph {
 public:
   Graph(const plan::fb::Conv &op, const Types &types, cudnnHandle_t handle)
       : input(tensor(inputId, types.input, op.batch(), op.in_channels(),
                      op.in_height(), op.in_width())),
         weight(tensor(weightId, types.weight, op.out_channels(),
-                      op.in_channels(), op.kernel(), op.kernel())),
+                      op.in_channels() / op.groups(), op.kernel(),
+                      op.kernel())),
         output(tensor(outputId, types.output, op.batch(), op.out_channels(),
                       outputExtent(op.in_height(), op),
                       outputExtent(op.in_width(), op))),
@@ -335,10 +337,10 @@ std::string describe(const plan::fb::Conv &op, plan::fb::DType operand,
                      plan::fb::DType result) {
   return fmt::format(
       "{} {} convolution of {}x{}x{}x{} to {} channels, kernel {}, stride {}, "
-      "padding {}, into {}",
+      "padding {}, groups {}, into {}",
       dtypeName(operand), plan::fb::EnumNameConvKind(op.kind()), op.batch(),
       op.in_height(), op.in_width(), op.in_channels(), op.out_channels(),
-      op.kernel(), op.stride(), op.padding(), dtypeName(result));
+      op.kernel(), op.stride(), op.padding(), op.groups(), dtypeName(result));
 }
 
 } // namespace

@@ -32,13 +32,17 @@ Tensors makeTensors(const plan::fb::Conv &op, plan::fb::DType input,
                     plan::fb::DType weight, plan::fb::DType output) {
   dnnl::memory::dims in{op.batch(), op.in_channels(), op.in_height(),
                         op.in_width()};
-  dnnl::memory::dims filter{op.out_channels(), op.in_channels(), op.kernel(),
-                            op.kernel()};
+  // Of a group: filters, and channels that they see.
+  const int64_t filters = op.out_channels() / op.groups(),
+                seen = op.in_channels() / op.groups();
+  dnnl::memory::dims filter{filters, seen, op.kernel(), op.kernel()};
+  if (op.groups() > 1)
+    filter.insert(filter.begin(), op.groups());
   dnnl::memory::dims out{op.batch(), op.out_channels(),
                          outputExtent(op.in_height(), op),
                          outputExtent(op.in_width(), op)};
   return {{in, dnnlType(input), Tag::nhwc},
-          {filter, dnnlType(weight), Tag::ohwi},
+          {filter, dnnlType(weight), op.groups() > 1 ? Tag::gohwi : Tag::ohwi},
           {out, dnnlType(output), Tag::nhwc},
           {filter, dnnlType(weight), Tag::any}};
 }

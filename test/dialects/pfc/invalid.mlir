@@ -10,6 +10,14 @@ func.func @conv2d_c1(%x: tensor<1x4x4x3xf32>, %w: tensor<2x3x3x4xf32>) {
 
 // -----
 
+func.func @conv2d_c1_groups(%x: tensor<1x4x4x6xf32>, %w: tensor<4x3x3x2xf32>) {
+  // expected-error @+1 {{has 4 filters for 3 groups of channels}}
+  %y = pfc.conv2d %x, %w {stride = 1 : i64, padding = 1 : i64} : tensor<1x4x4x6xf32>, tensor<4x3x3x2xf32> -> tensor<1x4x4x4xf32>
+  return
+}
+
+// -----
+
 func.func @conv2d_c2(%x: tensor<1x5x4x3xf32>, %w: tensor<2x3x3x3xf32>) {
   // expected-error @+1 {{output shape must be [1, 3, 2, 2]}}
   %y = pfc.conv2d %x, %w {stride = 2 : i64, padding = 1 : i64} : tensor<1x5x4x3xf32>, tensor<2x3x3x3xf32> -> tensor<1x2x2x2xf32>

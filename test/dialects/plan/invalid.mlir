@@ -223,6 +223,18 @@ plan.program @p batch 1 {
 
 // -----
 
+// Three groups of channels, four filters.
+plan.program @p batch 1 {
+  %x = plan.alloc : memref<2x6x6x6xf32>
+  %w = plan.alloc : memref<4x3x3x2xf32>
+  %y = plan.alloc : memref<2x6x6x4xf32>
+  // expected-error@+1 {{with weights of 2 channels can't have 6 in and 4 out}}
+  plan.conv forward %x, %w, %y stride 1 padding 1
+      : memref<2x6x6x6xf32>, memref<4x3x3x2xf32>, memref<2x6x6x4xf32>
+}
+
+// -----
+
 // The order of operands depends on the kind.
 plan.program @p batch 1 {
   %x = plan.alloc : memref<2x6x6x2xf32>

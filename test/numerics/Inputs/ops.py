@@ -344,15 +344,19 @@ def sums(element):
 
 def conv(element):
     batch = 4
-    #        size, input and output channels, kernel, stride, padding
-    for size, cin, cout, kernel, stride, padding in (
-            (9, 3, 24, 3, 1, 1), (9, 24, 48, 3, 2, 1), (8, 24, 48, 1, 2, 0),
-            (7, 5, 7, 3, 1, 1), (10, 16, 32, 3, 2, 1), (6, 48, 24, 1, 1, 0),
-            (5, 1, 3, 3, 1, 1), (7, 16, 16, 3, 1, 1)):
+    #        size, input and output channels, kernel, stride, padding, groups
+    for size, cin, cout, kernel, stride, padding, groups in (
+            (9, 3, 24, 3, 1, 1, 1), (9, 24, 48, 3, 2, 1, 1),
+            (8, 24, 48, 1, 2, 0, 1), (7, 5, 7, 3, 1, 1, 1),
+            (10, 16, 32, 3, 2, 1, 1), (6, 48, 24, 1, 1, 0, 1),
+            (5, 1, 3, 3, 1, 1, 1), (7, 16, 16, 3, 1, 1, 1),
+            (9, 48, 48, 3, 1, 1, 48), (8, 20, 20, 3, 2, 1, 20),
+            (4, 24, 24, 4, 1, 0, 24), (6, 32, 32, 3, 1, 1, 16),
+            (5, 12, 6, 3, 2, 1, 3)):
         out = (size + 2 * padding - kernel) // stride + 1
         x, y = (batch, size, size, cin), (batch, out, out, cout)
-        w = (cout, kernel, kernel, cin)
-        f = function("conv", size, cin, cout, kernel, stride)
+        w = (cout, kernel, kernel, cin // groups)
+        f = function("conv", size, cin, cout, kernel, stride, groups)
         vx, vw, vy = (f.input(shape, element) for shape in (x, w, y))
         settings = {"stride": stride, "padding": padding}
         f.pfc("conv2d", [vx, vw], [(y, element)], **settings)

@@ -51,6 +51,15 @@ TEST_F(Costs, ConvolutionCountsAllTaps) {
   expectCost(cost, convFlops, 2 * (2 * 4 * 4 * 3 + 5 * 27), 2 * 2 * 2 * 2 * 5);
 }
 
+TEST_F(Costs, ConvolutionInGroupsCountsTheChannelsSeen) {
+  OpCost cost = of("%x: tensor<2x4x4x6xf32>, %w: tensor<6x3x3x1xf32>",
+                   "%y = pfc.conv2d %x, %w {stride = 1 : i64, padding = 1 : "
+                   "i64} : tensor<2x4x4x6xf32>, tensor<6x3x3x1xf32> -> "
+                   "tensor<2x4x4x6xf32>");
+  expectCost(cost, 2 * (2 * 4 * 4 * 6) * 9, 4 * (2 * 4 * 4 * 6 + 6 * 9),
+             4 * 2 * 4 * 4 * 6);
+}
+
 TEST_F(Costs, APatchTouchesOneElementOfARow) {
   OpCost cost =
       of("%e: tensor<4x100xbf16>, %s: tensor<4x2xf32>, %t: tensor<4xf32>, "

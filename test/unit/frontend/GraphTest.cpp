@@ -1,4 +1,4 @@
-//===- GraphTest.cpp - The graphs of the iresnet family -------------------===//
+//===- GraphTest.cpp - The graphs of the backbones ------------------------===//
 //
 // Parameter counts, multiply-adds and state-dict sizes of the field's PyTorch
 // modules at 112×112 RGB, 512-d, as computed from those modules.
@@ -77,16 +77,17 @@ struct Network {
   double gigaMultiplyAdds;
   int64_t stateDictEntries; ///< torch's, with num_batches_tracked
   int64_t batchNorms;       ///< = entries num_batches_tracked
+  int64_t fixed = 0;        ///< parameters that aren't learned
 };
 
-class IResNetFamily : public testing::TestWithParam<Network> {};
+class Backbone : public testing::TestWithParam<Network> {};
 
-TEST_P(IResNetFamily, MatchesTheFieldsModules) {
+TEST_P(Backbone, MatchesTheFieldsModule) {
   const Network &network = GetParam();
   Graph graph({std::string("model.backbone=") + network.name});
   ASSERT_TRUE(graph.module);
   EXPECT_EQ(graph.parameters, network.parameters);
-  EXPECT_EQ(graph.learned, network.parameters - 512) << "features.weight is 1";
+  EXPECT_EQ(graph.learned, network.parameters - network.fixed);
   EXPECT_NEAR(graph.multiplyAdds * 1e-9, network.gigaMultiplyAdds, 0.0005);
   // num_batches_tracked counts steps; nothing reads it with a fixed momentum,
   // so it isn't kept.
@@ -94,14 +95,17 @@ TEST_P(IResNetFamily, MatchesTheFieldsModules) {
             network.stateDictEntries - network.batchNorms);
 }
 
+// Of an iresnet features.weight is 1.
 INSTANTIATE_TEST_SUITE_P(
-    All, IResNetFamily,
-    testing::Values(Network{"r18", 24025600, 2.610, 187, 31},
-                    Network{"r34", 34139328, 4.460, 331, 55},
-                    Network{"r50", 43590848, 6.309, 475, 79},
-                    Network{"r100", 65156160, 12.090, 925, 154},
-                    Network{"r124", 86414912, 14.864, 1141, 190},
-                    Network{"r200", 118833920, 23.419, 1807, 301}),
+    All, Backbone,
+    testing::Values(Network{"r18", 24025600, 2.610, 187, 31, 512},
+                    Network{"r34", 34139328, 4.460, 331, 55, 512},
+                    Network{"r50", 43590848, 6.309, 475, 79, 512},
+                    Network{"r100", 65156160, 12.090, 925, 154, 512},
+                    Network{"r124", 86414912, 14.864, 1141, 190, 512},
+                    Network{"r200", 118833920, 23.419, 1807, 301, 512},
+                    Network{"mbf", 2059520, 0.438, 333, 50},
+                    Network{"mbf_large", 6314880, 1.816, 606, 91}),
     [](const auto &info) { return std::string(info.param.name); });
 
 /// The names and order of r18's torch state dict, without
@@ -164,6 +168,81 @@ TEST(IResNet, TrainsTheSameStateAsItEmbedsWith) {
   std::vector<std::string> expected = torchNamesOfR18();
   expected.push_back("head.weight");
   EXPECT_EQ(trained, expected);
+}
+
+/// The names and order of a MobileFaceNet's torch state dict, as its modules
+/// nest, without num_batches_tracked.
+std::vector<std::string> torchNamesOfMobileFaceNet(int behindStem,
+                                                   std::vector<int> stages) {
+  std::vector<std::string> names;
+  auto convolved = [&](const std::string &name, bool activated) {
+    names.push_back(name + ".layers.0.weight");
+    for (const char *part : {"weight", "bias", "running_mean", "running_var"})
+      names.push_back(name + ".layers.1." + part);
+    if (activated)
+      names.push_back(name + ".layers.2.weight");
+  };
+  auto depthWise = [&](const std::string &name) {
+    convolved(name + ".layers.0", true);
+    convolved(name + ".layers.1", true);
+    convolved(name + ".layers.2", false);
+  };
+  auto residual = [&](const std::string &name, int count) {
+    for (int i = 0; i < count; ++i)
+      depthWise(name + ".layers." + std::to_string(i));
+  };
+  convolved("layers.0", true);
+  if (behindStem == 1)
+    convolved("layers.1", true);
+  else
+    residual("layers.1", behindStem);
+  for (int i = 0; i < 3; ++i) {
+    depthWise("layers." + std::to_string(2 + 2 * i));
+    residual("layers." + std::to_string(3 + 2 * i), stages[size_t(i)]);
+  }
+  convolved("conv_sep", true);
+  convolved("features.layers.0", false);
+  names.push_back("features.layers.2.weight");
+  for (const char *part : {"weight", "bias", "running_mean", "running_var"})
+    names.push_back(std::string("features.layers.3.") + part);
+  return names;
+}
+
+TEST(MobileFaceNet, HasTorchsStateDict) {
+  for (bool large : {false, true}) {
+    Graph graph({large ? "model.backbone=mbf_large" : "model.backbone=mbf"});
+    std::vector<std::string> names;
+    std::map<std::string, std::vector<int64_t>> shapes;
+    for (const Entry &entry : graph.stateDict) {
+      names.push_back(entry.name);
+      shapes[entry.name] = entry.shape;
+    }
+    EXPECT_EQ(names, large ? torchNamesOfMobileFaceNet(2, {8, 12, 4})
+                           : torchNamesOfMobileFaceNet(1, {4, 6, 2}));
+    using Shape = std::vector<int64_t>;
+    int64_t stem = large ? 256 : 128, body = large ? 512 : 256;
+    EXPECT_EQ(shapes["layers.0.layers.0.weight"], (Shape{stem, 3, 3, 3}));
+    EXPECT_EQ(shapes["layers.2.layers.1.layers.0.weight"],
+              (Shape{128, 1, 3, 3}));
+    EXPECT_EQ(shapes["layers.4.layers.2.layers.0.weight"],
+              (Shape{body, 256, 1, 1}));
+    EXPECT_EQ(shapes["layers.6.layers.1.layers.0.weight"],
+              (Shape{512, 1, 3, 3}));
+    EXPECT_EQ(shapes["features.layers.0.layers.0.weight"],
+              (Shape{512, 1, 7, 7}));
+    EXPECT_EQ(shapes["features.layers.2.weight"], (Shape{512, 512}));
+    if (!large) {
+      EXPECT_EQ(shapes["layers.1.layers.0.weight"], (Shape{128, 2, 3, 3}));
+    }
+  }
+}
+
+TEST(MobileFaceNet, LastConvolutionSeesTheWholeMap) {
+  Graph graph({"model.backbone=mbf", "model.input_size=96"});
+  for (const Entry &entry : graph.stateDict)
+    if (entry.name == "features.layers.0.layers.0.weight") {
+      EXPECT_EQ(entry.shape, (std::vector<int64_t>{512, 1, 6, 6}));
+    }
 }
 
 TEST(IResNet, NanoHasAboutAMillionParameters) {

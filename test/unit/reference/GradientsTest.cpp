@@ -92,6 +92,19 @@ func.func @gradient(%x: tensor<1x3x3x2xf32> {pfc.input = "x"}, %w: tensor<3x1x1x
   pfc.output "d_w", %dw : tensor<3x1x1x2xf32>
   return
 })mlir"},
+    {"Conv2dGroups", {"x", "w"}, R"mlir(
+func.func @forward(%x: tensor<2x5x4x4xf32> {pfc.input = "x"}, %w: tensor<6x3x3x2xf32> {pfc.input = "w"}) {
+  %y = pfc.conv2d %x, %w {stride = 2 : i64, padding = 1 : i64} : tensor<2x5x4x4xf32>, tensor<6x3x3x2xf32> -> tensor<2x3x2x6xf32>
+  pfc.output "y", %y : tensor<2x3x2x6xf32>
+  return
+}
+func.func @gradient(%x: tensor<2x5x4x4xf32> {pfc.input = "x"}, %w: tensor<6x3x3x2xf32> {pfc.input = "w"}, %dy: tensor<2x3x2x6xf32> {pfc.input = "dy"}) {
+  %dx = pfc.conv2d_input_grad %dy, %w {stride = 2 : i64, padding = 1 : i64} : tensor<2x3x2x6xf32>, tensor<6x3x3x2xf32> -> tensor<2x5x4x4xf32>
+  %dw = pfc.conv2d_filter_grad %x, %dy {stride = 2 : i64, padding = 1 : i64} : tensor<2x5x4x4xf32>, tensor<2x3x2x6xf32> -> tensor<6x3x3x2xf32>
+  pfc.output "d_x", %dx : tensor<2x5x4x4xf32>
+  pfc.output "d_w", %dw : tensor<6x3x3x2xf32>
+  return
+})mlir"},
     // Statistics of two groups, through which the gradient flows.
     {"BatchNormTraining", {"x", "gamma", "beta"}, R"mlir(
 func.func @forward(%x: tensor<6x2x3xf32> {pfc.input = "x"}, %gamma: tensor<3xf32> {pfc.input = "gamma"}, %beta: tensor<3xf32> {pfc.input = "beta"}) {

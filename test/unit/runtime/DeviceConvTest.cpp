@@ -1,6 +1,7 @@
 // Convolutions, forward and both backward, against a float64 loop over
-// out[b,y,x,o] += in[b, y s - p + i, x s - p + j, c] * weight[o,i,j,c]:
-// the three kinds differ only in which of the three tensors is the sum.
+// out[b,y,x,o] += in[b, y s - p + i, x s - p + j, first(o) + c] *
+// weight[o,i,j,c] with first(o) the first channel of o's group: the three kinds
+// differ only in which of the three tensors is the sum.
 #include "DeviceTest.h"
 
 #include <tuple>
@@ -12,10 +13,12 @@ using namespace plan::fb;
 
 struct Shape {
   int64_t batch, height, width, in, out, kernel, stride, padding;
+  int64_t groups = 1;
 
   int64_t extent(int64_t size) const {
     return (size + 2 * padding - kernel) / stride + 1;
   }
+  int64_t seen() const { return in / groups; } ///< channels, by a filter
 };
 
 using Parameter = std::tuple<Shape, ConvKind, ProductTypes>;
@@ -37,9 +40,10 @@ void forEachProduct(const Shape &s, Body body) {
             if (inY < 0 || inY >= s.height || inX < 0 || inX >= s.width)
               continue;
             for (int64_t o = 0; o < s.out; ++o)
-              for (int64_t c = 0; c < s.in; ++c)
-                body(((b * s.height + inY) * s.width + inX) * s.in + c,
-                     ((o * s.kernel + i) * s.kernel + j) * s.in + c,
+              for (int64_t c = 0; c < s.seen(); ++c)
+                body(((b * s.height + inY) * s.width + inX) * s.in +
+                         o / (s.out / s.groups) * s.seen() + c,
+                     ((o * s.kernel + i) * s.kernel + j) * s.seen() + c,
                      ((b * height + y) * width + x) * s.out + o);
           }
 }
@@ -53,7 +57,7 @@ TEST_P(DeviceConv, MatchesReference) {
   BufferView input = place(typeOf(kind == ConvKind_BackwardData),
                            {s.batch, s.height, s.width, s.in});
   BufferView weight = place(typeOf(kind == ConvKind_BackwardWeights),
-                            {s.out, s.kernel, s.kernel, s.in});
+                            {s.out, s.kernel, s.kernel, s.seen()});
   BufferView output =
       place(typeOf(kind == ConvKind_Forward),
             {s.batch, s.extent(s.height), s.extent(s.width), s.out});
@@ -68,7 +72,8 @@ TEST_P(DeviceConv, MatchesReference) {
 
   flatbuffers::FlatBufferBuilder builder;
   builder.Finish(CreateConv(builder, kind, 0, 1, 2, s.batch, s.height, s.width,
-                            s.in, s.out, s.kernel, s.stride, s.padding));
+                            s.in, s.out, s.kernel, s.stride, s.padding,
+                            s.groups));
   const auto &op = *flatbuffers::GetRoot<Conv>(builder.GetBufferPointer());
   std::unique_ptr<Task> task = device->makeConv(op, lhs, rhs, result);
   task->execute();
@@ -89,21 +94,27 @@ TEST_P(DeviceConv, MatchesReference) {
 
 std::string convName(const testing::TestParamInfo<Parameter> &info) {
   const auto &[s, kind, types] = info.param;
-  return fmt::format("{}_{}x{}x{}x{}_{}_k{}s{}p{}_{}", EnumNameConvKind(kind),
-                     s.batch, s.height, s.width, s.in, s.out, s.kernel,
-                     s.stride, s.padding, typesName(types));
+  return fmt::format("{}_{}x{}x{}x{}_{}_k{}s{}p{}g{}_{}",
+                     EnumNameConvKind(kind), s.batch, s.height, s.width, s.in,
+                     s.out, s.kernel, s.stride, s.padding, s.groups,
+                     typesName(types));
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Shapes, DeviceConv,
     testing::Combine(
-        testing::Values(Shape{2, 7, 7, 3, 16, 3, 1, 1},  // the first layer
-                        Shape{2, 8, 8, 16, 16, 3, 1, 1}, // a block
-                        Shape{3, 8, 8, 16, 32, 3, 2, 1}, // its stride
-                        Shape{2, 7, 9, 16, 32, 3, 2, 1}, // odd, not square
-                        Shape{2, 8, 8, 16, 32, 1, 2, 0}, // the shortcut
-                        Shape{1, 6, 6, 64, 64, 1, 1, 0}, // pointwise
-                        Shape{2, 5, 5, 4, 8, 5, 1, 0}),  // image -> vector
+        testing::Values(Shape{2, 7, 7, 3, 16, 3, 1, 1},      // the first layer
+                        Shape{2, 8, 8, 16, 16, 3, 1, 1},     // a block
+                        Shape{3, 8, 8, 16, 32, 3, 2, 1},     // its stride
+                        Shape{2, 7, 9, 16, 32, 3, 2, 1},     // odd, not square
+                        Shape{2, 8, 8, 16, 32, 1, 2, 0},     // the shortcut
+                        Shape{1, 6, 6, 64, 64, 1, 1, 0},     // pointwise
+                        Shape{2, 5, 5, 4, 8, 5, 1, 0},       // image -> vector
+                        Shape{2, 8, 8, 32, 32, 3, 1, 1, 32}, // depthwise
+                        Shape{2, 7, 9, 24, 24, 3, 2, 1, 24}, // its stride
+                        Shape{3, 7, 7, 16, 16, 7, 1, 0, 16}, // global
+                        Shape{2, 6, 6, 32, 32, 3, 1, 1, 16}, // by pairs
+                        Shape{2, 5, 5, 12, 6, 3, 2, 1, 3}),  // 4 to 2
         testing::Values(ConvKind_Forward, ConvKind_BackwardData,
                         ConvKind_BackwardWeights),
         testing::Values(ProductTypes{DType_F32, DType_F32},

@@ -366,6 +366,11 @@ const Case cases[] = {
     {"ConvPadding", [](TestPlan &t) { conv(t).padding = 3; },
      "padding 3 is not less"},
     {"ConvOutput", [](TestPlan &t) { conv(t).stride = 1; }, "the output"},
+    {"ConvGroupsZero", [](TestPlan &t) { conv(t).groups = 0; }, "out of range"},
+    {"ConvGroupsDoNotDivide", [](TestPlan &t) { conv(t).groups = 5; },
+     "5 groups of"},
+    {"ConvGroupsOfOtherWeights", [](TestPlan &t) { conv(t).groups = 2; },
+     "the weight"},
     {"ConvKernelTooLarge",
      [](TestPlan &t) {
        conv(t).kernel = 9;

@@ -30,9 +30,9 @@ static uint64_t packedWeights(const fb::Program &step) {
   int64_t largest = 0;
   for (const fb::Instruction *instruction : *step.instructions())
     if (const auto *conv = instruction->operation_as_Conv())
-      largest =
-          std::max(largest, conv->kernel() * conv->kernel() *
-                                conv->in_channels() * conv->out_channels());
+      largest = std::max(largest, conv->kernel() * conv->kernel() *
+                                      conv->in_channels() / conv->groups() *
+                                      conv->out_channels());
   return static_cast<uint64_t>(largest) * sizeof(float);
 }
 

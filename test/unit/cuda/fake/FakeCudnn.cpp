@@ -130,15 +130,18 @@ private:
   void taps(int64_t n, int64_t o, int64_t i, int64_t j,
             const std::map<int64_t, void *> &data,
             std::vector<double> &sums) const {
-    for (int64_t c = 0; c < x.extent[1]; ++c)
+    // Channels are in as many groups as a weight has too few of them for.
+    const int64_t seen = w.extent[1];
+    const int64_t first = o * (x.extent[1] / seen) / y.extent[1] * seen;
+    for (int64_t c = 0; c < seen; ++c)
       for (int64_t r = 0; r < w.extent[2]; ++r)
         for (int64_t s = 0; s < w.extent[3]; ++s) {
           int64_t row = i * stride - padding + r,
                   col = j * stride - padding + s;
           if (row < 0 || row >= x.extent[2] || col < 0 || col >= x.extent[3])
             continue;
-          uint64_t atX = x.offset(n, c, row, col), atW = w.offset(o, c, r, s),
-                   atY = y.offset(n, o, i, j);
+          uint64_t atX = x.offset(n, first + c, row, col),
+                   atW = w.offset(o, c, r, s), atY = y.offset(n, o, i, j);
           auto value = [&](const Tensor &t, uint64_t at) {
             return fakecuda::load(data.at(t.id), at, t.element);
           };
