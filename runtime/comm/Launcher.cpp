@@ -20,12 +20,36 @@ namespace {
 /// What a shell says of a command it doesn't find.
 constexpr int notFound = 127;
 
+/// In the environment of ranks that launchRanks() started: the file whose being
+/// there says that a rank has told people why the job ends.
+constexpr const char *lastWordsVariable = "PFC_LAST_WORDS";
+
 bool inEnvironment(const char *variable) {
   const char *value = std::getenv(variable);
   return value && *value;
 }
 
 } // namespace
+
+void markLastWords() {
+  if (const char *path = std::getenv(lastWordsVariable))
+    if (int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        file >= 0)
+      close(file);
+}
+
+/// This program's file, as it was called when it started: it may be replaced
+/// while ranks train, and start again with the new one.
+static const std::string &ownProgram() {
+  static const std::string program = [] {
+    std::string path = std::filesystem::read_symlink("/proc/self/exe").string();
+    constexpr std::string_view replaced = " (deleted)";
+    if (path.ends_with(replaced) && !std::filesystem::exists(path))
+      path.resize(path.size() - replaced.size());
+    return path;
+  }();
+  return program;
+}
 
 bool startedByMpi() {
   for (const char *variable : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"})
@@ -50,7 +74,7 @@ bool startedByLauncher() {
 
 std::vector<std::string>
 launchCommand(int ranks, const std::vector<std::string> &arguments) {
-  std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
+  const std::string &self = ownProgram();
   if (ranks == 1) {
     std::vector<std::string> alone = {self};
     alone.insert(alone.end(), arguments.begin(), arguments.end());
@@ -94,7 +118,7 @@ void askRanksToEnd(int signal) {
 }
 
 /// In the child.
-[[noreturn]] void becomeLauncher(std::vector<char *> &words) {
+[[noreturn]] void becomeLauncher(const std::vector<char *> &words) {
   prctl(PR_SET_PDEATHSIG, SIGTERM); // a job without its starter ends
   setpgid(0, 0); // a terminal's Ctrl-C is for the starter to pass on
   if (int null = open("/dev/null", O_RDONLY); null >= 0)
@@ -143,32 +167,80 @@ private:
 
 bool askedToEnd() { return asked; }
 
+namespace {
+
+/// While one lives, no signal to end comes between a look and a deed.
+class SignalsWait {
+public:
+  SignalsWait() {
+    sigset_t ending;
+    sigemptyset(&ending);
+    for (int signal : {SIGTERM, SIGINT, SIGUSR1})
+      sigaddset(&ending, signal);
+    sigprocmask(SIG_BLOCK, &ending, &before);
+  }
+  ~SignalsWait() { release(); }
+  void release() const { sigprocmask(SIG_SETMASK, &before, nullptr); }
+  SignalsWait(const SignalsWait &) = delete;
+  SignalsWait &operator=(const SignalsWait &) = delete;
+
+private:
+  sigset_t before{};
+};
+
+/// The process that is the launcher or the rank, and hears of signals from now
+/// on; 0 where one came before.
+pid_t startLauncher(const std::vector<std::string> &command) {
+  std::vector<char *> pointers;
+  for (const std::string &word : command)
+    pointers.push_back(const_cast<char *>(word.c_str()));
+  pointers.push_back(nullptr);
+  SignalsWait wait;
+  if (asked)
+    return 0;
+  pid_t child = fork();
+  require(child >= 0, "cannot start {}: {}", command[0], std::strerror(errno));
+  if (child == 0) {
+    wait.release();
+    becomeLauncher(pointers);
+  }
+  launcher = child;
+  for (int signal : {SIGTERM, SIGINT, SIGUSR1})
+    std::signal(signal, askRanksToEnd);
+  return child;
+}
+
+/// What nobody else said of ranks that ended so.
+std::string unsaid(int ranks, int status) {
+  const char *who = ranks == 1 ? "the run"
+                               : "mpirun, or a rank before it "
+                                 "trained,";
+  if (status > 128)
+    return fmt::format("{} was ended by signal {} ({})", who, status - 128,
+                       strsignal(status - 128));
+  return fmt::format("{} ended with status {} and no word: 'mpirun -n {} true' "
+                     "may say why",
+                     who, status, ranks);
+}
+
+} // namespace
+
 int launchRanks(int ranks, const std::vector<std::string> &arguments) {
   std::vector<std::string> command = launchCommand(ranks, arguments);
   passTerminal();
   LastWords lastWords;
-  std::vector<char *> pointers;
-  for (std::string &word : command)
-    pointers.push_back(word.data());
-  pointers.push_back(nullptr);
   isRank = ranks == 1;
-  launcher = fork();
-  require(launcher >= 0, "cannot start {} ranks: {}", ranks,
-          std::strerror(errno));
-  if (launcher == 0)
-    becomeLauncher(pointers);
-  for (int signal : {SIGTERM, SIGINT, SIGUSR1})
-    std::signal(signal, askRanksToEnd);
-  int status = waitFor(launcher);
+  pid_t child = startLauncher(command);
+  if (child == 0)
+    return 128 + SIGTERM;
+  int status = waitFor(child);
   launcher = 0;
   require(status != notFound,
           "cannot start {} ranks: there is no mpirun; install Open MPI "
           "(Debian: openmpi-bin), or start the ranks with srun",
           ranks);
-  if (status > 128 && !lastWords.said())
-    fmt::print(stderr, "pfc-run: error: {} was ended by signal {} ({})\n",
-               ranks == 1 ? "the run" : "mpirun, or a rank before it trained,",
-               status - 128, strsignal(status - 128));
+  if (status != 0 && !lastWords.said())
+    fmt::print(stderr, "pfc-run: error: {}\n", unsaid(ranks, status));
   return status;
 }
 

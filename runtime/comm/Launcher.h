@@ -34,9 +34,9 @@ int launchRanks(int ranks, const std::vector<std::string> &arguments);
 /// Whether such a signal has come.
 bool askedToEnd();
 
-/// In the environment of ranks that launchRanks() started: the file whose being
-/// there says that a rank has told people why the job ends.
-constexpr const char *lastWordsVariable = "PFC_LAST_WORDS";
+/// In a rank that launchRanks() started: people have been told why the job
+/// ends, so that it need not say so.
+void markLastWords();
 
 } // namespace pfc::rt
 

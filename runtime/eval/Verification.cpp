@@ -36,10 +36,11 @@ std::vector<double> distances(std::span<const float> embeddings, int64_t dim,
     auto b = embeddings.subspan((2 * pair + 1) * dim, dim);
     double lengthA = std::sqrt(squaredNorm(a));
     double lengthB = std::sqrt(squaredNorm(b));
-    require(std::isfinite(lengthA) && std::isfinite(lengthB),
-            "verification: the embedding of pair {} is not finite; the network "
-            "has diverged, lower the learning rate",
-            pair);
+    if (!std::isfinite(lengthA) || !std::isfinite(lengthB))
+      throw NotFiniteEmbedding(fmt::format(
+          "verification: the embedding of pair {} is not finite; the network "
+          "has diverged, lower the learning rate",
+          pair));
     normSum += lengthA + lengthB;
     double scaleA = lengthA > 0 ? 1 / lengthA : 1;
     double scaleB = lengthB > 0 ? 1 / lengthB : 1;

@@ -28,12 +28,20 @@
 #ifndef PFC_RUNTIME_EVAL_VERIFICATION_H
 #define PFC_RUNTIME_EVAL_VERIFICATION_H
 
+#include "runtime/base/Error.h"
+
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace pfc::rt {
+
+/// The network has diverged.
+class NotFiniteEmbedding : public Error {
+public:
+  using Error::Error;
+};
 
 struct VerificationResult {
   std::string name = {};  ///< the set's

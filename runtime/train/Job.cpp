@@ -43,17 +43,19 @@ Job::Job(const PlanFile &file, Communicator &communicator,
 
 int runOnRank(const WatchOptions &watching, Communicator &communicator,
               const std::function<std::unique_ptr<Job>()> &open,
-              const std::function<void(Job &)> &work) {
+              const RankWork &work) {
   Watch watch(communicator, watching);
   std::unique_ptr<Job> job;
+  std::shared_ptr<void> kept;
   std::string why;
   bool again = true; // may go better another time
   try {
     job = open();
-    work(*job);
+    work(*job, kept);
     {
       Doing doing(communicator.activity(), "giving memory back",
                   Activity::Kind::Slow);
+      kept.reset();
       job.reset();
     }
     watch.leave();

@@ -38,6 +38,10 @@ struct Job {
   bool isRoot() const { return communicator.rank() == 0; }
 };
 
+/// What a rank does. What it puts into `kept` lives until a failure has been
+/// told: to end it may take long, as a writing thread is waited for.
+using RankWork = std::function<void(Job &, std::shared_ptr<void> &kept)>;
+
 /// Opens a job and does its work on this rank, while the ranks watch each
 /// other; the exit status. An exception, or the loss of a rank, ends the whole
 /// job, on every rank, with one line and a status other than 0:
@@ -45,7 +49,7 @@ struct Job {
 /// GPUs would wait for the other ranks.
 int runOnRank(const WatchOptions &watching, Communicator &communicator,
               const std::function<std::unique_ptr<Job>()> &open,
-              const std::function<void(Job &)> &work);
+              const RankWork &work);
 
 } // namespace pfc::rt
 

@@ -186,14 +186,14 @@ std::string TrainLoop::stateNotFinite() {
   return own.empty() ? "a variable of another rank" : own;
 }
 
-/// Results that aren't finite are not written.
-void TrainLoop::checkState() {
+/// A step can leave a state that isn't finite with a loss that is. Results and
+/// accuracies of such are none. Collective.
+void TrainLoop::requireFiniteState(int64_t stepsDone) {
   std::string bad = stateNotFinite();
   if (!bad.empty())
-    throw LastingError(fmt::format(
-        "'{}' is not finite after the last step: no results are written, and "
-        "the last checkpoint is of step {}; {}",
-        bad, lastGoodStep(), advice));
+    throw NotFiniteError(
+        fmt::format("'{}' is not finite after step {}", bad, stepsDone),
+        stepsDone - 1);
 }
 
 } // namespace pfc::rt

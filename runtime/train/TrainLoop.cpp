@@ -101,7 +101,7 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
   std::string checked =
       preflight(job, options.planHash, *dataset, checkpointBytes());
   initialize();
-  if (!options.trace.empty())
+  if (!options.trace.empty() && !(resumed && firstStep() == total))
     tracer.emplace(job, options.trace, firstStep(), total);
   if (job.isRoot()) {
     folder.create(options.planPath);
@@ -161,6 +161,10 @@ void TrainLoop::prepareCheckpoints(bool resume) {
   else if (reporter && resume)
     reporter->message(fmt::format("{} has no checkpoint: starting from scratch",
                                   folder.folder()));
+  if (reporter && resumed && firstStep() == total)
+    reporter->message(fmt::format("note: all {} steps are done, so none is "
+                                  "trained or traced",
+                                  total));
   if (reporter && !taken.empty())
     reporter->message(taken);
   checkpointer = std::make_unique<Checkpointer>(
@@ -241,6 +245,8 @@ int64_t TrainLoop::trainFrom(int64_t done) {
       startCheckpoint(done);
   }
   finishStep();
+  if (done == total && done > firstStep())
+    requireFiniteState(done);
   return done;
 }
 
@@ -313,7 +319,6 @@ void TrainLoop::finish() {
     checkpointer->write(total);
   }
   verify(total);
-  checkState();
   Doing doing(job.communicator.activity(), "writing the results",
               Activity::Kind::Slow);
   folder.save(job.variant, job.executor, job.communicator, total);
@@ -437,7 +442,14 @@ void TrainLoop::checkFinite(const char *what, double value,
 
 void TrainLoop::verify(int64_t stepsDone) {
   finishStep();
-  std::vector<VerificationResult> results = verifier.verify();
+  std::vector<VerificationResult> results;
+  try {
+    results = verifier.verify();
+  } catch (const NotFiniteEmbedding &error) { // on all ranks
+    if (stepsDone > firstStep())
+      requireFiniteState(stepsDone);
+    throw LastingError(error.what());
+  }
   if (reporter)
     reporter->verification(stepsDone, results);
   finishedAt = std::chrono::steady_clock::now();

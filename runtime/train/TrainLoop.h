@@ -110,7 +110,7 @@ private:
   void replay(int64_t from, int64_t to);
   std::string agreeOnFirst(const std::vector<FiniteFinding> &findings);
   std::string stateNotFinite();
-  void checkState();
+  void requireFiniteState(int64_t stepsDone);
 
   Job &job;
   ModelFolder folder;

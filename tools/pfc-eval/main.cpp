@@ -125,7 +125,9 @@ static int body(int argc, char **argv) {
         plan.emplace(PlanFile::open(ModelFolder(arguments.model).plan()));
         return std::make_unique<Job>(*plan, *communicator, arguments.job);
       },
-      [&](Job &job) { run(arguments, evaluate, job); });
+      [&](Job &job, std::shared_ptr<void> &) {
+        run(arguments, evaluate, job);
+      });
 }
 
 } // namespace pfc::tools

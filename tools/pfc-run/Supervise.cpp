@@ -18,11 +18,19 @@ bool worthRestart(int status) {
   return status == statusWorthRestart || status > 128;
 }
 
-/// With --resume in place of any that was given, once there is a checkpoint.
-std::vector<std::string> goingOn(std::vector<std::string> arguments,
-                                 bool fromOut) {
-  if (!fromOut)
-    return arguments;
+using Checkpoints = std::vector<CheckpointFolder::Entry>;
+
+/// Whether the ranks have written a checkpoint, or meant those that were there.
+bool goesOn(const std::vector<std::string> &arguments,
+            const Checkpoints &before, const Checkpoints &now) {
+  if (now.empty())
+    return false;
+  return before.empty() || now.back().step != before.back().step ||
+         std::ranges::find(arguments, "--resume") != arguments.end();
+}
+
+/// With --resume in place of any that was given.
+std::vector<std::string> goingOn(std::vector<std::string> arguments) {
   std::erase_if(arguments, [](const std::string &word) {
     return word == "--resume" || word.starts_with("--resume=");
   });
@@ -37,16 +45,18 @@ bool isSupervised() { return std::getenv(supervised) != nullptr; }
 int supervise(const Supervision &job,
               const std::vector<std::string> &arguments) {
   setenv(supervised, "1", 1);
+  const Checkpoints before = CheckpointFolder(job.outDir).list();
   int status = launchRanks(job.ranks, arguments);
   for (int restart = 1; worthRestart(status) && restart <= job.restarts;
        ++restart) {
     if (askedToEnd())
       return status;
-    auto checkpoints = CheckpointFolder(job.outDir).list();
+    const Checkpoints now = CheckpointFolder(job.outDir).list();
+    bool resumes = goesOn(arguments, before, now);
     fmt::print(stderr, "pfc-run: restart {} of {}, {}\n", restart, job.restarts,
-               checkpoints.empty() ? "without a checkpoint yet"
-                                   : "from " + checkpoints.back().path);
-    status = launchRanks(job.ranks, goingOn(arguments, !checkpoints.empty()));
+               resumes ? "from " + now.back().path
+                       : "without a checkpoint yet");
+    status = launchRanks(job.ranks, resumes ? goingOn(arguments) : arguments);
   }
   return status;
 }

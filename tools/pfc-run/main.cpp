@@ -174,9 +174,18 @@ int body(int argc, char **argv) {
         checkSamePlan(plan, *communicator);
         return std::make_unique<Job>(plan, *communicator, arguments.job);
       },
-      [&](Job &job) { TrainLoop(job, arguments.train).run(); });
+      [&](Job &job, std::shared_ptr<void> &kept) {
+        auto loop = std::make_shared<TrainLoop>(job, arguments.train);
+        kept = loop;
+        loop->run();
+      });
 }
 
 } // namespace
 
-int main(int argc, char **argv) { return runTool("pfc-run", body, argc, argv); }
+int main(int argc, char **argv) {
+  int status = runTool("pfc-run", body, argc, argv);
+  if (status != 0) // the cause is on stderr
+    markLastWords();
+  return status;
+}

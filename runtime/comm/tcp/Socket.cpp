@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <thread>
@@ -39,6 +40,22 @@ void sendAtOnce(int descriptor) {
   setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+/// After an interruption connecting goes on by itself. False with errno.
+bool becomesConnected(int descriptor, std::chrono::seconds timeout) {
+  pollfd handle{descriptor, POLLOUT, 0};
+  auto milliseconds = std::chrono::milliseconds(timeout).count();
+  int ready;
+  do
+    ready = poll(&handle, 1, static_cast<int>(milliseconds));
+  while (ready < 0 && errno == EINTR);
+  int error = ready > 0 ? 0 : EAGAIN;
+  socklen_t size = sizeof error;
+  if (ready > 0)
+    getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size);
+  errno = error;
+  return error == 0;
+}
+
 /// A connected descriptor, or -1 with errno.
 int connectToOne(const addrinfo *addresses, std::chrono::seconds timeout) {
   for (const addrinfo *at = addresses; at; at = at->ai_next) {
@@ -46,7 +63,8 @@ int connectToOne(const addrinfo *addresses, std::chrono::seconds timeout) {
     if (descriptor < 0)
       continue;
     limitWaits(descriptor, timeout); // connect's too
-    if (::connect(descriptor, at->ai_addr, at->ai_addrlen) == 0)
+    if (::connect(descriptor, at->ai_addr, at->ai_addrlen) == 0 ||
+        (errno == EINTR && becomesConnected(descriptor, timeout)))
       return descriptor;
     int error = errno;
     close(descriptor);
@@ -167,8 +185,16 @@ void Socket::setTimeout(std::chrono::seconds timeout) const {
   limitWaits(descriptor, timeout);
 }
 
+bool Socket::comesWithin(std::chrono::milliseconds time) const {
+  pollfd handle{descriptor, POLLIN, 0};
+  return poll(&handle, 1, static_cast<int>(time.count())) > 0;
+}
+
 Socket Socket::accept() const {
-  int accepted = accept4(descriptor, nullptr, nullptr, SOCK_CLOEXEC);
+  int accepted;
+  do // a process that is stopped and goes on is interrupted
+    accepted = accept4(descriptor, nullptr, nullptr, SOCK_CLOEXEC);
+  while (accepted < 0 && errno == EINTR);
   require(accepted >= 0, "waiting for the other ranks at {}: {}", peer,
           whyText());
   Socket connected(accepted, "a rank");

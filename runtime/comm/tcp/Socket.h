@@ -28,6 +28,8 @@ public:
   Socket &operator=(Socket &&other) noexcept;
 
   Socket accept() const;
+  /// Whether a connection or bytes come within this time.
+  bool comesWithin(std::chrono::milliseconds time) const;
   void send(const void *data, size_t bytes) const;
   void receive(void *data, size_t bytes) const;
   /// Of these bytes, those that need no wait: how many.

@@ -24,6 +24,9 @@ namespace {
 /// address may take to answer.
 constexpr std::chrono::seconds patience(10);
 
+/// How often who waits for a connection looks at those it has.
+constexpr std::chrono::milliseconds glance(200);
+
 /// How a rank introduces itself to rank 0.
 struct Greeting {
   std::array<char, 8> magic = {'p', 'f', 'c', '-', 't', 'c', 'p', '2'};
@@ -149,12 +152,13 @@ private:
     Socket listening = Socket::listen(place.port, timeout);
     std::vector<Greeting> greetings(static_cast<size_t>(size));
     greetings[0] = own;
-    for (int count = 1; count < size;) {
-      Socket connection = listening.accept();
+    while (!missing().empty()) {
+      Socket connection = awaitRank(listening, place.port);
       auto greeting = firstMessage<Greeting>(connection);
       if (!greeting || greeting->magic != own.magic)
         continue; // a stranger at our port
       int other = greeting->rank;
+      forgetWhoLeft(); // the same one may come again
       require(greeting->worldSize == size && other > 0 && other < size &&
                   !others[other],
               "rank {} of {} joins a job of {} ranks that has it already or "
@@ -162,7 +166,6 @@ private:
               other, greeting->worldSize, size);
       greetings[other] = *greeting;
       connect(other, std::move(connection));
-      ++count;
     }
     std::vector<Endpoint> endpoints;
     for (const Greeting &greeting : greetings)
@@ -174,6 +177,56 @@ private:
       others[other]->send(endpoints.data(),
                           endpoints.size() * sizeof(Endpoint));
     }
+  }
+
+  std::vector<int> missing() const {
+    std::vector<int> ranks;
+    for (int other = 1; other < size; ++other)
+      if (!others[other])
+        ranks.push_back(other);
+    return ranks;
+  }
+
+  /// Those that came and ended while others are still to come.
+  void forgetWhoLeft() {
+    for (std::optional<Socket> &other : others)
+      try {
+        if (other)
+          other->check();
+      } catch (const Error &error) {
+        fmt::print(stderr,
+                   "{} before all ranks had met: rank 0 waits for it "
+                   "again\n",
+                   error.what());
+        other.reset();
+      }
+  }
+
+  /// As rank 0: the next that connects.
+  Socket awaitRank(const Socket &listening, int port) {
+    auto deadline = std::chrono::steady_clock::now() + timeout;
+    while (!listening.comesWithin(glance)) {
+      forgetWhoLeft();
+      if (std::chrono::steady_clock::now() < deadline)
+        continue;
+      fail("rank 0 waits at port {} for rank {}: nothing came in time "
+           "(PFC_COMM_TIMEOUT, in seconds)",
+           port, fmt::join(missing(), ", "));
+    }
+    return listening.accept();
+  }
+
+  /// As another one: the next that connects while rank 0 is there.
+  Socket awaitNeighbour(const Socket &listening) {
+    auto deadline = std::chrono::steady_clock::now() + timeout;
+    while (!listening.comesWithin(glance)) {
+      others[0]->check();
+      require(std::chrono::steady_clock::now() < deadline,
+              "rank {} waits for ranks behind it: nothing came in time "
+              "(PFC_COMM_TIMEOUT, in seconds)",
+              ownRank);
+    }
+    return listening.accept();
   }
 
   /// Any other rank: it goes to those before it and awaits those behind it.
@@ -188,7 +241,7 @@ private:
     for (int other = 1; other < ownRank; ++other)
       goTo(other, endpoints[other]);
     for (int count = ownRank + 1; count < size;) {
-      Socket connection = listening.accept();
+      Socket connection = awaitNeighbour(listening);
       auto hello = firstMessage<Hello>(connection);
       if (!hello || hello->token != own.endpoint.token)
         continue;

@@ -20,7 +20,8 @@ struct WatchMessage {
     Ask,    ///< for a beat, now
     Failed, ///< text, status
     Left,   ///< my work is done
-    End,    ///< status; the rank that hangs: machine, pid
+    Kill,   ///< a rank that hangs: machine, pid
+    End,    ///< status
   };
   using Text = std::array<char, 1024>;
   using Machine = std::array<char, 128>;

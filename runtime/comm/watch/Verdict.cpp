@@ -65,30 +65,41 @@ std::optional<int> first(const Ranks &ranks, Life life) {
 }
 
 /// All that share a fate: a machine's ranks end together.
-std::string listAll(const Ranks &ranks, Life life) {
+std::vector<int> all(const Ranks &ranks, Life life) {
   std::vector<int> who;
   for (size_t rank = 0; rank < ranks.size(); ++rank)
     if (ranks[rank].life == life)
       who.push_back(static_cast<int>(rank));
-  return listRanks(who);
+  return who;
 }
 
 double allowedAt(const RankState &rank, double limit) {
   return rank.kind == Kind::Slow ? 10 * limit : limit;
 }
 
-/// The rank that keeps others waiting and does not get on.
+bool works(const RankState &rank) {
+  return rank.life == Life::Well && rank.kind != Kind::Waits;
+}
+
+bool isStuck(const RankState &rank, double limit) {
+  return works(rank) && rank.since > allowedAt(rank, limit);
+}
+
+/// The rank that does not get on and keeps others waiting, or would: no rank
+/// gets on.
 std::optional<int> stuckRank(const Ranks &ranks, double limit) {
-  bool waited = std::any_of(ranks.begin(), ranks.end(), [](const auto &rank) {
+  auto waits = [](const RankState &rank) {
     return rank.life == Life::Well && rank.kind == Kind::Waits &&
            rank.since >= 1;
-  });
-  for (size_t rank = 0; waited && rank < ranks.size(); ++rank) {
-    const RankState &state = ranks[rank];
-    if (state.life == Life::Well && state.kind != Kind::Waits &&
-        state.since > allowedAt(state, limit))
+  };
+  auto getsOn = [&](const RankState &rank) {
+    return works(rank) && !isStuck(rank, limit);
+  };
+  if (std::ranges::none_of(ranks, waits) && std::ranges::any_of(ranks, getsOn))
+    return std::nullopt;
+  for (size_t rank = 0; rank < ranks.size(); ++rank)
+    if (isStuck(ranks[rank], limit))
       return static_cast<int>(rank);
-  }
   return std::nullopt;
 }
 
@@ -140,19 +151,23 @@ std::optional<Verdict> judge(const Ranks &ranks, double limit) {
     return Verdict{
         fmt::format("{} ended without a word {} (killed, out of memory, or "
                     "its machine or network failed); {}",
-                    listAll(ranks, Life::Ended), jobPosition(ranks),
+                    listRanks(all(ranks, Life::Ended)), jobPosition(ranks),
                     describeWaiting(ranks)),
         statusWorthRestart};
   if (auto rank = first(ranks, Life::Failed))
     return Verdict{fmt::format("rank {}: {}", *rank, ranks[*rank].failure),
                    ranks[*rank].status};
-  if (auto rank = first(ranks, Life::Silent))
+  if (auto rank = first(ranks, Life::Silent)) {
+    std::vector<int> silent = all(ranks, Life::Silent);
+    bool one = silent.size() == 1;
     return Verdict{
-        fmt::format("{} hangs {}: no sign of life for {:.1f} s (stopped, or "
-                    "its machine or network failed); {}",
-                    listAll(ranks, Life::Silent), jobPosition(ranks),
-                    ranks[*rank].silence, describeWaiting(ranks)),
-        statusWorthRestart, *rank};
+        fmt::format("{} {} {}: no sign of life for {:.1f} s (stopped, or {} "
+                    "machine or network failed); {}",
+                    listRanks(silent), one ? "hangs" : "hang",
+                    jobPosition(ranks), ranks[*rank].silence,
+                    one ? "its" : "their", describeWaiting(ranks)),
+        statusWorthRestart, silent};
+  }
   if (auto rank = stuckRank(ranks, limit))
     return Verdict{fmt::format("rank {} has not got on for {:.0f} s, {}; {}",
                                *rank, ranks[*rank].since,

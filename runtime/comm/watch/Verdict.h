@@ -37,15 +37,15 @@ struct RankState {
 };
 
 struct Verdict {
-  std::string text; ///< the line, without the tool's name
-  int status;       ///< that the job exits with
-  int hangs = -1;   ///< a rank that can't end itself
+  std::string text;           ///< the line, without the tool's name
+  int status;                 ///< that the job exits with
+  std::vector<int> hang = {}; ///< ranks that can't end themselves
 };
 
 /// What is wrong with the job, if anything: a rank that ended, else one that
 /// failed, is silent, or keeps the others waiting for longer than `limit`
-/// seconds (ten times as long where it reads or writes). In a job of one: that
-/// doesn't get on for so long.
+/// seconds (ten times as long where it reads or writes); or that none gets on
+/// for so long.
 std::optional<Verdict> judge(const std::vector<RankState> &ranks, double limit);
 
 /// Whether every rank that could be is waiting for the others by now.

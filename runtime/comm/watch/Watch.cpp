@@ -12,7 +12,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <fcntl.h>
 #include <mutex>
 #include <optional>
 #include <poll.h>
@@ -54,9 +53,7 @@ void printLine(const std::string &text) {
   std::string line = fmt::format("{}{}\n", terminal ? "\n" : "", text);
   if (write(STDERR_FILENO, line.data(), line.size()) < 0)
     return; // nobody to tell
-  if (const char *path = std::getenv(lastWordsVariable))
-    if (int file = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600); file >= 0)
-      ::close(file);
+  markLastWords();
 }
 
 } // namespace
@@ -218,17 +215,18 @@ private:
           channel.send(ownBeat());
         if (message->kind == Kind::Left)
           goneJudges.insert(judge);
+        if (message->kind == Kind::Kill)
+          killHere(message->machine.data(), message->pid);
         if (message->kind == Kind::End)
-          obey(*message);
+          std::_Exit(message->status); // the judge has said why
       }
     }
   }
 
-  /// The judge has said why.
-  [[noreturn]] void obey(const WatchMessage &end) {
-    if (end.pid != 0 && meeting.machine == end.machine.data())
-      kill(end.pid, SIGKILL);
-    std::_Exit(end.status);
+  /// One that hangs can't end itself.
+  void killHere(const std::string &machine, int pid) {
+    if (meeting.machine == machine)
+      kill(pid, SIGKILL);
   }
 
   bool lost(int judge) {
@@ -338,19 +336,31 @@ private:
       std::fflush(stdout);
     printLine(
         fmt::format("{}: error: {}{}", options.tool, verdict.text, advice));
+    for (int rank : verdict.hang)
+      if (auto seat = meeting.seats.find(rank); seat != meeting.seats.end())
+        endHanging(seat->second);
     WatchMessage message;
     message.kind = Kind::End;
     message.status = verdict.status;
-    if (auto seat = meeting.seats.find(verdict.hangs);
-        seat != meeting.seats.end()) {
-      message.pid = seat->second.pid;
-      copyText(seat->second.machine, message.machine);
-    }
+    tellRanks(message);
+    std::this_thread::sleep_for(duration(0.05)); // they get it before we go
+    std::_Exit(verdict.status);
+  }
+
+  /// Those on its machine do.
+  void endHanging(const Seat &seat) {
+    killHere(seat.machine, seat.pid);
+    WatchMessage message;
+    message.kind = Kind::Kill;
+    message.pid = seat.pid;
+    copyText(seat.machine, message.machine);
+    tellRanks(message);
+  }
+
+  void tellRanks(const WatchMessage &message) {
     for (auto &[rank, channel] : meeting.toRanks)
       if (channel.open())
         channel.send(message);
-    std::this_thread::sleep_for(duration(0.05)); // they get it before we go
-    obey(message);
   }
 
   /// Until everybody that hears from this rank knows.

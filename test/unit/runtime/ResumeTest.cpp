@@ -222,11 +222,34 @@ TEST_F(Resume, NoCheckpointOfNaN) {
   job.executor.writeVariable("head.weight.momentum", momentum.data(),
                              momentum.size() * sizeof(float));
   testing::internal::CaptureStdout();
-  EXPECT_THROW(loop.run(), LastingError); // it writes no such results either
+  EXPECT_THROW(loop.run(), Error); // it writes no such results either
   EXPECT_THAT(testing::internal::GetCapturedStdout(),
               HasSubstr("'head.weight.momentum' is not finite after step 2"));
   EXPECT_FALSE(fs::exists(root / "out" / "backbone.safetensors"));
   EXPECT_TRUE(checkpoints("out").empty());
+}
+
+// The steps are repeated from the start, and no NaN comes.
+TEST_F(Resume, AFaultAfterTheLastStepIsSkipped) {
+  TestPlan test = makeTrainPlan(1);
+  PlanFile file = PlanFile::open(writePlan(test));
+  auto communicator = makeSelfCommunicator();
+  Job job(file, *communicator, {.threads = 1});
+  TrainOptions options = optionsFor(test);
+  options.skipNotFinite = true;
+  TrainLoop loop(job, options);
+  std::vector<float> momentum(7 * embeddingSize, NAN);
+  job.executor.writeVariable("head.weight.momentum", momentum.data(),
+                             momentum.size() * sizeof(float));
+  testing::internal::CaptureStdout();
+  loop.run();
+  EXPECT_THAT(testing::internal::GetCapturedStdout(),
+              HasSubstr("'head.weight.momentum' is not finite after step 6: "
+                        "repeating the steps from 1 on"));
+  Snapshot state(job.variant, StateScope::All, 0);
+  state.take(job.executor, 6);
+  EXPECT_EQ(state.firstNotFinite(), "");
+  EXPECT_TRUE(fs::exists(root / "out" / "backbone.safetensors"));
 }
 
 TEST_F(Resume, TwoRanksAndTheTools) {

@@ -239,6 +239,34 @@ TEST_F(Survive, OneRankRestartsToo) {
   EXPECT_EQ(metrics("step").size(), 3000u);
 }
 
+// A rank that is killed before it saw that the folder is another run's.
+TEST_F(Survive, ARestartTakesNoOtherRunsCheckpoints) {
+  TestPlan test = makeTrainPlan(1);
+  test.plan.settings->verify_every = 0;
+  writePlan(test);
+  RunningJob job(log());
+  pid_t first = job.start(command("out"));
+  ASSERT_EQ(job.status(first), 0) << job.output();
+  ASSERT_GT(lastCheckpoint("out"), 0);
+  test.plan.settings->seed = 99;
+  test.plan.settings->steps = 12;
+  writePlan(test);
+  pid_t starter = job.start(command("out", {"--max-restarts", "1"}));
+  ASSERT_TRUE(soon([&] { return !RunningJob::childrenOf(starter).empty(); }));
+  kill(RunningJob::childrenOf(starter).at(0), SIGKILL);
+  EXPECT_EQ(job.status(starter), 1) << job.output();
+  EXPECT_THAT(job.output(), HasSubstr("an earlier run left checkpoints here"));
+}
+
+TEST_F(Survive, SilenceOfMpirunIsToldOf) {
+  writePlan(makeTrainPlan(3));
+  RunningJob job(log());
+  pid_t starter =
+      job.start(command("out"), {"OMPI_MCA_orte_default_hostfile=/none/there"});
+  EXPECT_NE(job.status(starter), 0);
+  EXPECT_THAT(job.output(), HasSubstr("pfc-run: error: mpirun"));
+}
+
 // What another start would meet again is no reason for one.
 TEST_F(Survive, NoRestartOfWhatLasts) {
   TestPlan test = makeTrainPlan(3);

@@ -6,9 +6,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
@@ -84,6 +86,63 @@ TEST(TcpCommunicator, RefusesARankOfAnotherJob) {
   EXPECT_THAT(
       messageOf([&] { makeTcpCommunicator({0, 2, "localhost", port}); }),
       HasSubstr("rank 1 of 3 joins a job of 2 ranks"));
+  other.join();
+}
+
+/// Greets rank 0 as a rank of another process would, and ends.
+void meetAndEnd(int rank, int worldSize, int port) {
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(1); // while it waits for the others
+    makeTcpCommunicator({rank, worldSize, "localhost", port});
+    _exit(0);
+  }
+  waitpid(child, nullptr, 0);
+}
+
+TEST(TcpCommunicator, ARankThatEndedMayComeAgain) {
+  int port = freePort();
+  std::thread first(
+      [&] { makeTcpCommunicator({0, 3, "localhost", port})->barrier(); });
+  meetAndEnd(1, 3, port);
+  std::thread second(
+      [&] { makeTcpCommunicator({1, 3, "localhost", port})->barrier(); });
+  makeTcpCommunicator({2, 3, "localhost", port})->barrier();
+  first.join();
+  second.join();
+}
+
+TEST(TcpCommunicator, SaysWhoIsMissing) {
+  setenv("PFC_COMM_TIMEOUT", "2", 1);
+  int port = freePort();
+  std::thread other([&] {
+    EXPECT_THAT(
+        messageOf([&] { makeTcpCommunicator({1, 4, "localhost", port}); }),
+        HasSubstr("rank 0"));
+  });
+  EXPECT_THAT(
+      messageOf([&] { makeTcpCommunicator({0, 4, "localhost", port}); }),
+      HasSubstr("for rank 2, 3: nothing came in time (PFC_COMM_TIMEOUT"));
+  other.join();
+  unsetenv("PFC_COMM_TIMEOUT");
+}
+
+void ignore(int) {}
+
+TEST(TcpCommunicator, ASignalDoesNotEndTheWait) {
+  struct sigaction handler{};
+  handler.sa_handler = ignore; // without SA_RESTART
+  sigaction(SIGUSR2, &handler, nullptr);
+  Socket listening = Socket::listen(0, std::chrono::seconds(60));
+  pthread_t waiting = pthread_self();
+  std::thread other([&] {
+    for (int i = 0; i < 20; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      pthread_kill(waiting, SIGUSR2);
+    }
+    Socket::connect("localhost", listening.port(), std::chrono::seconds(60));
+  });
+  listening.accept();
   other.join();
 }
 

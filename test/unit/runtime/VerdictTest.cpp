@@ -87,7 +87,11 @@ TEST(Verdict, NamesWhoHangs) {
               AllOf(HasSubstr("rank 1 hangs in step 7: no sign of life for "
                               "51.0 s"),
                     HasSubstr("ranks 0, 2 waited in all_reduce of head")));
-  EXPECT_EQ(judge(ranks, 60)->hangs, 1);
+  EXPECT_THAT(judge(ranks, 60)->hang, testing::ElementsAre(1));
+  ranks[2].life = Life::Silent;
+  ranks[2].silence = 50;
+  EXPECT_THAT(said(ranks), HasSubstr("ranks 1, 2 hang in step 7"));
+  EXPECT_THAT(judge(ranks, 60)->hang, testing::ElementsAre(1, 2));
 }
 
 TEST(Verdict, NamesWhoKeepsTheOthersWaiting) {
@@ -100,8 +104,20 @@ TEST(Verdict, NamesWhoKeepsTheOthersWaiting) {
   EXPECT_EQ(said(ranks), "");
   ranks[2].since = 601;
   EXPECT_THAT(said(ranks), HasSubstr("rank 2 has not got on"));
-  ranks.assign(2, at("conv1", Kind::Work, 900));
-  EXPECT_EQ(said(ranks), "") << "nobody waits";
+}
+
+TEST(Verdict, NobodyGetsOn) {
+  std::vector<RankState> ranks(2, at("waiting for images", Kind::Work, 900));
+  EXPECT_THAT(said(ranks), AllOf(HasSubstr("rank 0 has not got on for 900 s"),
+                                 HasSubstr("nobody waited for it yet")));
+  ranks[1].since = 59;
+  EXPECT_EQ(said(ranks), "") << "it will wait, and then is seen";
+  ranks[1] = at("verification", Kind::Slow, 599);
+  EXPECT_EQ(said(ranks), "");
+  ranks[1].since = 601;
+  EXPECT_THAT(said(ranks), HasSubstr("rank 0 has not got on"));
+  ranks[1].life = Life::Left;
+  EXPECT_THAT(said(ranks), HasSubstr("rank 0 has not got on"));
 }
 
 TEST(Verdict, SaysWhatOneAloneHangsAt) {
