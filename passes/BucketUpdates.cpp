@@ -372,6 +372,11 @@ struct BucketUpdatesPass
   using Base::Base;
 
   void runOnOperation() override {
+    if (bucketBytes < 1 || leastBuckets < 1) {
+      getOperation().emitError(
+          "bucket-bytes and least-buckets must be above 0");
+      return signalPassFailure();
+    }
     BucketUpdatesPassOptions options;
     options.bucketBytes = bucketBytes;
     options.leastBuckets = leastBuckets;

@@ -48,7 +48,6 @@ public:
   Sharding shardingOf(Value logical) override {
     return locals.at(logical).sharding;
   }
-  Value local(Value logical) override { return locals.at(logical).value; }
   Value get(Value logical, Sharding wanted) override;
   void set(Value logical, Value local, Sharding sharding) override {
     locals[logical] = {local, sharding};

@@ -87,7 +87,9 @@ private:
   SmallVector<unsigned> missing; ///< predecessors not scheduled yet
   SmallVector<double> available; ///< when all of them are done
   SmallVector<double> done;      ///< when each is; infinite: not scheduled yet
+  llvm::BitVector transfers;     ///< which are
   std::set<unsigned> ready;      ///< nothing missing, in the program's order
+  std::set<unsigned> readyTransfers; ///< of these
   SmallVector<unsigned> order;
   double computing = 0;  ///< when the compute stream is free
   double exchanging = 0; ///< and the network
@@ -105,7 +107,12 @@ private:
   plan::InstructionOpInterface op(unsigned i) const {
     return dependences.instructions()[i];
   }
-  bool isTransfer(unsigned i) const { return plan::isTransfer(op(i)); }
+  bool isTransfer(unsigned i) const { return transfers.test(i); }
+  void makeReady(unsigned i) {
+    ready.insert(i);
+    if (isTransfer(i))
+      readyTransfers.insert(i);
+  }
   double &streamOf(unsigned i) {
     if (!isTransfer(i))
       return computing;
@@ -155,8 +162,8 @@ int64_t Scheduler::bytesAhead(unsigned i) const {
 /// A transfer whose source is there; else the first that needn't wait; else the
 /// one that waits the least.
 unsigned Scheduler::choose() const {
-  for (unsigned i : ready)
-    if (isTransfer(i) && available[i] <= computing)
+  for (unsigned i : readyTransfers)
+    if (available[i] <= computing)
       return i;
   unsigned least = *ready.begin();
   for (unsigned i : ready) {
@@ -176,11 +183,12 @@ void Scheduler::schedule(unsigned i) {
   stream = std::max(stream, available[i]) + rates(op(i));
   done[i] = stream;
   ready.erase(i);
+  readyTransfers.erase(i);
   order.push_back(i);
   for (unsigned next : dependences.successors(i)) {
     available[next] = std::max(available[next], stream);
     if (--missing[next] == 0)
-      ready.insert(next);
+      makeReady(next);
   }
 }
 
@@ -213,9 +221,12 @@ void Scheduler::run() {
   unsigned count = dependences.instructions().size();
   if (count == 0)
     return;
+  transfers.resize(count);
+  for (unsigned i = 0; i < count; ++i)
+    transfers[i] = plan::isTransfer(op(i));
   for (unsigned i = 0; i < count; ++i)
     if ((missing[i] = dependences.predecessors(i).size()) == 0)
-      ready.insert(i);
+      makeReady(i);
   while (!ready.empty())
     schedule(choose());
   Block &body = program.getBody().front();

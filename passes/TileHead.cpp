@@ -467,7 +467,7 @@ SmallVector<int64_t> TileWidths::get(LogitsStrategy strategy) {
   return endingWith(even, even);
 }
 
-/// Some instructions each: compiling so many takes half a minute and 1.5 GiB.
+/// Some instructions each: compiling so many takes a minute and a half.
 static constexpr int64_t kMostTiles = 1 << 15;
 
 namespace {
@@ -484,7 +484,8 @@ struct TileHeadPass : public pfc::impl::TileHeadPassBase<TileHeadPass> {
       return emitError(root.getLoc(), "a rank's sample of ")
              << tiles.sample() << " class centers makes " << tiles.fewest()
              << " tiles, and a plan lists at most " << kMostTiles
-             << ": raise cluster.world_size, or lower head.sample_rate";
+             << ": lower train.batch_per_rank, by which tiles get wider, or "
+                "head.sample_rate";
     SmallVector<int64_t> widths = tiles.get(logits);
     Location loc = root.getLoc();
     HeadTiler(head, widths, logits).run();

@@ -422,8 +422,8 @@ static std::string toToml(int64_t value) { return std::to_string(value); }
 /// A TOML float keeps a point or an exponent, so that it stays a float.
 static std::string toToml(double value) {
   std::string text = shortest(value);
-  return StringRef(text).find_first_of(".e") == StringRef::npos ? text + ".0"
-                                                                : text;
+  return StringRef(text).find_first_of(".en") == StringRef::npos ? text + ".0"
+                                                                 : text;
 }
 
 static std::string toToml(const std::string &value) {
@@ -450,6 +450,12 @@ static std::string toToml(const std::vector<T> &values) {
 template <typename T>
 static std::string toToml(const std::optional<T> &value) {
   return value ? toToml(*value) : "";
+}
+
+std::string pfc::numberToToml(double value) { return toToml(value); }
+
+std::string pfc::stringToToml(const std::string &value) {
+  return toToml(value);
 }
 
 std::string pfc::fieldToToml(const SpecKey &key, FieldRef field) {

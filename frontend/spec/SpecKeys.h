@@ -79,6 +79,12 @@ bool isSpecSection(llvm::StringRef path);
 /// optional field is empty.
 std::string fieldToToml(const SpecKey &key, FieldRef field);
 
+/// The shortest that is read as this value; a float keeps a point or an
+/// exponent.
+std::string numberToToml(double value);
+/// In double quotes.
+std::string stringToToml(const std::string &value);
+
 } // namespace pfc
 
 #endif // PFC_FRONTEND_SPEC_SPECKEYS_H

@@ -11,7 +11,6 @@
 #include "frontend/spec/TomlText.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/Format.h"
 
 using namespace pfc;
 using llvm::StringRef;
@@ -35,11 +34,8 @@ static std::string describe(const toml::node &node) {
     return std::to_string(value->get());
   if (auto *value = node.as_boolean())
     return value->get() ? "true" : "false";
-  if (auto *value = node.as_floating_point()) {
-    std::string text;
-    llvm::raw_string_ostream(text) << llvm::format("%g", value->get());
-    return text;
-  }
+  if (auto *value = node.as_floating_point())
+    return numberToToml(value->get());
   if (auto *value = node.as_string())
     return "the string \"" + printable(value->get()) + "\"";
   if (node.is_table())
@@ -78,6 +74,7 @@ private:
   llvm::StringSet<> invalid;
   Document document{"", "", 0};
   bool hasSyntaxErrors = false;
+  std::vector<unsigned> brokenHeaders;    ///< lines of the document
   const toml::node *unsuitable = nullptr; ///< the element read last
 
   FileLineColLoc locate(TextPosition position) const {
@@ -90,6 +87,8 @@ private:
   }
 
   void readTable(const std::string &section, const toml::table &table);
+  StringRef lineOf(unsigned line) const;
+  bool isUnderBrokenHeader(unsigned line) const;
   void readKey(const SpecKey &key, const toml::node &node);
   void replaceFileKeys(StringRef path);
   void checkRequired();
@@ -258,6 +257,19 @@ void Reader::replaceFileKeys(StringRef path) {
   }
 }
 
+/// Of the document, without the blanks around it.
+StringRef Reader::lineOf(unsigned line) const {
+  size_t from = document.lines.start(line), to = document.lines.start(line + 1);
+  return document.text.slice(from, to).trim();
+}
+
+/// Its keys are not those of the section before.
+bool Reader::isUnderBrokenHeader(unsigned line) const {
+  while (line > 1 && !lineOf(line).starts_with("["))
+    --line;
+  return llvm::is_contained(brokenHeaders, line);
+}
+
 void Reader::readTable(const std::string &section, const toml::table &table) {
   for (const auto &[tomlKey, node] : table) {
     std::string name(tomlKey.str());
@@ -275,7 +287,7 @@ void Reader::readTable(const std::string &section, const toml::table &table) {
     } else if (const SpecKey *key =
                    section.empty() ? nullptr : findSpecKey(path)) {
       readKey(*key, node);
-    } else {
+    } else if (!isUnderBrokenHeader(tomlKey.source().begin.line)) {
       std::string shown = printable(name);
       errors.error(locate(tomlKey.source()),
                    "unknown " +
@@ -290,8 +302,12 @@ void Reader::readTable(const std::string &section, const toml::table &table) {
 void Reader::read(const Document &text) {
   document = text;
   TomlText toml = parseToml(text.text);
-  for (const TomlError &error : toml.errors)
+  brokenHeaders.clear();
+  for (const TomlError &error : toml.errors) {
     errors.error(locate(error.position), error.message);
+    if (lineOf(error.position.line).starts_with("["))
+      brokenHeaders.push_back(error.position.line);
+  }
   hasSyntaxErrors |= !toml.errors.empty();
   readTable("", toml.table);
 }
@@ -322,8 +338,12 @@ void Reader::readOverride(StringRef option, unsigned lineOffset) {
   // A shell eats quotes: a string may come without them.
   std::string quoted;
   if (key && key->typeName() == "a string" && !value.starts_with("\"") &&
-      !value.starts_with("'") && !value.contains('\'')) {
-    quoted = (left + "='" + value + "'").str();
+      !value.starts_with("'")) {
+    bool apostrophe = value.contains('\'');
+    quoted =
+        (left + "=" +
+         (apostrophe ? stringToToml(value.str()) : "'" + value.str() + "'"))
+            .str();
     document = {overridesName, quoted, lineOffset};
   }
   read(Document(document));

@@ -56,9 +56,10 @@ all errors of a file at once, and exit status 1.
 Any key can be set on the command line: `--set head.sample_rate=0.1`, as often
 as needed, the last one wins. Values are TOML; a string may go without quotes
 (`--set model.backbone=r18`). A `--set` of one of `steps`/`epochs`, or of
-`warmup_steps`/`warmup_epochs`, replaces the other one of the file, and setting
-`head.margin.type` drops the file's numbers of another type. Errors in these values are
-reported at `--set:N:column`, N counting the `--set` options.
+`warmup_steps`/`warmup_epochs` or `milestone_steps`/`milestone_epochs`, replaces
+the other one of the file, and setting `head.margin.type` or
+`train.schedule.type` drops the file's numbers of another type. Errors in these
+values are reported at `--set:N:column`, N counting the `--set` options.
 
 `pfcc compile x.spec --emit=spec` prints the spec with every default filled in.
 )";

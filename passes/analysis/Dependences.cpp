@@ -1,16 +1,19 @@
 #include "passes/analysis/Dependences.h"
 
-#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+#include <optional>
 
 using namespace mlir;
 using namespace pfc;
 
 namespace {
 
-/// What one instruction does with a buffer.
-struct Access {
-  unsigned instruction;
-  bool writes;
+/// Who has to be done before a buffer's bytes are written again: the last that
+/// wrote them, or those that have read them since, which come after it. Earlier
+/// ones come before these.
+struct Accesses {
+  std::optional<unsigned> writer;
+  SmallVector<unsigned, 4> readers;
 };
 
 /// What stands for a buffer's bytes, each part of a span's by itself. Two
@@ -35,7 +38,7 @@ Dependences::Dependences(plan::ProgramOp program) {
       all.push_back(instruction);
   before.resize(all.size());
   after.resize(all.size());
-  llvm::DenseMap<const void *, SmallVector<Access>> accesses;
+  llvm::DenseMap<const void *, Accesses> accesses;
   for (unsigned i = 0; i < all.size(); ++i) {
     llvm::SmallSetVector<unsigned, 8> needed;
     for (OpOperand &operand : all[i]->getOpOperands()) {
@@ -43,13 +46,18 @@ Dependences::Dependences(plan::ProgramOp program) {
       SmallVector<const void *> identities;
       addIdentities(operand.get(), identities);
       for (const void *identity : identities) {
-        SmallVector<Access> &others = accesses[identity];
-        for (Access other : others)
-          if (other.instruction != i && (writes || other.writes))
-            needed.insert(other.instruction);
-        others.push_back({i, writes});
+        Accesses &others = accesses[identity];
+        if (others.writer)
+          needed.insert(*others.writer);
+        if (writes) {
+          needed.insert_range(others.readers);
+          others = {i, {}};
+        } else {
+          others.readers.push_back(i);
+        }
       }
     }
+    needed.remove(i);
     before[i].assign(needed.begin(), needed.end());
     for (unsigned other : needed)
       after[other].push_back(i);

@@ -7,8 +7,9 @@
 namespace pfc {
 
 /// The order that a program's instructions must keep: b comes after a where
-/// both touch the same bytes and one of them writes. Instructions are numbered
-/// in the program's order, `plan.wait` left out.
+/// both touch the same bytes and one of them writes. Orders that follow from
+/// others are left out. Instructions are numbered in the program's order,
+/// `plan.wait` left out.
 class Dependences {
 public:
   explicit Dependences(plan::ProgramOp program);

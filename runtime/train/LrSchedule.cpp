@@ -40,6 +40,22 @@ int64_t totalSteps(const plan::fb::Settings &settings, int64_t stepsPerEpoch,
   return std::max<int64_t>(epochSteps(settings.epochs(), stepsPerEpoch), 1);
 }
 
+std::string unreached(const LrSchedule &schedule) {
+  if (schedule.total > 0 && schedule.warmup >= schedule.total)
+    return fmt::format("the warm-up takes {} steps and the training {}: the "
+                       "learning rate never comes to fall",
+                       schedule.warmup, schedule.total);
+  auto beyond =
+      std::ranges::find_if(schedule.milestones, [&](int64_t milestone) {
+        return milestone >= schedule.total;
+      });
+  if (schedule.total > 0 && beyond != schedule.milestones.end())
+    return fmt::format("the milestone of step {} is behind the last of {} "
+                       "steps: the learning rate does not fall there",
+                       *beyond, schedule.total);
+  return {};
+}
+
 LrSchedule makeSchedule(const plan::fb::Settings &settings,
                         int64_t stepsPerEpoch, int64_t total) {
   int64_t warmup = settings.warmup_steps() > 0

@@ -5,6 +5,7 @@
 #include "runtime/plan/plan_generated.h"
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace pfc::rt {
@@ -30,6 +31,10 @@ struct LrSchedule {
 /// steps, else its epochs of `stepsPerEpoch`.
 int64_t totalSteps(const plan::fb::Settings &settings, int64_t stepsPerEpoch,
                    int64_t override);
+
+/// Of a schedule that a training of `total` steps does not go through, what it
+/// leaves out; else empty.
+std::string unreached(const LrSchedule &schedule);
 
 LrSchedule makeSchedule(const plan::fb::Settings &settings,
                         int64_t stepsPerEpoch, int64_t total);

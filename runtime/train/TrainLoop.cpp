@@ -110,6 +110,8 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
         describeData(*dataset, path, loader->stepsPerEpoch()),
         resumed ? &*resumed : nullptr);
     reporter->message(checked);
+    if (std::string left = unreached(schedule); !left.empty())
+      reporter->message("note: " + left);
   }
   prepareCheckpoints(options.resume.has_value());
   meetInFolder();

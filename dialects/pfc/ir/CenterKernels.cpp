@@ -412,8 +412,11 @@ LogicalResult FetchRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
         yes.when(
             unused,
             [&](RowCode &fresh) {
+              Type stored = cast<MemRefType>(table.getType()).getElementType();
               fill(fresh, [&](RowCode &e, Value d) {
-                return initialElement(e, *getInit(), getKey(), logical, d);
+                Value first =
+                    initialElement(e, *getInit(), getKey(), logical, d);
+                return e.scalars.toF32(e.scalars.fromF32(first, stored));
               });
             },
             [](RowCode &) {});

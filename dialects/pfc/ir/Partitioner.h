@@ -42,9 +42,6 @@ public:
   /// The form a logical value has now.
   virtual Sharding shardingOf(mlir::Value logical) = 0;
 
-  /// The local value of `logical` in the form it has now.
-  virtual mlir::Value local(mlir::Value logical) = 0;
-
   /// The local value of `logical` in form `wanted`; inserts the collective that
   /// converts it, once per (value, form):
   ///   Split(0) -> Replicated        shard.all_gather

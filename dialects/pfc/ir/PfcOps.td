@@ -28,9 +28,17 @@ include "mlir/IR/OpBase.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-def Pfc_Float : StaticShapeTensorOf<[F32, BF16, F16, F64]>;
-def Pfc_F32 : StaticShapeTensorOf<[F32]>;
-def Pfc_I64 : StaticShapeTensorOf<[I64]>;
+// Of at least one dimension and one element.
+class Pfc_TensorOf<list<Type> elements> : ConfinedType<
+    StaticShapeTensorOf<elements>,
+    [CPred<"!::llvm::cast<::mlir::ShapedType>($_self).getShape().empty() && "
+           "::llvm::all_of(::llvm::cast<::mlir::ShapedType>($_self).getShape(), "
+           "[](int64_t extent) { return extent > 0; })">],
+    StaticShapeTensorOf<elements>.summary # " with elements",
+    "::mlir::RankedTensorType">;
+def Pfc_Float : Pfc_TensorOf<[F32, BF16, F16, F64]>;
+def Pfc_F32 : Pfc_TensorOf<[F32]>;
+def Pfc_I64 : Pfc_TensorOf<[I64]>;
 // One f32, whose type need not be written.
 def Pfc_Scalar : Type<
     CPred<"$_self == ::mlir::RankedTensorType::get({1}, "
@@ -45,7 +53,7 @@ def Pfc_Integer : Type<
     "tensor of one 64-bit integer", "::mlir::RankedTensorType">,
     BuildableType<"::mlir::RankedTensorType::get({1}, "
                   "$_builder.getI64Type())">;
-def Pfc_Any : StaticShapeTensorOf<[F32, BF16, F16, F64, I64, UI8, I8]>;
+def Pfc_Any : Pfc_TensorOf<[F32, BF16, F16, F64, I64, UI8, I8]>;
 
 // How an op takes part in the passes.
 def Vjp : DeclareOpInterfaceMethods<DifferentiableOpInterface>;
@@ -555,8 +563,7 @@ def Pfc_SumGroupsOp : Pfc_KernelOp<"sum_groups", [Partitionable, Pointwise]> {
     Shapes: [G,C] → [C]. Partial where the groups are split over ranks.
     Example: `%y = pfc.sum_groups %x {scale = 0.5 : f64} : tensor<2x64xf32> -> tensor<64xf32>`
 
-    Made by: pfc-differentiate, frontend/graph (running statistics: scale =
-    1/G). Gone after: convert-pfc-to-plan.
+    Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_F32:$input, F64Attr:$scale);
   let results = (outs Pfc_F32:$output);
@@ -1531,7 +1538,7 @@ def Pfc_FetchRowsOp : Pfc_Op<"fetch_rows", [Pure, Costed, Rows,
         rows[j] = table[r]; with `init`, where all of table[r] is zero, the
                   initial values of row first_row + r of a variable whose
                   Philox key is `key` (runtime/base/Philox.h, purpose
-                  Initialize)
+                  Initialize), as the table's type holds them
         slots[j] = j
     0 and −1 where r < 0. So a table of any size needs no initialization, and a
     file of it has holes where no step has been. `slots` are the indices into

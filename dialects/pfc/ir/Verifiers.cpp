@@ -89,6 +89,8 @@ static LogicalResult verifyConv(Operation *op, ArrayRef<int64_t> input,
   if (groups < 1 || filter[0] % groups != 0) // (C1)
     return op->emitOpError("has ")
            << filter[0] << " filters for " << groups << " groups of channels";
+  if (input[1] + 2 * padding < filter[1] || input[2] + 2 * padding < filter[2])
+    return op->emitOpError("has a filter larger than the padded input");
   auto extent = [&](int64_t in, int64_t kernel) {
     return (in + 2 * padding - kernel) / stride + 1;
   };

@@ -7,6 +7,7 @@
 #define DIALECTS_PFC_REFERENCE_INITIALIZER_H
 
 #include "dialects/pfc/ir/PfcDialect.h"
+#include "runtime/base/Bfloat16.h"
 #include "runtime/base/Philox.h"
 
 #include <cmath>
@@ -36,6 +37,14 @@ struct Initializer {
       return a + b * normal(words, lane);
     }
     return a;
+  }
+
+  /// As a variable of such elements holds it.
+  double value(int64_t row, int64_t column, mlir::Type element) const {
+    double x = value(row, column);
+    return element.isBF16()
+               ? rt::bfloat16ToFloat(rt::floatToBfloat16(static_cast<float>(x)))
+               : x;
   }
 
 private:

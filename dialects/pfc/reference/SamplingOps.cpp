@@ -186,8 +186,9 @@ static void fetchRows(FetchRowsOp op, Call &call) {
     if (stored || !op.getInit())
       continue;
     Initializer initializer{*op.getInit(), op.getKey(), /*noise=*/0.0};
+    mlir::Type element = op.getTable().getType().getElementType();
     for (int64_t d = 0; d < width; ++d)
-      to[d] = initializer.value(first + row, d);
+      to[d] = initializer.value(first + row, d, element);
   }
 }
 

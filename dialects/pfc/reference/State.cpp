@@ -3,7 +3,6 @@
 #include "dialects/pfc/reference/Initializer.h"
 #include "dialects/pfc/reference/Interpreter.h"
 #include "dialects/pfc/reference/Shards.h"
-#include "runtime/base/Bfloat16.h"
 
 using namespace mlir;
 using namespace pfc;
@@ -17,20 +16,16 @@ static uint64_t hashName(StringRef name) {
   return hash;
 }
 
-/// Fills the first `rows.count` rows with those from `rows.first` on, in bf16
-/// if `narrow`.
+/// Fills the first `rows.count` rows with those from `rows.first` on.
 static void fill(Tensor &tensor, Shard rows, const Initializer &initializer,
-                 bool narrow) {
+                 Type element) {
   for (int64_t i = 0; i < rows.count; ++i)
     for (int64_t j = 0; j < tensor.width(); ++j) {
-      double x = initializer.value(rows.first + i, j);
+      double x = initializer.value(rows.first + i, j, element);
       if (tensor.isInteger())
         tensor.integers[i * tensor.width() + j] = static_cast<int64_t>(x);
       else
-        tensor.reals[i * tensor.width() + j] =
-            narrow ? rt::bfloat16ToFloat(
-                         rt::floatToBfloat16(static_cast<float>(x)))
-                   : x;
+        tensor.reals[i * tensor.width() + j] = x;
     }
 }
 
@@ -59,8 +54,7 @@ FailureOr<State> State::initial(func::FuncOp function,
       }
       variable.ranks.push_back(Tensor::zeros(type));
       if (!op.getHost())
-        fill(variable.ranks.back(), rows, initializer,
-             type.getElementType().isBF16());
+        fill(variable.ranks.back(), rows, initializer, type.getElementType());
     }
     auto [entry, isNew] =
         state.variables.try_emplace(op.getName().str(), variable);

@@ -632,3 +632,27 @@ func.func @chunks(%x: tensor<64xf32>) {
   %y = pfc.chunk_sum_squares %x chunk 30 : tensor<64xf32> -> tensor<2xf32>
   return
 }
+
+// -----
+
+func.func @no_elements(%x: tensor<0x4xf32>) {
+  // expected-error @+1 {{values with elements, but got 'tensor<0x4xf32>'}}
+  %y = pfc.slice %x from 0 : tensor<0x4xf32> -> tensor<0x4xf32>
+  return
+}
+
+// -----
+
+func.func @no_dimensions(%x: tensor<f32>, %a: tensor<4xf32>) {
+  // expected-error @+1 {{with elements, but got 'tensor<f32>'}}
+  %y = pfc.prelu %x, %a : tensor<f32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @conv2d_large_filter(%x: tensor<1x1x1x3xf32>, %w: tensor<2x2x2x3xf32>) {
+  // expected-error @+1 {{has a filter larger than the padded input}}
+  %y = pfc.conv2d %x, %w {stride = 2 : i64, padding = 0 : i64} : tensor<1x1x1x3xf32>, tensor<2x2x2x3xf32> -> tensor<1x1x1x2xf32>
+  return
+}

@@ -203,6 +203,16 @@ TEST(LrSchedule, EpochsBecomeSteps) {
   EXPECT_TRUE(makeSchedule(packed, 100, 250).milestones.empty());
 }
 
+TEST(LrSchedule, SaysWhatIsNeverReached) {
+  EXPECT_EQ(unreached({.warmup = 9, .total = 10}), "");
+  EXPECT_THAT(unreached({.warmup = 10, .total = 10}),
+              testing::HasSubstr("the warm-up takes 10 steps"));
+  EXPECT_EQ(unreached({.warmup = 10, .total = 0}), "") << "none is trained";
+  EXPECT_EQ(unreached({.total = 10, .milestones = {3, 9}}), "");
+  EXPECT_THAT(unreached({.total = 10, .milestones = {3, 10}}),
+              testing::HasSubstr("the milestone of step 10 is behind"));
+}
+
 TEST(LrSchedule, MilestonesInStepsOrEpochs) {
   auto scheduleOf = [](SettingsT settings) {
     flatbuffers::FlatBufferBuilder builder;
