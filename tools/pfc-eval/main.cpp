@@ -23,9 +23,14 @@ using namespace pfc::rt;
 void addCommonOptions(CLI::App &command, EvalArguments &arguments) {
   command.add_option("--model", arguments.model, "what pfc-run --out wrote")
       ->required();
-  command.add_flag("--flip,!--no-flip", arguments.flip,
-                   "add the mirrored picture's embedding (default: the spec's "
-                   "data.flip_test)");
+  // Callbacks: a flag bound to an optional sets it even where it isn't given.
+  command
+      .add_flag_callback(
+          "--flip", [&] { arguments.flip = true; },
+          "add the mirrored picture's embedding (default: the spec's "
+          "data.flip_test)")
+      ->excludes(command.add_flag_callback(
+          "--no-flip", [&] { arguments.flip = false; }, "do not"));
   command.add_option("--device", arguments.job.device,
                      "what executes the plan (default: the plan's)");
   command
