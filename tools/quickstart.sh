@@ -10,7 +10,7 @@ bin=${PFC_BUILD:-build}/bin
 identities=$(sed -n 's/^classes *= *\([0-9]*\).*/\1/p' specs/quickstart.spec)
 
 tools/setup.sh --fonts
-tools/build.sh
+tools/build.sh programs
 mkdir -p "$out"
 "$bin/pfc-data" glyphs --out "$out/data" --script hangul \
   --identities "$identities" --size 56 --channels 1

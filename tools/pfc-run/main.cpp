@@ -166,8 +166,11 @@ int body(int argc, char **argv) {
     fmt::print(stderr, "pfc-run: note: --max-restarts has no effect: another "
                        "launcher started the ranks, and has to start them "
                        "again, with --resume\n");
+  const bool keeps = arguments.train.checkpoint.every > 0;
   WatchOptions watching{"pfc-run", arguments.timeout,
-                        "--resume goes on from the last checkpoint"};
+                        keeps ? "--resume goes on from the last checkpoint"
+                              : "without --checkpoint-every it has written no "
+                                "checkpoint"};
   return runOnRank(
       watching, *communicator,
       [&] {

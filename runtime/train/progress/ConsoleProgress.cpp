@@ -49,9 +49,11 @@ std::string verificationLine(int64_t step, const VerificationResult &result) {
 }
 
 std::string summaryLine(const VerificationResult &result) {
-  return fmt::format("verification accuracy: {:.4f} ± {:.4f} ({} pairs, unseen "
-                     "identities)",
-                     result.accuracy, result.accuracyStd, result.pairs);
+  // Of pfc-data's sets that one; of another it isn't known.
+  const char *unseen = "unseen identities";
+  return fmt::format("verification accuracy: {:.4f} ± {:.4f} ({} pairs, {})",
+                     result.accuracy, result.accuracyStd, result.pairs,
+                     result.name == "g_unseen" ? unseen : result.name);
 }
 
 ConsoleOptions consoleOptions(int descriptor, int64_t totalSteps) {

@@ -74,7 +74,8 @@ std::string formatDuration(double seconds);
 std::string verificationLine(int64_t step, const VerificationResult &result);
 
 /// The last line of a run:
-/// "verification accuracy: 0.9812 ± 0.0042 (6000 pairs, unseen identities)"
+/// "verification accuracy: 0.9812 ± 0.0042 (6000 pairs, unseen identities)", or
+/// the set's name
 std::string summaryLine(const VerificationResult &result);
 
 } // namespace pfc::rt

@@ -40,6 +40,10 @@ StepMetrics stepAt(int64_t step, double loss = 2.0) {
 TEST(Summary, IsTheLineThatScriptsLookFor) {
   EXPECT_EQ(summaryLine(result()), "verification accuracy: 0.9812 ± 0.0042 "
                                    "(6000 pairs, unseen identities)");
+  VerificationResult faces = result();
+  faces.name = "lfw";
+  EXPECT_EQ(summaryLine(faces), "verification accuracy: 0.9812 ± 0.0042 "
+                                "(6000 pairs, lfw)");
 }
 
 TEST(Duration, UsesTheTwoLargestUnits) {
