@@ -8,7 +8,7 @@
 #   --only   some parts, in the order given, of kernels, forms, training, ranks,
 #            memory; steps, heads, torch-steps, torch-heads
 # Writes FOLDER/results: summary.txt, whose table summary.json has, too, and a
-# JSON file for each figure. Ends with 0 if every check passed.
+# JSON file for each figure. Ends with 0 if every check passed, and one ran.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 parts=kernels,forms,training,ranks,memory,steps,heads,torch-steps,torch-heads
@@ -24,7 +24,7 @@ device='' accuracy='' loss='' timing=() torch=() head_ways=() heads_by_form=()
 source "$here/settings" || exit 2
 results=$here/results
 summary=$results/summary.txt
-failures=0
+failures=0 ran=0
 mkdir -p "$results"
 : >"$summary"
 export PFC_CACHE_DIR=${PFC_CACHE_DIR:-$here/cache}
@@ -60,6 +60,7 @@ find_libraries() {
 check() {
   local name=$1 log=$results/$1.log begin=$SECONDS
   shift
+  ran=$((ran + 1))
   if "$@" >"$log" 2>&1; then
     say "ok    $name: $(tail -n 1 "$log")  ($((SECONDS - begin)) s)"
   else
@@ -223,6 +224,7 @@ time_torch() {
     python3 train_step_torch.py --backbone "${1%-b*}" --batch "${1##*-b}" \
     "${torch[@]}" ${2:-}) >"$results/$name.json" 2>"$results/$name.log"; then
     say "      $name: $(cat "$results/$name.json")"
+    ran=$((ran + 1))
   else
     say "skip  $name: $(tail -n 1 "$results/$name.log")"
     rm -f "$results/$name.json"
@@ -247,10 +249,13 @@ time_torch_heads() {
     name=$(basename "$plan" .plan)
     [[ $name == *-recompute ]] && continue
     IFS=- read -r _ classes rate batch <<<"$name"
-    (cd "$here/bench" && timeout 400 python3 pfctorch/head_step.py \
+    if (cd "$here/bench" && timeout 400 python3 pfctorch/head_step.py \
       "${head_ways[@]}" "$classes" "${rate#r}" "${batch#b}" 512) \
-      >"$results/torch-$name.json" 2>"$results/torch-$name.log" ||
+      >"$results/torch-$name.json" 2>"$results/torch-$name.log"; then
+      ran=$((ran + 1))
+    else
       say "skip  torch-$name: $(tail -n 1 "$results/torch-$name.log")"
+    fi
     say "      torch-$name:"
     tee -a "$summary" <"$results/torch-$name.json"
   done
@@ -305,6 +310,10 @@ if [[ " ${parts[*]} " == *" steps "* ]]; then
 fi
 if ((failures > 0)); then
   say "$failures check(s) failed"
+  exit 1
+fi
+if ((ran == 0)); then
+  say "no check ran: give other parts with --only=, or what they need"
   exit 1
 fi
 say "every check passed; $results/summary.txt"

@@ -1,6 +1,7 @@
 #include "runtime/base/AtomicFile.h"
 
 #include "runtime/base/Error.h"
+#include "runtime/base/Paths.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -8,6 +9,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace pfc::rt {
@@ -32,30 +34,67 @@ static size_t lengthOf(bool zero, const char *bytes, size_t size) {
   return length;
 }
 
-AtomicFile::AtomicFile(std::string path, Sha256 *digest)
-    : path(std::move(path)), temporary(this->path + ".tmp"), digest(digest) {
-  descriptor =
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+AtomicFile::AtomicFile(std::string name, Sha256 *digest)
+    : path(fileBehind(name)), written(path), digest(digest) {
+  require(!name.empty(), "an output has no name: give a file's");
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) {
+    direct = isDescriptor(path);
+  } else {
+    require(!S_ISDIR(status.st_mode),
+            "{}: is a folder; give the name of a file to write", path);
+    direct = true;
+  }
+  if (direct) {
+    if (::access(path.c_str(), W_OK) != 0)
+      systemError("cannot be written");
+    return;
+  }
+  written += ".tmp";
+  open(O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
+}
+
+void AtomicFile::open(int flags) {
+  descriptor = ::open(written.c_str(), flags, 0644);
   if (descriptor < 0)
-    systemError("cannot be created");
+    systemError(direct ? "cannot be opened" : "cannot be created");
+}
+
+/// A pipe is opened with the first bytes: opening it waits for its reader, and
+/// closing it ends what that reads. Standard output goes on where it is.
+void AtomicFile::openDirect() {
+  if (!isDescriptor(path)) {
+    open(O_WRONLY | O_CLOEXEC);
+    return;
+  }
+  descriptor = ::fcntl(descriptorNumber(path), F_DUPFD_CLOEXEC, 0);
+  if (descriptor < 0)
+    systemError("cannot be opened");
 }
 
 AtomicFile::~AtomicFile() {
   if (descriptor < 0)
     return;
   ::close(descriptor);
-  ::unlink(temporary.c_str());
+  if (!direct)
+    ::unlink(written.c_str());
 }
 
 void AtomicFile::systemError(const char *what) {
   fail("{}: {}: {}; check the folder, its permissions and the free space",
-       temporary, what, std::strerror(errno));
+       written, what, std::strerror(errno));
 }
 
 void AtomicFile::write(const void *data, size_t size) {
   if (digest)
     digest->update(data, size);
   const char *next = static_cast<const char *>(data);
+  if (direct) {
+    if (descriptor < 0 && size > 0)
+      openDirect();
+    writeBytes(next, size);
+    return;
+  }
   while (size > 0) {
     size_t zeros = lengthOf(true, next, size);
     size_t count = lengthOf(false, next + zeros, size - zeros);
@@ -91,6 +130,12 @@ void AtomicFile::leaveHole() {
 }
 
 void AtomicFile::commit() {
+  if (direct) {
+    if (descriptor >= 0)
+      ::close(descriptor);
+    descriptor = -1;
+    return;
+  }
   leaveHole();
   // A hole at the end is none until the file reaches behind it.
   off_t end = ::lseek(descriptor, 0, SEEK_CUR);
@@ -100,7 +145,7 @@ void AtomicFile::commit() {
     systemError("cannot be flushed");
   ::close(descriptor);
   descriptor = -1;
-  if (std::rename(temporary.c_str(), path.c_str()) != 0)
+  if (std::rename(written.c_str(), path.c_str()) != 0)
     systemError("cannot be renamed");
   // The rename itself is durable once the folder is.
   flushFolder(std::filesystem::path(path).parent_path().string());

@@ -11,8 +11,13 @@ namespace pfc::rt {
 
 /// Writes `<path>.tmp`, and on commit flushes it to the disk and renames it,
 /// so that a crash at any moment leaves the old file or the new one, never a
-/// part. Throws an Error when the disk is full or the folder is missing. Long
-/// runs of zeros become holes, which take no space.
+/// part. Throws an Error when the disk is full or the folder is missing, and at
+/// once where `path` is a folder. Long runs of zeros become holes, which take
+/// no space.
+///
+/// Of a symbolic link the file that it leads to is replaced. A device, a pipe
+/// and standard output (/dev/stdout) are no files to replace: they are written
+/// to as they are.
 class AtomicFile {
 public:
   /// `digest`, where given, gets every byte that is written.
@@ -26,11 +31,15 @@ public:
 
 private:
   [[noreturn]] void systemError(const char *what);
+  void open(int flags);
+  void openDirect();
   void writeBytes(const char *bytes, size_t size);
   void leaveHole();
 
-  std::string path, temporary;
+  std::string path;    ///< no link
+  std::string written; ///< a temporary name; of no file, `path`
   Sha256 *digest;
+  bool direct = false; ///< written to as it is
   int descriptor = -1;
   size_t hole = 0; ///< zeros behind what is written
 };

@@ -24,6 +24,11 @@ std::vector<std::string> imagesBelow(const fs::path &folder) {
 } // namespace
 
 FolderDataset::FolderDataset(const std::string &root) {
+  std::error_code error;
+  require(fs::is_directory(root, error),
+          "{}: is no folder of images; give one with a sub-folder for each "
+          "identity",
+          root);
   std::vector<fs::path> folders;
   for (const auto &entry : fs::directory_iterator(root))
     if (entry.is_directory())

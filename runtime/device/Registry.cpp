@@ -4,10 +4,15 @@
 #include "runtime/device/Device.h"
 
 #include <algorithm>
-#include <cctype>
+#include <array>
 #include <cstdlib>
+#include <string_view>
 
 namespace pfc::rt {
+
+/// Each has a plug-in, in its folder of runtime/device.
+static constexpr std::array<std::string_view, 3> devices = {"cpu", "cuda",
+                                                            "emulated-cuda"};
 
 /// An OpenMP team waits for its members by spinning, by default for about a
 /// millisecond. Decoding threads and other ranks want those processors: where
@@ -32,12 +37,8 @@ static DynamicLibrary openPlugIn(const std::string &file, bool cuda) {
 std::unique_ptr<Device> openDevice(const std::string &name,
                                    const DeviceOptions &options) {
   // The name becomes part of a file name, and may come from a plan.
-  bool plain = !name.empty() &&
-               std::all_of(name.begin(), name.end(), [](unsigned char c) {
-                 return std::isalnum(c) || c == '-';
-               });
-  require(plain, "'{}' is no device: there are cpu, cuda and emulated-cuda",
-          name);
+  require(std::find(devices.begin(), devices.end(), name) != devices.end(),
+          "'{}' is no device: there are cpu, cuda and emulated-cuda", name);
   std::string plugIn = name;
   std::replace(plugIn.begin(), plugIn.end(), '-', '_');
   shortenSpinning();

@@ -11,14 +11,18 @@
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/base/Error.h"
+#include "runtime/base/Paths.h"
 #include "runtime/plan/Shape.h"
 #include "runtime/train/Interchange.h"
+#include "runtime/train/ModelFolder.h"
 #include "runtime/train/checkpoint/Checkpoint.h"
 #include "runtime/train/checkpoint/CheckpointFolder.h"
 #include "runtime/train/checkpoint/Rewrite.h"
 #include "tools/cli/Usage.h"
 
 #include <CLI/CLI.hpp>
+
+#include <filesystem>
 
 using namespace pfc::rt;
 
@@ -63,6 +67,35 @@ int verify(const std::string &where) {
   return status;
 }
 
+/// What has weights in a checkpoint's folder, or the --out of a run: of a
+/// checkpoint every file, as its manifest has them all.
+std::vector<std::string> weightsOf(const std::string &where) {
+  const std::string folder = folderOfWeights(where);
+  if (isCheckpoint(folder))
+    return {folder};
+  ModelFolder model(folder);
+  std::vector<std::string> files = {model.plan(), model.backbone()};
+  for (const auto &entry : std::filesystem::directory_iterator(folder))
+    if (ModelFolder::isClassCenters(entry.path().filename().string()))
+      files.push_back(entry.path().string());
+  return files;
+}
+
+/// A new checkpoint is made under another name, where there may be remains of
+/// one, but not the one to convert.
+void checkNewFolder(const std::string &source, const std::string &target) {
+  namespace fs = std::filesystem;
+  fs::path path = fs::path(target).lexically_normal();
+  if (!path.has_filename())
+    path = path.parent_path();
+  path += ".partial";
+  std::error_code ignored;
+  require(!fs::equivalent(source, path, ignored),
+          "{}: would be replaced on the way to {}; give the new checkpoint "
+          "another name",
+          source, target);
+}
+
 struct Arguments {
   std::string where, target;
   ConvertOptions convert;
@@ -90,8 +123,10 @@ void declareWriting(CLI::App &app, Arguments &arguments) {
       declare(app, "merge", "writes its class centers as one weights file",
               arguments, "a checkpoint's folder, or the --out of a run");
   merge->add_option("file", arguments.target, "the file to write")->required();
-  merge->callback(
-      [&] { mergeClassCenters(arguments.where, arguments.target); });
+  merge->callback([&] {
+    protectInputs("merge", arguments.target, weightsOf(arguments.where));
+    mergeClassCenters(arguments.where, arguments.target);
+  });
 
   CLI::App *convert =
       declare(app, "convert",
@@ -107,6 +142,7 @@ void declareWriting(CLI::App &app, Arguments &arguments) {
                    "files of class centers (default: 1)")
       ->check(CLI::Range(1, 99999));
   convert->callback([&] {
+    checkNewFolder(arguments.where, arguments.target);
     convertCheckpoint(arguments.where, arguments.target, arguments.convert);
   });
 }
@@ -119,14 +155,20 @@ void declareInterchange(CLI::App &app, Arguments &arguments) {
                    "PyTorch's .pt or .pth, MXNet's .params, or .safetensors")
       ->required();
   import->add_option("out", arguments.target, "the file to write")->required();
-  import->callback([&] { importWeights(arguments.where, arguments.target); });
+  import->callback([&] {
+    protectInputs("import", arguments.target, {arguments.where});
+    importWeights(arguments.where, arguments.target);
+  });
 
   CLI::App *exported = declare(
       app, "export", "writes the network alone, as arcface_torch's state dict",
       arguments, "a checkpoint's folder, or the --out of a run");
   exported->add_option("file", arguments.target, "the .safetensors to write")
       ->required();
-  exported->callback([&] { exportNetwork(arguments.where, arguments.target); });
+  exported->callback([&] {
+    protectInputs("export", arguments.target, weightsOf(arguments.where));
+    exportNetwork(arguments.where, arguments.target);
+  });
 }
 
 int body(int argc, char **argv) {

@@ -221,7 +221,7 @@ void addCheckCommand(CLI::App &app, int *status) {
                    "by identity, or a verification set (.bin)")
       ->required();
   command->add_option("--threads", arguments->threads, "Decoding threads")
-      ->check(pfc::atLeast(1))
+      ->check(pfc::atLeast(1, 4096))
       ->capture_default_str();
   command->add_option("--list", arguments->list, "Bad records to list, at most")
       ->check(pfc::atLeast(0))

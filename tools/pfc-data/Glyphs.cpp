@@ -127,7 +127,7 @@ void addGlyphsCommand(CLI::App &app, int *) {
   command
       ->add_option("--images-per-design", options.imagesPerDesign,
                    "Differently disturbed drawings in each design")
-      ->check(pfc::atLeast(1))
+      ->check(pfc::atLeast(1, 65535))
       ->capture_default_str();
   command
       ->add_option("--min-designs", options.minDesigns,
@@ -150,9 +150,10 @@ void addGlyphsCommand(CLI::App &app, int *) {
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   command->add_option("--seed", options.seed, "Random seed")
+      ->check(pfc::isSeed())
       ->capture_default_str();
   command->add_option("--threads", options.threads, "Drawing threads")
-      ->check(pfc::atLeast(1))
+      ->check(pfc::atLeast(1, 4096))
       ->capture_default_str();
   command->add_flag("--list", arguments->list,
                     "Show the known designs and their packages, and stop");

@@ -5,14 +5,16 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/base/Paths.h"
+#include "runtime/data/RecordDataset.h"
 #include "runtime/data/Shuffle.h"
 #include "runtime/eval/VerificationSet.h"
+#include "tools/cli/AtLeast.h"
 #include "tools/pfc-data/Canvas.h"
 #include "tools/pfc-data/Commands.h"
 
-#include "runtime/data/Dataset.h"
-
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 
 namespace pfc::tools {
@@ -54,9 +56,28 @@ Image load(const Dataset &set, int64_t i) {
   }
 }
 
+/// Files of the set that `out` might be: of a folder's pictures those that have
+/// its name.
+std::vector<std::string> filesOf(const Dataset &set, const std::string &out) {
+  namespace fs = std::filesystem;
+  if (const auto *records = dynamic_cast<const RecordDataset *>(&set)) {
+    fs::path path = records->path();
+    return {path, fs::path(path).replace_extension(".idx"),
+            fs::path(path).replace_extension(".labels"),
+            path.parent_path() / "property"};
+  }
+  std::string name = fs::path(rt::fileBehind(out)).filename();
+  std::vector<std::string> files;
+  for (int64_t i = 0; i < set.size(); ++i)
+    if (std::string file = set.where(i); file.ends_with(name))
+      files.push_back(std::move(file));
+  return files;
+}
+
 /// Rows of randomly chosen identities.
 Canvas showDataset(const ShowArguments &arguments) {
   std::shared_ptr<const Dataset> set = openDataset(arguments.path);
+  rt::protectInputs("-o", arguments.out, filesOf(*set, arguments.out));
   Canvas canvas(load(*set, 0).shape, arguments.rows, arguments.columns);
   Permutation order(set->size(), arguments.seed, 0);
   std::vector<int64_t> shown;
@@ -89,6 +110,7 @@ Image picture(const rt::VerificationSet &set, size_t i) {
 
 /// Randomly chosen pairs, framed by whether they are the same.
 Canvas showPairs(const ShowArguments &arguments) {
+  rt::protectInputs("-o", arguments.out, {arguments.path});
   rt::VerificationSet set = rt::readVerificationSet(arguments.path);
   rt::require(set.pairs() > 0, "{}: holds no pairs", arguments.path);
   int columns = std::max(1, arguments.columns / 2);
@@ -133,6 +155,7 @@ void addShowCommand(CLI::App &app, int *) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   command->add_option("--seed", arguments->seed, "Chooses what is shown")
+      ->check(pfc::isSeed())
       ->capture_default_str();
   command->callback([arguments] { show(*arguments); });
 }

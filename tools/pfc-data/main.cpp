@@ -1,6 +1,7 @@
 //===- main.cpp - pfc-data: make, check and look at data sets -------------===//
 
 #include "runtime/base/Error.h"
+#include "tools/cli/Usage.h"
 #include "tools/pfc-data/Commands.h"
 
 #include <thread>
@@ -20,7 +21,11 @@ static int run(int argc, char **argv) {
   addCheckCommand(app, &status);
   addGlyphsCommand(app, &status);
   addShowCommand(app, &status);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return pfc::endUsage(app, error);
+  }
   return status;
 }
 

@@ -5,7 +5,10 @@
 #include "runtime/plan/Shape.h"
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <random>
+#include <sstream>
 
 namespace pfc::rt {
 namespace {
@@ -31,6 +34,17 @@ void putNumber(std::vector<std::byte> &bytes, size_t index,
 bool isFloating(plan::fb::DType dtype) {
   return dtype == plan::fb::DType_F32 || dtype == plan::fb::DType_BF16 ||
          dtype == plan::fb::DType_F16;
+}
+
+std::string readText(const std::string &path) {
+  std::error_code ignored;
+  require(!std::filesystem::is_directory(path, ignored),
+          "{}: is a folder; give a file", path);
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  require(file.is_open() && !text.bad(), "{}: cannot be read", path);
+  return text.str();
 }
 
 std::vector<std::byte> randomElements(const BufferView &view, uint64_t seed) {

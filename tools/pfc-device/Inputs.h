@@ -10,6 +10,9 @@
 
 namespace pfc::rt {
 
+/// A file's contents; throws an Error that names it.
+std::string readText(const std::string &path);
+
 /// Bytes of `view`'s element type from a seed: matrices and larger tensors
 /// uniform in [-1, 1), vectors, which may be variances, in [0.1, 1). `view` is
 /// of a floating-point type.

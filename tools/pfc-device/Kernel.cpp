@@ -11,8 +11,6 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 
 namespace pfc::rt {
 namespace {
@@ -21,12 +19,6 @@ using namespace plan::fb;
 
 constexpr int64_t largestArgument = int64_t{1} << 30; // elements
 constexpr int64_t elementsShown = 8;
-
-std::string readText(const std::string &path) {
-  std::ifstream file(path);
-  require(file.good(), "{}: cannot be read", path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 DType dtypeNamed(std::string_view name, std::string_view argument) {
   for (DType dtype : EnumValuesDType())
@@ -93,6 +85,8 @@ T parseValue(std::string_view text, std::string_view argument) {
   T value{};
   auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), value);
+  require(error != std::errc::result_out_of_range,
+          "argument '{}': {} is outside what its type holds", argument, text);
   require(error == std::errc() && end == text.data() + text.size(),
           "argument '{}': '{}' is no such number", argument, text);
   return value;
@@ -106,6 +100,8 @@ Number parseNumber(std::string_view argument) {
           "argument '{}': a number is an i32, i64 or f32", argument);
   if (dtype == DType_F32)
     return {dtype, std::bit_cast<int32_t>(parseValue<float>(value, argument))};
+  if (dtype == DType_I32)
+    return {dtype, parseValue<int32_t>(value, argument)};
   return {dtype, parseValue<int64_t>(value, argument)};
 }
 

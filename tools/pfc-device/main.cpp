@@ -10,15 +10,18 @@
 // held against: tools/gpu_check.sh does that where a GPU is. One rank.
 //
 //===----------------------------------------------------------------------===//
+#include "Inputs.h"
 #include "Kernel.h"
 #include "Record.h"
 #include "Timing.h"
+#include "runtime/base/AtomicFile.h"
 #include "runtime/base/Error.h"
+#include "runtime/base/Paths.h"
 #include "tools/cli/AtLeast.h"
 #include "tools/cli/Usage.h"
 
 #include <CLI/CLI.hpp>
-#include <fstream>
+#include <optional>
 
 using namespace pfc::rt;
 
@@ -39,7 +42,8 @@ void addJob(CLI::App &command, Arguments &arguments) {
                      "cpu, cuda or emulated-cuda (default: the plan's)");
   command.add_option("--precision", arguments.job.precision,
                      "one of the plan's; auto: the first this device takes");
-  command.add_option("--threads", arguments.job.threads);
+  command.add_option("--threads", arguments.job.threads)
+      ->check(CLI::Range(1, 4096));
 }
 
 /// Calls body with the job of one rank that the arguments describe.
@@ -51,17 +55,36 @@ void withJob(const Arguments &arguments, Body body) {
   body(job);
 }
 
-void write(const std::string &path, const nlohmann::json &value) {
-  std::ofstream file(path);
-  file << value.dump(1) << "\n";
-  require(file.good(), "{}: cannot be written", path);
+/// What can't be written is found before there is something to write.
+class Output {
+public:
+  explicit Output(const Arguments &arguments) {
+    protectInputs("-o", arguments.output, {arguments.plan});
+    if (!arguments.output.empty())
+      file.emplace(arguments.output);
+  }
+
+  void write(const nlohmann::json &value) {
+    if (!file)
+      return;
+    std::string text = value.dump(1) + "\n";
+    file->write(text.data(), text.size());
+    file->commit();
+  }
+
+private:
+  std::optional<AtomicFile> file;
+};
+
+[[noreturn]] void failRecord(const std::string &path) {
+  fail("{}: is no record: give a file that 'pfc-device record' wrote", path);
 }
 
 nlohmann::json read(const std::string &path) {
-  std::ifstream file(path);
-  require(file.good(), "{}: cannot be read", path);
-  nlohmann::json value = nlohmann::json::parse(file, nullptr, false);
-  require(!value.is_discarded(), "{}: is no JSON", path);
+  nlohmann::json value = nlohmann::json::parse(readText(path), nullptr, false);
+  for (const char *key : {"plan", "precision", "instructions", "steps"})
+    if (!value.is_object() || !value.contains(key))
+      failRecord(path);
   return value;
 }
 
@@ -69,8 +92,12 @@ int check(const Arguments &arguments) {
   nlohmann::json reference = read(arguments.reference);
   Comparison result;
   withJob(arguments, [&](Job &job) {
-    result = compare(reference, record(job, arguments.steps),
-                     arguments.stepTolerance);
+    nlohmann::json actual = record(job, arguments.steps);
+    try {
+      result = compare(reference, actual, arguments.stepTolerance);
+    } catch (const nlohmann::json::exception &) {
+      failRecord(arguments.reference);
+    }
   });
   for (const std::string &difference : result.differences)
     fmt::print("{}\n", difference);
@@ -81,12 +108,12 @@ int check(const Arguments &arguments) {
 }
 
 void time(const Arguments &arguments) {
+  Output output(arguments);
   withJob(arguments, [&](Job &job) {
     nlohmann::json timing =
         timePlan(job, arguments.timedSteps, arguments.repetitions);
     fmt::print("{}", timingTable(timing, 25));
-    if (!arguments.output.empty())
-      write(arguments.output, timing);
+    output.write(timing);
   });
 }
 
@@ -146,10 +173,12 @@ int body(int argc, char **argv) {
   }
   if (show->parsed())
     fmt::print("{}\n", openDevice(shown, {})->describe());
-  if (record->parsed())
+  if (record->parsed()) {
+    Output output(arguments);
     withJob(arguments, [&](Job &job) {
-      write(arguments.output, pfc::rt::record(job, arguments.steps));
+      output.write(pfc::rt::record(job, arguments.steps));
     });
+  }
   if (timing->parsed())
     time(arguments);
   if (kernel->parsed())

@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace pfc::tools {
 
@@ -19,6 +20,10 @@ struct EvalArguments {
   std::optional<bool> flip; ///< default: the spec's data.flip_test
   rt::JobOptions job;
   std::string json; ///< results as JSON; empty: none
+  /// What the sub-command reads, besides the model: files, and folders of
+  /// nothing else.
+  std::vector<std::string> inputs = {};
+  std::string scores = {}; ///< the sub-command's other output; empty: none
 };
 
 /// What a sub-command does on each rank, the network's weights being loaded;

@@ -15,7 +15,7 @@ using namespace pfc::rt;
 namespace {
 
 struct IjbArguments {
-  std::string images, target = "IJBC", scores;
+  std::string images, target = "IJBC";
 };
 
 void print(const IjbSet &set, const IjbVerification &result) {
@@ -91,8 +91,8 @@ nlohmann::json evaluateIjb(const EvalArguments &common,
   if (job.isRoot()) {
     readIjbProtocol(set);
     builder.emplace(set, dim);
-    if (!arguments.scores.empty())
-      scoresFile.emplace(arguments.scores);
+    if (!common.scores.empty())
+      scoresFile.emplace(common.scores);
   }
   embedOnRoot(job, network, IjbPictures(set), "pictures",
               [&](const EmbeddedRows &rows) {
@@ -121,9 +121,11 @@ void addIjbCommand(CLI::App &app, EvalArguments &common, Evaluate *evaluate) {
       ->add_option("--target", arguments->target,
                    "IJBC, IJBB, or what else the files in meta/ begin with")
       ->capture_default_str();
-  command->add_option("--scores", arguments->scores,
+  command->add_option("--scores", common.scores,
                       "write the pairs' cosines here (.npy, float64)");
   command->callback([=, &common] {
+    common.inputs = {arguments->images + "/meta",
+                     arguments->images + "/loose_crop"};
     *evaluate = [=, &common](Job &job) {
       return evaluateIjb(common, *arguments, job);
     };

@@ -5,6 +5,7 @@
 #include "runtime/eval/FeatureFiles.h"
 #include "tools/pfc-eval/Commands.h"
 
+#include <filesystem>
 #include <memory>
 
 namespace pfc::tools {
@@ -122,6 +123,14 @@ nlohmann::json evaluateMegaFace(const EvalArguments &common,
   return toJson(result);
 }
 
+/// Before the pictures are embedded, which its files are made of.
+void checkFolder(const std::string &features) {
+  std::error_code ignored;
+  require(!std::filesystem::exists(features, ignored) ||
+              std::filesystem::is_directory(features, ignored),
+          "--features {}: is no folder; give the name of one", features);
+}
+
 } // namespace
 
 void addMegaFaceCommand(CLI::App &app, EvalArguments &common,
@@ -143,6 +152,10 @@ void addMegaFaceCommand(CLI::App &app, EvalArguments &common,
                    "what the names of these files end in")
       ->capture_default_str();
   command->callback([=, &common] {
+    for (const char *name : {"/facescrub_lst", "/megaface_lst",
+                             "/facescrub_images", "/megaface_images"})
+      common.inputs.push_back(arguments->images + name);
+    checkFolder(arguments->features);
     *evaluate = [=, &common](Job &job) {
       return evaluateMegaFace(common, *arguments, job);
     };

@@ -54,6 +54,7 @@ void addVerifyCommand(CLI::App &app, EvalArguments &arguments,
   command->add_option("--pairs", *pairs, "verification sets (.bin)")
       ->required();
   command->callback([=, &arguments] {
+    arguments.inputs = *pairs;
     *evaluate = [=, &arguments](Job &job) {
       return verify(arguments, *pairs, job);
     };

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/base/AtomicFile.h"
 #include "runtime/base/Error.h"
+#include "runtime/base/Paths.h"
 #include "runtime/train/ModelFolder.h"
 #include "tools/cli/Usage.h"
 #include "tools/pfc-eval/Commands.h"
@@ -108,6 +109,18 @@ static void run(const EvalArguments &arguments, const Evaluate &evaluate,
   file->commit();
 }
 
+/// Outputs that would take the place of what is read, or of each other.
+static void checkOutputs(const EvalArguments &arguments) {
+  ModelFolder model(arguments.model);
+  std::vector<std::string> inputs = arguments.inputs;
+  inputs.insert(inputs.end(), {model.plan(), model.backbone()});
+  protectInputs("--json", arguments.json, inputs);
+  protectInputs("--scores", arguments.scores, inputs);
+  require(!sameFile(arguments.json, arguments.scores),
+          "--json and --scores are one file, {}; give two names",
+          arguments.json);
+}
+
 static int body(int argc, char **argv) {
   CLI::App app("Evaluates a trained network.", "pfc-eval");
   app.require_subcommand(1);
@@ -121,6 +134,7 @@ static int body(int argc, char **argv) {
   } catch (const CLI::ParseError &error) {
     return pfc::endUsage(app, error);
   }
+  checkOutputs(arguments);
   std::unique_ptr<Communicator> communicator = openCommunicator();
   arguments.job.only = {"embed"};
   std::optional<PlanFile> plan;

@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/base/Error.h"
+#include "runtime/base/Paths.h"
 #include "runtime/comm/Launcher.h"
 #include "runtime/train/Job.h"
 #include "runtime/train/Preflight.h"
@@ -23,6 +24,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cctype>
+#include <filesystem>
 
 using namespace pfc::rt;
 
@@ -52,7 +54,7 @@ void declare(CLI::App &app, Arguments &arguments) {
   app.add_option("--steps", arguments.train.steps,
                  "train this many steps, not the plan's; the schedule follows; "
                  "0 verifies and writes the initial network")
-      ->check(pfc::atLeast(0));
+      ->check(pfc::atLeast(0, pfc::mostSteps));
   app.add_flag("--profile", arguments.train.profile,
                "print where a step's time goes, by kernel, at the end");
   app.add_option("--trace", arguments.train.trace,
@@ -74,7 +76,7 @@ void declareCheckpoints(CLI::App &app, Arguments &arguments) {
   app.add_option("--checkpoint-every", arguments.train.checkpoint.every,
                  "write a checkpoint every so many steps, and at the end "
                  "(default: only when a signal ends the run)")
-      ->check(pfc::atLeast(1));
+      ->check(pfc::atLeast(1, pfc::mostSteps));
   app.add_option("--keep", arguments.train.checkpoint.keep,
                  "keep this many checkpoints, the last ones (default: 3)")
       ->check(pfc::atLeast(1));
@@ -119,7 +121,8 @@ void declareFailures(CLI::App &app, Arguments &arguments) {
          "stop (default), or skip it and go on")
       ->check(CLI::IsMember({"stop", "skip"}));
   app.add_option("--expect-hash", arguments.expectedHash,
-                 "refuse any plan but the one of this SHA-256 (sha256sum)");
+                 "refuse any plan but the one of this SHA-256 (sha256sum)")
+      ->check(pfc::isSha256());
 }
 
 void checkHash(const PlanFile &plan, std::string expected) {
@@ -129,6 +132,13 @@ void checkHash(const PlanFile &plan, std::string expected) {
           "{}: its SHA-256 is {}, not {} (--expect-hash): it is another plan, "
           "or was changed",
           plan.path(), plan.sha256(), expected);
+}
+
+/// Before the trace is begun, which empties its file.
+void checkTrace(const TrainOptions &train) {
+  protectInputs("--trace", train.trace, {train.planPath, train.init.classMap});
+  if (!std::filesystem::is_directory(train.init.backbone))
+    protectInputs("--trace", train.trace, {train.init.backbone});
 }
 
 int body(int argc, char **argv) {
@@ -146,6 +156,7 @@ int body(int argc, char **argv) {
   if (!arguments.resume.empty())
     arguments.train.resume =
         arguments.resume == lastCheckpoint ? "" : arguments.resume;
+  checkTrace(arguments.train);
   PlanFile plan = PlanFile::open(arguments.train.planPath);
   checkHash(plan, arguments.expectedHash);
   bool launched = startedByLauncher();

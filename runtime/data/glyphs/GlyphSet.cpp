@@ -6,6 +6,7 @@
 #include "runtime/data/glyphs/PairSets.h"
 #include "runtime/data/glyphs/Renderer.h"
 #include "runtime/data/glyphs/Selection.h"
+#include "runtime/data/glyphs/StagedSet.h"
 
 #include <algorithm>
 #include <chrono>
@@ -60,6 +61,16 @@ Drawn drawIdentity(Renderer &renderer, const Typefaces &typefaces,
   return drawn;
 }
 
+void checkEnough(int64_t identities, int64_t wanted,
+                 const GlyphSetOptions &options) {
+  require(identities >= wanted || options.identities == 0,
+          "only {} identities can be drawn in {} or more of the installed "
+          "designs, {} were asked for; install more typefaces, lower "
+          "--min-designs{}",
+          identities, options.minDesigns, wanted,
+          options.words ? "" : ", or use --words");
+}
+
 /// Draws the training identities chunk by chunk and writes them in order.
 class TrainingWriter {
 public:
@@ -82,11 +93,11 @@ public:
       if (options.progress)
         options.progress(summary.identities, writer.images());
     }
-    require(summary.identities >= wanted || options.identities == 0,
-            "only {} identities can be drawn in {} or more of the installed "
-            "designs, {} were asked for; install more typefaces, lower "
-            "--min-designs, or use --words",
-            summary.identities, options.minDesigns, wanted);
+    require(summary.identities > 0,
+            "no identity can be drawn in {} or more of the installed designs; "
+            "install more typefaces, or lower --min-designs",
+            options.minDesigns);
+    checkEnough(summary.identities, wanted, options);
     writer.finish(options.shape.height, options.shape.width);
     names.close();
     require(names.good(), "{}/identities.tsv: cannot write", options.folder);
@@ -123,6 +134,10 @@ private:
   std::vector<std::unique_ptr<Renderer>> renderers;
 };
 
+bool verifies(const GlyphSetOptions &options) {
+  return options.pairs != 0 || options.benchmarks;
+}
+
 void check(const GlyphSetOptions &options) {
   require(options.shape.height >= 16 && options.shape.height <= 512,
           "--size {}: glyphs are drawn at 16 to 512 pixels",
@@ -135,6 +150,31 @@ void check(const GlyphSetOptions &options) {
           "--words needs --identities: there are too many words to take all");
   require(options.imagesPerDesign >= 1 && options.imagesPerDesign < 65536,
           "--images-per-design {}: 1 to 65535", options.imagesPerDesign);
+  require(options.designsPerIdentity == 0 ||
+              options.designsPerIdentity >= options.minDesigns,
+          "--designs-per-identity {}: every identity would be left out, as it "
+          "needs --min-designs {}",
+          options.designsPerIdentity, options.minDesigns);
+  require(!verifies(options) || options.testIdentities >= fewestToVerify,
+          "--test-identities {}: the verification sets need {} or more",
+          options.testIdentities, fewestToVerify);
+}
+
+void writeVerification(const Typefaces &typefaces,
+                       const std::vector<Identity> &test,
+                       const GlyphSetOptions &options,
+                       GlyphSetSummary &summary) {
+  if (options.pairs != 0)
+    summary.pairSets =
+        writePairSets(typefaces, test,
+                      {options.folder, options.pairs, options.seed,
+                       options.shape, options.jpegQuality, options.threads});
+  if (!options.benchmarks)
+    return;
+  BenchmarkOptions benchmark{options.folder, options.seed, options.shape,
+                             options.jpegQuality, options.threads};
+  summary.ijbPictures = writeIjb(typefaces, test, benchmark);
+  summary.megaFacePictures = writeMegaFace(typefaces, test, benchmark);
 }
 
 double secondsSince(std::chrono::steady_clock::time_point start) {
@@ -157,30 +197,26 @@ GlyphSetSummary makeGlyphSet(const GlyphSetOptions &options) {
       options.words ? trainingWords(typefaces, options.minDesigns,
                                     options.identities, options.seed)
                     : trainingCharacters(typefaces, options.minDesigns);
-  auto start = std::chrono::steady_clock::now();
   // Not every candidate can be drawn: "all" means all that can.
   int64_t wanted = options.identities ? options.identities : candidates.size();
-  TrainingWriter training(typefaces, options, summary);
-  training.write(candidates, wanted);
-  summary.seconds = secondsSince(start);
-  if (options.pairs == 0 && !options.benchmarks)
-    return summary;
-
-  std::vector<Identity> test =
-      testIdentities(typefaces, options.testIdentities, options.words,
-                     options.seed, options.threads);
+  checkEnough(candidates.size(), wanted, options);
+  std::vector<Identity> test;
+  if (verifies(options))
+    test = testIdentities(typefaces, options.testIdentities, options.words,
+                          options.seed, options.threads);
   summary.testIdentities = static_cast<int64_t>(test.size());
-  if (options.pairs != 0)
-    summary.pairSets =
-        writePairSets(typefaces, test,
-                      {options.folder, options.pairs, options.seed,
-                       options.shape, options.jpegQuality, options.threads});
-  if (options.benchmarks) {
-    BenchmarkOptions benchmark{options.folder, options.seed, options.shape,
-                               options.jpegQuality, options.threads};
-    summary.ijbPictures = writeIjb(typefaces, test, benchmark);
-    summary.megaFacePictures = writeMegaFace(typefaces, test, benchmark);
-  }
+
+  StagedSet staged(options.folder);
+  GlyphSetOptions there = options;
+  there.folder = staged.folder();
+  auto start = std::chrono::steady_clock::now();
+  TrainingWriter(typefaces, there, summary).write(candidates, wanted);
+  summary.seconds = secondsSince(start);
+  if (verifies(options))
+    writeVerification(typefaces, test, there, summary);
+  staged.publish();
+  for (std::string &path : summary.pairSets)
+    path = options.folder + path.substr(there.folder.size());
   return summary;
 }
 

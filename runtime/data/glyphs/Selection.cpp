@@ -114,10 +114,12 @@ std::vector<Identity> testIdentities(Typefaces &typefaces, int count,
   for (int64_t i = 0; i < candidates->size() && identities.size() < limit; ++i)
     if (canVerify(typefaces, candidates->at(i)))
       identities.push_back(candidates->at(i));
-  require(identities.size() >= 20,
-          "only {} verification identities can be drawn in two designs on each "
-          "side of the split; install more typefaces",
-          identities.size());
+  require(identities.size() >= fewestToVerify,
+          "only {} of {} verification identities can be drawn in two designs "
+          "on each side of the split, {} are needed; {}",
+          identities.size(), count, fewestToVerify,
+          ranked.size() < limit ? "install more typefaces"
+                                : "raise --test-identities");
   return identities;
 }
 

@@ -48,9 +48,12 @@ Candidates trainingCharacters(const Typefaces &typefaces, int minDesigns);
 Candidates trainingWords(const Typefaces &typefaces, int minDesigns,
                          int64_t wanted, uint64_t seed);
 
+/// Verification sets are of no use with fewer identities.
+constexpr int fewestToVerify = 20;
+
 /// At most `count` verification identities, each drawn by at least two designs
-/// on both sides. Blank glyphs are found by drawing them and dropped from
-/// `typefaces`.
+/// on both sides; throws an Error where fewestToVerify aren't found. Blank
+/// glyphs are found by drawing them and dropped from `typefaces`.
 std::vector<Identity> testIdentities(Typefaces &typefaces, int count,
                                      bool words, uint64_t seed, int threads);
 

@@ -143,6 +143,74 @@ TEST_F(GlyphSet, TooManyIdentitiesIsAnError) {
       << message;
 }
 
+std::set<std::string> namesIn(const std::string &folder) {
+  std::set<std::string> names;
+  for (const auto &entry : std::filesystem::directory_iterator(folder))
+    names.insert(entry.path().filename());
+  return names;
+}
+
+TEST_F(GlyphSet, TakesThePlaceOfAnotherWhole) {
+  ScratchFolder folder;
+  GlyphSetOptions wanted = options(folder.path());
+  wanted.benchmarks = true;
+  GlyphSetSummary summary = makeGlyphSet(wanted);
+  std::set<std::string> all = namesIn(folder.path());
+  EXPECT_FALSE(all.count("glyphs.tmp"));
+  EXPECT_TRUE(all.count("ijb") && all.count("megaface"));
+  for (const std::string &path : summary.pairSets)
+    EXPECT_TRUE(std::filesystem::exists(path)) << path;
+  writeBytes(folder / "ijb/loose_crop/old.jpg", std::string("old"));
+  writeBytes(folder / "train.labels", std::string("old"));
+  wanted.identities = 11;
+  makeGlyphSet(wanted);
+  EXPECT_EQ(namesIn(folder.path()), all);
+  EXPECT_FALSE(std::filesystem::exists(folder / "ijb/loose_crop/old.jpg"));
+  EXPECT_EQ(readBytes(folder / "property"), "11,32,32\n");
+}
+
+// Whatever it fails at, be it the last file.
+TEST_F(GlyphSet, WhatFailsLeavesTheSetThatIsThere) {
+  ScratchFolder folder;
+  makeGlyphSet(options(folder.path()));
+  std::string names = readBytes(folder / "identities.tsv");
+  std::string records = readBytes(folder / "train.rec");
+  std::string pairs = readBytes(folder / "g_seen.bin");
+  GlyphSetOptions wanted = options(folder.path());
+  wanted.seed = 2;
+  wanted.progress = [](int64_t, int64_t) { throw Error("the disk is full"); };
+  EXPECT_EQ(messageOf([&] { makeGlyphSet(wanted); }), "the disk is full");
+  EXPECT_EQ(readBytes(folder / "identities.tsv"), names);
+  EXPECT_EQ(readBytes(folder / "train.rec"), records);
+  EXPECT_EQ(readBytes(folder / "g_seen.bin"), pairs);
+  EXPECT_FALSE(std::filesystem::exists(folder / "glyphs.tmp"));
+}
+
+TEST_F(GlyphSet, SaysWhatCannotBeBeforeItDraws) {
+  ScratchFolder folder;
+  auto refused = [&](auto change) {
+    GlyphSetOptions wanted = options(folder.path());
+    wanted.progress = [](int64_t, int64_t) { FAIL() << "it draws"; };
+    change(wanted);
+    return messageOf([&] { makeGlyphSet(wanted); });
+  };
+  EXPECT_EQ(refused([](GlyphSetOptions &o) { o.testIdentities = 19; }),
+            "--test-identities 19: the verification sets need 20 or more");
+  EXPECT_EQ(refused([](GlyphSetOptions &o) { o.designsPerIdentity = 1; }),
+            "--designs-per-identity 1: every identity would be left out, as it "
+            "needs --min-designs 2");
+  std::string message = refused([](GlyphSetOptions &o) { o.minDesigns = 99; });
+  EXPECT_TRUE(message.starts_with("only 0 identities can be drawn in 99"))
+      << message;
+  message = refused([](GlyphSetOptions &o) {
+    o.minDesigns = 99;
+    o.words = true;
+  });
+  EXPECT_TRUE(message.starts_with("only 0 identities can be drawn in 99"))
+      << message;
+  EXPECT_TRUE(namesIn(folder.path()).empty());
+}
+
 TEST_F(GlyphSet, PlainDrawingIsCentredAndFitted) {
   Typefaces typefaces(installedDesigns(Hangul, {}), {U'한', U'글'});
   Renderer renderer(typefaces, {64, 64, 1});
