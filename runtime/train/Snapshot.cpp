@@ -150,13 +150,17 @@ void StateFiles::writeClassCenters(const std::string &path,
                          });
                        }});
   }
-  streamSafetensors(path, tensors,
-                    {{"format", "pt"},
-                     {"steps", std::to_string(steps)},
-                     {"first_class", std::to_string(range->first)},
-                     {"classes", std::to_string(range->count)},
-                     {"total_classes", std::to_string(range->total)}},
-                    digest);
+  streamSafetensors(path, tensors, shardMetadata(steps, *range), digest);
+}
+
+TensorMetadata shardMetadata(int64_t steps, const ClassRange &range) {
+  TensorMetadata metadata = {{"format", "pt"},
+                             {"first_class", std::to_string(range.first)},
+                             {"classes", std::to_string(range.count)},
+                             {"total_classes", std::to_string(range.total)}};
+  if (steps >= 0)
+    metadata["steps"] = std::to_string(steps);
+  return metadata;
 }
 
 //===----------------------------------------------------------------------===//

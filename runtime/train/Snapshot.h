@@ -68,6 +68,9 @@ private:
   std::optional<ClassRange> range;
 };
 
+/// Of a file with these class centers; negative `steps`: not known.
+TensorMetadata shardMetadata(int64_t steps, const ClassRange &range);
+
 /// The first of the state with a NaN or an infinity; empty when all is finite.
 std::string firstNotFinite(const StateFiles &files, const StateReader &reader);
 

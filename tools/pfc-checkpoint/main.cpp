@@ -7,6 +7,7 @@
 //   pfc-checkpoint convert DIR NEW   a checkpoint with other classes, or in
 //                                    other files
 //   pfc-checkpoint import FILE OUT   other programs' weights as .safetensors
+//   pfc-checkpoint import DIR NEW    arcface_torch's checkpoint, for --init
 //   pfc-checkpoint export DIR FILE   the network as the field's state dict
 //
 //===----------------------------------------------------------------------===//
@@ -151,11 +152,20 @@ void declareInterchange(CLI::App &app, Arguments &arguments) {
   CLI::App *import = app.add_subcommand(
       "import", "writes another program's weights as .safetensors");
   import
-      ->add_option("file", arguments.where,
-                   "PyTorch's .pt or .pth, MXNet's .params, or .safetensors")
+      ->add_option(
+          "file", arguments.where,
+          "PyTorch's .pt or .pth, MXNet's .params, or .safetensors; or "
+          "a folder with arcface_torch's checkpoint_gpu_*.pt, for the "
+          "class centers, too")
       ->required();
-  import->add_option("out", arguments.target, "the file to write")->required();
+  import
+      ->add_option("out", arguments.target,
+                   "the file to write; of a folder, the folder, for pfc-run "
+                   "--init")
+      ->required();
   import->callback([&] {
+    if (std::filesystem::is_directory(arguments.where))
+      return importCheckpoint(arguments.where, arguments.target);
     protectInputs("import", arguments.target, {arguments.where});
     importWeights(arguments.where, arguments.target);
   });

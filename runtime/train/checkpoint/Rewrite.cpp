@@ -72,16 +72,6 @@ private:
   uint64_t seed;
 };
 
-TensorMetadata shardMetadata(int64_t steps, const ClassRange &range) {
-  TensorMetadata metadata = {{"format", "pt"},
-                             {"first_class", std::to_string(range.first)},
-                             {"classes", std::to_string(range.count)},
-                             {"total_classes", std::to_string(range.total)}};
-  if (steps >= 0)
-    metadata["steps"] = std::to_string(steps);
-  return metadata;
-}
-
 std::string withoutSlash(const std::string &folder) {
   fs::path path = fs::path(folder).lexically_normal();
   return path.has_filename() ? path : path.parent_path();

@@ -103,4 +103,9 @@ std::unique_ptr<TensorFile> openWeights(const std::string &path) {
   return std::make_unique<SafetensorsFile>(path);
 }
 
+std::unique_ptr<TensorFile> openTorchHead(const std::string &path) {
+  return std::make_unique<ImportedTensors>(
+      path, readTorchWeights(readFile(path), path, TorchPart::Head));
+}
+
 } // namespace pfc::rt

@@ -86,6 +86,9 @@ private:
 /// (TorchWeights.h), or MXNet's .params (MxnetWeights.h). Throws an Error.
 std::unique_ptr<TensorFile> openWeights(const std::string &path);
 
+/// The state dict of the head in a checkpoint of arcface_torch's.
+std::unique_ptr<TensorFile> openTorchHead(const std::string &path);
+
 } // namespace pfc::rt
 
 #endif // PFC_RUNTIME_TRAIN_WEIGHTS_TENSORFILE_H

@@ -48,8 +48,9 @@ std::string_view textOf(const PickleValue &value) {
 
 class TorchReader {
 public:
-  TorchReader(std::span<const uint8_t> file, const std::string &path)
-      : path(path), archive(file, path),
+  TorchReader(std::span<const uint8_t> file, const std::string &path,
+              TorchPart part)
+      : path(path), part(part), archive(file, path),
         tensorBudget(maxExpansion * file.size()),
         storageBudget(maxExpansion * file.size()), pickle(readPickleBytes()),
         document(readPickle(pickle, path + ":" + root + "data.pkl",
@@ -96,16 +97,25 @@ private:
 
   const PickleValue &stateDict() {
     const PickleValue &all = document[document.root];
-    for (std::string_view inner : {"state_dict_backbone", "state_dict"}) {
-      const PickleValue *found = nullptr;
-      forEach(all, [&](std::string_view name, const PickleValue &value) {
-        if (name == inner && value.kind == PickleKind::Dict)
-          found = &value;
-      });
-      if (found)
-        return *found;
+    if (part == TorchPart::Head) {
+      constexpr const char *head = "state_dict_softmax_fc";
+      const PickleValue *found = dictIn(all, head);
+      require(found, "{}: has no {}: it holds no class centers", path, head);
+      return *found;
     }
+    for (std::string_view inner : {"state_dict_backbone", "state_dict"})
+      if (const PickleValue *found = dictIn(all, inner))
+        return *found;
     return all;
+  }
+
+  const PickleValue *dictIn(const PickleValue &all, std::string_view inner) {
+    const PickleValue *found = nullptr;
+    forEach(all, [&](std::string_view name, const PickleValue &value) {
+      if (name == inner && value.kind == PickleKind::Dict)
+        found = &value;
+    });
+    return found;
   }
 
   Tensor read(std::string name, const PickleValue &value) {
@@ -217,6 +227,7 @@ private:
   }
 
   const std::string &path;
+  TorchPart part;
   ZipArchive archive;
   uint64_t tensorBudget, storageBudget; ///< bytes
   std::string root;                     ///< "NAME/"
@@ -234,8 +245,8 @@ bool isTorchWeights(std::span<const uint8_t, 8> start) {
 }
 
 std::vector<Tensor> readTorchWeights(std::span<const uint8_t> file,
-                                     const std::string &path) {
-  return TorchReader(file, path).run();
+                                     const std::string &path, TorchPart part) {
+  return TorchReader(file, path, part).run();
 }
 
 } // namespace pfc::rt

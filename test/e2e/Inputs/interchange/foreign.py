@@ -2,6 +2,7 @@
 came of them.
 
   foreign.py torch IN OUT.pt [plain|checkpoint|ddp]  PyTorch's torch.save
+  foreign.py ranks MODEL DIR W                       arcface_torch's checkpoint
   foreign.py mxnet IN OUT.params                     MXNet's mx.nd.save
   foreign.py same A B                                A's tensors are B's
   foreign.py close A B                               but for the counters
@@ -71,7 +72,7 @@ class Pickler(pickle.Pickler):
         return None
 
 
-def write_torch(tensors, path, form="plain"):
+def write_torch(tensors, path, form="plain", head=None):
     torch = stand_in_for_torch()
     kinds = {"F32": (torch.FloatStorage, 4), "I64": (torch.LongStorage, 8)}
     state, storages = collections.OrderedDict(), []
@@ -89,6 +90,13 @@ def write_torch(tensors, path, form="plain"):
                 "state_optimizer": {"state": {}, "param_groups": [
                     {"lr": 0.1, "nesterov": False, "params": [0, 1],
                      "foreach": None}]}}
+    if head:
+        shape, data = head
+        storage = Storage(torch.FloatStorage, str(len(storages)), data,
+                          len(data) // 4)
+        storages.append(storage)
+        root["state_dict_softmax_fc"] = collections.OrderedDict(
+            weight=Tensor(storage, shape))
     stream = io.BytesIO()
     Pickler(stream, 2).dump(root)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
@@ -97,6 +105,23 @@ def write_torch(tensors, path, form="plain"):
         for storage in storages:
             archive.writestr("archive/data/" + storage.key, storage.data)
         archive.writestr("archive/version", "3\n")
+
+
+def write_ranks(model, folder, ranks):
+    """As train_v2.py does with save_all_states: PartialFC_V2 gives the first
+    C mod W ranks a class more."""
+    backbone = read(os.path.join(model, "backbone.safetensors"))
+    centers = read(os.path.join(model,
+                                "class_centers-00000-of-00001.safetensors"))
+    _, (classes, width), data = centers["head.weight"]
+    first = 0
+    for rank in range(ranks):
+        rows = classes // ranks + (rank < classes % ranks)
+        part = data[4 * width * first:4 * width * (first + rows)]
+        write_torch(backbone, os.path.join(folder,
+                                           "checkpoint_gpu_%d.pt" % rank),
+                    "checkpoint", ([rows, width], part))
+        first += rows
 
 
 OUTER = {"conv1": "conv0", "bn1": "bn0", "prelu": "relu0", "bn2": "bn1",
@@ -166,6 +191,8 @@ def main():
     verb, first, second = sys.argv[1:4]
     if verb == "torch":
         write_torch(read(first), second, *sys.argv[4:])
+    elif verb == "ranks":
+        write_ranks(first, second, int(sys.argv[4]))
     elif verb == "mxnet":
         write_mxnet(read(first), second)
     elif verb == "from-mxnet":
