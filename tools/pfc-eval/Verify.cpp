@@ -14,7 +14,7 @@ namespace {
 
 void print(const VerificationResult &result) {
   fmt::print("{}: accuracy {:.4f} ± {:.4f}, TAR {:.4f} at FAR 1e-3, {:.4f} at "
-             "FAR 1e-4, {} pairs, mean length {:.2f}\n",
+             "FAR 1e-4, {} pairs, xnorm {:.2f}\n",
              result.name, result.accuracy, result.accuracyStd,
              result.tarAtFar1e3, result.tarAtFar1e4, result.pairs,
              result.xnorm);
@@ -25,8 +25,12 @@ nlohmann::json toJson(const VerificationResult &result) {
           {"pairs", result.pairs},
           {"accuracy", result.accuracy},
           {"accuracy_std", result.accuracyStd},
+          {"threshold", result.threshold},
           {"tar_at_far",
            {{"1e-03", result.tarAtFar1e3}, {"1e-04", result.tarAtFar1e4}}},
+          {"roc_tar_at_far",
+           {{"1e-03", result.rocTarAtFar1e3},
+            {"1e-04", result.rocTarAtFar1e4}}},
           {"xnorm", result.xnorm}};
 }
 
