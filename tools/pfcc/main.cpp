@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Compile.h"
+#include "Output.h"
 #include "Simulate.h"
 #include "Timeline.h"
 #include "explain/Explanation.h"
@@ -27,13 +28,10 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Support/FileUtilities.h"
 #include "runtime/plan/PlanPrint.h"
 #include "llvm/Support/CommandLine.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/ToolOutputFile.h"
 
 namespace cl = llvm::cl;
 
@@ -285,6 +283,11 @@ static int onnx(llvm::raw_ostream &os) {
 }
 #endif
 
+static int write(llvm::StringRef path, llvm::StringRef bytes) {
+  llvm::Error error = pfc::writeOutput(path, bytes);
+  return error ? fail(llvm::toString(std::move(error))) : 0;
+}
+
 static int writeTimeline() {
   llvm::Expected<pfc::explain::MachineRequest> request = requestedMachine();
   if (!request)
@@ -295,14 +298,7 @@ static int writeTimeline() {
       pfc::predictedTrace(input, request->machine);
   if (!trace)
     return fail(llvm::toString(trace.takeError()));
-  std::string message;
-  std::unique_ptr<llvm::ToolOutputFile> file =
-      mlir::openOutputFile(timeline, &message);
-  if (!file)
-    return fail(message);
-  file->os() << *trace;
-  file->keep();
-  return 0;
+  return write(timeline, *trace);
 }
 
 static int show(llvm::raw_ostream &os) {
@@ -320,29 +316,25 @@ static int show(llvm::raw_ostream &os) {
   return 0;
 }
 
-/// To where -o says. A file that is there is replaced by a whole one, so that
-/// whoever has it open keeps it, and a failure leaves it.
-static int write(const std::string &result) {
-  std::string path = output;
-  bool isFile = path != "-" && (!llvm::sys::fs::exists(path) ||
-                                llvm::sys::fs::is_regular_file(path));
-  std::error_code error;
-  std::string target = isFile ? path + ".tmp" : path;
-  llvm::raw_fd_ostream os(target, error);
-  if (!error) {
-    os << result;
-    os.flush();
-    error = os.error();
-    os.clear_error();
-  }
-  if (isFile) {
-    os.close();
-    if (!error)
-      error = llvm::sys::fs::rename(target, path);
-    if (error)
-      llvm::sys::fs::remove(target);
-  }
-  return error ? fail(path + ": cannot be written: " + error.message()) : 0;
+/// What `command` reads.
+static std::vector<std::string> inputFiles() {
+  std::vector<std::string> files = {input};
+#ifdef PFCC_ONNX
+  if (command == "onnx")
+    llvm::append_range(files, pfc::TrainedModel::filesOf(input));
+#endif
+  if (llvm::StringRef(machine).ends_with(".toml"))
+    files.push_back(machine);
+  return files;
+}
+
+/// Before there is a result, which may take minutes.
+static llvm::Error checkOutputs() {
+  const std::vector<std::string> files = inputFiles();
+  for (const cl::opt<std::string> *written : {&output, &timeline})
+    if (llvm::Error error = pfc::refuseInputs(*written, files))
+      return error;
+  return llvm::Error::success();
 }
 
 int main(int argc, char **argv) {
@@ -353,6 +345,8 @@ int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(category); // --help-hidden has MLIR's
   cl::ParseCommandLineOptions(argc, argv, "pfc: specs to training plans\n");
 
+  if (llvm::Error error = checkOutputs())
+    return fail(llvm::toString(std::move(error)));
   std::string result;
   llvm::raw_string_ostream os(result);
   int status;
@@ -376,5 +370,5 @@ int main(int argc, char **argv) {
     return fail("unknown command '" + command +
                 "'; known: compile, show, explain, simulate, onnx, "
                 "spec-reference, scaling");
-  return status == 0 ? write(result) : status;
+  return status == 0 ? write(output, result) : status;
 }
