@@ -1,5 +1,7 @@
 #include "MemoryLimit.h"
 
+#include "frontend/spec/SpecChecks.h"
+#include "frontend/spec/SpecKeys.h"
 #include "mlir/IR/Diagnostics.h"
 #include "runtime/plan/Shape.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -47,10 +49,31 @@ private:
 
 } // namespace
 
+static bool isInRange(const SpecKey &key, TrainSpec &spec) {
+  FieldRef field = key.field(spec);
+  if (auto **whole = std::get_if<int64_t *>(&field))
+    return key.range.contains(static_cast<double>(**whole));
+  if (auto **number = std::get_if<double *>(&field))
+    return key.range.contains(**number);
+  return true;
+}
+
+/// Whether a spec that says all of `changed` would be taken.
+static bool isAllowed(LoadedSpec &changed) {
+  for (const SpecKey &key : specKeys())
+    if (!isInRange(key, changed.spec))
+      return false;
+  SpecErrors errors; // which are not reported
+  checkSpec(changed, /*invalid=*/{}, errors);
+  return !errors.hasErrors();
+}
+
 /// With the edit; more than anything where there is no such plan.
 uint64_t Search::bytesWith(Edit edit) {
   LoadedSpec changed = loaded;
   edit(changed.spec);
+  if (!isAllowed(changed))
+    return std::numeric_limits<uint64_t>::max();
   ScopedDiagnosticHandler silence(&context,
                                   [](Diagnostic &) { return success(); });
   FailureOr<PlanSize> size = planSize(changed, context);
@@ -123,10 +146,8 @@ void Search::addRanks() {
 SmallVector<Change> Search::run() {
   const TrainSpec &now = loaded.spec;
   PrecisionSpec precision = now.train.precision;
-  // A loss scale is of no use with bf16, and refused.
-  const LossScaleSpec &scale = now.train.lossScale;
-  if ((precision == PrecisionSpec::FP32 || precision == PrecisionSpec::Auto) &&
-      !scale.initial && !scale.growthInterval)
+  // Not where the spec gives a loss scale: isAllowed.
+  if (precision == PrecisionSpec::FP32 || precision == PrecisionSpec::Auto)
     addIfFits("train.precision = \"bf16\"", [](TrainSpec &spec) {
       spec.train.precision = PrecisionSpec::BF16;
     });

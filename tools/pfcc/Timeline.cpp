@@ -14,7 +14,7 @@ static llvm::Error error(const llvm::Twine &message) {
 }
 
 llvm::Expected<std::string> pfc::predictedTrace(llvm::StringRef planPath,
-                                                const Machine &machine) {
+                                                MachineOf machineOf) {
   auto file = llvm::MemoryBuffer::getFile(planPath, /*IsText=*/false,
                                           /*RequiresNullTerminator=*/false,
                                           /*IsVolatile=*/false, llvm::Align(8));
@@ -26,6 +26,10 @@ llvm::Expected<std::string> pfc::predictedTrace(llvm::StringRef planPath,
                      (*file)->getBufferSize(), planPath.str(), message))
     return error(message);
   const fb::Plan &plan = *fb::GetPlan(bytes);
+  llvm::Expected<Machine> found = machineOf(plan.device()->str());
+  if (!found)
+    return found.takeError();
+  const Machine &machine = *found;
   llvm::Expected<const fb::Variant *> chosen = variantFor(plan, machine);
   if (!chosen)
     return error(planPath + ": " + llvm::toString(chosen.takeError()));

@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Compile.h"
+#include "Output.h"
 #include "Simulate.h"
 #include "Timeline.h"
 #include "explain/Explanation.h"
@@ -24,16 +25,15 @@
 #endif
 
 #include "frontend/spec/SpecWriter.h"
+#include "frontend/spec/TomlText.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Support/FileUtilities.h"
 #include "runtime/plan/PlanPrint.h"
+#include "llvm/Config/llvm-config.h"
 #include "llvm/Support/CommandLine.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/ToolOutputFile.h"
 
 namespace cl = llvm::cl;
 
@@ -64,12 +64,13 @@ static cl::opt<std::string>
              cl::desc("show: write a trace of the predicted step instead, for "
                       "ui.perfetto.dev, beside that of pfc-run --trace"),
              cl::value_desc("file"), cl::cat(category));
-static cl::opt<std::string>
-    machine("on",
-            cl::desc("explain, simulate, --timeline: h200, 8xv100 (which sets "
-                     "cluster.world_size; all set cluster.device), "
-                     "or a file like tools/pfcc/explain/machines.toml"),
-            cl::value_desc("machine"), cl::init("cpu"), cl::cat(category));
+static cl::opt<std::string> machine(
+    "on",
+    cl::desc("explain, simulate, --timeline: h200, 8xv100 (which sets "
+             "cluster.world_size; all set cluster.device), "
+             "or a file like tools/pfcc/explain/machines.toml; without it "
+             "cpu, or h200 of what is for cuda"),
+    cl::value_desc("machine"), cl::cat(category));
 static cl::opt<bool> json("json", cl::desc("explain, simulate: as JSON"),
                           cl::cat(category));
 static cl::opt<bool>
@@ -80,6 +81,8 @@ static cl::opt<bool>
 static cl::list<std::string>
     overrides("set", cl::desc("Set a key of the spec: head.sample_rate=0.1"),
               cl::value_desc("key=value"), cl::cat(category));
+/// As an option: a list has a & of its own.
+static cl::Option &override = overrides;
 static cl::opt<bool> verifyDiagnostics(
     "verify-diagnostics",
     cl::desc("Check diagnostics against # expected-error comments"),
@@ -128,14 +131,15 @@ withContext(llvm::function_ref<mlir::LogicalResult(mlir::MLIRContext &,
   return mlir::failed(work(context, timing));
 }
 
-/// Parses the spec in `sources` and does `work` with it. Errors are
-/// diagnostics.
-static int withSources(llvm::SourceMgr &sources, SpecWork work) {
+/// Parses the spec in `sources`, changed by `settings`, and does `work` with
+/// it. Errors are diagnostics.
+static int withSources(llvm::SourceMgr &sources,
+                       llvm::ArrayRef<std::string> settings, SpecWork work) {
   return withContext([&](mlir::MLIRContext &context,
                          mlir::TimingScope &timing) -> mlir::LogicalResult {
     auto run = [&]() -> mlir::LogicalResult {
       std::optional<pfc::LoadedSpec> loaded =
-          pfc::parseSpec(sources, overrides, context);
+          pfc::parseSpec(sources, settings, context);
       return loaded ? work(*loaded, context, timing) : mlir::failure();
     };
     if (verifyDiagnostics) {
@@ -148,11 +152,11 @@ static int withSources(llvm::SourceMgr &sources, SpecWork work) {
   });
 }
 
-static int withSpec(SpecWork work) {
+static int withSpec(llvm::ArrayRef<std::string> settings, SpecWork work) {
   llvm::SourceMgr sources;
   if (!pfc::addSpecFile(input, sources, llvm::errs()))
     return 1;
-  return withSources(sources, work);
+  return withSources(sources, settings, work);
 }
 
 static int compile(llvm::raw_ostream &os) {
@@ -163,21 +167,34 @@ static int compile(llvm::raw_ostream &os) {
   const pfc::Stage *stage = pfc::findStage(emit);
   if (!stage && !emit.empty() && emit != "spec")
     return fail("unknown stage '" + emit + "'; known: " + pfc::knownStages());
-  return withSpec([&](const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
+  const std::vector<std::string> settings(overrides.begin(), overrides.end());
+  return withSpec(settings,
+                  [&](const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
                       mlir::TimingScope &timing) {
-    return make(loaded, context, stage, timing, os);
-  });
+                    return make(loaded, context, stage, timing, os);
+                  });
 }
 
-/// The machine of --on, with what sums of gradients reach of its network where
-/// that was published.
-static llvm::Expected<pfc::explain::MachineRequest> requestedMachine() {
+/// A machine, with what sums of gradients reach of its network where that was
+/// published.
+static llvm::Expected<pfc::explain::MachineRequest>
+connectedMachine(llvm::StringRef name) {
   llvm::Expected<pfc::explain::MachineRequest> request =
-      pfc::explain::findMachine(machine);
+      pfc::explain::findMachine(name);
   if (request)
     request->machine =
         pfc::simulate::Constants::declared().connected(request->machine);
   return request;
+}
+
+/// Without --on, of a plan for `device`. A GPU's is said: there are many.
+static pfc::explain::Machine usualMachine(llvm::StringRef device) {
+  const char *name = device == "cuda" ? "h200" : "cpu";
+  if (device == "cuda")
+    llvm::errs() << "pfcc: note: without --on this is of " << name
+                 << ", as the device is cuda; known: "
+                 << pfc::explain::machineNames() << ", or FILE.toml\n";
+  return llvm::cantFail(connectedMachine(name)).machine;
 }
 
 /// What to do with a spec and the machine of --on.
@@ -185,24 +202,52 @@ using MachineWork = llvm::function_ref<mlir::LogicalResult(
     const pfc::LoadedSpec &, mlir::MLIRContext &, const pfc::CompileRequest &,
     const pfc::explain::Machine &)>;
 
+/// Whether a --set says `path`, which has the last word then. A text that is
+/// wrong says nothing, but an error later.
+static bool isSet(llvm::StringRef path) {
+  return llvm::any_of(overrides, [&](llvm::StringRef option) {
+    return option.split('=').first.trim() == path ||
+           pfc::parseToml(option).table.at_path(path);
+  });
+}
+
+/// What --on says of the spec. It comes after what --set says, so that this
+/// stays where its errors are told to be; nothing is wrong with it, see
+/// findMachine.
+static std::vector<std::string>
+overridesOn(const pfc::explain::MachineRequest &request) {
+  std::vector<std::string> all(overrides.begin(), overrides.end());
+  if (request.ranks && !isSet("cluster.world_size"))
+    all.push_back("cluster.world_size=" + std::to_string(*request.ranks));
+  if (!request.machine.device.empty() && !isSet("cluster.device"))
+    all.push_back("cluster.device=\"" + request.machine.device + "\"");
+  return all;
+}
+
+static llvm::StringRef deviceOf(const pfc::TrainSpec &spec) {
+  return spec.cluster.device == pfc::DeviceType::CUDA ? "cuda" : "cpu";
+}
+
 static int onMachine(MachineWork work) {
   if (input.empty())
     return fail(command + " needs a SPEC");
-  llvm::Expected<pfc::explain::MachineRequest> request = requestedMachine();
-  if (!request)
-    return fail(llvm::toString(request.takeError()));
-  if (request->ranks)
-    overrides.push_back("cluster.world_size=" +
-                        std::to_string(*request->ranks));
-  // --set has the last word.
-  if (machine.getNumOccurrences() > 0 && !request->machine.device.empty())
-    overrides.insert(overrides.begin(),
-                     "cluster.device=\"" + request->machine.device + "\"");
-  return withSpec([&](const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
-                      mlir::TimingScope &timing) {
+  std::optional<pfc::explain::Machine> on;
+  std::vector<std::string> all(overrides.begin(), overrides.end());
+  if (!machine.empty()) {
+    llvm::Expected<pfc::explain::MachineRequest> request =
+        connectedMachine(machine);
+    if (!request)
+      return fail(llvm::toString(request.takeError()));
+    all = overridesOn(*request);
+    on = std::move(request->machine);
+  }
+  return withSpec(all, [&](const pfc::LoadedSpec &loaded,
+                           mlir::MLIRContext &context,
+                           mlir::TimingScope &timing) {
+    if (!on)
+      on = usualMachine(deviceOf(loaded.spec));
     return work(loaded, context,
-                {llvm::sys::path::stem(input).str(), "", timing},
-                request->machine);
+                {llvm::sys::path::stem(input).str(), "", timing}, *on);
   });
 }
 
@@ -268,7 +313,7 @@ static int onnx(llvm::raw_ostream &os) {
     return weight;
   };
   int status = withSources(
-      sources,
+      sources, /*settings=*/{},
       [&](const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
           mlir::TimingScope &) -> mlir::LogicalResult {
         mlir::OwningOpRef<mlir::ModuleOp> module =
@@ -285,24 +330,30 @@ static int onnx(llvm::raw_ostream &os) {
 }
 #endif
 
-static int writeTimeline() {
-  llvm::Expected<pfc::explain::MachineRequest> request = requestedMachine();
+static int write(llvm::StringRef path, llvm::StringRef bytes) {
+  llvm::Error error = pfc::writeOutput(path, bytes);
+  return error ? fail(llvm::toString(std::move(error))) : 0;
+}
+
+static llvm::Expected<pfc::explain::Machine>
+machineOfPlan(llvm::StringRef device) {
+  if (machine.empty())
+    return usualMachine(device);
+  llvm::Expected<pfc::explain::MachineRequest> request =
+      connectedMachine(machine);
   if (!request)
-    return fail(llvm::toString(request.takeError()));
+    return request.takeError();
   if (request->ranks)
-    return fail("--on: a plan has its number of ranks: name a machine");
-  llvm::Expected<std::string> trace =
-      pfc::predictedTrace(input, request->machine);
+    return llvm::createStringError(
+        "--on: a plan has its number of ranks: name a machine");
+  return std::move(request->machine);
+}
+
+static int writeTimeline() {
+  llvm::Expected<std::string> trace = pfc::predictedTrace(input, machineOfPlan);
   if (!trace)
     return fail(llvm::toString(trace.takeError()));
-  std::string message;
-  std::unique_ptr<llvm::ToolOutputFile> file =
-      mlir::openOutputFile(timeline, &message);
-  if (!file)
-    return fail(message);
-  file->os() << *trace;
-  file->keep();
-  return 0;
+  return write(timeline, *trace);
 }
 
 static int show(llvm::raw_ostream &os) {
@@ -320,29 +371,121 @@ static int show(llvm::raw_ostream &os) {
   return 0;
 }
 
-/// To where -o says. A file that is there is replaced by a whole one, so that
-/// whoever has it open keeps it, and a failure leaves it.
-static int write(const std::string &result) {
-  std::string path = output;
-  bool isFile = path != "-" && (!llvm::sys::fs::exists(path) ||
-                                llvm::sys::fs::is_regular_file(path));
-  std::error_code error;
-  std::string target = isFile ? path + ".tmp" : path;
-  llvm::raw_fd_ostream os(target, error);
-  if (!error) {
-    os << result;
-    os.flush();
-    error = os.error();
-    os.clear_error();
+/// What `command` reads.
+static std::vector<std::string> inputFiles() {
+  std::vector<std::string> files = {input};
+#ifdef PFCC_ONNX
+  if (command == "onnx")
+    llvm::append_range(files, pfc::TrainedModel::filesOf(input));
+#endif
+  if (std::string file = pfc::explain::machineFile(machine); !file.empty())
+    files.push_back(file);
+  return files;
+}
+
+/// Before there is a result, which may take minutes.
+static llvm::Error checkOutputs() {
+  const std::vector<std::string> files = inputFiles();
+  for (const cl::opt<std::string> *written : {&output, &timeline})
+    if (llvm::Error error = pfc::refuseInputs(*written, files))
+      return error;
+  return llvm::Error::success();
+}
+
+namespace {
+
+struct Command {
+  llvm::StringRef name;
+  int (*run)(llvm::raw_ostream &os);
+  bool hasInput;
+  llvm::SmallVector<cl::Option *> options; ///< besides -o
+};
+
+} // namespace
+
+static int specReference(llvm::raw_ostream &os) {
+  pfc::writeSpecReference(os);
+  return 0;
+}
+
+/// What the words on the command line ask for; null after an error.
+static const Command *findCommand() {
+  static const Command commands[] = {
+      {"compile",
+       compile,
+       true,
+       {&emit, &dumpIr, &override, &verifyDiagnostics}},
+      {"show", show, true, {&full, &timeline, &machine}},
+      {"explain",
+       explain,
+       true,
+       {&machine, &json, &override, &verifyDiagnostics}},
+      {"simulate",
+       simulate,
+       true,
+       {&machine, &json, &fit, &override, &verifyDiagnostics}},
+#ifdef PFCC_ONNX
+      {"onnx", onnx, true, {}},
+#endif
+      {"spec-reference", specReference, false, {}},
+      {"scaling", scaling, false, {}}};
+  std::string known;
+  for (const Command &each : commands) {
+    if (each.name == command)
+      return &each;
+    known += (known.empty() ? "" : ", ") + each.name.str();
   }
-  if (isFile) {
-    os.close();
-    if (!error)
-      error = llvm::sys::fs::rename(target, path);
-    if (error)
-      llvm::sys::fs::remove(target);
-  }
-  return error ? fail(path + ": cannot be written: " + error.message()) : 0;
+  fail("unknown command '" + command + "'; known: " + known);
+  return nullptr;
+}
+
+/// "-o", "--json"
+static std::string nameOf(const cl::Option &option) {
+  return (option.ArgStr.size() == 1 ? "-" : "--") + option.ArgStr.str();
+}
+
+/// 1 after an error if one of `options` is given, of which `pfcc WHAT` would do
+/// nothing.
+static int refuse(llvm::ArrayRef<cl::Option *> options, llvm::StringRef what) {
+  for (const cl::Option *option : options)
+    if (option->getNumOccurrences() > 0)
+      return fail("pfcc " + what + " has no use for " + nameOf(*option) +
+                  "; --help says what has");
+  return 0;
+}
+
+static int refuseFile(llvm::StringRef what) {
+  return input.empty()
+             ? 0
+             : fail("pfcc " + what + " takes no file, but got '" + input + "'");
+}
+
+/// Options that one of `asked`'s would be of use without.
+static int refuseTogether(const Command &asked) {
+  if (asked.name == "show")
+    return timeline.empty() ? refuse({&machine}, "show without --timeline")
+                            : refuse({&full, &output}, "show --timeline");
+  if (asked.name == "simulate" && fit)
+    return refuseFile("simulate --fit") ||
+           refuse({&machine, &json, &override, &verifyDiagnostics},
+                  "simulate --fit");
+  const bool toSpec = emit == "spec" || (emit.empty() && output == "-");
+  if (asked.name == "compile" && toSpec)
+    return refuse({&dumpIr}, "compile without -o PLAN or --emit=STAGE");
+  return 0;
+}
+
+/// 1 after an error if something is given that nothing would be done with: a
+/// slip, or what is meant by it does not happen.
+static int refuseIdle(const Command &asked) {
+  llvm::SmallVector<cl::Option *> idle;
+  for (cl::Option *option : std::initializer_list<cl::Option *>{
+           &emit, &dumpIr, &full, &timeline, &machine, &json, &fit, &override,
+           &verifyDiagnostics})
+    if (!llvm::is_contained(asked.options, option))
+      idle.push_back(option);
+  return refuse(idle, asked.name) ||
+         (!asked.hasInput && refuseFile(asked.name)) || refuseTogether(asked);
 }
 
 int main(int argc, char **argv) {
@@ -351,30 +494,18 @@ int main(int argc, char **argv) {
   mlir::registerPassManagerCLOptions();
   mlir::registerDefaultTimingManagerCLOptions();
   cl::HideUnrelatedOptions(category); // --help-hidden has MLIR's
+  cl::SetVersionPrinter([](llvm::raw_ostream &os) {
+    os << "pfcc " PFC_VERSION ", with LLVM " LLVM_VERSION_STRING "\n";
+  });
   cl::ParseCommandLineOptions(argc, argv, "pfc: specs to training plans\n");
 
+  const Command *asked = findCommand();
+  if (!asked || refuseIdle(*asked))
+    return 1;
+  if (llvm::Error error = checkOutputs())
+    return fail(llvm::toString(std::move(error)));
   std::string result;
   llvm::raw_string_ostream os(result);
-  int status;
-  if (command == "compile")
-    status = compile(os);
-  else if (command == "show")
-    status = show(os);
-  else if (command == "explain")
-    status = explain(os);
-  else if (command == "simulate")
-    status = simulate(os);
-  else if (command == "scaling")
-    status = scaling(os);
-#ifdef PFCC_ONNX
-  else if (command == "onnx")
-    status = onnx(os);
-#endif
-  else if (command == "spec-reference")
-    status = (pfc::writeSpecReference(os), 0);
-  else
-    return fail("unknown command '" + command +
-                "'; known: compile, show, explain, simulate, onnx, "
-                "spec-reference, scaling");
-  return status == 0 ? write(result) : status;
+  int status = asked->run(os);
+  return status == 0 ? write(output, result) : status;
 }

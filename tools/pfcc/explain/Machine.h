@@ -19,9 +19,9 @@ struct Link {
 /// One rank's device and its network (machines.toml).
 struct Machine {
   std::string name, source;
-  std::string device;                  ///< cluster.device; "": the spec's
-  std::string chip;                    ///< "sm_90a", "amx_bf16"; "": not known
-  double half = 0, single = 0;         ///< products, FLOP/s
+  std::string device;          ///< cluster.device; "": the spec's
+  std::string chip;            ///< "sm_90a", "amx_bf16", "none"; "": not known
+  double half = 0, single = 0; ///< products, FLOP/s
   double convHalf = 0, convSingle = 0; ///< convolutions, FLOP/s
   double bandwidth = 0;                ///< memory, bytes/s
   double host = 12e9;                  ///< to and from the host's, bytes/s
@@ -44,12 +44,16 @@ struct Machine {
 };
 
 /// `--on`: "h200", "8xh200" (which sets the number of ranks too), or a TOML
-/// file with one table of machines.toml's keys.
+/// file with machines.toml's keys, or one table of them with a name.
 struct MachineRequest {
   std::optional<int64_t> ranks;
   Machine machine;
 };
 llvm::Expected<MachineRequest> findMachine(llvm::StringRef request);
+/// The file that `request` names, or "".
+std::string machineFile(llvm::StringRef request);
+/// Those known without a file: "2080ti, cpu, …".
+std::string machineNames();
 
 } // namespace pfc::explain
 

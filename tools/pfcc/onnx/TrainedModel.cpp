@@ -13,6 +13,18 @@ struct TrainedModel::Files {
   std::unique_ptr<rt::TensorFile> weights;
 };
 
+static std::string planOf(const std::string &folder) {
+  return folder + "/train.plan";
+}
+
+static std::string weightsOf(const std::string &folder) {
+  return folder + "/backbone.safetensors";
+}
+
+std::vector<std::string> TrainedModel::filesOf(const std::string &folder) {
+  return {planOf(folder), weightsOf(folder)};
+}
+
 TrainedModel::TrainedModel(std::unique_ptr<Files> files)
     : files(std::move(files)) {}
 TrainedModel::~TrainedModel() = default;
@@ -21,14 +33,13 @@ std::unique_ptr<TrainedModel>
 TrainedModel::open(const std::string &folder, std::string &message) noexcept {
   try {
     auto files = std::make_unique<Files>();
-    rt::require(std::filesystem::exists(folder + "/backbone.safetensors") ||
+    rt::require(std::filesystem::exists(weightsOf(folder)) ||
                     !std::filesystem::exists(folder + "/checkpoints"),
                 "{}: the run has not ended; give one of its checkpoints, a "
                 "folder in {}/checkpoints",
                 folder, folder);
-    files->spec =
-        rt::PlanFile::open(folder + "/train.plan").plan().spec_text()->str();
-    files->weights = rt::openWeights(folder + "/backbone.safetensors");
+    files->spec = rt::PlanFile::open(planOf(folder)).plan().spec_text()->str();
+    files->weights = rt::openWeights(weightsOf(folder));
     return std::unique_ptr<TrainedModel>(new TrainedModel(std::move(files)));
   } catch (const std::exception &error) {
     message = error.what();

@@ -22,6 +22,9 @@ public:
                                             std::string &message) noexcept;
   ~TrainedModel();
 
+  /// What is read of it.
+  static std::vector<std::string> filesOf(const std::string &folder);
+
   /// The resolved spec that its plan was compiled from.
   const std::string &spec() const;
 
