@@ -327,7 +327,9 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "process need about 1 GiB besides on a GPU). Logits and activations are "
        "recomputed if they have to be, in the fastest way that fits, where "
        "`head.logits` and `train.recompute` are `auto`; if nothing fits, the "
-       "error says by how much and what would help.",
+       "error says by how much and what would help. With `train.precision = "
+       "\"auto\"` all variants recompute alike, and fp32 has to fit, too: "
+       "name the precision that will run.",
        FIELD(cluster.memoryPerRank)}};
   // clang-format on
   return keys;

@@ -21,17 +21,17 @@ void print(const VerificationResult &result) {
 }
 
 nlohmann::json toJson(const VerificationResult &result) {
-  return {{"name", result.name},
-          {"pairs", result.pairs},
-          {"accuracy", result.accuracy},
-          {"accuracy_std", result.accuracyStd},
-          {"threshold", result.threshold},
-          {"tar_at_far",
-           {{"1e-03", result.tarAtFar1e3}, {"1e-04", result.tarAtFar1e4}}},
-          {"roc_tar_at_far",
-           {{"1e-03", result.rocTarAtFar1e3},
-            {"1e-04", result.rocTarAtFar1e4}}},
-          {"xnorm", result.xnorm}};
+  return {
+      {"name", result.name},
+      {"pairs", result.pairs},
+      {"accuracy", result.accuracy},
+      {"accuracy_std", result.accuracyStd},
+      {"threshold", result.threshold},
+      {"tar_at_far",
+       {{"1e-03", result.tarAtFar1e3}, {"1e-04", result.tarAtFar1e4}}},
+      {"roc_tar_at_far",
+       {{"1e-03", result.rocTarAtFar1e3}, {"1e-04", result.rocTarAtFar1e4}}},
+      {"xnorm", result.xnorm}};
 }
 
 nlohmann::json verify(const EvalArguments &arguments,

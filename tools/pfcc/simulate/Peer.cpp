@@ -34,9 +34,13 @@ static HeadShape headShape(const PeerJob &job) {
   shape.classes = (job.classes + shape.ranks - 1) / shape.ranks;
   shape.dimensions = job.dimensions;
   shape.sampled = shape.classes;
-  if (job.method == Method::Sampled)
-    shape.sampled = static_cast<int64_t>(
-        std::floor(job.sampleRate * static_cast<double>(shape.classes)));
+  if (job.method != Method::Sampled)
+    return shape;
+  // The positives are always among them.
+  const auto drawn = static_cast<int64_t>(
+      std::floor(job.sampleRate * static_cast<double>(shape.classes)));
+  const int64_t positives = (job.wholeBatch + job.ranks - 1) / job.ranks;
+  shape.sampled = std::min(shape.classes, std::max(drawn, positives));
   return shape;
 }
 
