@@ -243,10 +243,14 @@ void pfc::explain::printText(const Explanation &e, llvm::raw_ostream &os) {
   os << '\n';
   printHeads(e, os);
   os << llvm::format("\npredicted: %.2f ms a step (%.2f of them waiting for "
-                     "other ranks%s), %.0f images/s, bound by %s\n",
-                     e.step.seconds * 1e3, e.step.waiting * 1e3,
-                     e.memory.host ? " or the host's memory" : "",
-                     e.imagesPerSecond(), e.step.bound());
+                     "other ranks",
+                     e.step.seconds * 1e3,
+                     (e.step.waiting - e.step.forCopies) * 1e3);
+  if (e.step.forCopies > 0)
+    os << llvm::format(", %.2f for the rank's own sampling and copies",
+                       e.step.forCopies * 1e3);
+  os << llvm::format("), %.0f images/s, bound by %s\n", e.imagesPerSecond(),
+                     e.step.bound());
   printAdvice(e, os);
 }
 
@@ -297,6 +301,7 @@ void pfc::explain::printJson(const Explanation &e, llvm::raw_ostream &os) {
       {"in_all", jsonOf(e.step.total())},
       {"step", llvm::json::Object{{"seconds", e.step.seconds},
                                   {"waiting", e.step.waiting},
+                                  {"waiting_for_copies", e.step.forCopies},
                                   {"bound_by", e.step.bound()}}},
       {"images_per_second", e.imagesPerSecond()},
       {"head",

@@ -239,13 +239,15 @@ Cost &Cost::operator+=(const Cost &other) {
   computing += other.computing;
   moving += other.moving;
   talking += other.talking;
+  copying += other.copying;
   return *this;
 }
 
 const char *Cost::bound() const {
-  if (talking > computing && talking > moving)
+  const double memory = moving + copying;
+  if (talking > computing && talking > memory)
     return "network";
-  return computing >= moving ? "compute" : "memory";
+  return computing >= memory ? "compute" : "memory";
 }
 
 Cost StepCost::total() const {
@@ -265,7 +267,8 @@ Cost StepCost::head() const {
 
 const char *StepCost::bound() const {
   Cost exposed = total();
-  exposed.talking = waiting;
+  exposed.talking = waiting - forCopies;
+  exposed.copying = forCopies;
   return exposed.bound();
 }
 
@@ -273,8 +276,12 @@ namespace {
 
 /// When each of a rank's streams is free, in seconds.
 struct Timeline {
-  double computing = 0, exchanging = 0, copying = 0, waiting = 0;
-  llvm::DenseMap<uint32_t, double> ends = {}; // of transfers
+  double computing = 0, exchanging = 0, copying = 0, waiting = 0, forCopies = 0;
+  struct End {
+    double at = 0;
+    bool network = false;
+  };
+  llvm::DenseMap<uint32_t, End> ends = {}; // of transfers
 
   rt::TimeSpan compute(double seconds) {
     const double begin = computing;
@@ -286,13 +293,16 @@ struct Timeline {
     double &stream = network ? exchanging : copying;
     const double begin = std::max(stream, computing);
     stream = begin + seconds;
-    ends[instruction] = stream;
+    ends[instruction] = {stream, network};
     return {begin, stream};
   }
   rt::TimeSpan wait(uint32_t transfer) {
     const double begin = computing;
-    computing = std::max(computing, ends.lookup(transfer));
+    const End end = ends.lookup(transfer);
+    computing = std::max(computing, end.at);
     waiting += computing - begin;
+    if (!end.network)
+      forCopies += computing - begin;
     return {begin, computing};
   }
 };
@@ -324,6 +334,10 @@ StepCost pfc::explain::stepCost(const fb::Program &step, int64_t ranks,
       continue;
     }
     Cost cost = instructionCost(step, i, ranks, machine);
+    if (rt::isTransfer(i) && !i.operation_as_Collective()) {
+      cost.copying = cost.seconds;
+      cost.computing = cost.moving = 0;
+    }
     result.parts[static_cast<size_t>(partOf(i))] += cost;
     if (!rt::isTransfer(i)) {
       running = timeline.compute(cost.seconds);
@@ -336,5 +350,6 @@ StepCost pfc::explain::stepCost(const fb::Program &step, int64_t ranks,
   }
   result.seconds = timeline.computing;
   result.waiting = timeline.waiting;
+  result.forCopies = timeline.forCopies;
   return result;
 }

@@ -47,6 +47,9 @@ struct Cost {
   double sent = 0;    ///< by a rank
   double seconds = 0; ///< predicted
   double computing = 0, moving = 0, talking = 0; ///< seconds by what bounds
+  /// Seconds of copies to and from the host's memory and of the sampler, which
+  /// go on beside other instructions.
+  double copying = 0;
 
   Cost &operator+=(const Cost &other);
   /// "compute", "memory" or "network": what most of the time is bound by.
@@ -55,9 +58,10 @@ struct Cost {
 
 struct StepCost {
   std::array<Cost, partCount> parts;
-  double seconds = 0;  ///< from the first instruction to the last
-  double waiting = 0;  ///< of them, for transfers with nothing to compute
-  rt::StepTimes times; ///< when each instruction runs; of Forms::Own alone
+  double seconds = 0;   ///< from the first instruction to the last
+  double waiting = 0;   ///< of them, for transfers with nothing to compute
+  double forCopies = 0; ///< of these, for the rank's own: copies and sampling
+  rt::StepTimes times;  ///< when each instruction runs; of Forms::Own alone
 
   /// What takes most of the time: see Cost::bound.
   const char *bound() const;

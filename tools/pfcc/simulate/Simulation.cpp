@@ -16,7 +16,8 @@ static SimulatedRun runOfPlan(const Explanation &plan) {
   for (size_t i = 0; i < partCount; ++i) {
     const Part part = static_cast<Part>(i);
     if (part != Part::BackboneCollectives && part != Part::HeadCollectives)
-      (isHead(part) ? run.head : run.backbone) += plan.step.parts[i].seconds;
+      (isHead(part) ? run.head : run.backbone) +=
+          plan.step.parts[i].seconds - plan.step.parts[i].copying;
   }
   run.waiting = plan.step.waiting;
   run.seconds = plan.step.seconds;
