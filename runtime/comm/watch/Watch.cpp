@@ -336,20 +336,24 @@ private:
       std::fflush(stdout);
     printLine(
         fmt::format("{}: error: {}{}", options.tool, verdict.text, advice));
+    std::vector<Seat> hanging;
     for (int rank : verdict.hang)
       if (auto seat = meeting.seats.find(rank); seat != meeting.seats.end())
-        endHanging(seat->second);
+        hanging.push_back(seat->second);
+    for (const Seat &seat : hanging)
+      tellToKill(seat);
     WatchMessage message;
     message.kind = Kind::End;
     message.status = verdict.status;
     tellRanks(message);
     std::this_thread::sleep_for(duration(0.05)); // they get it before we go
+    for (const Seat &seat : hanging) // not before: mpirun would say so instead
+      killHere(seat.machine, seat.pid);
     std::_Exit(verdict.status);
   }
 
-  /// Those on its machine do.
-  void endHanging(const Seat &seat) {
-    killHere(seat.machine, seat.pid);
+  /// Ranks on its machine do.
+  void tellToKill(const Seat &seat) {
     WatchMessage message;
     message.kind = Kind::Kill;
     message.pid = seat.pid;

@@ -204,6 +204,21 @@ TEST_F(Failure, NoOrphansOfAKilledMpirun) {
     EXPECT_TRUE(soon([&] { return !alive(rank); })) << "an orphan";
 }
 
+// Nobody else ends those that are stopped.
+TEST_F(Failure, AllThatHangAreKilled) {
+  RunningJob job(log());
+  std::vector<pid_t> ranks;
+  for (int rank = 0; rank < 3; ++rank)
+    ranks.push_back(job.start(command(), tcpPlace(rank, 3, 29050)));
+  ASSERT_TRUE(job.trains(out(), 20)) << job.output();
+  for (int rank : {1, 2})
+    kill(ranks[rank], SIGSTOP);
+  EXPECT_EQ(job.status(ranks[0]), statusWorthRestart) << job.output();
+  for (int rank : {1, 2})
+    EXPECT_TRUE(soon([&] { return job.hasEnded(ranks[rank]); })) << rank;
+  EXPECT_THAT(job.output(), HasSubstr("ranks 1, 2 hang in step "));
+}
+
 // A rank that is cut off can't be told; it says so itself.
 TEST_F(Failure, ALostNetworkEndsTheJob) {
   TwoMachines machines(log());
