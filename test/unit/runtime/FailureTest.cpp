@@ -262,10 +262,12 @@ again:
   std::swap(programs[0], programs[1]);
   RunningJob job(log());
   EXPECT_EQ(job.status(job.start(command(test))), statusWorthRestart);
-  EXPECT_THAT(errorLine(job.output()),
-              AllOf(HasSubstr("pfc-run: error: the run has not got on for "),
-                    HasSubstr("in step 1, at: layer1.0.conv1, instruction "),
-                    HasSubstr("--resume goes on")));
+  EXPECT_THAT(
+      errorLine(job.output()),
+      AllOf(HasSubstr("pfc-run: error: the run has not got on for "),
+            HasSubstr("in step 1, at: layer1.0.conv1, instruction "),
+            HasSubstr(
+                "without --checkpoint-every it has written no checkpoint")));
 }
 
 TEST_F(Failure, AnotherPlanOnOneRank) {
