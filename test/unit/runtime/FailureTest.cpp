@@ -208,8 +208,9 @@ TEST_F(Failure, NoOrphansOfAKilledMpirun) {
 TEST_F(Failure, AllThatHangAreKilled) {
   RunningJob job(log());
   std::vector<pid_t> ranks;
+  const Words words = command(); // which writes the plan
   for (int rank = 0; rank < 3; ++rank)
-    ranks.push_back(job.start(command(), tcpPlace(rank, 3, 29050)));
+    ranks.push_back(job.start(words, tcpPlace(rank, 3, 29050)));
   ASSERT_TRUE(job.trains(out(), 20)) << job.output();
   for (int rank : {1, 2})
     kill(ranks[rank], SIGSTOP);
