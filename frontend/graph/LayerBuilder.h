@@ -27,7 +27,7 @@ struct LayerMode {
 struct ConvolutionLayer {
   int64_t channels;   ///< of the output
   int64_t kernel = 1; ///< side of the filters
-  int64_t stride = 1; ///
+  int64_t stride = 1;
   int64_t groups = 1; ///< of channels, each convolved by itself
   bool padded = true; ///< keeps ⌈size/stride⌉; else where all taps are inside
   InitAttr init = {}; ///< none: convolutionInit

@@ -415,6 +415,7 @@ static std::string hashOf(StringRef text) {
   return llvm::toHex(digest, /*LowerCase=*/true);
 }
 
+/// Whether a convolution splits its channels.
 static bool hasGroups(ArrayRef<PlanVariant> variants) {
   bool found = false;
   for (const PlanVariant &variant : variants) {
