@@ -17,7 +17,7 @@
 namespace pfc::rt {
 
 /// The newest format this program understands.
-constexpr uint32_t planFormatVersion = 3;
+constexpr uint32_t planFormatVersion = 4;
 
 /// The plan in `size` bytes at `bytes`, verified and validated. `name` is
 /// what error messages call it. The bytes must be 8-byte aligned and outlive

@@ -54,14 +54,14 @@ StepShape stepShape(const Variant &variant, const Program &step,
   }
   for (const Instruction *instruction : *step.instructions())
     if (const Matmul *product = instruction->operation_as_Matmul();
-        product && product->transpose_rhs() &&
+        product && product->batch() == 1 && product->transpose_rhs() &&
         belongsToHead(instruction->location()))
       shape.logits.emplace(product->m(), product->n());
   return shape;
 }
 
 /// By name and shape, as the compiler gives them: a gradient's name ends in
-/// ".grad"; what has an image's row first is an activation.
+/// ".grad"; what has rows of images first is an activation.
 Purpose purposeOf(const Buffer &buffer, const StepShape &step) {
   const auto &shape = *buffer.shape();
   if (belongsToHead(buffer.name())) {
@@ -77,7 +77,7 @@ Purpose purposeOf(const Buffer &buffer, const StepShape &step) {
       ((gradient || shape.size() == 4) &&
        step.parameters.count({shape.begin(), shape.end()}) != 0);
   const bool perImage =
-      shape.size() >= 2 && shape[0] == step.batch && !ofParameter;
+      shape.size() >= 2 && shape[0] % step.batch == 0 && !ofParameter;
   if (gradient)
     return perImage ? Purpose::ActivationGradients
                     : Purpose::ParameterGradients;

@@ -138,10 +138,11 @@ std::string operationText(const Instruction &i, const Variant &variant) {
   }
   case Operation_Matmul: {
     const Matmul &op = *i.operation_as_Matmul();
-    return fmt::format("matmul {} {} {}{} * {}{}  [{}x{}x{}]", op.out(),
+    return fmt::format("matmul {} {} {}{} * {}{}  [{}x{}x{}{}]", op.out(),
                        op.accumulate() ? "+=" : "=", op.lhs(),
                        op.transpose_lhs() ? "'" : "", op.rhs(),
-                       op.transpose_rhs() ? "'" : "", op.m(), op.n(), op.k());
+                       op.transpose_rhs() ? "'" : "", op.m(), op.n(), op.k(),
+                       op.batch() > 1 ? fmt::format(" b{}", op.batch()) : "");
   }
   case Operation_Conv: {
     const Conv &op = *i.operation_as_Conv();

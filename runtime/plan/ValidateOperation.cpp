@@ -112,10 +112,10 @@ void validate(const Matmul &op, const OperationScope &scope) {
   const auto &lhs = bufferAt(op.lhs(), "lhs", scope);
   const auto &rhs = bufferAt(op.rhs(), "rhs", scope);
   const auto &out = bufferAt(op.out(), "out", scope);
-  requireExtents({op.m(), op.n(), op.k()}, 1, scope);
-  requireElements(lhs, "lhs", {op.m(), op.k()}, scope);
-  requireElements(rhs, "rhs", {op.k(), op.n()}, scope);
-  requireElements(out, "out", {op.m(), op.n()}, scope);
+  requireExtents({op.batch(), op.m(), op.n(), op.k()}, 1, scope);
+  requireElements(lhs, "lhs", {op.batch(), op.m(), op.k()}, scope);
+  requireElements(rhs, "rhs", {op.batch(), op.k(), op.n()}, scope);
+  requireElements(out, "out", {op.batch(), op.m(), op.n()}, scope);
   requireProductTypes(lhs, rhs, out, scope);
   require(!op.accumulate() || out.dtype() == DType_F32,
           "{}: adds a product to {}, not to fp32", scope.where,

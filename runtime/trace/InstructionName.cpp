@@ -29,7 +29,8 @@ std::string workOf(const plan::fb::Variant &variant,
   }
   case plan::fb::Operation_Matmul: {
     const auto &op = *instruction.operation_as_Matmul();
-    return fmt::format("matmul {}x{}x{}{}{}{}", op.m(), op.n(), op.k(),
+    return fmt::format("matmul {}x{}x{}{}{}{}{}", op.m(), op.n(), op.k(),
+                       op.batch() > 1 ? fmt::format(" b{}", op.batch()) : "",
                        op.transpose_lhs() ? " lhs'" : "",
                        op.transpose_rhs() ? " rhs'" : "",
                        op.accumulate() ? " added" : "");

@@ -144,4 +144,20 @@ module {
     pfc.output "d", %d : tensor<64x64xf32>
     return
   }
+
+  // Rows of another number are the same bytes, and products for each head an
+  // instruction.
+  // CHECK-LABEL: plan.program @heads
+  // CHECK-DAG:     %[[X:.*]] = plan.input "x"
+  // CHECK:         %[[H:.*]] = plan.view %[[X]] : memref<12x8xf32> to memref<4x6x4xf32>
+  // CHECK:         plan.matmul %[[H]], %[[H]], %[[P:.*]] {cost = #plan.cost<flops = 1152, read = 768, written = 576, sent = 0>, transpose_rhs} : memref<4x6x4xf32>, memref<4x6x4xf32>, memref<4x6x6xf32>
+  // CHECK:         %[[R:.*]] = plan.view %[[P]] : memref<4x6x6xf32> to memref<2x72xf32>
+  // CHECK:         plan.output "r", %[[R]]
+  func.func @heads(%x: tensor<12x8xf32> {pfc.input = "x"}) {
+    %h = pfc.reshape %x : tensor<12x8xf32> -> tensor<4x6x4xf32>
+    %p = pfc.matmul %h, %h {transpose_rhs} : tensor<4x6x4xf32>, tensor<4x6x4xf32> -> tensor<4x6x6xf32>
+    %r = pfc.reshape %p : tensor<4x6x6xf32> -> tensor<2x72xf32>
+    pfc.output "r", %r : tensor<2x72xf32>
+    return
+  }
 }

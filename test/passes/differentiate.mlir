@@ -9,6 +9,10 @@
 // The same with synchronised statistics: one group for all ranks.
 // RUN: sed -e 's/batch_norm %%conv1, %%mean, %%var,/batch_norm %%conv1, %%mean1, %%var1,/' -e 's/x4xf32>, tensor<4x4xf32>, tensor<4xf32>/x4xf32>, tensor<1x4xf32>, tensor<4xf32>/' %S/Inputs/tiny.mlir | pfc-opt --pfc-differentiate -o %t.sync.mlir
 // RUN: pfc-interpret %t.sync.mlir --check-gradients
+// And with products for each head, of every transposition.
+// RUN: pfc-opt %S/Inputs/attention.mlir --pfc-differentiate -o %t.each.mlir
+// RUN: FileCheck %s --check-prefix=EACH --input-file=%t.each.mlir
+// RUN: pfc-interpret %t.each.mlir --check-gradients
 //
 // New ops are located at the forward op's name.
 // RUN: pfc-opt %s --pfc-differentiate --mlir-print-debuginfo --mlir-print-local-scope | FileCheck %s --check-prefix=LOC
@@ -51,6 +55,14 @@
 // CHECK-NEXT:  pfc.gradient "head.weight", %[[DTABLE]]
 // CHECK:       pfc.gradient "conv1.weight", %[[DW1]]
 // CHECK-NEXT:  return
+
+// EACH:       %[[P:.*]] = pfc.matmul %[[Q:.*]], %[[K:.*]] {transpose_rhs}
+// EACH-NEXT:  %[[O:.*]] = pfc.matmul %[[P]], %[[V:[^ ]*]] :
+// EACH-NEXT:  pfc.matmul %[[P]], %[[O]] {transpose_lhs}
+// EACH-NEXT:  pfc.matmul %[[O]], %[[P]] {transpose_lhs, transpose_rhs}
+// EACH:       %[[DB:.*]] = pfc.reshape %{{.*}} : tensor<8x64xf32> -> tensor<16x2x16xf32>
+// EACH-DAG:   pfc.matmul %[[P]], %[[DB]] {transpose_lhs, transpose_rhs}
+// EACH-DAG:   pfc.matmul %[[DB]], %[[O]] {transpose_lhs, transpose_rhs}
 
 // A frozen weight is a buffer: it has no gradient. One read twice has one.
 // LOC-LABEL: func.func @train_step

@@ -54,3 +54,14 @@
 // TWICE-NEXT: %[[COPY:.*]] = pfc.cast %[[X]] : tensor<4x8xf32> -> tensor<4x8xbf16>
 // TWICE-NEXT: pfc.reshape %[[COPY]]
 // TWICE:      pfc.reshape %[[COPY]]
+
+// Products for each head take narrow operands as others do; one that only such
+// products read, in whatever shape, is made narrow.
+// RUN: pfc-opt %S/Inputs/attention.mlir --pfc-differentiate --pfc-insert-optimizer --pfc-partition -o %t.each.mlir
+// RUN: pfc-opt %t.each.mlir --pfc-mixed-precision=precision=bf16 -o %t.each.bf16.mlir
+// RUN: FileCheck %s --check-prefix=EACH --input-file=%t.each.bf16.mlir
+// RUN: pfc-interpret %t.each.mlir --against %t.each.bf16.mlir --steps 2
+// EACH-LABEL: func.func @train_step
+// EACH:       pfc.matmul {{.*}} {transpose_rhs} : tensor<32x4xbf16>, tensor<4x4xbf16> -> tensor<32x4xbf16>
+// EACH:       %[[Q:.*]] = pfc.reshape %{{.*}} : tensor<32x4xbf16> -> tensor<4x16x2xbf16>
+// EACH:       pfc.matmul %[[Q]], %{{.*}} {transpose_rhs} : tensor<4x16x2xbf16>, tensor<4x16x2xbf16> -> tensor<4x16x16xbf16>

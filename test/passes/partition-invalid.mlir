@@ -27,6 +27,31 @@ func.func @train_step(%images: tensor<8x4x4x1xui8>) {
 
 // -----
 
+// A rank's rows are no whole row of the result.
+shard.grid @ranks(shape = 4)
+func.func @train_step(%images: tensor<8x4x4x1xui8> {pfc.input = "images"}) {
+  %x = pfc.scale_pixels %images : tensor<8x4x4x1xui8> -> tensor<8x4x4x1xf32>
+  // expected-error @below {{dimension 0 of size 2 cannot be split over 4 ranks}}
+  %y = pfc.reshape %x : tensor<8x4x4x1xf32> -> tensor<2x64xf32>
+  return
+}
+
+// -----
+
+// Columns of a rank are none of the result.
+shard.grid @ranks(shape = 4)
+func.func @train_step(%images: tensor<8x4x4x1xui8> {pfc.input = "images"}) {
+  %x = pfc.scale_pixels %images : tensor<8x4x4x1xui8> -> tensor<8x4x4x1xf32>
+  %rows = pfc.reshape %x : tensor<8x4x4x1xf32> -> tensor<8x16xf32>
+  %table = pfc.variable "head.weight" parameter init <normal, 0.0, 0.01> {rows = 8 : i64, sharded} : tensor<8x16xf32>
+  // expected-error @below {{a value that is split along dimension 1 is wanted replicated}}
+  %cosines = pfc.cosine_logits %rows, %table : tensor<8x16xf32>, tensor<8x16xf32> -> tensor<8x8xf32>
+  %y = pfc.reshape %cosines : tensor<8x8xf32> -> tensor<16x4xf32>
+  return
+}
+
+// -----
+
 shard.grid @ranks(shape = 4)
 func.func @train_step(%images: tensor<8x4x4x1xui8> {pfc.input = "images"}) {
   %x = pfc.scale_pixels %images : tensor<8x4x4x1xui8> -> tensor<8x4x4x1xf32>

@@ -22,6 +22,18 @@
 // RUN: pfc-opt %t.sync.mlir --pfc-partition -o %t.sync.part.mlir
 // RUN: FileCheck %s --check-prefix=SYNC --input-file=%t.sync.part.mlir
 // RUN: pfc-interpret %t.sync.mlir --against %t.sync.part.mlir --steps 3
+//
+// Products for each head lie where their operands do, and rows of other numbers
+// where their elements do; on two ranks too.
+// RUN: pfc-opt %S/Inputs/attention.mlir --pfc-differentiate --pfc-insert-optimizer -o %t.each.mlir
+// RUN: pfc-opt %t.each.mlir --pfc-partition -o %t.each.part.mlir
+// RUN: FileCheck %s --check-prefix=EACH --input-file=%t.each.part.mlir
+// RUN: pfc-interpret %t.each.mlir --against %t.each.part.mlir --steps 3
+// RUN: pfc-interpret %t.each.mlir --against %t.each.part.mlir --function embed
+// RUN: sed -e 's/shape = 4/shape = 2/' -e 's/capacity = 2/capacity = 4/' -e 's/tensor<4xi64>/tensor<2xi64>/' %S/Inputs/attention.mlir | pfc-opt --pfc-differentiate --pfc-insert-optimizer -o %t.two.mlir
+// RUN: pfc-opt %t.two.mlir --pfc-partition -o %t.two.part.mlir
+// RUN: pfc-interpret %t.two.mlir --against %t.two.part.mlir --steps 3
+// RUN: pfc-interpret %t.two.mlir --against %t.two.part.mlir --function embed
 
 // CHECK:       shard.grid @ranks(shape = 4)
 // CHECK-LABEL: func.func @train_step
@@ -76,3 +88,27 @@
 // SYNC-NEXT:  pfc.batch_norm_grad {{.*}}, %[[GALL]], %[[BALL]] {count = 128 : i64
 // SYNC-NEXT:  pfc.sum_groups %[[GALL]]
 // SYNC-NEXT:  pfc.sum_groups %[[BALL]]
+
+// EACH-LABEL: func.func @train_step
+// EACH:       pfc.reshape %{{.*}} : tensor<2x16x4xf32> -> tensor<32x4xf32>
+// EACH-COUNT-2: pfc.reshape %{{.*}} : tensor<32x4xf32> -> tensor<4x16x2xf32>
+// EACH-NEXT:  %[[V:.*]] = pfc.reshape %{{.*}} : tensor<32x4xf32> -> tensor<4x16x2xf32>
+// EACH-NEXT:  %[[P:.*]] = pfc.matmul {{.*}} {transpose_rhs} : tensor<4x16x2xf32>, tensor<4x16x2xf32> -> tensor<4x16x16xf32>
+// EACH-NEXT:  pfc.matmul %[[P]], %[[V]] : tensor<4x16x16xf32>, tensor<4x16x2xf32> -> tensor<4x16x2xf32>
+// EACH:       pfc.reshape %{{.*}} : tensor<4x16x2xf32> -> tensor<2x2x16x2xf32>
+// EACH:       pfc.softmax_loss
+// EACH-NOT:   shard.all_gather
+// One sum over ranks a parameter of the backbone.
+// EACH-COUNT-4: shard.all_reduce
+// EACH-NOT:   shard.all_reduce
+// What is whole on every rank takes the other operand whole, too; sums over
+// ranks are made where the other is, or whole.
+// EACH-LABEL: func.func @embed
+// EACH:       %[[Q:.*]] = pfc.reshape %{{.*}} : tensor<8x4xf32> -> tensor<1x16x2xf32>
+// EACH:       %[[WHOLE:.*]] = shard.all_gather %[[Q]] {{.*}} -> tensor<4x16x2xf32>
+// EACH-NEXT:  pfc.matmul %[[WHOLE]], %{{.*}} -> tensor<4x16x2xf32>
+// EACH:       %[[SUMS:.*]] = pfc.reshape %{{.*}} : tensor<4x4xf32> -> tensor<4x2x2xf32>
+// EACH-NEXT:  %[[PART:.*]] = shard.reduce_scatter %[[SUMS]] {{.*}} -> tensor<1x2x2xf32>
+// EACH-NEXT:  pfc.matmul %[[Q]], %[[PART]] : {{.*}} -> tensor<1x16x2xf32>
+// EACH:       %[[ALL:.*]] = shard.all_reduce %[[SUMS]]
+// EACH-NEXT:  pfc.matmul %[[ALL]], %[[ALL]] : {{.*}} -> tensor<4x2x2xf32>

@@ -71,14 +71,16 @@ OpCost PReluSlopeGradOp::getCost() { return pointwiseCost(*this, 2); }
 
 OpCost ChannelSumOp::getCost() { return pointwiseCost(*this, 1); }
 
-/// 2·M·N·K.
+/// 2·M·N·K, of each product.
 static OpCost productCost(Operation *op, Value result, uint64_t contracted) {
   return costOf(op, 2 * elementsOf(result) * contracted);
 }
 
 OpCost MatmulOp::getCost() {
-  return productCost(*this, getResult(),
-                     typeOf(getLhs()).getDimSize(getTransposeLhs() ? 0 : 1));
+  RankedTensorType lhs = typeOf(getLhs());
+  return productCost(
+      *this, getResult(),
+      lhs.getDimSize(lhs.getRank() - (getTransposeLhs() ? 2 : 1)));
 }
 OpCost LinearOp::getCost() {
   return productCost(*this, getOutput(), typeOf(getInput()).getDimSize(1));

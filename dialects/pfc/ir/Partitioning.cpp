@@ -5,6 +5,7 @@
 //   element-wise, statistics applied   f -> f; per-channel operands whole
 //   sums over the batch                Split(0) -> Partial
 //   product over a split extent        Split × Split -> Partial
+//   products for each g                Split(0) × Split(0) -> Split(0)
 //   indices, counts of sampled rows    Split(0), row numbers local to the shard
 //   columns                            Owned
 //   parameters                         whole, so that partial gradients meet
@@ -174,8 +175,12 @@ LogicalResult AddOp::partition(Partitioner &partitioner) {
   return localize(partitioner, *this, {form, form}, {form});
 }
 
+/// A rank's rows are one behind the other: as many whole rows of the result,
+/// where the ranks divide those.
 LogicalResult ReshapeOp::partition(Partitioner &partitioner) {
   Sharding form = partitioner.shardingOf(getInput());
+  if (form.form == Form::Split && !form.isSplit(0))
+    form = replicated;
   return localize(partitioner, *this, {form}, {form});
 }
 
@@ -261,7 +266,20 @@ static LogicalResult partitionProduct(Partitioner &partitioner,
   return success();
 }
 
+/// Products for each g lie where their operands do.
+static LogicalResult partitionBatched(Partitioner &partitioner, MatmulOp op) {
+  Sharding lhs = partitioner.shardingOf(op.getLhs());
+  Sharding rhs = partitioner.shardingOf(op.getRhs());
+  // A sum over ranks can be made split, a replicated value can't.
+  bool split = (lhs.isSplit() || rhs.isSplit()) && !lhs.isReplicated() &&
+               !rhs.isReplicated();
+  Sharding form = split ? splitRows : replicated;
+  return localize(partitioner, op, {form, form}, {form});
+}
+
 LogicalResult MatmulOp::partition(Partitioner &partitioner) {
+  if (isBatched())
+    return partitionBatched(partitioner, *this);
   return partitionProduct(
       partitioner,
       {getLhs(), getRhs(), getResult(), getTransposeLhs(), getTransposeRhs()},

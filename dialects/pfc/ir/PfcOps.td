@@ -442,9 +442,15 @@ def Pfc_AddOp : Pfc_KernelOp<"add", [Vjp, Partitionable, Pointwise, Sweepable,
 def Pfc_ReshapeOp : Pfc_Op<"reshape", [Pure, Vjp, Partitionable, Pointwise]> {
   let summary = "The same elements in the same order under another shape";
   let description = [{
-    (C1) equal element counts; (C2) dimension 0 is kept.
-    Example: `%y = pfc.reshape %x : tensor<8x7x7x512xf32> -> tensor<8x25088xf32>`
+    Rows of dimension 0 become as many, or each becomes several, or several
+    become one: what is split along it stays so.
 
+    (C1) equal element counts; (C2) one dimension 0 is a multiple of the other.
+    Example:
+    ```mlir
+    %y = pfc.reshape %x : tensor<8x7x7x512xf32> -> tensor<8x25088xf32>
+    %q = pfc.reshape %p : tensor<8x16x144x32xf32> -> tensor<128x144x32xf32>
+    ```
     Made by: frontend/graph. Gone after: convert-pfc-to-plan (no instruction).
   }];
   let arguments = (ins Pfc_Any:$input);
@@ -473,23 +479,27 @@ def Pfc_SliceOp : Pfc_Op<"slice", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Pfc_MatmulOp : Pfc_Op<"matmul", [Pure, Partitionable, Costed]> {
+def Pfc_MatmulOp : Pfc_Op<"matmul", [Pure, Vjp, Partitionable, Costed]> {
   let summary = "Matrix product op(lhs)·op(rhs), summed in fp32";
   let description = [{
     lhs is [M,K], or [K,M] with `transpose_lhs`; rhs is [K,N], or [N,K] with
     `transpose_rhs`; result [M,N]. With `addend` the product is added to it.
+    All three with a dimension G in front: a product for each g.
 
     (C1) contracted extents agree. (C2) result shape is [M,N]. (C3) An addend
-    and its result are f32 of one type.
+    and its result are f32 of one type. (C4) Of products for each g, all G agree,
+    and there is no addend.
     Example:
     ```mlir
     %y = pfc.matmul %x, %w {transpose_rhs}
            : tensor<8x25088xf32>, tensor<512x25088xf32> -> tensor<8x512xf32>
     %s = pfc.matmul %e, %v plus %y : tensor<8x512xf32>
            : tensor<8x100xf32>, tensor<100x512xf32> -> tensor<8x512xf32>
+    %a = pfc.matmul %q, %k {transpose_rhs}
+           : tensor<128x144x32xf32>, tensor<128x144x32xf32> -> tensor<128x144x144xf32>
     ```
-    Made by: pfc-differentiate, pfc-partition, pfc-tile-head. Gone after:
-    convert-pfc-to-plan.
+    Made by: frontend/graph, pfc-differentiate, pfc-partition, pfc-tile-head.
+    Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$lhs, Pfc_Float:$rhs,
                        Optional<Pfc_F32>:$addend, UnitAttr:$transpose_lhs,
@@ -508,6 +518,13 @@ def Pfc_MatmulOp : Pfc_Op<"matmul", [Pure, Partitionable, Costed]> {
     }]>
   ];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Whether it is a product for each g.
+    bool isBatched() {
+      return ::llvm::cast<::mlir::RankedTensorType>(getResult().getType())
+                 .getRank() == 3;
+    }
+  }];
 }
 
 def Pfc_LinearOp : Pfc_Op<"linear", [Pure, Vjp, Partitionable, Costed]> {

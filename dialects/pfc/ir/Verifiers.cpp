@@ -290,16 +290,29 @@ LogicalResult ReshapeOp::verify() {
   if (in.getElementType() != out.getElementType() ||
       in.getNumElements() != out.getNumElements()) // (C1)
     return emitOpError("must keep the element type and count");
-  if (in.getDimSize(0) != out.getDimSize(0)) // (C2)
-    return emitOpError("must keep dimension 0, the batch");
+  auto [fewer, more] = std::minmax({in.getDimSize(0), out.getDimSize(0)});
+  if (more % fewer != 0) // (C2)
+    return emitOpError("must merge or split rows of dimension 0, not make ")
+           << out.getDimSize(0) << " of " << in.getDimSize(0);
   return success();
 }
 
 LogicalResult MatmulOp::verify() {
   ArrayRef<int64_t> lhs = shapeOf(getLhs()), rhs = shapeOf(getRhs()),
                     result = shapeOf(getResult());
-  if (lhs.size() != 2 || rhs.size() != 2 || result.size() != 2)
-    return emitOpError("takes matrices");
+  if (lhs.size() != rhs.size() || rhs.size() != result.size() ||
+      (lhs.size() != 2 && lhs.size() != 3))
+    return emitOpError("takes matrices, or as many of each");
+  if (isBatched()) {
+    if (getAddend()) // (C4)
+      return emitOpError("for each g has no addend");
+    if (lhs[0] != result[0] || rhs[0] != result[0]) // (C4)
+      return emitOpError("of ") << lhs[0] << " by " << rhs[0]
+                                << " matrices can't make " << result[0];
+    lhs = lhs.drop_front();
+    rhs = rhs.drop_front();
+    result = result.drop_front();
+  }
   bool tl = getTransposeLhs(), tr = getTransposeRhs();
   int64_t m = lhs[tl ? 1 : 0], k = lhs[tl ? 0 : 1];
   int64_t kr = rhs[tr ? 1 : 0], n = rhs[tr ? 0 : 1];

@@ -95,6 +95,24 @@ LogicalResult ReshapeOp::buildVjp(OpBuilder &builder, ValueRange dy,
   return success();
 }
 
+/// C = A·B: dA = dC·Bᵀ, dB = Aᵀ·dC; of what is stored transposed, the transpose
+/// of that.
+LogicalResult MatmulOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                 Gradients gradients) {
+  Location loc = gradientLoc(*this);
+  Value a = getLhs(), b = getRhs(), dc = dy[0];
+  bool ta = getTransposeLhs(), tb = getTransposeRhs();
+  gradients[0] =
+      ta ? MatmulOp::create(builder, loc, a.getType(), b, dc, tb, true)
+         : MatmulOp::create(builder, loc, a.getType(), dc, b, false, !tb);
+  gradients[1] =
+      tb ? MatmulOp::create(builder, loc, b.getType(), dc, a, true, ta)
+         : MatmulOp::create(builder, loc, b.getType(), a, dc, !ta, false);
+  if (getAddend())
+    gradients[2] = dc;
+  return success();
+}
+
 LogicalResult LinearOp::buildVjp(OpBuilder &builder, ValueRange dy,
                                  Gradients gradients) {
   Location loc = gradientLoc(*this);

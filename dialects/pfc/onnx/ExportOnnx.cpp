@@ -1,6 +1,7 @@
 #include "dialects/pfc/onnx/ExportOnnx.h"
 
 #include "dialects/pfc/ir/PfcDialect.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <onnx/onnx_pb.h>
@@ -52,7 +53,7 @@ private:
   LogicalResult add(Operation &op) {
     return TypeSwitch<Operation *, LogicalResult>(&op)
         .Case<ScalePixelsOp, Conv2dOp, BatchNormOp, PReluOp, AddOp, ReshapeOp,
-              LinearOp, AddBiasOp, OutputOp>(
+              MatmulOp, LinearOp, AddBiasOp, OutputOp>(
             [&](auto each) { return add(each); })
         .Case([](VariableOp) { return success(); }) // where it is used
         .Default([](Operation *each) {
@@ -119,14 +120,45 @@ private:
     return success();
   }
 
-  /// To rows: the state dict's fc has its columns in the order of NCHW.
+  /// To rows: the state dict's fc has its columns in the order of NCHW. Else
+  /// images become NHWC first.
   LogicalResult add(ReshapeOp op) {
     ArrayRef<int64_t> from = shapeOf(op.getInput());
-    ArrayRef<int64_t> to = shapeOf(op.getOutput());
-    if (to.size() != 2 || from[0] != to[0])
-      return op.emitError("reshapes to other than rows: the network can't be "
+    SmallVector<int64_t> to(shapeOf(op.getOutput()));
+    if (to.size() == 2 && from[0] == to[0]) {
+      setInt(addNode("Flatten", op, {op.getInput()}), "axis", 1);
+      return success();
+    }
+    std::string input = names.lookup(op.getInput());
+    if (isImages(op.getInput()))
+      input = transpose(op, input, {0, 2, 3, 1});
+    to[0] = -1; // of any batch
+    std::string shape = integers(op, to);
+    onnx::NodeProto &node = addNode("Reshape", op, {});
+    node.add_input(input);
+    node.add_input(shape);
+    if (to.size() == 4)
+      noImages.insert(op.getOutput());
+    return success();
+  }
+
+  LogicalResult add(MatmulOp op) {
+    if (op.getAddend())
+      return op.emitError("adds its product to another: the network can't be "
                           "exported");
-    setInt(addNode("Flatten", op, {op.getInput()}), "axis", 1);
+    auto operand = [&](Value value, bool transposed) {
+      std::string name = names.lookup(value);
+      if (!transposed)
+        return name;
+      return transpose(op, name,
+                       op.isBatched() ? ArrayRef<int64_t>{0, 2, 1}
+                                      : ArrayRef<int64_t>{1, 0});
+    };
+    std::string lhs = operand(op.getLhs(), op.getTransposeLhs());
+    std::string rhs = operand(op.getRhs(), op.getTransposeRhs());
+    onnx::NodeProto &node = addNode("MatMul", op, {});
+    node.add_input(lhs);
+    node.add_input(rhs);
     return success();
   }
 
@@ -171,6 +203,36 @@ private:
     node.add_output(name);
     names[op->getResult(0)] = name;
     return node;
+  }
+
+  /// Whether `value` is NHWC, and so NCHW in the model.
+  bool isImages(Value value) const {
+    return shapeOf(value).size() == 4 && !noImages.contains(value);
+  }
+
+  /// The name of `input`, for `op`, with its dimensions in another order.
+  std::string transpose(Operation *op, const std::string &input,
+                        ArrayRef<int64_t> order) {
+    onnx::NodeProto &node = *graph->add_node();
+    node.set_op_type("Transpose");
+    std::string name = unique(layerName(op).str() + ".transpose");
+    node.set_name(name);
+    node.add_input(input);
+    node.add_output(name);
+    setInts(node, "perm", order);
+    return name;
+  }
+
+  /// The name of a vector of numbers for `op`.
+  std::string integers(Operation *op, ArrayRef<int64_t> numbers) {
+    onnx::TensorProto &tensor = *graph->add_initializer();
+    std::string name = unique(layerName(op).str() + ".shape");
+    tensor.set_name(name);
+    tensor.set_data_type(onnx::TensorProto::INT64);
+    tensor.add_dims(static_cast<int64_t>(numbers.size()));
+    for (int64_t number : numbers)
+      tensor.add_int64_data(number);
+    return name;
   }
 
   std::string unique(std::string name) {
@@ -248,6 +310,7 @@ private:
   onnx::ModelProto model;
   onnx::GraphProto *graph = nullptr;
   llvm::DenseMap<Value, std::string> names;
+  llvm::DenseSet<Value> noImages; ///< of four dimensions, as they lie here
   llvm::StringSet<> taken;
 };
 

@@ -8,7 +8,8 @@
 //
 // as arcface_torch exports them: ONNX is NCHW and its filters OIHW, which is
 // how the state dict has them, so no weight changes. One op of the graph is one
-// node, under the layer's name; the batch is free.
+// node, under the layer's name, behind what transposes its operands; the batch
+// is free.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DIALECTS_PFC_ONNX_EXPORTONNX_H

@@ -73,19 +73,22 @@ static void conv2dFilterGrad(Conv2dFilterGradOp op, Call &call) {
 // Matrix products
 //===----------------------------------------------------------------------===//
 
-/// result = op(lhs)·op(rhs), row-major.
+/// result = op(lhs)·op(rhs), row-major, for each g of [G,…] or once.
 static void multiply(const Tensor &lhs, bool transposeLhs, const Tensor &rhs,
                      bool transposeRhs, Tensor &result) {
-  int64_t m = result.shape[0], n = result.shape[1];
-  int64_t k = lhs.shape[transposeLhs ? 0 : 1];
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t j = 0; j < n; ++j) {
-      double sum = 0.0;
-      for (int64_t p = 0; p < k; ++p)
-        sum += lhs.reals[transposeLhs ? p * m + i : i * k + p] *
-               rhs.reals[transposeRhs ? j * k + p : p * n + j];
-      result.reals[i * n + j] = sum;
-    }
+  size_t rank = result.shape.size();
+  int64_t groups = rank == 3 ? result.shape[0] : 1;
+  int64_t m = result.shape[rank - 2], n = result.shape[rank - 1];
+  int64_t k = lhs.shape[rank - (transposeLhs ? 2 : 1)];
+  for (int64_t g = 0; g < groups; ++g)
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j) {
+        double sum = 0.0;
+        for (int64_t p = 0; p < k; ++p)
+          sum += lhs.reals[g * m * k + (transposeLhs ? p * m + i : i * k + p)] *
+                 rhs.reals[g * k * n + (transposeRhs ? j * k + p : p * n + j)];
+        result.reals[(g * m + i) * n + j] = sum;
+      }
 }
 
 static void matmul(MatmulOp op, Call &call) {

@@ -374,7 +374,7 @@ def Plan_MatmulOp : Plan_InstructionOp<"matmul"> {
   let description = [{
     Shapes: lhs [m,k] ([k,m] with `transpose_lhs`), rhs [k,n] ([n,k] with
     `transpose_rhs`), out [m,n]. With `accumulate` the product is added to
-    `out`.
+    `out`. All three with a dimension in front, of as many products.
 
     (C1) Shapes as above. (C2) f32 in and out, or bf16 or f16 in and that
     or f32 out; f32 out with `accumulate`.
@@ -396,6 +396,13 @@ def Plan_MatmulOp : Plan_InstructionOp<"matmul"> {
     type($out)
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Products, each of matrices of its own.
+    int64_t getBatch() {
+      ::mlir::MemRefType out = getOut().getType();
+      return out.getRank() == 3 ? out.getDimSize(0) : 1;
+    }
+  }];
 }
 
 def Plan_ConvOp : Plan_InstructionOp<"conv"> {

@@ -260,12 +260,17 @@ static LogicalResult verifyProduct(Operation *op, Value lhs, Value rhs,
 LogicalResult MatmulOp::verify() {
   MemRefType lhs = getLhs().getType(), rhs = getRhs().getType(),
              out = getOut().getType();
-  if (lhs.getRank() != 2 || rhs.getRank() != 2 || out.getRank() != 2)
-    return emitOpError("multiplies matrices");
+  int64_t rank = out.getRank();
+  if (lhs.getRank() != rank || rhs.getRank() != rank ||
+      (rank != 2 && rank != 3))
+    return emitOpError("multiplies matrices, or as many of each");
   bool tl = getTransposeLhs(), tr = getTransposeRhs();
-  if (lhs.getDimSize(!tl) != rhs.getDimSize(tr) ||
-      lhs.getDimSize(tl) != out.getDimSize(0) ||
-      rhs.getDimSize(!tr) != out.getDimSize(1)) // (C1)
+  int64_t first = rank - 2; // of a matrix's dimensions
+  if (lhs.getDimSize(first + !tl) != rhs.getDimSize(first + tr) ||
+      lhs.getDimSize(first + tl) != out.getDimSize(first) ||
+      rhs.getDimSize(first + !tr) != out.getDimSize(first + 1) ||
+      (rank == 3 && (lhs.getDimSize(0) != out.getDimSize(0) ||
+                     rhs.getDimSize(0) != out.getDimSize(0)))) // (C1)
     return emitOpError("can't multiply ")
            << lhs << (tl ? " transposed" : "") << " by " << rhs
            << (tr ? " transposed" : "") << " into " << out;

@@ -283,16 +283,19 @@ fb::OperationUnion ProgramTranslator::operation(LaunchOp op) {
 }
 
 fb::OperationUnion ProgramTranslator::operation(MatmulOp op) {
+  MemRefType lhs = op.getLhs().getType(), out = op.getOut().getType();
+  int64_t rank = out.getRank();
   fb::MatmulT matmul;
   matmul.lhs = indexOf(op.getLhs());
   matmul.rhs = indexOf(op.getRhs());
   matmul.out = indexOf(op.getOut());
-  matmul.m = op.getOut().getType().getDimSize(0);
-  matmul.n = op.getOut().getType().getDimSize(1);
-  matmul.k = op.getLhs().getType().getDimSize(!op.getTransposeLhs());
+  matmul.m = out.getDimSize(rank - 2);
+  matmul.n = out.getDimSize(rank - 1);
+  matmul.k = lhs.getDimSize(rank - (op.getTransposeLhs() ? 2 : 1));
   matmul.transpose_lhs = op.getTransposeLhs();
   matmul.transpose_rhs = op.getTransposeRhs();
   matmul.accumulate = op.getAccumulate();
+  matmul.batch = op.getBatch();
   return makeUnion(std::move(matmul));
 }
 
@@ -415,21 +418,19 @@ static std::string hashOf(StringRef text) {
   return llvm::toHex(digest, /*LowerCase=*/true);
 }
 
-/// Whether a convolution splits its channels.
-static bool hasGroups(ArrayRef<PlanVariant> variants) {
-  bool found = false;
-  for (const PlanVariant &variant : variants) {
-    ModuleOp module = variant.module;
-    module.walk([&](ConvOp conv) { found |= conv.getGroups() > 1; });
-  }
-  return found;
-}
-
 /// The first version of the format that executes it right.
 static uint32_t formatVersion(ArrayRef<PlanVariant> variants,
                               const fb::SettingsT &settings) {
-  bool multistep = settings.schedule_gamma > 0;
-  return hasGroups(variants) ? 3 : multistep ? 2 : 1;
+  uint32_t version = settings.schedule_gamma > 0 ? 2 : 1;
+  auto needs = [&](bool feature, uint32_t first) {
+    version = std::max(version, feature ? first : 1);
+  };
+  for (const PlanVariant &variant : variants) {
+    ModuleOp module = variant.module;
+    module.walk([&](ConvOp conv) { needs(conv.getGroups() > 1, 3); });
+    module.walk([&](MatmulOp product) { needs(product.getBatch() > 1, 4); });
+  }
+  return version;
 }
 
 FailureOr<std::string>

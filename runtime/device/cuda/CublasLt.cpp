@@ -29,28 +29,47 @@ cudaDataType_t cublasType(plan::fb::DType dtype) {
   }
 }
 
-/// A row-major rows x columns buffer, as cuBLAS sees it.
+/// `batch` row-major rows x columns matrices one behind the other, as cuBLAS
+/// sees them.
 class Layout {
 public:
-  Layout(plan::fb::DType dtype, int64_t rows, int64_t columns) {
+  Layout(plan::fb::DType dtype, int64_t batch, int64_t rows, int64_t columns) {
     check(cublasLt().cublasLtMatrixLayoutCreate(
               &layout, cublasType(dtype), static_cast<uint64_t>(columns),
               static_cast<uint64_t>(rows), columns),
           "cublasLtMatrixLayoutCreate");
+    if (batch == 1)
+      return;
+    set(CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, static_cast<int32_t>(batch));
+    set(CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, rows * columns);
+    const uint64_t bytes = rows * columns * byteWidth(dtype);
+    while (bytes % aligned != 0)
+      aligned /= 2;
   }
   ~Layout() {
     if (layout)
       cublasLt().cublasLtMatrixLayoutDestroy(layout);
   }
-  Layout(Layout &&other) noexcept : layout(other.layout) {
+  Layout(Layout &&other) noexcept
+      : layout(other.layout), aligned(other.aligned) {
     other.layout = nullptr;
   }
   Layout &operator=(Layout &&) = delete;
 
   cublasLtMatrixLayout_t get() const { return layout; }
+  /// Bytes that the address of each matrix is a multiple of.
+  uint32_t alignment() const { return aligned; }
 
 private:
+  template <typename T>
+  void set(cublasLtMatrixLayoutAttribute_t attribute, T value) {
+    check(cublasLt().cublasLtMatrixLayoutSetAttribute(layout, attribute, &value,
+                                                      sizeof value),
+          "cublasLtMatrixLayoutSetAttribute");
+  }
+
   cublasLtMatrixLayout_t layout = nullptr;
+  uint32_t aligned = bufferAlignment;
 };
 
 class Operation {
@@ -81,18 +100,18 @@ private:
 
 class Preference {
 public:
-  explicit Preference(uint64_t workspaceLimit) {
+  Preference(uint64_t workspaceLimit, const Layout &a, const Layout &b,
+             const Layout &d) {
     check(cublasLt().cublasLtMatmulPreferenceCreate(&preference),
           "cublasLtMatmulPreferenceCreate");
     set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspaceLimit);
     // Parts of a sum are added in fp32, whatever the result's type is.
     set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
         uint32_t{CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
-    for (auto operand : {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
-                         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
-                         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES,
-                         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES})
-      set(operand, bufferAlignment);
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, a.alignment());
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, b.alignment());
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, d.alignment());
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, d.alignment());
   }
   ~Preference() { cublasLt().cublasLtMatmulPreferenceDestroy(preference); }
   Preference(const Preference &) = delete;
@@ -119,15 +138,16 @@ public:
       : lhs(std::move(lhsView)), rhs(std::move(rhsView)),
         out(std::move(outView)), handle(handle), stream(stream),
         workspace(workspace), operation(op.transpose_rhs(), op.transpose_lhs()),
-        a(op.transpose_rhs() ? Layout(rhs.dtype, op.n(), op.k())
-                             : Layout(rhs.dtype, op.k(), op.n())),
-        b(op.transpose_lhs() ? Layout(lhs.dtype, op.k(), op.m())
-                             : Layout(lhs.dtype, op.m(), op.k())),
-        d(out.dtype, op.m(), op.n()), beta(op.accumulate() ? 1.0f : 0.0f) {}
+        a(op.transpose_rhs() ? Layout(rhs.dtype, op.batch(), op.n(), op.k())
+                             : Layout(rhs.dtype, op.batch(), op.k(), op.n())),
+        b(op.transpose_lhs() ? Layout(lhs.dtype, op.batch(), op.k(), op.m())
+                             : Layout(lhs.dtype, op.batch(), op.m(), op.k())),
+        d(out.dtype, op.batch(), op.m(), op.n()),
+        beta(op.accumulate() ? 1.0f : 0.0f) {}
 
   /// What cuBLASLt recommends.
   cublasLtMatmulAlgo_t recommended(uint64_t workspaceLimit) const {
-    Preference preference(workspaceLimit);
+    Preference preference(workspaceLimit, a, b, d);
     cublasLtMatmulHeuristicResult_t result{};
     int found = 0;
     cublasStatus_t status = cublasLt().cublasLtMatmulAlgoGetHeuristic(
@@ -183,9 +203,9 @@ std::unique_ptr<Task> CublasLt::makeMatmul(const plan::fb::Matmul &op,
                                            workspace);
   workspace.reserve(workspaceLimit);
   std::string key =
-      fmt::format("{}x{}x{} {}{}{} {} {}", op.m(), op.n(), op.k(),
-                  op.transpose_lhs(), op.transpose_rhs(), op.accumulate(),
-                  dtypeName(lhs.dtype), dtypeName(out.dtype));
+      fmt::format("{}x{}x{}x{} {}{}{} {} {}", op.batch(), op.m(), op.n(),
+                  op.k(), op.transpose_lhs(), op.transpose_rhs(),
+                  op.accumulate(), dtypeName(lhs.dtype), dtypeName(out.dtype));
   auto known = algorithms.find(key);
   if (known == algorithms.end())
     known = algorithms.emplace(key, task->recommended(workspaceLimit)).first;

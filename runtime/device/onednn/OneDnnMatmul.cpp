@@ -6,12 +6,17 @@
 namespace pfc::rt {
 namespace {
 
-/// A rows x columns matrix, row-major, or stored transposed.
-dnnl::memory::desc matrix(int64_t rows, int64_t columns, bool transposed,
-                          plan::fb::DType dtype) {
+/// `batch` matrices of rows x columns, row-major, or stored transposed.
+dnnl::memory::desc matrices(int64_t batch, int64_t rows, int64_t columns,
+                            bool transposed, plan::fb::DType dtype) {
+  dnnl::memory::dims extents = {rows, columns};
   dnnl::memory::dims strides =
       transposed ? dnnl::memory::dims{1, rows} : dnnl::memory::dims{columns, 1};
-  return {{rows, columns}, dnnlType(dtype), strides};
+  if (batch > 1) {
+    extents.insert(extents.begin(), batch);
+    strides.insert(strides.begin(), rows * columns);
+  }
+  return {extents, dnnlType(dtype), strides};
 }
 
 class MatmulTask : public OneDnnTask {
@@ -19,9 +24,10 @@ public:
   MatmulTask(OneDnn &shared, const plan::fb::Matmul &op, const BufferView &lhs,
              const BufferView &rhs, const BufferView &out)
       : OneDnnTask(shared) {
-    auto left = matrix(op.m(), op.k(), op.transpose_lhs(), lhs.dtype);
-    auto right = matrix(op.k(), op.n(), op.transpose_rhs(), rhs.dtype);
-    auto product = matrix(op.m(), op.n(), false, out.dtype);
+    int64_t batch = op.batch();
+    auto left = matrices(batch, op.m(), op.k(), op.transpose_lhs(), lhs.dtype);
+    auto right = matrices(batch, op.k(), op.n(), op.transpose_rhs(), rhs.dtype);
+    auto product = matrices(batch, op.m(), op.n(), false, out.dtype);
     dnnl::post_ops sum;
     if (op.accumulate())
       sum.append_sum();
@@ -44,9 +50,9 @@ std::unique_ptr<Task> makeOneDnnMatmul(OneDnn &shared,
   try {
     return std::make_unique<MatmulTask>(shared, op, lhs, rhs, out);
   } catch (const dnnl::error &error) {
-    failOneDnn(error, fmt::format("{} matrix product of {}x{}x{}",
+    failOneDnn(error, fmt::format("{} matrix product of {}x{}x{}, batch {}",
                                   plan::fb::EnumNameDType(lhs.dtype), op.m(),
-                                  op.n(), op.k()));
+                                  op.n(), op.k(), op.batch()));
   }
 }
 

@@ -77,6 +77,15 @@ func.func @train_step() {
   // CHECK-DAG: atbt [2x2]: 23 31 34 46
   %atbt = pfc.matmul %a, %b {transpose_lhs, transpose_rhs} : tensor<2x2xf32>, tensor<2x2xf32> -> tensor<2x2xf32>
   pfc.output "atbt", %atbt : tensor<2x2xf32>
+  // Each g by itself, whose second lhs is twice and second rhs half the first.
+  // CHECK-DAG: each [2x2x2]: 17 23 39 53 17 23 39 53
+  %as = arith.constant dense<[[[1.0, 2.0], [3.0, 4.0]], [[2.0, 4.0], [6.0, 8.0]]]> : tensor<2x2x2xf32>
+  %bs = arith.constant dense<[[[5.0, 6.0], [7.0, 8.0]], [[2.5, 3.0], [3.5, 4.0]]]> : tensor<2x2x2xf32>
+  %each = pfc.matmul %as, %bs {transpose_rhs} : tensor<2x2x2xf32>, tensor<2x2x2xf32> -> tensor<2x2x2xf32>
+  pfc.output "each", %each : tensor<2x2x2xf32>
+  // CHECK-DAG: each_outer [2x2x2]: 26 30 38 44 26 30 38 44
+  %each_outer = pfc.matmul %as, %bs {transpose_lhs} : tensor<2x2x2xf32>, tensor<2x2x2xf32> -> tensor<2x2x2xf32>
+  pfc.output "each_outer", %each_outer : tensor<2x2x2xf32>
   // CHECK-DAG: linear [2x2]: 17 23 39 53
   %linear = pfc.linear %a, %b : tensor<2x2xf32>, tensor<2x2xf32> -> tensor<2x2xf32>
   pfc.output "linear", %linear : tensor<2x2xf32>

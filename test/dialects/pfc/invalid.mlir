@@ -154,9 +154,9 @@ func.func @reshape_c1_type(%x: tensor<8x4xf32>) {
 
 // -----
 
-func.func @reshape_c2(%x: tensor<8x4xf32>) {
-  // expected-error @+1 {{must keep dimension 0, the batch}}
-  %y = pfc.reshape %x : tensor<8x4xf32> -> tensor<4x8xf32>
+func.func @reshape_c2(%x: tensor<8x6xf32>) {
+  // expected-error @+1 {{must merge or split rows of dimension 0, not make 12 of 8}}
+  %y = pfc.reshape %x : tensor<8x6xf32> -> tensor<12x4xf32>
   return
 }
 
@@ -181,6 +181,54 @@ func.func @matmul_c2(%x: tensor<8x4xf32>, %w: tensor<8x5xf32>) {
 func.func @matmul_rank(%x: tensor<8x4x1xf32>, %w: tensor<4x5xf32>) {
   // expected-error @+1 {{takes matrices}}
   %y = pfc.matmul %x, %w : tensor<8x4x1xf32>, tensor<4x5xf32> -> tensor<8x5xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_ranks(%x: tensor<2x8x4xf32>, %w: tensor<2x4x5xf32>) {
+  // expected-error @+1 {{takes matrices, or as many of each}}
+  %y = pfc.matmul %x, %w : tensor<2x8x4xf32>, tensor<2x4x5xf32> -> tensor<16x5xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_rank4(%x: tensor<2x3x4x4xf32>) {
+  // expected-error @+1 {{takes matrices, or as many of each}}
+  %y = pfc.matmul %x, %x : tensor<2x3x4x4xf32>, tensor<2x3x4x4xf32> -> tensor<2x3x4x4xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_each_c1(%x: tensor<2x8x4xf32>, %w: tensor<2x8x5xf32>) {
+  // expected-error @+1 {{contracts 4 with 8 elements}}
+  %y = pfc.matmul %x, %w : tensor<2x8x4xf32>, tensor<2x8x5xf32> -> tensor<2x8x5xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_each_c2(%x: tensor<2x8x4xf32>, %w: tensor<2x8x5xf32>) {
+  // expected-error @+1 {{result must be [4, 5]}}
+  %y = pfc.matmul %x, %w {transpose_lhs} : tensor<2x8x4xf32>, tensor<2x8x5xf32> -> tensor<2x5x4xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_each_c4(%x: tensor<2x8x4xf32>, %w: tensor<3x4x5xf32>) {
+  // expected-error @+1 {{of 2 by 3 matrices can't make 2}}
+  %y = pfc.matmul %x, %w : tensor<2x8x4xf32>, tensor<3x4x5xf32> -> tensor<2x8x5xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_each_c4_addend(%x: tensor<2x4x4xf32>) {
+  // expected-error @+1 {{for each g has no addend}}
+  %y = pfc.matmul %x, %x plus %x : tensor<2x4x4xf32> : tensor<2x4x4xf32>, tensor<2x4x4xf32> -> tensor<2x4x4xf32>
   return
 }
 

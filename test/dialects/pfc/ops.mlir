@@ -53,6 +53,12 @@ func.func @network(%arg0: tensor<8x6x6x3xui8>, %arg1: tensor<4x3x3x3xf32>, %arg2
   %10 = pfc.matmul %8, %arg3 {transpose_rhs} : tensor<8x36xf32>, tensor<5x36xf32> -> tensor<8x5xf32>
   // CHECK: pfc.matmul %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {transpose_lhs} : tensor<8x5xf32>, tensor<8x36xf32> -> tensor<5x36xf32>
   %11 = pfc.matmul %9, %8 {transpose_lhs} : tensor<8x5xf32>, tensor<8x36xf32> -> tensor<5x36xf32>
+  // CHECK: pfc.reshape %{{[a-z_0-9]+}} : tensor<8x36xf32> -> tensor<16x6x3xf32>
+  %rows = pfc.reshape %8 : tensor<8x36xf32> -> tensor<16x6x3xf32>
+  // CHECK: pfc.reshape %{{[a-z_0-9]+}} : tensor<16x6x3xf32> -> tensor<4x8x3x3xf32>
+  %fewer = pfc.reshape %rows : tensor<16x6x3xf32> -> tensor<4x8x3x3xf32>
+  // CHECK: pfc.matmul %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {transpose_rhs} : tensor<16x6x3xf32>, tensor<16x6x3xf32> -> tensor<16x6x6xf32>
+  %each = pfc.matmul %rows, %rows {transpose_rhs} : tensor<16x6x3xf32>, tensor<16x6x3xf32> -> tensor<16x6x6xf32>
   // CHECK: pfc.add_bias %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} : tensor<8x3x3x4xf32>, tensor<4xf32>
   %12 = pfc.add_bias %5, %arg2 : tensor<8x3x3x4xf32>, tensor<4xf32>
   // CHECK: pfc.cast %{{[a-z_0-9]+}} : tensor<8x3x3x4xf32> -> tensor<8x3x3x4xbf16>

@@ -186,6 +186,36 @@ plan.program @p batch 1 {
 // -----
 
 plan.program @p batch 1 {
+  %a = plan.alloc : memref<2x4x4xf32>
+  %b = plan.alloc : memref<3x4x4xf32>
+  %c = plan.alloc : memref<2x4x4xf32>
+  // expected-error@+1 {{can't multiply 'memref<2x4x4xf32>' by 'memref<3x4x4xf32>' into 'memref<2x4x4xf32>'}}
+  plan.matmul %a, %b, %c : memref<2x4x4xf32>, memref<3x4x4xf32>, memref<2x4x4xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<2x4x4xf32>
+  %b = plan.alloc : memref<4x4xf32>
+  %c = plan.alloc : memref<2x4x4xf32>
+  // expected-error@+1 {{multiplies matrices, or as many of each}}
+  plan.matmul %a, %b, %c : memref<2x4x4xf32>, memref<4x4xf32>, memref<2x4x4xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<2x4x3xf32>
+  %b = plan.alloc : memref<2x4x5xf32>
+  %c = plan.alloc : memref<2x3x4xf32>
+  // expected-error@+1 {{can't multiply 'memref<2x4x3xf32>' transposed by 'memref<2x4x5xf32>' into 'memref<2x3x4xf32>'}}
+  plan.matmul %a, %b, %c {transpose_lhs} : memref<2x4x3xf32>, memref<2x4x5xf32>, memref<2x3x4xf32>
+}
+
+// -----
+
+plan.program @p batch 1 {
   %a = plan.alloc : memref<4x4xbf16>
   %b = plan.alloc : memref<4x4xf32>
   // expected-error@+1 {{can't multiply 'bf16' by 'f32' into 'f32'}}

@@ -68,6 +68,11 @@ plan.program @train_step batch 2 {
   // CHECK-NEXT: plan.matmul %[[V]], %[[ALL]], %[[P]] {accumulate, transpose_rhs}
   plan.matmul %v, %all, %product {accumulate, transpose_rhs}
       : memref<2x144xf32>, memref<4x144xf32>, memref<2x4xf32>
+  // CHECK: plan.matmul %{{.*}}, %{{.*}}, %{{.*}} {transpose_lhs} : memref<2x6x24xf32>, memref<2x6x24xf32>, memref<2x24x24xf32>
+  %each = plan.view %v : memref<2x144xf32> to memref<2x6x24xf32>
+  %squares = plan.alloc : memref<2x24x24xf32>
+  plan.matmul %each, %each, %squares {transpose_lhs}
+      : memref<2x6x24xf32>, memref<2x6x24xf32>, memref<2x24x24xf32>
   // CHECK-NEXT: %[[PART:.*]] = plan.view %[[V]] from 64 : memref<2x144xf32> to memref<16x4xf32>
   %part = plan.view %v from 64 : memref<2x144xf32> to memref<16x4xf32>
   // CHECK-NEXT: %[[SUM:.*]] = plan.collective all_reduce_sum %[[P]], %[[P]]

@@ -376,6 +376,24 @@ def matmul(element):
                 if element != "f32":
                     f.pfc("matmul", operands, [((m, n), element)], **left,
                           **right)
+    # For each head; the last's matrices begin at no multiple of 64 bytes.
+    for g, m, n, k in (6, 144, 144, 32), (6, 144, 32, 144), (9, 5, 7, 3):
+        f = function("matmul_each", g, m, n, k)
+        for lhs, left in ((m, k), {}), ((k, m), {"transpose_lhs": True}):
+            for rhs, right in ((k, n), {}), ((n, k), {"transpose_rhs": True}):
+                operands = [f.input((g, *lhs), element),
+                            f.input((g, *rhs), element)]
+                f.pfc("matmul", operands, [(g, m, n)], **left, **right)
+                if element != "f32":
+                    f.pfc("matmul", operands, [((g, m, n), element)], **left,
+                          **right)
+    # Of rows that lie as rows of another number: a reshape is no copy.
+    f = function("matmul_reshaped")
+    rows = f.input((12, 8), element)
+    heads = f.pfc("reshape", [rows], [((4, 6, 4), element)], hidden=True)
+    squares = f.pfc("matmul", [heads, heads], [(4, 6, 6)], hidden=True,
+                    transpose_rhs=True)
+    f.pfc("reshape", [squares], [(2, 72)])
 
 
 #===----------------------------------------------------------------------===#

@@ -20,6 +20,10 @@ int64_t elementsOf(const std::vector<int64_t> &shape) {
 
 OnnxTensor constant(const onnx::TensorProto &proto) {
   OnnxTensor tensor{{proto.dims().begin(), proto.dims().end()}, {}};
+  if (proto.data_type() == onnx::TensorProto::INT64) {
+    tensor.values.assign(proto.int64_data().begin(), proto.int64_data().end());
+    return tensor;
+  }
   int64_t count = elementsOf(tensor.shape);
   require(proto.raw_data().size() == sizeof(float) * size_t(count),
           "initializer {}: {} bytes", proto.name(), proto.raw_data().size());
@@ -69,6 +73,12 @@ private:
       return flatten(node, *inputs[0]);
     if (type == "Gemm")
       return gemm(node, inputs);
+    if (type == "Reshape")
+      return reshape(node, *inputs[0], *inputs[1]);
+    if (type == "Transpose")
+      return transpose(node, *inputs[0]);
+    if (type == "MatMul")
+      return matMul(node, *inputs[0], *inputs[1]);
     fail("node {} of {}", type, node.name());
   }
 
@@ -184,6 +194,60 @@ private:
         y.values[i * n + j] = std::inner_product(x.values.begin() + i * k,
                                                  x.values.begin() + (i + 1) * k,
                                                  w.values.begin() + j * k, 0.0);
+    return y;
+  }
+
+  /// The first extent is -1: what the others leave.
+  static OnnxTensor reshape(const onnx::NodeProto &node, const OnnxTensor &x,
+                            const OnnxTensor &shape) {
+    OnnxTensor y{{shape.values.begin(), shape.values.end()}, x.values};
+    int64_t rest = -elementsOf(y.shape);
+    require(y.shape[0] == -1 && rest > 0 && elementsOf(x.shape) % rest == 0,
+            "reshape {}: {} elements by {}", node.name(), elementsOf(x.shape),
+            rest);
+    y.shape[0] = elementsOf(x.shape) / rest;
+    return y;
+  }
+
+  static OnnxTensor transpose(const onnx::NodeProto &node,
+                              const OnnxTensor &x) {
+    const auto &order = find(node, "perm")->ints();
+    size_t rank = x.shape.size();
+    require(static_cast<size_t>(order.size()) == rank, "transpose {}: rank",
+            node.name());
+    std::vector<int64_t> stride(rank, 1);
+    for (size_t axis = rank - 1; axis-- > 0;)
+      stride[axis] = stride[axis + 1] * x.shape[axis + 1];
+    OnnxTensor y{{}, std::vector<double>(x.values.size())};
+    for (int64_t axis : order)
+      y.shape.push_back(x.shape.at(static_cast<size_t>(axis)));
+    for (size_t i = 0; i < y.values.size(); ++i) {
+      int64_t rest = static_cast<int64_t>(i), from = 0;
+      for (size_t axis = rank; axis-- > 0; rest /= y.shape[axis])
+        from += rest % y.shape[axis] * stride[order[static_cast<int>(axis)]];
+      y.values[i] = x.values[from];
+    }
+    return y;
+  }
+
+  /// Of matrices, or of as many of each.
+  static OnnxTensor matMul(const onnx::NodeProto &node, const OnnxTensor &a,
+                           const OnnxTensor &b) {
+    size_t rank = a.shape.size();
+    require(rank == b.shape.size() && (rank == 2 || a.shape[0] == b.shape[0]) &&
+                a.shape[rank - 1] == b.shape[rank - 2],
+            "matmul {}: shapes", node.name());
+    int64_t groups = rank == 3 ? a.shape[0] : 1;
+    int64_t m = a.shape[rank - 2], k = a.shape[rank - 1], n = b.shape[rank - 1];
+    OnnxTensor y = a;
+    y.shape[rank - 1] = n;
+    y.values.assign(groups * m * n, 0.0);
+    for (int64_t g = 0; g < groups; ++g)
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < n; ++j)
+          for (int64_t l = 0; l < k; ++l)
+            y.values[(g * m + i) * n + j] +=
+                a.values[(g * m + i) * k + l] * b.values[(g * k + l) * n + j];
     return y;
   }
 

@@ -89,6 +89,10 @@ TEST_F(Costs, MatmulContractsTheRightExtent) {
                    "%y = pfc.matmul %a, %b {transpose_lhs} : "
                    "tensor<7x2xf32>, tensor<7x3xf32> -> tensor<2x3xf32>");
   expectCost(cost, 2 * 2 * 3 * 7, 4 * (14 + 21), 4 * 6);
+  OpCost each = of("%a: tensor<5x7x2xf32>, %b: tensor<5x7x3xf32>",
+                   "%y = pfc.matmul %a, %b {transpose_lhs} : tensor<5x7x2xf32>,"
+                   " tensor<5x7x3xf32> -> tensor<5x2x3xf32>");
+  expectCost(each, 5 * 2 * 2 * 3 * 7, 5 * 4 * (14 + 21), 5 * 4 * 6);
 }
 
 TEST_F(Costs, GatherReadsRowsNotTheTable) {

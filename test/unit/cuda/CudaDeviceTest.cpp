@@ -382,6 +382,14 @@ TEST_F(CudaDeviceTest, AsksForAProductOnce) {
   auto first = device->makeMatmul(op, matrix(), matrix(), matrix());
   auto second = device->makeMatmul(op, matrix(), matrix(), matrix());
   EXPECT_EQ(fakecuda::count("cublasLtMatmulAlgoGetHeuristic"), 1u);
+  // Of three at a time it is another.
+  builder.Clear();
+  builder.Finish(CreateMatmul(builder, 0, 1, 2, 2, 2, 2, false, false, false,
+                              /*batch=*/3));
+  const auto &each = *flatbuffers::GetRoot<Matmul>(builder.GetBufferPointer());
+  auto matrices = [&] { return place(DType_F32, {3, 2, 2}); };
+  auto third = device->makeMatmul(each, matrices(), matrices(), matrices());
+  EXPECT_EQ(fakecuda::count("cublasLtMatmulAlgoGetHeuristic"), 2u);
 }
 
 /// Where cuDNN refuses an fp32 gradient of bf16 operands: when engines are

@@ -216,6 +216,59 @@ func.func @gradient(%x: tensor<3x4xf32> {pfc.input = "x"}, %dy: tensor<3x4xf32> 
   pfc.output "d_x", %dx : tensor<3x4xf32>
   return
 })mlir"},
+    // A product for each g, as MatmulOp::buildVjp differentiates it.
+    {"MatmulEach", {"a", "b"}, R"mlir(
+func.func @forward(%a: tensor<2x3x5xf32> {pfc.input = "a"}, %b: tensor<2x5x4xf32> {pfc.input = "b"}) {
+  %y = pfc.matmul %a, %b : tensor<2x3x5xf32>, tensor<2x5x4xf32> -> tensor<2x3x4xf32>
+  pfc.output "y", %y : tensor<2x3x4xf32>
+  return
+}
+func.func @gradient(%a: tensor<2x3x5xf32> {pfc.input = "a"}, %b: tensor<2x5x4xf32> {pfc.input = "b"}, %dy: tensor<2x3x4xf32> {pfc.input = "dy"}) {
+  %da = pfc.matmul %dy, %b {transpose_rhs} : tensor<2x3x4xf32>, tensor<2x5x4xf32> -> tensor<2x3x5xf32>
+  %db = pfc.matmul %a, %dy {transpose_lhs} : tensor<2x3x5xf32>, tensor<2x3x4xf32> -> tensor<2x5x4xf32>
+  pfc.output "d_a", %da : tensor<2x3x5xf32>
+  pfc.output "d_b", %db : tensor<2x5x4xf32>
+  return
+})mlir"},
+    {"MatmulEachRhsT", {"a", "b"}, R"mlir(
+func.func @forward(%a: tensor<2x3x5xf32> {pfc.input = "a"}, %b: tensor<2x4x5xf32> {pfc.input = "b"}) {
+  %y = pfc.matmul %a, %b {transpose_rhs} : tensor<2x3x5xf32>, tensor<2x4x5xf32> -> tensor<2x3x4xf32>
+  pfc.output "y", %y : tensor<2x3x4xf32>
+  return
+}
+func.func @gradient(%a: tensor<2x3x5xf32> {pfc.input = "a"}, %b: tensor<2x4x5xf32> {pfc.input = "b"}, %dy: tensor<2x3x4xf32> {pfc.input = "dy"}) {
+  %da = pfc.matmul %dy, %b : tensor<2x3x4xf32>, tensor<2x4x5xf32> -> tensor<2x3x5xf32>
+  %db = pfc.matmul %dy, %a {transpose_lhs} : tensor<2x3x4xf32>, tensor<2x3x5xf32> -> tensor<2x4x5xf32>
+  pfc.output "d_a", %da : tensor<2x3x5xf32>
+  pfc.output "d_b", %db : tensor<2x4x5xf32>
+  return
+})mlir"},
+    {"MatmulEachLhsT", {"a", "b"}, R"mlir(
+func.func @forward(%a: tensor<2x5x3xf32> {pfc.input = "a"}, %b: tensor<2x5x4xf32> {pfc.input = "b"}) {
+  %y = pfc.matmul %a, %b {transpose_lhs} : tensor<2x5x3xf32>, tensor<2x5x4xf32> -> tensor<2x3x4xf32>
+  pfc.output "y", %y : tensor<2x3x4xf32>
+  return
+}
+func.func @gradient(%a: tensor<2x5x3xf32> {pfc.input = "a"}, %b: tensor<2x5x4xf32> {pfc.input = "b"}, %dy: tensor<2x3x4xf32> {pfc.input = "dy"}) {
+  %da = pfc.matmul %b, %dy {transpose_rhs} : tensor<2x5x4xf32>, tensor<2x3x4xf32> -> tensor<2x5x3xf32>
+  %db = pfc.matmul %a, %dy : tensor<2x5x3xf32>, tensor<2x3x4xf32> -> tensor<2x5x4xf32>
+  pfc.output "d_a", %da : tensor<2x5x3xf32>
+  pfc.output "d_b", %db : tensor<2x5x4xf32>
+  return
+})mlir"},
+    {"MatmulEachLhsTRhsT", {"a", "b"}, R"mlir(
+func.func @forward(%a: tensor<2x5x3xf32> {pfc.input = "a"}, %b: tensor<2x4x5xf32> {pfc.input = "b"}) {
+  %y = pfc.matmul %a, %b {transpose_lhs, transpose_rhs} : tensor<2x5x3xf32>, tensor<2x4x5xf32> -> tensor<2x3x4xf32>
+  pfc.output "y", %y : tensor<2x3x4xf32>
+  return
+}
+func.func @gradient(%a: tensor<2x5x3xf32> {pfc.input = "a"}, %b: tensor<2x4x5xf32> {pfc.input = "b"}, %dy: tensor<2x3x4xf32> {pfc.input = "dy"}) {
+  %da = pfc.matmul %b, %dy {transpose_lhs, transpose_rhs} : tensor<2x4x5xf32>, tensor<2x3x4xf32> -> tensor<2x5x3xf32>
+  %db = pfc.matmul %dy, %a {transpose_lhs, transpose_rhs} : tensor<2x3x4xf32>, tensor<2x5x3xf32> -> tensor<2x4x5xf32>
+  pfc.output "d_a", %da : tensor<2x5x3xf32>
+  pfc.output "d_b", %db : tensor<2x4x5xf32>
+  return
+})mlir"},
     // Two shards, one slot unused.
     {"SoftmaxCrossEntropy", {"z"}, R"mlir(
 func.func @forward(%z: tensor<3x6xf32> {pfc.input = "z"}) {

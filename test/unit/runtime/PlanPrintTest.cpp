@@ -30,6 +30,17 @@ TEST(PlanPrint, FullShowsEveryPart) {
     EXPECT_THAT(text, HasSubstr(part));
 }
 
+TEST(PlanPrint, ABatchOfProducts) {
+  TestPlan test = makeFullPlan();
+  auto &product = *test.program().instructions[1]->operation.AsMatmul();
+  product.batch = 2;
+  product.m = 9;
+  test.buffer(plan::fb::DType_F32, {2, 8, 4});
+  product.rhs = static_cast<uint32_t>(test.program().buffers.size() - 1);
+  EXPECT_THAT(printPlan(test.finish(), PlanDetail::Full),
+              HasSubstr("[9x4x8 b2]"));
+}
+
 TEST(PlanPrint, SummaryLeavesListsOut) {
   std::string text = printPlan(makeFullPlan().finish(), PlanDetail::Summary);
   EXPECT_THAT(text, HasSubstr("5 instructions"));

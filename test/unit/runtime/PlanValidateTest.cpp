@@ -355,6 +355,15 @@ const Case cases[] = {
     {"MatmulHugeExtent",
      [](TestPlan &t) { matmul(t).m = std::numeric_limits<int64_t>::max(); },
      "out of range"},
+    {"MatmulBatchZero", [](TestPlan &t) { matmul(t).batch = 0; },
+     "an extent of 0 is out of range"},
+    {"MatmulBatch", [](TestPlan &t) { matmul(t).batch = 2; },
+     "the operation needs 288"},
+    {"MatmulBatchOverflows",
+     [](TestPlan &t) {
+       matmul(t).batch = matmul(t).m = matmul(t).k = int64_t{1} << 30;
+     },
+     "the size of lhs overflows"},
     {"MatmulTypes", [](TestPlan &t) { buffer(t, 3).dtype = DType_I32; },
      "no product of"},
     {"MatmulIntoOperand",

@@ -219,6 +219,7 @@ TEST_F(PlanToFlatBufferTest, Instructions) {
   EXPECT_EQ(matmul.m(), 8);
   EXPECT_EQ(matmul.n(), 8);
   EXPECT_EQ(matmul.k(), 2);
+  EXPECT_EQ(matmul.batch(), 1);
   EXPECT_TRUE(matmul.transpose_lhs());
   EXPECT_FALSE(matmul.transpose_rhs());
 
@@ -231,6 +232,43 @@ TEST_F(PlanToFlatBufferTest, Instructions) {
   EXPECT_EQ(copy.target(), 3u);
   EXPECT_EQ(instructions[5]->operation_as_Wait()->transfer(), 3u);
   EXPECT_EQ(instructions[6]->operation_as_Collective()->source(), 9u);
+}
+
+/// A batch is of format 4: a program that ignored it would make one product.
+TEST_F(PlanToFlatBufferTest, ABatchOfProducts) {
+  for (auto [matrices, format] : {std::pair{"6", 4u}, {"1", 1u}}) {
+    std::string text = R"mlir(
+module attributes {plan.arena_bytes = 2048 : i64, plan.kernel_ir = "; none"} {
+  plan.program @p batch 1 {
+    %x = plan.input "x" at 0 : memref<Gx4x3xf32>
+    %y = plan.alloc at 512 : memref<Gx4x5xf32>
+    %z = plan.alloc at 1024 : memref<Gx3x5xf32>
+    plan.matmul %x, %y, %z {transpose_lhs}
+        : memref<Gx4x3xf32>, memref<Gx4x5xf32>, memref<Gx3x5xf32>
+  }
+})mlir";
+    for (size_t at; (at = text.find('G')) != std::string::npos;)
+      text.replace(at, 1, matrices);
+    module = parse(text.c_str());
+    ASSERT_TRUE(module);
+    auto bytes = translateToFlatBuffer({{*module, "fp32", ""}}, header);
+    ASSERT_TRUE(mlir::succeeded(bytes));
+    const fb::Plan &plan =
+        pfc::rt::verifyPlan(reinterpret_cast<const std::byte *>(bytes->data()),
+                            bytes->size(), "test plan");
+    EXPECT_EQ(plan.format_version(), format);
+    const fb::Matmul &matmul = *plan.variants()
+                                    ->Get(0)
+                                    ->programs()
+                                    ->Get(0)
+                                    ->instructions()
+                                    ->Get(0)
+                                    ->operation_as_Matmul();
+    EXPECT_EQ(matmul.batch(), std::stoi(matrices));
+    EXPECT_EQ(matmul.m(), 3);
+    EXPECT_EQ(matmul.n(), 5);
+    EXPECT_EQ(matmul.k(), 4);
+  }
 }
 
 TEST_F(PlanToFlatBufferTest, KernelsForCuda) {

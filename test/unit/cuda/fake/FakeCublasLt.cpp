@@ -11,6 +11,8 @@ struct Layout {
   cudaDataType_t type;
   uint64_t rows, columns;
   int64_t stride;
+  int32_t batch = 1;
+  int64_t batchOffset = 0; // elements from a matrix to the next
 };
 struct Operation {
   int32_t transposeA = CUBLAS_OP_N, transposeB = CUBLAS_OP_N;
@@ -31,13 +33,14 @@ fakecuda::Element elementOf(cudaDataType_t type) {
                                : fakecuda::Element::F16;
 }
 
-/// Element (row, column) of op(matrix).
-double at(const void *data, const Layout &layout, bool transposed, uint64_t row,
-          uint64_t column) {
+/// Element (row, column) of op(matrix), of a batch of them.
+double at(const void *data, const Layout &layout, int32_t matrix,
+          bool transposed, uint64_t row, uint64_t column) {
   if (transposed)
     std::swap(row, column);
-  return fakecuda::load(data, row + column * layout.stride,
-                        elementOf(layout.type));
+  return fakecuda::load(
+      data, matrix * layout.batchOffset + row + column * layout.stride,
+      elementOf(layout.type));
 }
 
 bool fits(const Layout &a, const Layout &b, const Layout &d,
@@ -46,7 +49,19 @@ bool fits(const Layout &a, const Layout &b, const Layout &d,
   uint64_t k = op.transposeA ? a.rows : a.columns;
   uint64_t k2 = op.transposeB ? b.columns : b.rows;
   uint64_t n = op.transposeB ? b.rows : b.columns;
-  return m == d.rows && n == d.columns && k == k2;
+  // Of matrices that are written, none lies in another.
+  bool apart = d.batch == 1 ||
+               d.batchOffset >= static_cast<int64_t>(d.columns) * d.stride;
+  return m == d.rows && n == d.columns && k == k2 && a.batch == d.batch &&
+         b.batch == d.batch && apart;
+}
+
+/// Whether each matrix begins at a multiple of `alignment` bytes.
+bool aligned(const void *data, const Layout &layout, uint64_t alignment) {
+  uint64_t offset = static_cast<uint64_t>(layout.batchOffset) *
+                    (layout.type == CUDA_R_32F ? 4 : 2);
+  return reinterpret_cast<uintptr_t>(data) % alignment == 0 &&
+         (layout.batch == 1 || offset % alignment == 0);
 }
 
 } // namespace
@@ -75,6 +90,20 @@ cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *layout,
 }
 cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
   delete as<Layout>(layout);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t
+cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
+                                 cublasLtMatrixLayoutAttribute_t attribute,
+                                 const void *value, size_t size) {
+  Layout &set = *as<Layout>(layout);
+  if (attribute == CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT && size == 4)
+    set.batch = *static_cast<const int32_t *>(value);
+  else if (attribute == CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET &&
+           size == 8)
+    set.batchOffset = *static_cast<const int64_t *>(value);
+  else
+    return CUBLAS_STATUS_INVALID_VALUE;
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *description,
@@ -125,7 +154,7 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(
   return CUBLAS_STATUS_SUCCESS;
 }
 
-/// The algorithm remembers the alignment and the workspace it counts on.
+/// The algorithm remembers the alignments and the workspace it counts on.
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
     cublasLtHandle_t, cublasLtMatmulDesc_t description,
     cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t,
@@ -136,8 +165,9 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
             *as<Operation>(description)))
     return CUBLAS_STATUS_INVALID_VALUE;
   const Preference &wanted = *as<Preference>(preference);
-  results[0].algo.data[0] = wanted.alignment[0];
-  results[0].algo.data[1] = wanted.workspace;
+  results[0].algo.data[0] = wanted.workspace;
+  for (int operand = 0; operand < 4; ++operand)
+    results[0].algo.data[1 + operand] = wanted.alignment[operand];
   *found = 1;
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -153,29 +183,29 @@ cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description,
   Layout la = *as<Layout>(aLayout), lb = *as<Layout>(bLayout),
          ld = *as<Layout>(dLayout);
   Operation op = *as<Operation>(description);
-  auto aligned = [&](const void *data) {
-    return reinterpret_cast<uintptr_t>(data) % algo->data[0] == 0;
-  };
-  if (!fits(la, lb, ld, op) || !aligned(a) || !aligned(b) || !aligned(d) ||
-      workspaceBytes < algo->data[1] || !workspace ||
-      *static_cast<const float *>(alpha) != 1)
+  if (!fits(la, lb, ld, op) || !aligned(a, la, algo->data[1]) ||
+      !aligned(b, lb, algo->data[2]) || !aligned(c, ld, algo->data[3]) ||
+      !aligned(d, ld, algo->data[4]) || workspaceBytes < algo->data[0] ||
+      !workspace || *static_cast<const float *>(alpha) != 1)
     return CUBLAS_STATUS_INVALID_VALUE;
   const float kept = *static_cast<const float *>(beta);
   if (kept != 0 && c != d)
     return CUBLAS_STATUS_NOT_SUPPORTED;
   fakecuda::enqueue(reinterpret_cast<CUstream>(stream), [=] {
     uint64_t inner = op.transposeA ? la.rows : la.columns;
-    for (uint64_t row = 0; row < ld.rows; ++row)
-      for (uint64_t column = 0; column < ld.columns; ++column) {
-        double sum = kept == 0
-                         ? 0
-                         : kept * at(fakecuda::host(d), ld, false, row, column);
-        for (uint64_t l = 0; l < inner; ++l)
-          sum += at(fakecuda::host(a), la, op.transposeA, row, l) *
-                 at(fakecuda::host(b), lb, op.transposeB, l, column);
-        fakecuda::store(fakecuda::host(d), row + column * ld.stride,
-                        elementOf(ld.type), sum);
-      }
+    for (int32_t g = 0; g < ld.batch; ++g)
+      for (uint64_t row = 0; row < ld.rows; ++row)
+        for (uint64_t column = 0; column < ld.columns; ++column) {
+          double sum = kept == 0 ? 0
+                                 : kept * at(fakecuda::host(d), ld, g, false,
+                                             row, column);
+          for (uint64_t l = 0; l < inner; ++l)
+            sum += at(fakecuda::host(a), la, g, op.transposeA, row, l) *
+                   at(fakecuda::host(b), lb, g, op.transposeB, l, column);
+          fakecuda::store(fakecuda::host(d),
+                          g * ld.batchOffset + row + column * ld.stride,
+                          elementOf(ld.type), sum);
+        }
     return CUDA_SUCCESS;
   });
   return CUBLAS_STATUS_SUCCESS;
