@@ -241,9 +241,18 @@ void ProgramTranslator::visit(Operation &op) {
       })
       .Case([&](ViewOp view) {
         MemRefType type = view.getBuffer().getType();
+        uint32_t source = indexOf(view.getSource());
         addBuffer(view.getBuffer(), locationName(view.getLoc()),
-                  result->buffers[indexOf(view.getSource())]->offset +
+                  result->buffers[source]->offset +
                       view.getFrom() * type.getElementTypeBitWidth() / 8);
+        // A view of the whole covers what its source is or covers.
+        MemRefType whole = view.getSource().getType();
+        if (byteSize(type) != byteSize(whole) ||
+            type.getElementType() != whole.getElementType())
+          return;
+        std::vector<uint32_t> parts = result->buffers[source]->parts;
+        result->buffers.back()->parts =
+            parts.empty() ? std::vector<uint32_t>{source} : parts;
       })
       .Case([&](SpanOp span) {
         addBuffer(span.getBuffer(), locationName(span.getLoc()),
