@@ -51,6 +51,9 @@ private:
   plan::MatmulOp convertMatmul(MatmulOp op);
   void convertConv(Operation *op, plan::ConvKind kind, Value lhs, Value rhs,
                    Value result, int64_t stride, int64_t padding);
+  bool convertPointwiseConv(Operation *op, plan::ConvKind kind, Value lhs,
+                            Value rhs, Value result);
+  Value rowsOf(Value tensor);
   void convertCollective(Operation *op, plan::CollectiveKind kind, Value source,
                          Value target);
   void finishAssignments();
@@ -236,9 +239,51 @@ plan::MatmulOp ProgramConverter::convertMatmul(MatmulOp op) {
       /*accumulate=*/op.getAddend() != nullptr, costOf(op));
 }
 
+/// The buffer of `tensor` as a matrix with its last dimension's extent.
+Value ProgramConverter::rowsOf(Value tensor) {
+  Value buffer = buffers.get(tensor);
+  auto type = cast<MemRefType>(buffer.getType());
+  int64_t channels = type.getShape().back();
+  return plan::ViewOp::create(
+      builder, tensor.getLoc(),
+      MemRefType::get({type.getNumElements() / channels, channels},
+                      type.getElementType()),
+      buffer);
+}
+
+/// With filters of one pixel every pixel is a row for itself: the three are
+/// products, which libraries do faster. False where a filter sees some of the
+/// channels.
+bool ProgramConverter::convertPointwiseConv(Operation *op, plan::ConvKind kind,
+                                            Value lhs, Value rhs,
+                                            Value result) {
+  using Kind = plan::ConvKind;
+  auto channelsOf = [](Value tensor) {
+    return cast<RankedTensorType>(tensor.getType()).getShape().back();
+  };
+  // Channels in: of what the filter is beside, or of the gradient made.
+  Value filter = kind == Kind::BackwardWeights ? result : rhs;
+  Value input = kind == Kind::BackwardData ? result : lhs;
+  if (channelsOf(filter) != channelsOf(input))
+    return false;
+  bool ofFilter = kind == Kind::BackwardWeights; // dyᵀ·x
+  Value left = rowsOf(ofFilter ? rhs : lhs);
+  Value right = rowsOf(ofFilter ? lhs : rhs);
+  plan::MatmulOp::create(builder, op->getLoc(), left, right, rowsOf(result),
+                         /*transpose_lhs=*/ofFilter,
+                         /*transpose_rhs=*/kind == Kind::Forward,
+                         /*accumulate=*/false, costOf(op));
+  return true;
+}
+
 void ProgramConverter::convertConv(Operation *op, plan::ConvKind kind,
                                    Value lhs, Value rhs, Value result,
                                    int64_t stride, int64_t padding) {
+  Value filter = kind == plan::ConvKind::BackwardWeights ? result : rhs;
+  auto shape = cast<RankedTensorType>(filter.getType()).getShape();
+  if (shape[1] == 1 && shape[2] == 1 && stride == 1 && padding == 0 &&
+      convertPointwiseConv(op, kind, lhs, rhs, result))
+    return;
   plan::ConvOp::create(builder, op->getLoc(), kind, buffers.get(lhs),
                        buffers.get(rhs), buffers.get(result), stride, padding,
                        costOf(op));

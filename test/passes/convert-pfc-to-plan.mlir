@@ -145,6 +145,32 @@ module {
     return
   }
 
+  // With filters of one pixel a convolution and its gradients are products of
+  // pixels' rows; where a filter sees some of the channels they aren't.
+  // CHECK-LABEL: plan.program @pixels
+  // CHECK-DAG:     %[[X:.*]] = plan.input "x"
+  // CHECK-DAG:     %[[W:.*]] = plan.input "w"
+  // CHECK:         %[[XROWS:.*]] = plan.view %[[X]] : memref<4x3x3x8xf32> to memref<36x8xf32>
+  // CHECK-NEXT:    %[[WROWS:.*]] = plan.view %[[W]] : memref<16x1x1x8xf32> to memref<16x8xf32>
+  // CHECK-NEXT:    %[[Y:.*]] = plan.alloc : memref<4x3x3x16xf32>
+  // CHECK:         %[[YROWS:.*]] = plan.view %[[Y]] : memref<4x3x3x16xf32> to memref<36x16xf32>
+  // CHECK-NEXT:    plan.matmul %[[XROWS]], %[[WROWS]], %[[YROWS]] {cost = #plan.cost<flops = 9216, read = 1664, written = 2304, sent = 0>, transpose_rhs}
+  // CHECK:         plan.matmul %{{.*}}, %{{.*}}, %{{.*}} {cost = {{[^}]*}}} : memref<36x16xf32>, memref<16x8xf32>, memref<36x8xf32>
+  // CHECK:         plan.matmul %{{.*}}, %{{.*}}, %{{.*}} {cost = {{[^}]*}}, transpose_lhs} : memref<36x16xf32>, memref<36x8xf32>, memref<16x8xf32>
+  // CHECK-COUNT-2: plan.conv forward
+  func.func @pixels(%x: tensor<4x3x3x8xf32> {pfc.input = "x"}, %w: tensor<16x1x1x8xf32> {pfc.input = "w"}, %some: tensor<16x1x1x4xf32> {pfc.input = "some"}) {
+    %y = pfc.conv2d %x, %w {stride = 1 : i64, padding = 0 : i64} : tensor<4x3x3x8xf32>, tensor<16x1x1x8xf32> -> tensor<4x3x3x16xf32>
+    %dx = pfc.conv2d_input_grad %y, %w {stride = 1 : i64, padding = 0 : i64} : tensor<4x3x3x16xf32>, tensor<16x1x1x8xf32> -> tensor<4x3x3x8xf32>
+    %dw = pfc.conv2d_filter_grad %x, %y {stride = 1 : i64, padding = 0 : i64} : tensor<4x3x3x8xf32>, tensor<4x3x3x16xf32> -> tensor<16x1x1x8xf32>
+    %grouped = pfc.conv2d %x, %some {stride = 1 : i64, padding = 0 : i64} : tensor<4x3x3x8xf32>, tensor<16x1x1x4xf32> -> tensor<4x3x3x16xf32>
+    %strided = pfc.conv2d %x, %w {stride = 2 : i64, padding = 0 : i64} : tensor<4x3x3x8xf32>, tensor<16x1x1x8xf32> -> tensor<4x2x2x16xf32>
+    pfc.output "dx", %dx : tensor<4x3x3x8xf32>
+    pfc.output "dw", %dw : tensor<16x1x1x8xf32>
+    pfc.output "grouped", %grouped : tensor<4x3x3x16xf32>
+    pfc.output "strided", %strided : tensor<4x2x2x16xf32>
+    return
+  }
+
   // Rows of another number are the same bytes, and products for each head an
   // instruction.
   // CHECK-LABEL: plan.program @heads
