@@ -64,15 +64,30 @@ static bool isProduct(Operation *op) {
              CosineLogitsOp>(op);
 }
 
-/// Products whose results are activations and their gradients; the others' are
+static bool isOfHeads(MatmulOp product) {
+  return typeOf(product.getResult()).getRank() == 3;
+}
+
+/// What attention takes the exponentials of: a bf16 score of 100 is off by
+/// 0.25.
+static bool makesScores(MatmulOp product) {
+  return llvm::any_of(product->getUsers(),
+                      [](Operation *user) { return isa<SoftmaxOp>(user); });
+}
+
+/// Ops whose results are activations whatever their operands are: products
+/// whose results are activations and their gradients; the others' are
 /// gradients of parameters, features or cosines.
 static bool makesActivation(Operation *op) {
-  return isa<Conv2dOp, Conv2dInputGradOp, ScalePixelsOp>(op);
+  if (auto product = dyn_cast<MatmulOp>(op))
+    return isOfHeads(product) && !makesScores(product);
+  return isa<Conv2dOp, Conv2dInputGradOp, ScalePixelsOp, SoftmaxOp>(op);
 }
 
 /// Ops that only move elements: a result's cast may as well be their input's.
 static bool movesElements(Operation *op) {
-  return isa<ReshapeOp, DropoutOp, shard::AllGatherOp>(op);
+  return isa<ReshapeOp, DropoutOp, SplitHeadsOp, MergeHeadsOp, GatherTokensOp,
+             RestoreTokensOp, shard::AllGatherOp>(op);
 }
 
 /// Makes a use of an fp32 value one of its narrow copy; the copy is made once.
@@ -150,6 +165,8 @@ bool Lowering::moveUp(CastOp cast) {
   Operation *producer = cast.getInput().getDefiningOp();
   if (!producer || !cast.getInput().hasOneUse())
     return false;
+  if (isa<SplitHeadsOp, MergeHeadsOp>(producer))
+    return false; // several operands or results
   if (movesElements(producer))
     lowerOperand(producer->getOpOperand(0));
   else if (!isa<MatmulOp>(producer))

@@ -658,7 +658,8 @@ def ConvertPfcToPlanPass : Pass<"convert-pfc-to-plan", "::mlir::ModuleOp"> {
   let summary = "Values become buffers, functions become programs";
   let description = [{
     Each function becomes a `plan.program`: products, convolutions and
-    collectives become instructions; runs of generics with the same outer
+    collectives become instructions, a convolution with filters of one pixel a
+    product of the pixels' rows; runs of generics with the same outer
     parallel loop become one kernel in the module @kernels (see
     passes/codegen/Outline.h), each gather, scatter and sampling op one of its
     own. With `target=cuda` every generic is a kernel, but for runs

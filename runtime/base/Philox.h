@@ -28,6 +28,8 @@ enum class RandomPurpose : uint32_t {
   Glyphs = 6,        ///< counter: (draw, identity, design)
   RoundCenters = 7,  ///< counter: (class low, class high, step)
   ProbeNoise = 8,    ///< counter: (probe, place in the embedding)
+  DropPath = 9,      ///< counter: (global image/4, step, layer)
+  SampleTokens = 10, ///< counter: (global token/4, step)
 };
 
 using PhiloxBlock = std::array<uint32_t, 4>;

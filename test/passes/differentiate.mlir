@@ -13,6 +13,25 @@
 // RUN: pfc-opt %S/Inputs/attention.mlir --pfc-differentiate -o %t.each.mlir
 // RUN: FileCheck %s --check-prefix=EACH --input-file=%t.each.mlir
 // RUN: pfc-interpret %t.each.mlir --check-gradients
+// And a vision transformer's: through its statistics, and no further than to
+// the tokens and images that took part.
+// RUN: pfc-opt %S/Inputs/transformer.mlir --pfc-differentiate -o %t.vit.mlir
+// RUN: FileCheck %s --check-prefix=VIT --input-file=%t.vit.mlir
+// RUN: pfc-interpret %t.vit.mlir --check-gradients
+// VIT:      pfc.scatter_rows
+// VIT:      %[[DRELU:.*]] = pfc.gather_tokens
+// VIT-NEXT: pfc.mask_token_grad
+// VIT-NEXT: %[[DSUM:.*]] = pfc.relu6_grad %[[DRELU]]
+// VIT-NEXT: %[[DBRANCH:.*]] = pfc.drop_path %[[DSUM]], %{{.*}} {layer = 1
+// VIT-NEXT: pfc.channel_sum %[[DBRANCH]]
+// VIT-NEXT: %[[DO:.*]] = pfc.split_heads %[[DBRANCH]] {heads = 2 : i64} : tensor<8x3x1x8xf32> -> tensor<16x3x4xf32>
+// VIT:      pfc.softmax_grad
+// VIT:      pfc.merge_heads %{{.*}}, %{{.*}}, %{{.*}} {heads = 2 : i64}
+// VIT:      %[[SUM:.*]], %[[PROJECTION:.*]] = pfc.layer_norm_grad_stats
+// VIT-NEXT: pfc.layer_norm_grad %{{.*}}, %[[SUM]], %[[PROJECTION]]
+// VIT-NEXT: pfc.layer_norm_gain_grad
+// VIT-NEXT: pfc.channel_sum
+// VIT:      pfc.restore_tokens %{{[^ ]*}}, %{{[^ ]*}}, %{{[^ ]*}} :
 //
 // New ops are located at the forward op's name.
 // RUN: pfc-opt %s --pfc-differentiate --mlir-print-debuginfo --mlir-print-local-scope | FileCheck %s --check-prefix=LOC

@@ -6,6 +6,28 @@
 // RUN: pfc-interpret %t.mlir --against %t.fused.mlir
 // RUN: pfc-interpret %t.mlir --against %t.fused.mlir --function embed
 //
+// A transformer's branch joins in one pass, and a layer norm's gradient in one
+// with the sums of its parameters'; its statistics come first.
+// RUN: pfc-opt %S/Inputs/transformer.mlir --pfc-differentiate --pfc-insert-optimizer --pfc-partition -o %t.vit.mlir
+// RUN: pfc-opt %t.vit.mlir --pfc-fuse-pointwise -o %t.vit.fused.mlir
+// RUN: FileCheck %s --check-prefix=VIT --input-file=%t.vit.fused.mlir
+// RUN: pfc-interpret %t.vit.mlir --against %t.vit.fused.mlir --steps 2
+// VIT:      pfc.sweep(
+// VIT:        pfc.add_bias
+// VIT-NEXT:   pfc.drop_path
+// VIT-NEXT:   pfc.add
+// VIT-NEXT:   pfc.relu6
+// VIT:      pfc.sweep(
+// VIT:        pfc.relu6_grad
+// VIT-NEXT:   pfc.drop_path
+// VIT-NEXT:   pfc.channel_sum
+// VIT:      pfc.layer_norm_grad_stats
+// VIT-NEXT: pfc.sweep(
+// VIT:        pfc.layer_norm_grad
+// VIT-NEXT:   pfc.add
+// VIT-NEXT:   pfc.layer_norm_gain_grad
+// VIT-NEXT:   pfc.channel_sum
+//
 // In bf16 results are rounded where they were: an activation that is recomputed
 // has the bits it had.
 // RUN: pfc-opt %t.mlir --pfc-mixed-precision=precision=bf16 -o %t.bf16.mlir

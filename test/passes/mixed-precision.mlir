@@ -65,3 +65,22 @@
 // EACH:       pfc.matmul {{.*}} {transpose_rhs} : tensor<32x4xbf16>, tensor<4x4xbf16> -> tensor<32x4xbf16>
 // EACH:       %[[Q:.*]] = pfc.reshape %{{.*}} : tensor<32x4xbf16> -> tensor<4x16x2xbf16>
 // EACH:       pfc.matmul %[[Q]], %{{.*}} {transpose_rhs} : tensor<4x16x2xbf16>, tensor<4x16x2xbf16> -> tensor<4x16x16xbf16>
+
+// Of attention the scores stay fp32, as their exponentials are taken; shares and
+// what moves tokens and heads are narrow, statistics of a token aren't.
+// RUN: pfc-opt %S/Inputs/transformer.mlir --pfc-differentiate --pfc-insert-optimizer --pfc-partition -o %t.vit.mlir
+// RUN: pfc-opt %t.vit.mlir --pfc-mixed-precision=precision=bf16 -o %t.vit.bf16.mlir
+// RUN: FileCheck %s --check-prefix=VIT --input-file=%t.vit.bf16.mlir
+// RUN: pfc-interpret %t.vit.mlir --against %t.vit.bf16.mlir --steps 2
+// VIT:      pfc.gather_tokens {{.*}} -> tensor<2x3x1x8xbf16>
+// VIT:      pfc.layer_stats %{{.*}} : tensor<2x3x1x8xbf16> -> tensor<2x3x1xf32>
+// VIT:      pfc.split_heads {{.*}} -> tensor<4x3x4xbf16>, tensor<4x3x4xbf16>, tensor<4x3x4xbf16>
+// VIT-NEXT: %[[SCORES:.*]] = pfc.matmul {{.*}} -> tensor<4x3x3xf32>
+// VIT-NEXT: pfc.softmax %[[SCORES]] {{.*}} : tensor<4x3x3xf32> -> tensor<4x3x3xbf16>
+// VIT-NEXT: pfc.matmul {{.*}} -> tensor<4x3x4xbf16>
+// VIT-NEXT: pfc.merge_heads {{.*}} -> tensor<2x3x1x8xbf16>
+// VIT:      pfc.softmax_grad {{.*}} -> tensor<4x3x3xbf16>
+// VIT:      pfc.merge_heads {{.*}} -> tensor<2x3x1x24xbf16>
+// VIT-NOT:  pfc.cast
+// VIT:      pfc.layer_norm_grad {{.*}} : tensor<2x3x1x8xbf16>
+// VIT:      pfc.restore_tokens {{.*}} -> tensor<2x4x1x8xbf16>

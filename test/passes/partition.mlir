@@ -89,6 +89,24 @@
 // SYNC-NEXT:  pfc.sum_groups %[[GALL]]
 // SYNC-NEXT:  pfc.sum_groups %[[BALL]]
 
+// A transformer's tokens and heads stay with their image: only the labels, the
+// embeddings and the head's sums go from rank to rank, and the gradients. A rank
+// draws what all would for its images.
+// RUN: pfc-opt %S/Inputs/transformer.mlir --pfc-differentiate --pfc-insert-optimizer -o %t.vit.mlir
+// RUN: pfc-opt %t.vit.mlir --pfc-partition -o %t.vit.part.mlir
+// RUN: FileCheck %s --check-prefix=VIT --input-file=%t.vit.part.mlir
+// RUN: pfc-interpret %t.vit.mlir --against %t.vit.part.mlir --steps 3
+// VIT:      %[[FIRST:.*]] = pfc.rank_constant base 0 per_rank 2
+// VIT-NEXT: pfc.sample_tokens %{{.*}} offset %[[FIRST]] {seed = 7 : i64} : tensor<2x3xi64>, tensor<2x4xi64>
+// VIT-NOT:  shard.
+// VIT:      pfc.split_heads %{{.*}} -> tensor<4x3x4xf32>, tensor<4x3x4xf32>, tensor<4x3x4xf32>
+// VIT-NOT:  shard.
+// VIT:      pfc.drop_path %{{.*}} offset %{{.*}} : tensor<2x3x1x8xf32>
+// VIT-NOT:  shard.
+// VIT:      pfc.restore_tokens
+// VIT-COUNT-2: shard.all_gather
+// VIT-NOT:  shard.all_gather
+
 // EACH-LABEL: func.func @train_step
 // EACH:       pfc.reshape %{{.*}} : tensor<2x16x4xf32> -> tensor<32x4xf32>
 // EACH-COUNT-2: pfc.reshape %{{.*}} : tensor<32x4xf32> -> tensor<4x16x2xf32>

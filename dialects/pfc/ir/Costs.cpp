@@ -71,6 +71,19 @@ OpCost PReluSlopeGradOp::getCost() { return pointwiseCost(*this, 2); }
 
 OpCost ChannelSumOp::getCost() { return pointwiseCost(*this, 1); }
 
+/// Σ(x − x₀), Σ(x − x₀)².
+OpCost LayerStatsOp::getCost() { return pointwiseCost(*this, 4); }
+
+/// x̂, then Σγ·dy, Σγ·dy·x̂.
+OpCost LayerNormGradStatsOp::getCost() { return pointwiseCost(*this, 6); }
+
+OpCost LayerNormGainGradOp::getCost() { return pointwiseCost(*this, 4); }
+
+/// The maximum; difference, scale, exp and sum; those again and the division.
+OpCost SoftmaxOp::getCost() { return pointwiseCost(*this, 9); }
+
+OpCost SoftmaxGradOp::getCost() { return pointwiseCost(*this, 5); }
+
 /// 2·M·N·K, of each product.
 static OpCost productCost(Operation *op, Value result, uint64_t contracted) {
   return costOf(op, 2 * elementsOf(result) * contracted);

@@ -117,12 +117,11 @@ LogicalResult DropoutOp::buildKernelBody(OpBuilder &builder,
       [&](Scalars &s, ValueRange x) -> SmallVector<Value> {
         OpBuilder &b = s.builder;
         Location loc = s.loc;
-        Type i64 = b.getI64Type(), i32 = b.getI32Type();
         auto integer = [&](int64_t v) -> Value {
           return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(v));
         };
         auto index = [&](int64_t d) -> Value {
-          return arith::IndexCastOp::create(b, loc, i64,
+          return arith::IndexCastOp::create(b, loc, b.getI64Type(),
                                             linalg::IndexOp::create(b, loc, d));
         };
         Value row = index(0);
@@ -131,28 +130,9 @@ LogicalResult DropoutOp::buildKernelBody(OpBuilder &builder,
         Value element = arith::AddIOp::create(
             b, loc, arith::MulIOp::create(b, loc, row, integer(columns)),
             index(1));
-        Value block = arith::ShRUIOp::create(b, loc, element, integer(2));
-        Value lane = arith::AndIOp::create(b, loc, element, integer(3));
-        auto low = [&](Value v) -> Value {
-          return arith::TruncIOp::create(b, loc, i32, v);
-        };
-        auto purpose = static_cast<int64_t>(rt::RandomPurpose::Dropout);
-        SmallVector<Value, 4> words =
-            buildPhilox(b, loc, getSeed(),
-                        {low(block), low(x[1]), low(integer(getLayer())),
-                         low(integer(purpose))});
-        Value word = words[0];
-        for (int64_t i = 1; i < 4; ++i)
-          word =
-              s.select(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
-                                             lane, integer(i)),
-                       words[i], word);
-        Value shifted = arith::ShRUIOp::create(
-            b, loc, word,
-            arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(8)));
-        Value unit =
-            s.mul(arith::UIToFPOp::create(b, loc, b.getF32Type(), shifted),
-                  s.constant(0x1p-24));
+        Value unit = buildUnitFloat(
+            s, buildRandomWord(b, loc, getSeed(), rt::RandomPurpose::Dropout,
+                               element, x[1], getLayer()));
         Value drop = s.greater(s.constant(rate), unit);
         return {s.select(drop, s.constant(0.0),
                          s.mul(x[0], s.constant(1.0 / (1.0 - rate))))};
@@ -187,23 +167,10 @@ LogicalResult PReluGradOp::buildKernelBody(OpBuilder &builder,
 // Sums over the batch
 //===----------------------------------------------------------------------===//
 
-/// Σ over all but the channels, of body: [C].
-static Value channelSum(OpBuilder &builder, Location loc, Value like,
-                        ArrayRef<Input> inputs, PointwiseBody body) {
-  Value images =
-      buildImageSums(builder, loc, shapeOf(like), inputs, body).front();
-  return buildColumnSums(builder, loc, shapeOf(like)[0], channelsOf(like),
-                         /*keepRow=*/false, {{images}},
-                         [](Scalars &, ValueRange x) -> SmallVector<Value> {
-                           return {x[0]};
-                         })
-      .front();
-}
-
 LogicalResult ChannelSumOp::buildKernelBody(OpBuilder &builder,
                                             SmallVectorImpl<Value> &results) {
-  results.push_back(channelSum(
-      builder, getLoc(), getInput(), {{getInput()}},
+  results.push_back(buildChannelSum(
+      builder, getLoc(), shapeOf(getInput()), {{getInput()}},
       [](Scalars &, ValueRange x) -> SmallVector<Value> { return {x[0]}; }));
   return success();
 }
@@ -211,8 +178,8 @@ LogicalResult ChannelSumOp::buildKernelBody(OpBuilder &builder,
 LogicalResult
 PReluSlopeGradOp::buildKernelBody(OpBuilder &builder,
                                   SmallVectorImpl<Value> &results) {
-  results.push_back(channelSum(
-      builder, getLoc(), getInput(), {{getOutputGrad()}, {getInput()}},
+  results.push_back(buildChannelSum(
+      builder, getLoc(), shapeOf(getInput()), {{getOutputGrad()}, {getInput()}},
       [](Scalars &s, ValueRange x) -> SmallVector<Value> {
         Value zero = s.constant(0.0);
         return {s.select(s.greater(x[1], zero), zero, s.mul(x[0], x[1]))};

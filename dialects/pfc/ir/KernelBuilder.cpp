@@ -36,6 +36,10 @@ static void addMiddle(ArrayRef<int64_t> shape, const Space &space,
     exprs.push_back(getAffineDimExpr(d, context));
 }
 
+static unsigned rankOf(Value tensor) {
+  return cast<RankedTensorType>(tensor.getType()).getRank();
+}
+
 static AffineMap mapOf(MLIRContext *context, const Space &space,
                        const Input &input) {
   auto dim = [&](unsigned d) { return getAffineDimExpr(d, context); };
@@ -52,6 +56,15 @@ static AffineMap mapOf(MLIRContext *context, const Space &space,
     break;
   case Access::Channel:
     exprs = {dim(space.channel)};
+    break;
+  case Access::Token:
+    for (unsigned d = 0; d < rankOf(input.tensor); ++d)
+      exprs.push_back(dim(d));
+    break;
+  case Access::First:
+    for (unsigned d = 0; d + 1 < rankOf(input.tensor); ++d)
+      exprs.push_back(dim(d));
+    exprs.push_back(zero);
     break;
   case Access::Stat:
     exprs = {zero, dim(space.channel)};
@@ -172,6 +185,25 @@ SmallVector<Value> buildImageSums(OpBuilder &builder, Location loc,
   return buildDenseSums(builder, loc, shape, {0, rank - 1}, inputs, body, sums);
 }
 
+Value buildChannelSum(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape,
+                      ArrayRef<Input> inputs, PointwiseBody body) {
+  Value images = buildImageSums(builder, loc, shape, inputs, body).front();
+  return buildColumnSums(builder, loc, shape[0], shape.back(),
+                         /*keepRow=*/false, {{images}},
+                         [](Scalars &, ValueRange x) -> SmallVector<Value> {
+                           return {x[0]};
+                         })
+      .front();
+}
+
+SmallVector<Value> buildTokenSums(OpBuilder &builder, Location loc,
+                                  ArrayRef<int64_t> shape,
+                                  ArrayRef<Input> inputs, PointwiseBody body,
+                                  unsigned sums) {
+  auto kept = llvm::to_vector(llvm::seq<unsigned>(shape.size() - 1));
+  return buildDenseSums(builder, loc, shape, kept, inputs, body, sums);
+}
+
 SmallVector<Value> buildRowSums(OpBuilder &builder, Location loc,
                                 ArrayRef<int64_t> shape, ArrayRef<Input> inputs,
                                 PointwiseBody body, unsigned sums) {
@@ -234,6 +266,40 @@ SmallVector<Value, 4> buildPhilox(OpBuilder &builder, Location loc,
     k1 += 0xBB67AE85u;
   }
   return c;
+}
+
+Value buildRandomWord(OpBuilder &builder, Location loc, uint64_t seed,
+                      rt::RandomPurpose purpose, Value element, Value step,
+                      int64_t layer) {
+  auto integer = [&](int64_t value) -> Value {
+    return arith::ConstantOp::create(builder, loc,
+                                     builder.getI64IntegerAttr(value));
+  };
+  auto low = [&](Value value) -> Value {
+    return arith::TruncIOp::create(builder, loc, builder.getI32Type(), value);
+  };
+  Value block = arith::ShRUIOp::create(builder, loc, element, integer(2));
+  Value lane = arith::AndIOp::create(builder, loc, element, integer(3));
+  SmallVector<Value, 4> words =
+      buildPhilox(builder, loc, seed,
+                  {low(block), low(step), low(integer(layer)),
+                   low(integer(static_cast<int64_t>(purpose)))});
+  Value word = words[0];
+  for (int64_t i = 1; i < 4; ++i) {
+    Value isIt = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                       lane, integer(i));
+    word = arith::SelectOp::create(builder, loc, isIt, words[i], word);
+  }
+  return word;
+}
+
+Value buildUnitFloat(Scalars &s, Value word) {
+  Value eight = arith::ConstantOp::create(s.builder, s.loc,
+                                          s.builder.getI32IntegerAttr(8));
+  Value shifted = arith::ShRUIOp::create(s.builder, s.loc, word, eight);
+  return s.mul(arith::UIToFPOp::create(s.builder, s.loc, s.builder.getF32Type(),
+                                       shifted),
+               s.constant(0x1p-24));
 }
 
 } // namespace pfc

@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
+#include "runtime/base/Philox.h"
 
 namespace pfc {
 
@@ -99,6 +100,8 @@ enum class Access {
   Full,    ///< all dimensions, in order
   Row,     ///< dimension 0
   Channel, ///< the last dimension
+  Token,   ///< the first ones, as many as it has: a value for each position
+  First,   ///< the position's first channel
   Stat,    ///< [0, last]: statistics [1,C]
   Image,   ///< [first, last]: a value for each image and channel, [N,C]
   Middle,  ///< [first, …, last] at the middle of what the body has no dim for
@@ -129,6 +132,18 @@ buildImageSums(mlir::OpBuilder &builder, mlir::Location loc,
                llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<Input> inputs,
                PointwiseBody body, unsigned sums = 1);
 
+/// Sums over dimensions 1 … of `shape` = [N,…,C] and then over its images, in
+/// order: an f32 tensor [C].
+mlir::Value buildChannelSum(mlir::OpBuilder &builder, mlir::Location loc,
+                            llvm::ArrayRef<int64_t> shape,
+                            llvm::ArrayRef<Input> inputs, PointwiseBody body);
+
+/// Sums over the last dimension of `shape`: f32 tensors of the others.
+llvm::SmallVector<mlir::Value>
+buildTokenSums(mlir::OpBuilder &builder, mlir::Location loc,
+               llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<Input> inputs,
+               PointwiseBody body, unsigned sums = 1);
+
 /// Sums over all but dimension 0 of `shape`: f32 tensors [shape[0]].
 llvm::SmallVector<mlir::Value>
 buildRowSums(mlir::OpBuilder &builder, mlir::Location loc,
@@ -153,6 +168,14 @@ mlir::Value buildTotal(mlir::OpBuilder &builder, mlir::Location loc,
 llvm::SmallVector<mlir::Value, 4> buildPhilox(mlir::OpBuilder &builder,
                                               mlir::Location loc, uint64_t seed,
                                               mlir::ValueRange counter);
+
+/// Word j%4 of Philox(seed; j/4, step, layer; purpose) for the i64 `element` j.
+mlir::Value buildRandomWord(mlir::OpBuilder &builder, mlir::Location loc,
+                            uint64_t seed, rt::RandomPurpose purpose,
+                            mlir::Value element, mlir::Value step,
+                            int64_t layer);
+/// A word as a number of [0,1): its upper 24 bits.
+mlir::Value buildUnitFloat(Scalars &scalars, mlir::Value word);
 
 } // namespace pfc
 

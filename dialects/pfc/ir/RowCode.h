@@ -11,6 +11,8 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
+#include <limits>
+
 namespace pfc {
 
 /// Loops, loads and stores at the builder, f32 in between.
@@ -71,6 +73,22 @@ public:
                  mlir::Value term = body(code, i);
                  mlir::scf::YieldOp::create(b, l,
                                             code.scalars.sum(total[0], term));
+               })
+        .getResult(0);
+  }
+  /// The largest of body(i) for from <= i < to.
+  mlir::Value
+  max(mlir::Value from, mlir::Value to,
+      llvm::function_ref<mlir::Value(RowCode &, mlir::Value)> body) {
+    mlir::Value least = scalars.constant(std::numeric_limits<float>::lowest());
+    return mlir::scf::ForOp::create(
+               builder, loc, from, to, index(1), mlir::ValueRange{least},
+               [&](mlir::OpBuilder &b, mlir::Location l, mlir::Value i,
+                   mlir::ValueRange most) {
+                 RowCode code(b, l);
+                 mlir::Value value = body(code, i);
+                 mlir::scf::YieldOp::create(b, l,
+                                            code.scalars.max(most[0], value));
                })
         .getResult(0);
   }

@@ -141,6 +141,88 @@ LogicalResult DropoutOp::buildVjp(OpBuilder &builder, ValueRange dy,
 }
 
 //===----------------------------------------------------------------------===//
+// Tokens
+//===----------------------------------------------------------------------===//
+
+LogicalResult LayerNormOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                    Gradients gradients) {
+  // The statistics' gradient is part of dx.
+  Location loc = gradientLoc(*this);
+  Type stats = getMean().getType();
+  auto sums = LayerNormGradStatsOp::create(builder, loc, stats, stats, dy[0],
+                                           getInput(), getMean(), getVariance(),
+                                           getGamma(), getEps());
+  gradients[0] = LayerNormGradOp::create(
+      builder, loc, getInput().getType(), dy[0], getInput(), getMean(),
+      getVariance(), getGamma(), sums.getSum(), sums.getProjection(), getEps());
+  gradients[3] = LayerNormGainGradOp::create(builder, loc, getGamma().getType(),
+                                             dy[0], getInput(), getMean(),
+                                             getVariance(), getEps());
+  gradients[4] = ChannelSumOp::create(builder, loc, getBeta().getType(), dy[0]);
+  return success();
+}
+
+LogicalResult Relu6Op::buildVjp(OpBuilder &builder, ValueRange dy,
+                                Gradients gradients) {
+  gradients[0] =
+      Relu6GradOp::create(builder, gradientLoc(*this), dy[0], getInput());
+  return success();
+}
+
+LogicalResult DropPathOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                   Gradients gradients) {
+  // The same images are kept.
+  gradients[0] =
+      DropPathOp::create(builder, gradientLoc(*this), dy[0], getStep(),
+                         getRowOffset(), getRate(), getSeed(), getLayer());
+  return success();
+}
+
+LogicalResult SplitHeadsOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                     Gradients gradients) {
+  if (llvm::is_contained(dy, Value()))
+    return emitOpError("has a part that the loss does not depend on");
+  gradients[0] = MergeHeadsOp::create(builder, gradientLoc(*this),
+                                      getInput().getType(), dy, getHeads());
+  return success();
+}
+
+LogicalResult MergeHeadsOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                     Gradients gradients) {
+  auto split = SplitHeadsOp::create(builder, gradientLoc(*this),
+                                    getParts().getTypes(), dy[0], getHeads());
+  llvm::copy(split.getParts(), gradients.begin());
+  return success();
+}
+
+LogicalResult SoftmaxOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                  Gradients gradients) {
+  gradients[0] =
+      SoftmaxGradOp::create(builder, gradientLoc(*this), getInput().getType(),
+                            dy[0], getOutput(), getScale());
+  return success();
+}
+
+LogicalResult GatherTokensOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                       Gradients gradients) {
+  gradients[0] =
+      RestoreTokensOp::create(builder, gradientLoc(*this), getInput().getType(),
+                              dy[0], getKept(), getSlots(), /*mask=*/Value());
+  return success();
+}
+
+LogicalResult RestoreTokensOp::buildVjp(OpBuilder &builder, ValueRange dy,
+                                        Gradients gradients) {
+  Location loc = gradientLoc(*this);
+  gradients[0] = GatherTokensOp::create(builder, loc, getInput().getType(),
+                                        dy[0], getKept(), getSlots());
+  if (getMask())
+    gradients[3] = MaskTokenGradOp::create(builder, loc, getMask().getType(),
+                                           dy[0], getSlots());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // Head
 //===----------------------------------------------------------------------===//
 

@@ -9,6 +9,7 @@ const Registry &Registry::get() {
     addElementwiseOps(all);
     addProductOps(all);
     addBatchNormOps(all);
+    addTokenOps(all);
     addSamplingOps(all);
     addHeadOps(all);
     addFusedHeadOps(all);

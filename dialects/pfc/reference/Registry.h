@@ -115,6 +115,7 @@ private:
 void addElementwiseOps(Registry &registry); ///< ElementwiseOps.cpp
 void addProductOps(Registry &registry);     ///< ProductOps.cpp
 void addBatchNormOps(Registry &registry);   ///< BatchNormOps.cpp
+void addTokenOps(Registry &registry);       ///< TokenOps.cpp
 void addSamplingOps(Registry &registry);    ///< SamplingOps.cpp
 void addHeadOps(Registry &registry);        ///< HeadOps.cpp
 void addFusedHeadOps(Registry &registry);   ///< FusedHeadOps.cpp

@@ -19,12 +19,20 @@ Value DeviceCode::blocks() {
 }
 void DeviceCode::barrier() { gpu::BarrierOp::create(builder, loc); }
 
-Value DeviceCode::blockSum(Value value) {
+static Value reduceBlock(OpBuilder &builder, Location loc, Value value,
+                         gpu::AllReduceOperation operation) {
   return gpu::AllReduceOp::create(
       builder, loc, value,
-      gpu::AllReduceOperationAttr::get(builder.getContext(),
-                                       gpu::AllReduceOperation::ADD),
+      gpu::AllReduceOperationAttr::get(builder.getContext(), operation),
       /*uniform=*/true);
+}
+
+Value DeviceCode::blockSum(Value value) {
+  return reduceBlock(builder, loc, value, gpu::AllReduceOperation::ADD);
+}
+
+Value DeviceCode::blockMaximum(Value value) {
+  return reduceBlock(builder, loc, value, gpu::AllReduceOperation::MAXIMUMF);
 }
 
 Value DeviceCode::warpSum(Value value, int64_t size, int64_t stride) {
@@ -66,9 +74,9 @@ Value DeviceCode::registers(int64_t count, Type element) {
                                   MemRefType::get({count}, element));
 }
 
-Value DeviceCode::accumulators(int64_t count) {
+Value DeviceCode::accumulators(int64_t count, float start) {
   Value sums = registers(count, builder.getF32Type());
-  unrolled(count, [&](Value j) { store(zero(), sums, j); });
+  unrolled(count, [&](Value j) { store(real(start), sums, j); });
   return sums;
 }
 

@@ -61,10 +61,11 @@ public:
     return mlir::arith::CmpIOp::create(
         builder, loc, mlir::arith::CmpIPredicate::ult, a, index(b));
   }
-  mlir::Value zero() {
+  mlir::Value real(float value) {
     return mlir::arith::ConstantOp::create(builder, loc,
-                                           builder.getF32FloatAttr(0.0f));
+                                           builder.getF32FloatAttr(value));
   }
+  mlir::Value zero() { return real(0.0f); }
 
   mlir::Value thread();
   mlir::Value block();
@@ -72,6 +73,8 @@ public:
   void barrier();
   /// The sum of `value` over the block, in every thread of it.
   mlir::Value blockSum(mlir::Value value);
+  /// The largest `value` of the block, likewise.
+  mlir::Value blockMaximum(mlir::Value value);
   /// The sum over `size` lanes, `stride` apart, in each of them.
   mlir::Value warpSum(mlir::Value value, int64_t size, int64_t stride);
 
@@ -90,8 +93,8 @@ public:
   void when(mlir::Value condition, llvm::function_ref<void()> body);
 
   mlir::Value registers(int64_t count, mlir::Type element);
-  /// `count` registers, zero.
-  mlir::Value accumulators(int64_t count);
+  /// `count` registers, all `start`.
+  mlir::Value accumulators(int64_t count, float start = 0.0f);
   /// At a multiple of `alignment` bytes; 0: of the element's.
   mlir::Value shared(int64_t count, mlir::Type element, int64_t alignment = 0);
   /// What the launch gives, at a multiple of 1024 bytes.

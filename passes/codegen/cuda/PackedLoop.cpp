@@ -2,6 +2,8 @@
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
+#include <limits>
+
 using namespace mlir;
 
 namespace pfc::cuda {
@@ -24,6 +26,21 @@ bool isMultiple(Value value, int64_t factor) {
 MemRefType typeOf(Value buffer) { return cast<MemRefType>(buffer.getType()); }
 
 } // namespace
+
+Reduction reductionOf(scf::ForOp loop, unsigned k) {
+  Value total = loop.getRegionIterArg(k);
+  Operation *next = loop.getYieldedValues()[k].getDefiningOp();
+  if (!next || !total.hasOneUse() || next->getOperand(0) != total)
+    return Reduction::Other;
+  if (isa<arith::AddFOp>(next))
+    return Reduction::Sum;
+  return isa<arith::MaximumFOp>(next) ? Reduction::Maximum : Reduction::Other;
+}
+
+float startOf(Reduction reduction) {
+  return reduction == Reduction::Maximum ? std::numeric_limits<float>::lowest()
+                                         : 0.0f;
+}
 
 PackedLoop::PackedLoop(scf::ForOp loop) : loop(loop) {
   if (analyse())
@@ -203,8 +220,8 @@ SmallVector<Value> PackedLoop::emit(DeviceCode &code, IRMapping &mapping,
                                     int64_t threads) {
   auto bound = [&](Value value) { return mapping.lookupOrDefault(value); };
   SmallVector<Value> sums;
-  for (size_t k = loop.getNumRegionIterArgs(); k > 0; --k)
-    sums.push_back(code.accumulators(1));
+  for (unsigned k = 0; k < loop.getNumRegionIterArgs(); ++k)
+    sums.push_back(code.accumulators(1, startOf(reductionOf(loop, k))));
   Value begin = code.div(bound(loop.getLowerBound()), packWidth);
   Value end =
       code.div(code.add(bound(loop.getUpperBound()), code.index(packWidth - 1)),

@@ -7,10 +7,17 @@
 
 namespace pfc::cuda {
 
+/// What a loop's value `k` from iteration to iteration is: a sum, a maximum, or
+/// neither.
+enum class Reduction { Sum, Maximum, Other };
+Reduction reductionOf(mlir::scf::ForOp loop, unsigned k);
+/// What it starts from where it is split over threads: 0, or the least number.
+float startOf(Reduction reduction);
+
 /// A loop `for (i = from; i < to; ++i)` whose iterations are independent but
-/// for sums, as code that does `width` iterations with accesses of 16 bytes.
-/// Packs begin at multiples of `width`; of one that is not wholly within the
-/// bounds only the elements that are count, and are written.
+/// for sums and maxima, as code that does `width` iterations with accesses of
+/// 16 bytes. Packs begin at multiples of `width`; of one that is not wholly
+/// within the bounds only the elements that are count, and are written.
 class PackedLoop {
 public:
   explicit PackedLoop(mlir::scf::ForOp loop);
@@ -20,8 +27,8 @@ public:
   /// it is.
   int64_t width() const { return packWidth; }
 
-  /// The loop's packs, split over a block's threads. Returns what each thread
-  /// sums, from zero.
+  /// The loop's packs, split over a block's threads. Returns each thread's sums
+  /// and maxima, from startOf.
   mlir::SmallVector<mlir::Value>
   emit(DeviceCode &code, mlir::IRMapping &mapping, int64_t threads);
 

@@ -2,7 +2,7 @@
 //
 // A block does a row. Its code runs in every thread, except that
 //   - an inner loop is split over the threads, in packs where it can be
-//     (PackedLoop.h); one that sums is summed over the block;
+//     (PackedLoop.h); its sums and maxima are the block's;
 //   - a store outside an inner loop is the first thread's.
 // Between a write and another access of the same buffer stands a barrier.
 // Conditions outside inner loops depend on the row alone, so that a block's
@@ -75,20 +75,20 @@ void RowCodeSplitter::barrierBefore(Operation &op) {
   }
 }
 
-/// for (i = from + thread; i < to; i += threads). Returns each thread's sums,
-/// which start at zero.
+/// for (i = from + thread; i < to; i += threads). Returns each thread's sums
+/// and maxima, from startOf.
 SmallVector<Value> RowCodeSplitter::emitSplit(scf::ForOp loop) {
   OpBuilder &builder = code.builder;
   unsigned sums = loop.getNumRegionIterArgs();
   Value from = mapping.lookupOrDefault(loop.getLowerBound());
   Value to = mapping.lookupOrDefault(loop.getUpperBound());
-  SmallVector<Value> zeros(sums);
-  for (Value &zero : zeros)
-    zero = code.zero();
+  SmallVector<Value> starts;
+  for (unsigned k = 0; k < sums; ++k)
+    starts.push_back(code.real(startOf(reductionOf(loop, k))));
   code.hintUnroll(4);
   auto split =
       scf::ForOp::create(builder, code.loc, code.add(from, code.thread()), to,
-                         code.index(threads), zeros);
+                         code.index(threads), starts);
   mapping.map(loop.getInductionVar(), split.getInductionVar());
   mapping.map(loop.getRegionIterArgs(), split.getRegionIterArgs());
   {
@@ -108,23 +108,24 @@ SmallVector<Value> RowCodeSplitter::emitSplit(scf::ForOp loop) {
   return SmallVector<Value>(split.getResults());
 }
 
-/// A loop's start is added to the block's sum.
+/// A loop's start goes into the block's sum or maximum.
 LogicalResult RowCodeSplitter::emitLoop(scf::ForOp loop) {
-  for (auto [value, total] :
-       llvm::zip(loop.getYieldedValues(), loop.getRegionIterArgs())) {
-    auto sum = value.getDefiningOp<arith::AddFOp>();
-    if (!sum || sum.getLhs() != total || !total.hasOneUse())
-      return loop.emitOpError("carries a value that is no sum: it has no "
-                              "CUDA schedule");
-  }
+  for (unsigned k = 0; k < loop.getNumRegionIterArgs(); ++k)
+    if (reductionOf(loop, k) == Reduction::Other)
+      return loop.emitOpError("carries a value that is no sum or maximum: it "
+                              "has no CUDA schedule");
   PackedLoop packs(loop);
   SmallVector<Value> partials =
       packs.width() > 1 ? packs.emit(code, mapping, threads) : emitSplit(loop);
-  for (auto [result, partial, start] :
-       llvm::zip(loop.getResults(), partials, loop.getInitArgs())) {
-    Value total = arith::AddFOp::create(code.builder, code.loc,
-                                        mapping.lookupOrDefault(start),
-                                        code.blockSum(partial));
+  for (auto [k, result, partial] :
+       llvm::enumerate(loop.getResults(), partials)) {
+    Value start = mapping.lookupOrDefault(loop.getInitArgs()[k]), total;
+    if (reductionOf(loop, k) == Reduction::Sum)
+      total = arith::AddFOp::create(code.builder, code.loc, start,
+                                    code.blockSum(partial));
+    else
+      total = arith::MaximumFOp::create(code.builder, code.loc, start,
+                                        code.blockMaximum(partial));
     mapping.map(result, total);
     sinceBarrier = Touched(); // a block's sum passes barriers
   }

@@ -336,7 +336,10 @@ void KernelLowering::lowerDeviceOp(Operation *op) {
       .Case([&](gpu::BlockIdOp) { literal(op, "blockIdx.x"); })
       .Case([&](gpu::GridDimOp) { literal(op, "gridDim.x"); })
       .Case([&](gpu::BarrierOp) { call(op, "__syncthreads"); })
-      .Case([&](gpu::AllReduceOp) { call(op, "pfc::blockSum", {threads}); })
+      .Case([&](gpu::AllReduceOp reduce) {
+        bool sums = reduce.getOp() == gpu::AllReduceOperation::ADD;
+        call(op, sums ? "pfc::blockSum" : "pfc::blockMaximum", {threads});
+      })
       .Case([&](gpu::SubgroupReduceOp sum) {
         call(op, "pfc::warpSum",
              {sum.getClusterSize().value_or(32), sum.getClusterStride()});

@@ -76,6 +76,24 @@ __device__ T blockSum(T x) {
   return sum;
 }
 
+/// The largest of the block's `Threads` threads, or NaN if one has that, in each
+/// of them.
+template <int Threads>
+__device__ float blockMaximum(float x) {
+  __shared__ float warps[Threads / 32];
+#pragma unroll
+  for (int offset = 16; offset > 0; offset /= 2)
+    x = maximum(x, __shfl_xor_sync(0xffffffffu, x, offset));
+  if (threadIdx.x % 32 == 0)
+    warps[threadIdx.x / 32] = x;
+  __syncthreads();
+#pragma unroll
+  for (int i = 0; i < Threads / 32; ++i)
+    x = maximum(x, warps[i]);
+  __syncthreads(); // the next maximum writes there again
+  return x;
+}
+
 /// The sum over the threads before this one.
 template <int Threads>
 __device__ int32_t blockScan(int32_t x) {

@@ -568,6 +568,166 @@ func.func @dropout_rate(%x: tensor<4x8xf32>, %n: tensor<1xi64>) {
 
 // -----
 
+func.func @layer_stats_shape(%x: tensor<2x6x1x8xf32>) {
+  // expected-error @below {{a statistic must be [2, 6, 1]}}
+  %a, %b = pfc.layer_stats %x : tensor<2x6x1x8xf32> -> tensor<2x6xf32>
+  return
+}
+
+// -----
+
+func.func @layer_stats_vector(%x: tensor<8xf32>) {
+  // expected-error @below {{takes an input [B,…,C]}}
+  %a, %b = pfc.layer_stats %x : tensor<8xf32> -> tensor<1xf32>
+  return
+}
+
+// -----
+
+func.func @layer_norm_gamma(%x: tensor<2x6x1x8xf32>, %m: tensor<2x6x1xf32>, %c: tensor<7xf32>) {
+  // expected-error @below {{gamma must have one element a channel (8)}}
+  %y = pfc.layer_norm %x, %m, %m, %c, %c {eps = 1.0e-5 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<7xf32>
+  return
+}
+
+// -----
+
+func.func @layer_norm_grad_stats_shape(%x: tensor<2x6x1x8xf32>, %m: tensor<2x6xf32>, %c: tensor<8xf32>) {
+  // expected-error @below {{a statistic must be [2, 6, 1]}}
+  %a, %b = pfc.layer_norm_grad_stats %x, %x, %m, %m, %c {eps = 1.0e-5 : f64} : tensor<2x6x1x8xf32>, tensor<2x6xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @layer_norm_grad_shape(%x: tensor<2x6x1x8xf32>, %m: tensor<2x6xf32>, %c: tensor<8xf32>) {
+  // expected-error @below {{a statistic must be [2, 6, 1]}}
+  %y = pfc.layer_norm_grad %x, %x, %m, %m, %c, %m, %m {eps = 1.0e-5 : f64} : tensor<2x6x1x8xf32>, tensor<2x6xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @layer_norm_gain_grad_shape(%x: tensor<2x6x1x8xf32>, %m: tensor<2x6x1xf32>) {
+  // expected-error @below {{gamma_grad must have one element a channel (8)}}
+  %y = pfc.layer_norm_gain_grad %x, %x, %m, %m {eps = 1.0e-5 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32> -> tensor<6xf32>
+  return
+}
+
+// -----
+
+func.func @drop_path_rate(%x: tensor<2x6x1x8xf32>, %n: tensor<1xi64>) {
+  // expected-error @below {{rate must be in [0, 1)}}
+  %y = pfc.drop_path %x, %n {rate = 1.0 : f64, seed = 7 : i64, layer = 0 : i64} : tensor<2x6x1x8xf32>
+  return
+}
+
+// -----
+
+func.func @split_heads_channels(%x: tensor<2x6x1x8xf32>) {
+  // expected-error @below {{takes tokens [B,…,C] whose channels 3 heads of 1 parts divide}}
+  %y = pfc.split_heads %x {heads = 3 : i64} : tensor<2x6x1x8xf32> -> tensor<6x6x2xf32>
+  return
+}
+
+// -----
+
+func.func @split_heads_part(%x: tensor<2x6x1x8xf32>) {
+  // expected-error @below {{a part must be [4, 6, 4]}}
+  %y = pfc.split_heads %x {heads = 2 : i64} : tensor<2x6x1x8xf32> -> tensor<2x6x4xf32>
+  return
+}
+
+// -----
+
+func.func @merge_heads_matrix(%x: tensor<4x6x4xf32>) {
+  // expected-error @below {{takes tokens [B,…,C] whose channels 2 heads of 1 parts divide}}
+  %y = pfc.merge_heads %x {heads = 2 : i64} : tensor<4x6x4xf32> -> tensor<12x8xf32>
+  return
+}
+
+// -----
+
+func.func @softmax_scale(%x: tensor<4x6x4xf32>) {
+  // expected-error @below {{needs scale > 0}}
+  %y = pfc.softmax %x {scale = 0.0 : f64} : tensor<4x6x4xf32> -> tensor<4x6x4xf32>
+  return
+}
+
+// -----
+
+func.func @softmax_shape(%x: tensor<4x6x4xf32>) {
+  // expected-error @below {{output must be [4, 6, 4]}}
+  %y = pfc.softmax %x {scale = 1.0 : f64} : tensor<4x6x4xf32> -> tensor<4x4x6xf32>
+  return
+}
+
+// -----
+
+func.func @sample_tokens_more(%n: tensor<1xi64>) {
+  // expected-error @below {{keeps 7 of 6 tokens}}
+  %a, %b, %c = pfc.sample_tokens %n {seed = 7 : i64} : tensor<2x7xi64>, tensor<2x6xi64>
+  return
+}
+
+// -----
+
+func.func @sample_tokens_batch(%n: tensor<1xi64>) {
+  // expected-error @below {{makes kept [B,K] and slots [B,T]}}
+  %a, %b, %c = pfc.sample_tokens %n {seed = 7 : i64} : tensor<3x4xi64>, tensor<2x6xi64>
+  return
+}
+
+// -----
+
+func.func @gather_tokens_map(%x: tensor<2x3x2x8xf32>, %k: tensor<2x4xi64>, %s: tensor<2x6xi64>) {
+  // expected-error @below {{takes tokens [B,T,1,C] and [B,K,1,C]}}
+  %y = pfc.gather_tokens %x, %k, %s : tensor<2x3x2x8xf32>, tensor<2x4xi64>, tensor<2x6xi64> -> tensor<2x4x1x8xf32>
+  return
+}
+
+// -----
+
+func.func @gather_tokens_kept(%x: tensor<2x6x1x8xf32>, %k: tensor<2x5xi64>, %s: tensor<2x6xi64>) {
+  // expected-error @below {{kept must be [2, 4]}}
+  %y = pfc.gather_tokens %x, %k, %s : tensor<2x6x1x8xf32>, tensor<2x5xi64>, tensor<2x6xi64> -> tensor<2x4x1x8xf32>
+  return
+}
+
+// -----
+
+func.func @restore_tokens_slots(%x: tensor<2x4x1x8xf32>, %k: tensor<2x4xi64>, %s: tensor<2x5xi64>) {
+  // expected-error @below {{slots must be [2, 6]}}
+  %y = pfc.restore_tokens %x, %k, %s : tensor<2x4x1x8xf32>, tensor<2x4xi64>, tensor<2x5xi64> -> tensor<2x6x1x8xf32>
+  return
+}
+
+// -----
+
+func.func @restore_tokens_mask(%x: tensor<2x4x1x8xf32>, %k: tensor<2x4xi64>, %s: tensor<2x6xi64>, %c: tensor<6xf32>) {
+  // expected-error @below {{mask must have one element a channel (8)}}
+  %y = pfc.restore_tokens %x, %k, %s mask %c : tensor<6xf32> : tensor<2x4x1x8xf32>, tensor<2x4xi64>, tensor<2x6xi64> -> tensor<2x6x1x8xf32>
+  return
+}
+
+// -----
+
+func.func @mask_token_grad_slots(%x: tensor<2x6x1x8xf32>, %s: tensor<2x5xi64>) {
+  // expected-error @below {{slots must be [2, 6]}}
+  %y = pfc.mask_token_grad %x, %s : tensor<2x6x1x8xf32>, tensor<2x5xi64> -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @mask_token_grad_map(%x: tensor<2x3x2x8xf32>, %s: tensor<2x3xi64>) {
+  // expected-error @below {{takes tokens [B,T,1,C]}}
+  %y = pfc.mask_token_grad %x, %s : tensor<2x3x2x8xf32>, tensor<2x3xi64> -> tensor<8xf32>
+  return
+}
+
+// -----
+
 func.func @add_bias_channels(%x: tensor<4x8xf32>, %b: tensor<4xf32>) {
   // expected-error @below {{bias must have one element a channel (8)}}
   %y = pfc.add_bias %x, %b : tensor<4x8xf32>, tensor<4xf32>

@@ -66,6 +66,49 @@ func.func @network(%arg0: tensor<8x6x6x3xui8>, %arg1: tensor<4x3x3x3xf32>, %arg2
   return
 }
 
+// CHECK-LABEL: func.func @tokens
+func.func @tokens(%x: tensor<2x6x1x8xf32>, %c: tensor<8xf32>, %n: tensor<1xi64>) {
+  // CHECK: pfc.layer_stats %{{[a-z_0-9#]+}} : tensor<2x6x1x8xf32> -> tensor<2x6x1xf32>
+  %mean, %variance = pfc.layer_stats %x : tensor<2x6x1x8xf32> -> tensor<2x6x1xf32>
+  // CHECK: pfc.layer_norm %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  %0 = pfc.layer_norm %x, %mean, %variance, %c, %c {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  // CHECK: pfc.layer_norm_grad_stats %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  %sum, %projection = pfc.layer_norm_grad_stats %x, %0, %mean, %variance, %c {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  // CHECK: pfc.layer_norm_grad %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  %1 = pfc.layer_norm_grad %x, %0, %mean, %variance, %c, %sum, %projection {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  // CHECK: pfc.layer_norm_gain_grad %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32> -> tensor<8xf32>
+  %2 = pfc.layer_norm_gain_grad %x, %0, %mean, %variance {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32> -> tensor<8xf32>
+  // CHECK: pfc.relu6 %{{[a-z_0-9#]+}} : tensor<2x6x1x8xf32>
+  %3 = pfc.relu6 %1 : tensor<2x6x1x8xf32>
+  // CHECK: pfc.relu6_grad %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} : tensor<2x6x1x8xf32>
+  %4 = pfc.relu6_grad %1, %3 : tensor<2x6x1x8xf32>
+  // CHECK: pfc.drop_path %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {layer = 3 : i64, rate = 1.000000e-01 : f64, seed = 7 : i64} : tensor<2x6x1x8xf32>
+  %5 = pfc.drop_path %4, %n {layer = 3 : i64, rate = 1.000000e-01 : f64, seed = 7 : i64} : tensor<2x6x1x8xf32>
+  // CHECK: pfc.drop_path %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} offset %{{[a-z_0-9#]+}} {layer = 3 : i64, rate = 1.000000e-01 : f64, seed = 7 : i64} : tensor<2x6x1x8xf32>
+  %6 = pfc.drop_path %5, %n offset %n {layer = 3 : i64, rate = 1.000000e-01 : f64, seed = 7 : i64} : tensor<2x6x1x8xf32>
+  // CHECK: pfc.split_heads %{{[a-z_0-9#]+}} {heads = 2 : i64} : tensor<2x6x1x8xf32> -> tensor<4x6x2xf32>, tensor<4x6x2xf32>
+  %7, %8 = pfc.split_heads %6 {heads = 2 : i64} : tensor<2x6x1x8xf32> -> tensor<4x6x2xf32>, tensor<4x6x2xf32>
+  // CHECK: pfc.softmax %{{[a-z_0-9#]+}} {scale = 5.000000e-01 : f64} : tensor<4x6x2xf32> -> tensor<4x6x2xbf16>
+  %9 = pfc.softmax %7 {scale = 5.000000e-01 : f64} : tensor<4x6x2xf32> -> tensor<4x6x2xbf16>
+  // CHECK: pfc.softmax_grad %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {scale = 5.000000e-01 : f64} : tensor<4x6x2xf32>, tensor<4x6x2xbf16> -> tensor<4x6x2xf32>
+  %10 = pfc.softmax_grad %8, %9 {scale = 5.000000e-01 : f64} : tensor<4x6x2xf32>, tensor<4x6x2xbf16> -> tensor<4x6x2xf32>
+  // CHECK: pfc.merge_heads %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {heads = 2 : i64} : tensor<4x6x2xf32>, tensor<4x6x2xf32> -> tensor<2x6x1x8xf32>
+  %11 = pfc.merge_heads %10, %8 {heads = 2 : i64} : tensor<4x6x2xf32>, tensor<4x6x2xf32> -> tensor<2x6x1x8xf32>
+  // CHECK: pfc.sample_tokens %{{[a-z_0-9#]+}} {seed = 7 : i64} : tensor<2x4xi64>, tensor<2x6xi64>
+  %kept, %slots, %keys = pfc.sample_tokens %n {seed = 7 : i64} : tensor<2x4xi64>, tensor<2x6xi64>
+  // CHECK: pfc.sample_tokens %{{[a-z_0-9#]+}} offset %{{[a-z_0-9#]+}} {seed = 7 : i64} : tensor<2x4xi64>, tensor<2x6xi64>
+  %kept_0, %slots_1, %keys_2 = pfc.sample_tokens %n offset %n {seed = 7 : i64} : tensor<2x4xi64>, tensor<2x6xi64>
+  // CHECK: pfc.gather_tokens %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} : tensor<2x6x1x8xf32>, tensor<2x4xi64>, tensor<2x6xi64> -> tensor<2x4x1x8xf32>
+  %12 = pfc.gather_tokens %11, %kept, %slots : tensor<2x6x1x8xf32>, tensor<2x4xi64>, tensor<2x6xi64> -> tensor<2x4x1x8xf32>
+  // CHECK: pfc.restore_tokens %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} : tensor<2x4x1x8xf32>, tensor<2x4xi64>, tensor<2x6xi64> -> tensor<2x6x1x8xf32>
+  %13 = pfc.restore_tokens %12, %kept, %slots : tensor<2x4x1x8xf32>, tensor<2x4xi64>, tensor<2x6xi64> -> tensor<2x6x1x8xf32>
+  // CHECK: pfc.restore_tokens %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} mask %{{[a-z_0-9#]+}} : tensor<8xf32> : tensor<2x4x1x8xf32>, tensor<2x4xi64>, tensor<2x6xi64> -> tensor<2x6x1x8xf32>
+  %14 = pfc.restore_tokens %12, %kept, %slots mask %c : tensor<8xf32> : tensor<2x4x1x8xf32>, tensor<2x4xi64>, tensor<2x6xi64> -> tensor<2x6x1x8xf32>
+  // CHECK: pfc.mask_token_grad %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} : tensor<2x6x1x8xf32>, tensor<2x6xi64> -> tensor<8xf32>
+  %15 = pfc.mask_token_grad %14, %slots : tensor<2x6x1x8xf32>, tensor<2x6xi64> -> tensor<8xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @network_gradients
 func.func @network_gradients(%arg0: tensor<8x6x6x3xf32>, %arg1: tensor<4x3x3x3xf32>, %arg2: tensor<8x3x3x4xf32>, %arg3: tensor<4xf32>, %arg4: tensor<2x4xf32>) {
   // CHECK: pfc.conv2d_input_grad %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {padding = 1 : i64, stride = 2 : i64} : tensor<8x3x3x4xf32>, tensor<4x3x3x3xf32> -> tensor<8x6x6x3xf32>

@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 
-GROUPS = (["pointwise"], ["batch_norm"], ["sums"], ["sweeps"], ["conv"],
+GROUPS = (["pointwise"], ["batch_norm"], ["tokens"], ["sums"], ["sweeps"], ["conv"],
           ["matmul"], ["head"], ["optimizer"], ["loss_scale"],
           ["pointwise", "bf16"],
           ["sampling", "10", "1", "8"], ["rounded_centers", "8"])

@@ -1,6 +1,6 @@
 """Prints a module with one function for each op and shape of a group.
 
-    ops.py pointwise|sums|batch_norm|sweeps|head|product|optimizer|conv|matmul
+    ops.py pointwise|sums|batch_norm|tokens|sweeps|head|product|optimizer|conv|matmul
         [bf16|f16]
     ops.py sampling CLASSES RANKS BATCH
 
@@ -222,6 +222,76 @@ def batch_norm(element):
               scale=1.25)
 
 
+def tokens(element):
+    for size, x in ("small", (3, 5, 1, 12)), ("large", (12, 20, 1, 40)):
+        t, c, full = x[:-1], x[-1:], (x, element)
+        f = function("layer_stats", size)
+        f.pfc("layer_stats", [f.input(*full)], [t, t])
+        # A mean of 100: a variance from sums of squares would be off by 1e-3.
+        f = function("layer_stats_far", size)
+        f.pfc("layer_stats", [f.uniform(x, 99.0, 101.0)], [t, t])
+        f = function("layer_norm", size)
+        f.pfc("layer_norm", [f.input(*full), f.input(t), f.uniform(t, 0.5, 1.5),
+                             f.input(c), f.input(c)], [full], eps=1e-5)
+        stats = lambda f: [f.input(*full), f.input(*full), f.input(t),
+                           f.uniform(t, 0.5, 1.5)]
+        f = function("layer_norm_grad_stats", size)
+        f.pfc("layer_norm_grad_stats", stats(f) + [f.input(c)], [t, t],
+              eps=1e-5)
+        f = function("layer_norm_grad", size)
+        f.pfc("layer_norm_grad",
+              stats(f) + [f.input(c), f.input(t), f.input(t)], [full], eps=1e-5)
+        f = function("layer_norm_gain_grad", size)
+        f.pfc("layer_norm_gain_grad", stats(f), [c], eps=1e-5)
+        # Elements on both sides of both ends, none that rounds to one.
+        f = function("relu6", size)
+        for low, high in (-3.0, 5.9), (6.1, 9.0):
+            wide = f.uniform(x, low, high)
+            if element != "f32":
+                wide = f.pfc("cast", [wide], [full], hidden=True)
+            f.pfc("relu6", [wide], [full])
+            f.pfc("relu6_grad", [f.input(*full), wide], [full])
+        f = function("drop_path", size)
+        step, row = f.input((1,), I64, "step"), f.input((1,), I64)
+        for offset in [], [row]:
+            f.pfc("drop_path", [f.input(*full), step] + offset, [full],
+                  rate=0.4, seed=1234567890123, layer=2)
+        for heads, parts in (4, 1), (2, 2), (4, 1):
+            part = ((x[0] * heads, x[1], x[3] // heads // parts), element)
+            f = function("split_heads", size, heads, parts, len(functions))
+            f.pfc("split_heads", [f.input(*full)], [part] * parts, heads=heads)
+            f.pfc("merge_heads", [f.input(*part) for _ in range(parts)], [full],
+                  heads=heads)
+        # A map of positions, and more than one row's worth of exponentials.
+        f = function("split_heads_map", size)
+        y = (x[0], 3, 5, x[3])
+        f.pfc("split_heads", [f.input(y, element)],
+              [((x[0] * 4, 15, x[3] // 4), element)], heads=4)
+        for n in 7, 144:
+            f, y = function("softmax", size, n), (x[0], x[1], n)
+            for wide in 1.0, 200.0:
+                f.pfc("softmax", [f.uniform(y, -wide, wide)], [(y, element)],
+                      scale=0.5)
+            f.pfc("softmax_grad",
+                  [f.input(y, element), f.uniform(y, 0.0, 2.0 / n)],
+                  [(y, element)], scale=0.5)
+        for count in x[1] - 1, 1, x[1]:
+            f, some = function("tokens", size, count), (x[0], count, 1, x[3])
+            step, row = f.input((1,), I64, "step"), f.input((1,), I64)
+            pairs = [((x[0], count), I64)] + [((x[0], x[1]), I64)] * 2
+            for offset in [row], []:  # keys are too large for an output
+                kept, slots, _ = f.pfc("sample_tokens", [step] + offset, pairs,
+                                       hidden=True, seed=77)
+                f.output(kept)
+                f.output(slots)
+            f.pfc("gather_tokens", [f.input(*full), kept, slots],
+                  [(some, element)])
+            for mask in [], [f.input(c)]:
+                f.pfc("restore_tokens",
+                      [f.input(some, element), kept, slots] + mask, [full])
+            f.pfc("mask_token_grad", [f.input(*full), slots], [c])
+
+
 class Layer:
     """A batch norm's parameters and statistics for activations of shape x."""
 
@@ -317,6 +387,39 @@ def sweeps(element):
             y = f.pfc("add_bias", [x_, bias], [full], **hidden)
             return [y] + f.pfc("batch_stats", [y], [g, g], **hidden)
         f.sweep([f.input(*full), f.input(c)], bias_stats)
+    for size, x in ("small", (3, 5, 1, 12)), ("large", (12, 20, 1, 40)):
+        t, c, full = x[:-1], x[-1:], (x, element)
+
+        # A transformer's branch joins it; backwards, a layer norm's gradient
+        # and the sums of the layer before.
+        f = function("sweep_join", size)
+
+        def join(y, x_, bias, step):
+            y = f.pfc("add_bias", [y, bias], [full], **hidden)
+            y = f.pfc("drop_path", [y, step], [full], rate=0.4, seed=9, layer=1,
+                      **hidden)
+            return [f.pfc("add", [x_, y], [full], **hidden)]
+        f.sweep([f.input(*full), f.input(*full), f.input(c),
+                 f.input((1,), I64, "step")], join)
+
+        f = function("sweep_layer_norm_grad", size)
+
+        def norm_grad(dy, x_, shortcut, mean, variance, gamma, sum_,
+                      projection, step):
+            d = f.pfc("layer_norm_grad", [dy, x_, mean, variance, gamma, sum_,
+                                          projection], [full], eps=1e-5,
+                      **hidden)
+            z = f.pfc("add", [shortcut, d], [full], **hidden)
+            kept = f.pfc("drop_path", [z, step], [full], rate=0.4, seed=9,
+                         layer=1, **hidden)
+            return [z, kept,
+                    f.pfc("layer_norm_gain_grad", [dy, x_, mean, variance], [c],
+                          eps=1e-5, **hidden),
+                    f.pfc("channel_sum", [dy], [c], **hidden),
+                    f.pfc("channel_sum", [kept], [c], **hidden)]
+        f.sweep([f.input(*full) for _ in range(3)] +
+                [f.input(t), f.uniform(t, 0.5, 1.5), f.input(c), f.input(t),
+                 f.input(t), f.input((1,), I64, "step")], norm_grad)
     # Far from zero, in fp32.
     f, x = function("sweep_far"), LARGE
 

@@ -192,6 +192,85 @@ func.func @gradient(%x: tensor<3x5xf32> {pfc.input = "x"}, %w: tensor<4x5xf32> {
   pfc.output "d_w", %dw : tensor<4x5xf32>
   return
 })mlir"},
+    {"LayerNorm", {"x", "gamma", "beta"}, R"mlir(
+func.func @forward(%x: tensor<2x3x1x5xf32> {pfc.input = "x"}, %gamma: tensor<5xf32> {pfc.input = "gamma"}, %beta: tensor<5xf32> {pfc.input = "beta"}) {
+  %mean, %var = pfc.layer_stats %x : tensor<2x3x1x5xf32> -> tensor<2x3x1xf32>
+  %y = pfc.layer_norm %x, %mean, %var, %gamma, %beta {eps = 0.01 : f64} : tensor<2x3x1x5xf32>, tensor<2x3x1xf32>, tensor<5xf32>
+  pfc.output "y", %y : tensor<2x3x1x5xf32>
+  return
+}
+func.func @gradient(%x: tensor<2x3x1x5xf32> {pfc.input = "x"}, %gamma: tensor<5xf32> {pfc.input = "gamma"}, %beta: tensor<5xf32> {pfc.input = "beta"}, %dy: tensor<2x3x1x5xf32> {pfc.input = "dy"}) {
+  %mean, %var = pfc.layer_stats %x : tensor<2x3x1x5xf32> -> tensor<2x3x1xf32>
+  %sum, %projection = pfc.layer_norm_grad_stats %dy, %x, %mean, %var, %gamma {eps = 0.01 : f64} : tensor<2x3x1x5xf32>, tensor<2x3x1xf32>, tensor<5xf32>
+  %dx = pfc.layer_norm_grad %dy, %x, %mean, %var, %gamma, %sum, %projection {eps = 0.01 : f64} : tensor<2x3x1x5xf32>, tensor<2x3x1xf32>, tensor<5xf32>
+  %dgamma = pfc.layer_norm_gain_grad %dy, %x, %mean, %var {eps = 0.01 : f64} : tensor<2x3x1x5xf32>, tensor<2x3x1xf32> -> tensor<5xf32>
+  %dbeta = pfc.channel_sum %dy : tensor<2x3x1x5xf32> -> tensor<5xf32>
+  pfc.output "d_x", %dx : tensor<2x3x1x5xf32>
+  pfc.output "d_gamma", %dgamma : tensor<5xf32>
+  pfc.output "d_beta", %dbeta : tensor<5xf32>
+  return
+})mlir"},
+    // Inputs around 0 and 6, where no image is dropped and where one is.
+    {"Relu6AndDropPath", {"x", "bias"}, R"mlir(
+func.func @forward(%x: tensor<4x2x3xf32> {pfc.input = "x"}, %bias: tensor<3xf32> {pfc.input = "bias"}) {
+  %step = arith.constant dense<3> : tensor<1xi64>
+  %six = arith.constant dense<[0.0, 6.0, 3.0]> : tensor<3xf32>
+  %moved = pfc.add_bias %x, %six : tensor<4x2x3xf32>, tensor<3xf32>
+  %z = pfc.add_bias %moved, %bias : tensor<4x2x3xf32>, tensor<3xf32>
+  %r = pfc.relu6 %z : tensor<4x2x3xf32>
+  %y = pfc.drop_path %r, %step {rate = 0.4 : f64, seed = 7 : i64, layer = 1 : i64} : tensor<4x2x3xf32>
+  pfc.output "y", %y : tensor<4x2x3xf32>
+  return
+}
+func.func @gradient(%x: tensor<4x2x3xf32> {pfc.input = "x"}, %bias: tensor<3xf32> {pfc.input = "bias"}, %dy: tensor<4x2x3xf32> {pfc.input = "dy"}) {
+  %step = arith.constant dense<3> : tensor<1xi64>
+  %six = arith.constant dense<[0.0, 6.0, 3.0]> : tensor<3xf32>
+  %moved = pfc.add_bias %x, %six : tensor<4x2x3xf32>, tensor<3xf32>
+  %z = pfc.add_bias %moved, %bias : tensor<4x2x3xf32>, tensor<3xf32>
+  %dr = pfc.drop_path %dy, %step {rate = 0.4 : f64, seed = 7 : i64, layer = 1 : i64} : tensor<4x2x3xf32>
+  %dx = pfc.relu6_grad %dr, %z : tensor<4x2x3xf32>
+  %dbias = pfc.channel_sum %dx : tensor<4x2x3xf32> -> tensor<3xf32>
+  pfc.output "d_x", %dx : tensor<4x2x3xf32>
+  pfc.output "d_bias", %dbias : tensor<3xf32>
+  return
+})mlir"},
+    {"SoftmaxOfHeads", {"x"}, R"mlir(
+func.func @forward(%x: tensor<2x3x1x8xf32> {pfc.input = "x"}) {
+  %a, %b = pfc.split_heads %x {heads = 2 : i64} : tensor<2x3x1x8xf32> -> tensor<4x3x2xf32>, tensor<4x3x2xf32>
+  %p = pfc.softmax %b {scale = 0.7 : f64} : tensor<4x3x2xf32> -> tensor<4x3x2xf32>
+  %s = pfc.add %a, %p : tensor<4x3x2xf32>
+  %y = pfc.merge_heads %s {heads = 2 : i64} : tensor<4x3x2xf32> -> tensor<2x3x1x4xf32>
+  pfc.output "y", %y : tensor<2x3x1x4xf32>
+  return
+}
+func.func @gradient(%x: tensor<2x3x1x8xf32> {pfc.input = "x"}, %dy: tensor<2x3x1x4xf32> {pfc.input = "dy"}) {
+  %a, %b = pfc.split_heads %x {heads = 2 : i64} : tensor<2x3x1x8xf32> -> tensor<4x3x2xf32>, tensor<4x3x2xf32>
+  %p = pfc.softmax %b {scale = 0.7 : f64} : tensor<4x3x2xf32> -> tensor<4x3x2xf32>
+  %ds = pfc.split_heads %dy {heads = 2 : i64} : tensor<2x3x1x4xf32> -> tensor<4x3x2xf32>
+  %db = pfc.softmax_grad %ds, %p {scale = 0.7 : f64} : tensor<4x3x2xf32>, tensor<4x3x2xf32> -> tensor<4x3x2xf32>
+  %dx = pfc.merge_heads %ds, %db {heads = 2 : i64} : tensor<4x3x2xf32>, tensor<4x3x2xf32> -> tensor<2x3x1x8xf32>
+  pfc.output "d_x", %dx : tensor<2x3x1x8xf32>
+  return
+})mlir"},
+    {"MaskedTokens", {"x", "mask"}, R"mlir(
+func.func @forward(%x: tensor<3x5x1x2xf32> {pfc.input = "x"}, %mask: tensor<2xf32> {pfc.input = "mask"}) {
+  %step = arith.constant dense<3> : tensor<1xi64>
+  %kept, %slots, %keys = pfc.sample_tokens %step {seed = 7 : i64} : tensor<3x3xi64>, tensor<3x5xi64>
+  %some = pfc.gather_tokens %x, %kept, %slots : tensor<3x5x1x2xf32>, tensor<3x3xi64>, tensor<3x5xi64> -> tensor<3x3x1x2xf32>
+  %y = pfc.restore_tokens %some, %kept, %slots mask %mask : tensor<2xf32> : tensor<3x3x1x2xf32>, tensor<3x3xi64>, tensor<3x5xi64> -> tensor<3x5x1x2xf32>
+  pfc.output "y", %y : tensor<3x5x1x2xf32>
+  return
+}
+func.func @gradient(%x: tensor<3x5x1x2xf32> {pfc.input = "x"}, %mask: tensor<2xf32> {pfc.input = "mask"}, %dy: tensor<3x5x1x2xf32> {pfc.input = "dy"}) {
+  %step = arith.constant dense<3> : tensor<1xi64>
+  %kept, %slots, %keys = pfc.sample_tokens %step {seed = 7 : i64} : tensor<3x3xi64>, tensor<3x5xi64>
+  %dsome = pfc.gather_tokens %dy, %kept, %slots : tensor<3x5x1x2xf32>, tensor<3x3xi64>, tensor<3x5xi64> -> tensor<3x3x1x2xf32>
+  %dx = pfc.restore_tokens %dsome, %kept, %slots : tensor<3x3x1x2xf32>, tensor<3x3xi64>, tensor<3x5xi64> -> tensor<3x5x1x2xf32>
+  %dmask = pfc.mask_token_grad %dy, %slots : tensor<3x5x1x2xf32>, tensor<3x5xi64> -> tensor<2xf32>
+  pfc.output "d_x", %dx : tensor<3x5x1x2xf32>
+  pfc.output "d_mask", %dmask : tensor<2xf32>
+  return
+})mlir"},
     {"GatherAndScatter", {"table"}, R"mlir(
 func.func @forward(%table: tensor<5x2xf32> {pfc.input = "table"}) {
   %indices = arith.constant dense<[3, -1, 0, 3]> : tensor<4xi64>
