@@ -1,7 +1,7 @@
 """pfc's backbones with their state-dict names.
 
-Figures and blocks: frontend/backbones/IResNet.cpp, MobileFaceNet.cpp. An
-iresnet also has its initial weights. `bn_groups` > 1
+Figures and blocks: frontend/backbones/IResNet.cpp, MobileFaceNet.cpp,
+VisionTransformer.cpp. An iresnet also has its initial weights. `bn_groups` > 1
 normalises each contiguous part of the batch by its own statistics, as ranks
 with `sync_batch_norm = false` do; the running statistics are those of the
 whole batch, as pfc's.
@@ -23,6 +23,15 @@ SHAPES = {
 MOBILE_SHAPES = {
     "mbf": ((128, 256), (0, 4, 6, 2)),
     "mbf_large": ((256, 512), (2, 8, 12, 4)),
+}
+
+# name: (channels of a token, blocks, drop path, mask ratio)
+TRANSFORMER_SHAPES = {
+    "vit_t": (256, 12, 0.1, 0.1),
+    "vit_s": (512, 12, 0.1, 0.1),
+    "vit_b": (512, 24, 0.1, 0.1),
+    "vit_l": (768, 24, 0.05, 0.05),
+    "vit_h": (1024, 48, 0.1, 0.0),
 }
 
 
@@ -203,7 +212,121 @@ class MobileFaceNet(nn.Module):
         return self.features(self.conv_sep(x))
 
 
-def network(name, *arguments):
+class Attention(nn.Module):
+    """`fused` has the scores in no memory, as F.scaled_dot_product_attention
+    does it; arcface_torch takes them in fp32."""
+    heads = 8
+
+    def __init__(self, width, fused):
+        super().__init__()
+        self.fused = fused
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x):
+        images, tokens, width = x.shape
+        qkv = self.qkv(x).reshape(images, tokens, 3, self.heads, -1)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        if self.fused:
+            x = F.scaled_dot_product_attention(q, k, v)
+        else:
+            with torch.autocast(x.device.type, enabled=False):
+                q, k, v = q.float(), k.float(), v.float()
+                scores = (q @ k.transpose(-2, -1)) * q.shape[-1] ** -0.5
+                x = scores.softmax(dim=-1) @ v
+        return self.proj(x.transpose(1, 2).reshape(images, tokens, width))
+
+
+class Perceptron(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.fc1 = nn.Linear(width, 4 * width)
+        self.fc2 = nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        return self.fc2(F.relu6(self.fc1(x)))
+
+
+def drop_path(x, rate):
+    """Without a fraction `rate` of the images."""
+    kept = (torch.rand(len(x), 1, 1, device=x.device) >= rate).to(x.dtype)
+    return x * (kept / (1 - rate))
+
+
+class TransformerBlock(nn.Module):
+    def __init__(self, width, rate, fused):
+        super().__init__()
+        self.rate = rate
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attn = Attention(width, fused)
+        self.mlp = Perceptron(width)
+
+    def dropped(self, x):
+        return drop_path(x, self.rate) if self.training and self.rate else x
+
+    def forward(self, x):
+        x = x + self.dropped(self.attn(self.norm1(x)))
+        return x + self.dropped(self.mlp(self.norm2(x)))
+
+
+class Patches(nn.Module):
+    def __init__(self, input_channels, width):
+        super().__init__()
+        self.proj = nn.Conv2d(input_channels, width, 9, 9)
+
+    def forward(self, x):
+        return self.proj(x).flatten(2).transpose(1, 2)
+
+
+class VisionTransformer(nn.Module):
+    """uint8 images [B, channels, size, size] to embeddings [B, d]."""
+
+    def __init__(self, name, size, input_channels, embedding_size,
+                 bn_groups=1, rate=None, mask_ratio=None, fused=False):
+        super().__init__()
+        width, depth, own_rate, own_ratio = TRANSFORMER_SHAPES[name]
+        rate = own_rate if rate is None else rate
+        mask_ratio = own_ratio if mask_ratio is None else mask_ratio
+        tokens = (size // 9) ** 2
+        self.kept = max(int(tokens * (1 - mask_ratio)), 1)
+        self.patch_embed = Patches(input_channels, width)
+        self.pos_embed = nn.Parameter(torch.zeros(1, tokens, width))
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.blocks = nn.ModuleList(
+            TransformerBlock(width, rate * i / (depth - 1), fused)
+            for i in range(depth))
+        self.norm = nn.LayerNorm(width)
+        self.feature = nn.Sequential(
+            nn.Linear(width * tokens, width, bias=False),
+            BatchNorm1d(width, eps=2e-5),
+            nn.Linear(width, embedding_size, bias=False),
+            BatchNorm1d(embedding_size, eps=2e-5))
+        set_bn_groups(self, bn_groups)
+
+    def encode(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)
+
+    def encode_some(self, x):
+        """With `kept` of an image's tokens; mask_token stands for the
+        others."""
+        images, tokens, width = x.shape
+        order = torch.rand(images, tokens, device=x.device).argsort(1)
+        kept = order[:, :self.kept, None].expand(-1, -1, width)
+        seen = self.encode(x.gather(1, kept))
+        whole = self.mask_token.to(seen.dtype).expand(x.shape)
+        return whole.scatter(1, kept, seen)
+
+    def forward(self, images):
+        x = self.patch_embed(images.float() / 127.5 - 1) + self.pos_embed
+        some = self.training and self.kept < x.shape[1]
+        x = self.encode_some(x) if some else self.encode(x)
+        return self.feature(x.flatten(1))
+
+
+def network(name, *arguments, **options):
     """The backbone called `name`; the arguments are its class's others."""
-    kind = MobileFaceNet if name in MOBILE_SHAPES else IResNet
-    return kind(name, *arguments)
+    kind = (MobileFaceNet if name in MOBILE_SHAPES else
+            VisionTransformer if name in TRANSFORMER_SHAPES else IResNet)
+    return kind(name, *arguments, **options)

@@ -16,5 +16,8 @@ mlir::Value pfc::buildBackbone(LayerBuilder &layers, const ModelSpec &model,
   if (const auto *shape = llvm::find_if(mobileFaceNetFamily(), isNamed);
       shape != mobileFaceNetFamily().end())
     return buildMobileFaceNet(layers, *shape, model, x);
+  if (const VisionTransformerShape *shape =
+          findVisionTransformer(model.backbone))
+    return buildVisionTransformer(layers, *shape, model, x);
   llvm::reportFatalInternalError("the spec parser let an unknown backbone by");
 }

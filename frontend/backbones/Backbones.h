@@ -9,6 +9,7 @@
 
 #include "frontend/backbones/IResNetFamily.h"
 #include "frontend/backbones/MobileFaceNetFamily.h"
+#include "frontend/backbones/VisionTransformerFamily.h"
 #include "frontend/graph/LayerBuilder.h"
 #include "frontend/spec/TrainSpec.h"
 
@@ -20,6 +21,9 @@ mlir::Value buildIResNet(LayerBuilder &layers, const IResNetShape &shape,
 mlir::Value buildMobileFaceNet(LayerBuilder &layers,
                                const MobileFaceNetShape &shape,
                                const ModelSpec &model, mlir::Value x);
+mlir::Value buildVisionTransformer(LayerBuilder &layers,
+                                   const VisionTransformerShape &shape,
+                                   const ModelSpec &model, mlir::Value x);
 
 /// The network that `model` names.
 mlir::Value buildBackbone(LayerBuilder &layers, const ModelSpec &model,

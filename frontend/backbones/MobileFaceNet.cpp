@@ -53,7 +53,7 @@ private:
 
 Value MobileFaceNetBuilder::linearBlock(const std::string &name, Value x,
                                         ConvolutionLayer layer) {
-  layer.init = kaimingInit(layers.builder().getContext(),
+  layer.init = kaimingInit(layers.context(),
                            layer.channels * layer.kernel * layer.kernel);
   x = layers.convolution(name + ".layers.0", x, layer);
   return layers.batchNorm(name + ".layers.1", x);
@@ -89,7 +89,7 @@ Value MobileFaceNetBuilder::head(Value x, const ModelSpec &model) {
                   {lastChannels, /*kernel=*/shapeOf(x)[1], /*stride=*/1,
                    /*groups=*/lastChannels, /*padded=*/false});
   LinearLayer linear{model.embeddingSize, model.dropout, /*bias=*/false};
-  linear.init = kaimingInit(layers.builder().getContext(), model.embeddingSize);
+  linear.init = kaimingInit(layers.context(), model.embeddingSize);
   x = layers.flattenedLinear("features.layers.2", x, linear);
   return layers.batchNorm("features.layers.3", x);
 }

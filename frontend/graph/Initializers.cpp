@@ -23,6 +23,10 @@ InitAttr pfc::linearInit(MLIRContext *context, int64_t fanIn) {
   return InitAttr::get(context, InitKind::Uniform, -bound, bound);
 }
 
+InitAttr pfc::transformerInit(MLIRContext *context) {
+  return InitAttr::get(context, InitKind::Normal, 0.0, 0.02);
+}
+
 InitAttr pfc::centersInit(MLIRContext *context) {
   return InitAttr::get(context, InitKind::Normal, 0.0, 0.01);
 }
@@ -40,6 +44,16 @@ ExportAttr pfc::flattenedExport(MLIRContext *context, int64_t out,
                          {out, channels * height * width});
 }
 
+ExportAttr pfc::tokenLinearExport(MLIRContext *context, int64_t out,
+                                  int64_t in) {
+  return ExportAttr::get(context, {out, in}, {0, 1}, {out, in});
+}
+
+ExportAttr pfc::vectorExport(MLIRContext *context, int64_t elements,
+                             llvm::ArrayRef<int64_t> shape) {
+  return ExportAttr::get(context, {elements}, {0}, shape);
+}
+
 ExportAttr pfc::statisticsExport(MLIRContext *context, int64_t channels) {
-  return ExportAttr::get(context, {channels}, {0}, {channels});
+  return vectorExport(context, channels, {channels});
 }

@@ -21,6 +21,9 @@ InitAttr kaimingInit(mlir::MLIRContext *context, int64_t fanOut);
 /// U(−1/√fanIn, 1/√fanIn): weight and bias of a linear layer. It is what
 /// torch.nn.Linear's kaiming_uniform with a = √5 comes to.
 InitAttr linearInit(mlir::MLIRContext *context, int64_t fanIn);
+/// N(0, 0.02²): linear layers and places of a vision transformer. (The field's
+/// are cut off at ±2, which is at a hundred deviations.)
+InitAttr transformerInit(mlir::MLIRContext *context);
 /// N(0, 0.01²): class centers.
 InitAttr centersInit(mlir::MLIRContext *context);
 
@@ -31,6 +34,13 @@ ExportAttr convolutionExport(mlir::MLIRContext *context, int64_t out,
 /// (c, h, w) order.
 ExportAttr flattenedExport(mlir::MLIRContext *context, int64_t out,
                            int64_t height, int64_t width, int64_t channels);
+/// A linear weight of tokens, kept as 1×1 filters [out,1,1,in], exported as
+/// [out,in].
+ExportAttr tokenLinearExport(mlir::MLIRContext *context, int64_t out,
+                             int64_t in);
+/// `elements` kept as a vector, exported as `shape`.
+ExportAttr vectorExport(mlir::MLIRContext *context, int64_t elements,
+                        llvm::ArrayRef<int64_t> shape);
 /// Statistics kept as [1, channels], exported as [channels].
 ExportAttr statisticsExport(mlir::MLIRContext *context, int64_t channels);
 

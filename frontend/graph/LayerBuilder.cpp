@@ -1,12 +1,13 @@
 //===- LayerBuilder.cpp - Layers with their weights -----------------------===//
 #include "frontend/graph/LayerBuilder.h"
 #include "frontend/graph/Initializers.h"
+#include <cmath>
 
 using namespace pfc;
 using namespace mlir;
 using llvm::Twine;
 
-static constexpr double batchNormEps = 1e-5;
+static constexpr double layerNormEps = 1e-5;
 static constexpr double batchNormMomentum = 0.1;
 
 llvm::ArrayRef<int64_t> pfc::shapeOf(Value value) {
@@ -51,13 +52,21 @@ Value LayerBuilder::convolution(const Twine &name, Value x,
   auto extent = [&](int64_t size) {
     return (size + 2 * padding - kernel) / layer.stride + 1;
   };
-  return Conv2dOp::create(
+  Value product = Conv2dOp::create(
       opBuilder, at(text),
       floats({in[0], extent(in[1]), extent(in[2]), layer.channels}), x, filter,
       layer.stride, padding);
+  return layer.bias ? addBias(text, product, layer.init) : product;
 }
 
-Value LayerBuilder::batchNorm(const Twine &name, Value x, bool learnGain) {
+Value LayerBuilder::addBias(const Twine &name, Value x, InitAttr init) {
+  std::string text = name.str();
+  Value bias = variable(text + ".bias", {shapeOf(x).back()}, init);
+  return AddBiasOp::create(opBuilder, at(text), x.getType(), x, bias);
+}
+
+Value LayerBuilder::batchNorm(const Twine &name, Value x, bool learnGain,
+                              double eps) {
   std::string text = name.str();
   int64_t channels = shapeOf(x).back();
   Value gamma =
@@ -71,16 +80,16 @@ Value LayerBuilder::batchNorm(const Twine &name, Value x, bool learnGain) {
   Value variance = variable(text + ".running_var", {1, channels},
                             constantInit(context(), 1), Role::Buffer, exported);
   if (mode.training)
-    return trainingBatchNorm(text, x, gamma, beta, mean, variance);
+    return trainingBatchNorm(text, x, gamma, beta, mean, variance, eps);
   return BatchNormOp::create(opBuilder, at(text), x.getType(), x, mean,
-                             variance, gamma, beta, llvm::APFloat(batchNormEps),
+                             variance, gamma, beta, llvm::APFloat(eps),
                              /*training=*/false);
 }
 
 Value LayerBuilder::trainingBatchNorm(const std::string &name, Value x,
                                       Value gamma, Value beta,
-                                      Value runningMean,
-                                      Value runningVariance) {
+                                      Value runningMean, Value runningVariance,
+                                      double eps) {
   Location loc = at(name);
   int64_t channels = shapeOf(x).back();
   Type grouped = floats({mode.groups, channels});
@@ -105,7 +114,7 @@ Value LayerBuilder::trainingBatchNorm(const std::string &name, Value x,
     variance = wholeVariance;
   }
   return BatchNormOp::create(opBuilder, loc, x.getType(), x, mean, variance,
-                             gamma, beta, llvm::APFloat(batchNormEps),
+                             gamma, beta, llvm::APFloat(eps),
                              /*training=*/true);
 }
 
@@ -130,28 +139,172 @@ Value LayerBuilder::add(const Twine &name, Value x, Value y) {
   return AddOp::create(opBuilder, at(name), x.getType(), x, y);
 }
 
-Value LayerBuilder::flattenedLinear(const Twine &name, Value x,
-                                    const LinearLayer &layer) {
-  std::string text = name.str();
-  Location loc = at(text);
+Value LayerBuilder::flatten(Value x) {
   ArrayRef<int64_t> in = shapeOf(x);
-  int64_t inputs = in[1] * in[2] * in[3];
-  Value flat = ReshapeOp::create(opBuilder, loc, floats({in[0], inputs}), x);
+  int64_t features = 1;
+  for (int64_t extent : in.drop_front())
+    features *= extent;
+  return ReshapeOp::create(opBuilder, at("flatten"), floats({in[0], features}),
+                           x);
+}
+
+Value LayerBuilder::rowsLinear(const Twine &name, Value x,
+                               const LinearLayer &layer, ExportAttr exported) {
+  std::string text = name.str();
+  ArrayRef<int64_t> in = shapeOf(x);
   if (mode.training && layer.dropout > 0)
-    flat = DropoutOp::create(opBuilder, at("dropout"), flat.getType(), flat,
-                             mode.step, /*row_offset=*/Value(),
-                             llvm::APFloat(layer.dropout), mode.seed,
-                             /*layer=*/0);
-  Value weight = variable(
-      text + ".weight", {layer.features, inputs},
-      layer.init ? layer.init : linearInit(context(), inputs), Role::Parameter,
-      flattenedExport(context(), layer.features, in[1], in[2], in[3]));
+    x = DropoutOp::create(opBuilder, at("dropout"), x.getType(), x, mode.step,
+                          /*row_offset=*/Value(), llvm::APFloat(layer.dropout),
+                          mode.seed, /*layer=*/0);
+  Value weight =
+      variable(text + ".weight", {layer.features, in[1]},
+               layer.init ? layer.init : linearInit(context(), in[1]),
+               Role::Parameter, exported);
   Value bias = layer.bias ? variable(text + ".bias", {layer.features},
-                                     linearInit(context(), inputs))
+                                     linearInit(context(), in[1]))
                           : Value();
-  Value product = LinearOp::create(
-      opBuilder, loc, floats({in[0], layer.features}), flat, weight);
+  Value product = LinearOp::create(opBuilder, at(text),
+                                   floats({in[0], layer.features}), x, weight);
   if (!bias)
     return product;
-  return AddBiasOp::create(opBuilder, loc, product.getType(), product, bias);
+  return AddBiasOp::create(opBuilder, at(text), product.getType(), product,
+                           bias);
+}
+
+Value LayerBuilder::linear(const Twine &name, Value x,
+                           const LinearLayer &layer) {
+  return rowsLinear(name, x, layer, /*exported=*/{});
+}
+
+Value LayerBuilder::flattenedLinear(const Twine &name, Value x,
+                                    const LinearLayer &layer) {
+  ArrayRef<int64_t> in = shapeOf(x);
+  return rowsLinear(
+      name, flatten(x), layer,
+      flattenedExport(context(), layer.features, in[1], in[2], in[3]));
+}
+
+//===----------------------------------------------------------------------===//
+// Tokens
+//===----------------------------------------------------------------------===//
+
+Value LayerBuilder::tokens(Value x) {
+  ArrayRef<int64_t> in = shapeOf(x);
+  return ReshapeOp::create(opBuilder, at("tokens"),
+                           floats({in[0], in[1] * in[2], 1, in[3]}), x);
+}
+
+Value LayerBuilder::positionBias(const Twine &name, Value x) {
+  std::string text = name.str();
+  ArrayRef<int64_t> in = shapeOf(x);
+  Value rows = flatten(x);
+  int64_t elements = shapeOf(rows)[1];
+  Value bias =
+      variable(text, {elements}, transformerInit(context()), Role::Parameter,
+               vectorExport(context(), elements, {1, in[1], in[3]}));
+  Value sum =
+      AddBiasOp::create(opBuilder, at(text), rows.getType(), rows, bias);
+  return ReshapeOp::create(opBuilder, at("tokens"), x.getType(), sum);
+}
+
+Value LayerBuilder::tokenLinear(const Twine &name, Value x, int64_t features,
+                                bool bias) {
+  std::string text = name.str();
+  ArrayRef<int64_t> in = shapeOf(x);
+  Value filter = variable(text + ".weight", {features, 1, 1, in[3]},
+                          transformerInit(context()), Role::Parameter,
+                          tokenLinearExport(context(), features, in[3]));
+  Value product =
+      Conv2dOp::create(opBuilder, at(text), floats({in[0], in[1], 1, features}),
+                       x, filter, /*stride=*/1, /*padding=*/0);
+  return bias ? addBias(text, product, constantInit(context(), 0)) : product;
+}
+
+Value LayerBuilder::layerNorm(const Twine &name, Value x) {
+  std::string text = name.str();
+  ArrayRef<int64_t> in = shapeOf(x);
+  Value gamma =
+      variable(text + ".weight", {in.back()}, constantInit(context(), 1));
+  Value beta =
+      variable(text + ".bias", {in.back()}, constantInit(context(), 0));
+  Type perToken = floats(in.drop_back());
+  auto stats = LayerStatsOp::create(opBuilder, at(text), perToken, perToken, x);
+  return LayerNormOp::create(opBuilder, at(text), x.getType(), x,
+                             stats.getMean(), stats.getVariance(), gamma, beta,
+                             llvm::APFloat(layerNormEps));
+}
+
+Value LayerBuilder::relu6(const Twine &name, Value x) {
+  return Relu6Op::create(opBuilder, at(name), x.getType(), x);
+}
+
+Value LayerBuilder::attention(const Twine &name, Value qkv, int64_t heads) {
+  Location loc = at(name);
+  ArrayRef<int64_t> in = shapeOf(qkv);
+  int64_t images = in[0], count = in[1], channels = in[3] / 3;
+  Type part = floats({images * heads, count, channels / heads});
+  Type scores = floats({images * heads, count, count});
+  auto split = SplitHeadsOp::create(opBuilder, loc, TypeRange{part, part, part},
+                                    qkv, heads);
+  ValueRange parts = split.getParts();
+  Value products =
+      MatmulOp::create(opBuilder, loc, scores, parts[0], parts[1],
+                       /*transposeLhs=*/false, /*transposeRhs=*/true);
+  double scale = 1 / std::sqrt(double(channels / heads));
+  Value shares =
+      SoftmaxOp::create(opBuilder, loc, scores, products, llvm::APFloat(scale));
+  Value seen = MatmulOp::create(opBuilder, loc, part, shares, parts[2]);
+  return MergeHeadsOp::create(
+      opBuilder, loc, floats({images, count, 1, channels}), seen, heads);
+}
+
+Value LayerBuilder::dropPath(const Twine &name, Value x, double rate,
+                             int64_t layer) {
+  if (!mode.training || rate == 0)
+    return x;
+  return DropPathOp::create(opBuilder, at(name), x, mode.step,
+                            /*row_offset=*/Value(), llvm::APFloat(rate),
+                            mode.seed, layer);
+}
+
+LayerBuilder::TokenSample LayerBuilder::sampleTokens(const Twine &name, Value x,
+                                                     int64_t count) {
+  ArrayRef<int64_t> in = shapeOf(x);
+  bool leavesOut = count < in[1];
+  if (!mode.training || !leavesOut)
+    return {{}, {}, leavesOut};
+  auto integers = [&](int64_t columns) {
+    return RankedTensorType::get({in[0], columns}, opBuilder.getI64Type());
+  };
+  auto sample = SampleTokensOp::create(
+      opBuilder, at(name), integers(count), integers(in[1]), integers(in[1]),
+      mode.step, /*row_offset=*/Value(), mode.seed);
+  return {sample.getKept(), sample.getSlots(), leavesOut};
+}
+
+Value LayerBuilder::keepTokens(const Twine &name, Value x,
+                               const TokenSample &sample) {
+  if (!sample.kept)
+    return x;
+  ArrayRef<int64_t> in = shapeOf(x);
+  return GatherTokensOp::create(
+      opBuilder, at(name), floats({in[0], shapeOf(sample.kept)[1], 1, in[3]}),
+      x, sample.kept, sample.slots);
+}
+
+Value LayerBuilder::restoreTokens(const Twine &name, Value x,
+                                  const TokenSample &sample) {
+  std::string text = name.str();
+  ArrayRef<int64_t> in = shapeOf(x);
+  Value mask = variable(text, {in[3]}, transformerInit(context()),
+                        sample.leavesOut ? Role::Parameter : Role::Buffer,
+                        vectorExport(context(), in[3], {1, 1, in[3]}));
+  if (!sample.kept) {
+    if (mode.training)
+      AssignOp::create(opBuilder, at(text), text, mask);
+    return x;
+  }
+  return RestoreTokensOp::create(
+      opBuilder, at(text), floats({in[0], shapeOf(sample.slots)[1], 1, in[3]}),
+      x, sample.kept, sample.slots, mask);
 }

@@ -1,5 +1,6 @@
 //===- SpecChecks.cpp - What only several keys together can say -----------===//
 #include "frontend/spec/SpecChecks.h"
+#include "frontend/backbones/VisionTransformerFamily.h"
 #include "runtime/base/ClassPermutation.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -20,6 +21,7 @@ public:
         errors(errors) {}
 
   void run() {
+    checkTransformer();
     checkClasses();
     checkMargin();
     checkLength();
@@ -46,6 +48,7 @@ private:
     errors.error(locations.of(path), std::move(message));
   }
 
+  void checkTransformer();
   void checkClasses();
   void checkSampling();
   void checkPlacement();
@@ -65,6 +68,23 @@ private:
 };
 
 } // namespace
+
+/// Of vision transformers alone; each has its own defaults.
+void Checker::checkTransformer() {
+  if (!given("model.backbone") || !valid({"model.backbone"}))
+    return;
+  ModelSpec &model = spec.model;
+  if (const VisionTransformerShape *shape =
+          findVisionTransformer(model.backbone)) {
+    model.dropPath = model.dropPath.value_or(shape->dropPath);
+    model.maskRatio = model.maskRatio.value_or(shape->maskRatio);
+    return;
+  }
+  for (StringRef path : {"model.drop_path", "model.mask_ratio"})
+    if (given(path) && valid({path}))
+      error(path, path.str() + " has no effect: only vision transformers "
+                               "(vit_t … vit_h) have it; remove it");
+}
 
 /// Every rank owns at least one row of W, and a share that rounds to no row
 /// is rather a slip than a wish.

@@ -6,6 +6,7 @@
 #include "frontend/spec/SpecKeys.h"
 #include "frontend/backbones/IResNetFamily.h"
 #include "frontend/backbones/MobileFaceNetFamily.h"
+#include "frontend/backbones/VisionTransformerFamily.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include <charconv>
@@ -58,6 +59,8 @@ ArrayRef<StringRef> backboneNames() {
       result.push_back(shape.name);
     for (const MobileFaceNetShape &shape : mobileFaceNetFamily())
       result.push_back(shape.name);
+    for (const VisionTransformerShape &shape : visionTransformerFamily())
+      result.push_back(shape.name);
     return result;
   }();
   return names;
@@ -108,13 +111,21 @@ static ArrayRef<SpecKey> makeSpecKeys() {
   // clang-format off: one paragraph a key
   static const SpecKey keys[] = {
       {"model", "backbone", "", true, "", anything, backboneNames(),
-       "Network: an iresnet, or a MobileFaceNet (`mbf`, `mbf_large`).", FIELD(model.backbone)},
+       "Network: an iresnet, a MobileFaceNet (`mbf`, `mbf_large`) or a vision "
+       "transformer (`vit_t` … `vit_h`).", FIELD(model.backbone)},
       {"model", "embedding_size", "elements", false, "", closed(1, 8192), {},
        "Length d of an embedding and of a class center.",
        FIELD(model.embeddingSize)},
       {"model", "dropout", "", false, "", rightOpen(0, 1), {},
        "Probability of dropping a feature before the last linear layer.",
        FIELD(model.dropout)},
+      {"model", "drop_path", "", false, "of a ViT: 0.1; vit_l 0.05", rightOpen(0, 1), {},
+       "Probability, in training, that an image passes by the branches of the "
+       "last block (stochastic depth); it grows from 0 in the first block.",
+       FIELD(model.dropPath)},
+      {"model", "mask_ratio", "", false, "of a ViT: 0.1; vit_l 0.05, vit_h 0", rightOpen(0, 1), {},
+       "Share of an image's tokens that its blocks do not see in training.",
+       FIELD(model.maskRatio)},
       {"model", "input_size", "pixels", false, "", closed(16, 1024, 8), {},
        "Side of the square input image.", FIELD(model.inputSize)},
       {"model", "input_channels", "", false, "", anything, channelCounts,

@@ -229,7 +229,11 @@ void Reader::replaceFileKeys(StringRef path) {
   };
   StepsSpec &train = loaded.spec.train;
   MarginSpec &margin = loaded.spec.head.margin;
-  if (path == "train.steps")
+  ModelSpec &model = loaded.spec.model;
+  if (path == "model.backbone") { // the numbers of another one
+    drop("model.drop_path", model.dropPath);
+    drop("model.mask_ratio", model.maskRatio);
+  } else if (path == "train.steps")
     drop("train.epochs", train.epochs);
   else if (path == "train.epochs")
     drop("train.steps", train.steps);

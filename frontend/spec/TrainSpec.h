@@ -35,11 +35,13 @@ enum class DeviceType : uint8_t { CPU, CUDA };
 
 /// [model]: the network from image to embedding.
 struct ModelSpec {
-  std::string backbone;        ///< a name of a family; required
-  int64_t embeddingSize = 512; ///< d, elements
-  double dropout = 0;          ///< probability, before the last linear layer
-  int64_t inputSize = 112;     ///< pixels, both sides
-  int64_t inputChannels = 3;   ///< 3 = RGB, 1 = grey
+  std::string backbone;           ///< a name of a family; required
+  int64_t embeddingSize = 512;    ///< d, elements
+  double dropout = 0;             ///< probability, before the last linear layer
+  std::optional<double> dropPath; ///< of a ViT; see model.drop_path
+  std::optional<double> maskRatio; ///< of a ViT; share of its tokens
+  int64_t inputSize = 112;         ///< pixels, both sides
+  int64_t inputChannels = 3;       ///< 3 = RGB, 1 = grey
 };
 
 /// [head.margin]: target logit s·(cos(m1·θ + m2) − m3), others s·cos θ.

@@ -53,9 +53,11 @@ private:
   LogicalResult add(Operation &op) {
     return TypeSwitch<Operation *, LogicalResult>(&op)
         .Case<ScalePixelsOp, Conv2dOp, BatchNormOp, PReluOp, AddOp, ReshapeOp,
-              MatmulOp, LinearOp, AddBiasOp, OutputOp>(
+              MatmulOp, LinearOp, AddBiasOp, LayerNormOp, Relu6Op, SplitHeadsOp,
+              SoftmaxOp, MergeHeadsOp, OutputOp>(
             [&](auto each) { return add(each); })
-        .Case([](VariableOp) { return success(); }) // where it is used
+        .Case<VariableOp, LayerStatsOp>(
+            [](auto) { return success(); }) // where it is used
         .Default([](Operation *each) {
           return each->emitError("has no ONNX node: the network can't be "
                                  "exported");
@@ -71,6 +73,8 @@ private:
   }
 
   LogicalResult add(Conv2dOp op) {
+    if (!isImages(op.getInput()))
+      return addTokenLinear(op);
     ArrayRef<int64_t> filter = shapeOf(op.getFilter()); // OHWI
     FailureOr<std::string> weight = initializer(
         op.getFilter(), {filter[0], filter[3], filter[1], filter[2]});
@@ -84,6 +88,22 @@ private:
             {int64_t(op.getStride()), int64_t(op.getStride())});
     setInts(node, "pads", {padding, padding, padding, padding});
     setInt(node, "group", shapeOf(op.getInput())[3] / filter[3]);
+    return success();
+  }
+
+  /// A linear layer of tokens, whose weight the state dict has as [out,in].
+  LogicalResult addTokenLinear(Conv2dOp op) {
+    ArrayRef<int64_t> filter = shapeOf(op.getFilter());
+    if (filter[1] != 1 || filter[2] != 1 || op.getStride() != 1 ||
+        op.getPadding() != 0 || filter[3] != shapeOf(op.getInput())[3])
+      return op.emitError("is more than a linear layer of tokens: the network "
+                          "can't be exported");
+    FailureOr<std::string> weight =
+        initializer(op.getFilter(), {filter[0], filter[3]});
+    if (failed(weight))
+      return failure();
+    std::string columns = transpose(op, *weight, {1, 0});
+    addNode("MatMul", op, {op.getInput()}).add_input(columns);
     return success();
   }
 
@@ -138,7 +158,7 @@ private:
     node.add_input(input);
     node.add_input(shape);
     if (to.size() == 4)
-      noImages.insert(op.getOutput());
+      tokens.insert(op.getOutput());
     return success();
   }
 
@@ -174,11 +194,91 @@ private:
   }
 
   LogicalResult add(AddBiasOp op) {
-    FailureOr<std::string> bias =
-        initializer(op.getBias(), shapeOf(op.getBias()));
+    SmallVector<int64_t> shape(shapeOf(op.getBias()));
+    if (isImages(op.getInput()))
+      shape.append({1, 1});
+    FailureOr<std::string> bias = initializer(op.getBias(), shape);
     if (failed(bias))
       return failure();
     addNode("Add", op, {op.getInput()}).add_input(*bias);
+    return success();
+  }
+
+  LogicalResult add(LayerNormOp op) {
+    if (isImages(op.getInput()))
+      return op.emitError("normalises channels that come first: the network "
+                          "can't be exported");
+    onnx::NodeProto &node = addNode("LayerNormalization", op, {op.getInput()});
+    for (Value parameter : {op.getGamma(), op.getBeta()}) {
+      FailureOr<std::string> weight =
+          initializer(parameter, shapeOf(parameter));
+      if (failed(weight))
+        return failure();
+      node.add_input(*weight);
+    }
+    setInt(node, "axis", -1);
+    setFloat(node, "epsilon", op.getEps().convertToDouble());
+    return success();
+  }
+
+  LogicalResult add(Relu6Op op) {
+    std::string least = real(op, "min", 0), most = real(op, "max", 6);
+    onnx::NodeProto &node = addNode("Clip", op, {op.getInput()});
+    node.add_input(least);
+    node.add_input(most);
+    return success();
+  }
+
+  /// [B,…,n·h·d] -> [B,T,n·h,d] -> [B,n·h,T,d] -> n × [B,h,T,d] -> [B·h,T,d]
+  LogicalResult add(SplitHeadsOp op) {
+    int64_t heads = op.getHeads(), count = op.getNumResults();
+    ArrayRef<int64_t> part = shapeOf(op.getParts().front());
+    if (isImages(op.getInput()))
+      return op.emitError("takes channels that come first: the network can't "
+                          "be exported");
+    std::string input = reshape(op, names.lookup(op.getInput()),
+                                {-1, part[1], count * heads, part[2]});
+    input = transpose(op, input, {0, 2, 1, 3});
+    SmallVector<std::string> parts{input};
+    if (count > 1) {
+      onnx::NodeProto &split = addNode("Split", op, "split", {input});
+      setInt(split, "axis", 1);
+      parts.assign(1, split.output(0));
+      while (static_cast<int64_t>(parts.size()) < count) {
+        parts.push_back(unique(layerName(op).str() + ".split"));
+        split.add_output(parts.back());
+      }
+    }
+    for (auto [result, name] : llvm::zip(op.getParts(), parts))
+      names[result] = reshape(op, name, {-1, part[1], part[2]});
+    return success();
+  }
+
+  /// [B·h,T,d] -> [B,h,T,d] -> [B,T,h,d] -> [B,…,h·d]
+  LogicalResult add(MergeHeadsOp op) {
+    ArrayRef<int64_t> part = shapeOf(op.getParts().front());
+    if (op.getNumOperands() != 1)
+      return op.emitError("merges more than one tensor: the network can't be "
+                          "exported");
+    SmallVector<int64_t> shape(shapeOf(op.getOutput()));
+    shape[0] = -1;
+    std::string input =
+        reshape(op, names.lookup(op.getParts().front()),
+                {-1, static_cast<int64_t>(op.getHeads()), part[1], part[2]});
+    input = transpose(op, input, {0, 2, 1, 3});
+    names[op.getOutput()] = reshape(op, input, shape);
+    tokens.insert(op.getOutput());
+    return success();
+  }
+
+  LogicalResult add(SoftmaxOp op) {
+    std::string scale = real(op, "scale", op.getScale().convertToDouble());
+    std::string scaled =
+        addNode("Mul", op, "scaled", {names.lookup(op.getInput()), scale})
+            .output(0);
+    onnx::NodeProto &node = addNode("Softmax", op, {});
+    node.add_input(scaled);
+    setInt(node, "axis", -1);
     return success();
   }
 
@@ -202,24 +302,51 @@ private:
         name = output.getName().str();
     node.add_output(name);
     names[op->getResult(0)] = name;
+    if (llvm::any_of(inputs, [&](Value v) { return tokens.contains(v); }))
+      tokens.insert(op->getResult(0));
+    return node;
+  }
+
+  /// A node on the way to what `op` is, named after it and `what` it does.
+  onnx::NodeProto &addNode(const char *type, Operation *op, StringRef what,
+                           ArrayRef<std::string> inputs) {
+    onnx::NodeProto &node = *graph->add_node();
+    node.set_op_type(type);
+    std::string name = unique((layerName(op) + "." + what).str());
+    node.set_name(name);
+    for (const std::string &input : inputs)
+      node.add_input(input);
+    node.add_output(name);
     return node;
   }
 
   /// Whether `value` is NHWC, and so NCHW in the model.
   bool isImages(Value value) const {
-    return shapeOf(value).size() == 4 && !noImages.contains(value);
+    return shapeOf(value).size() == 4 && !tokens.contains(value);
   }
 
   /// The name of `input`, for `op`, with its dimensions in another order.
   std::string transpose(Operation *op, const std::string &input,
                         ArrayRef<int64_t> order) {
-    onnx::NodeProto &node = *graph->add_node();
-    node.set_op_type("Transpose");
-    std::string name = unique(layerName(op).str() + ".transpose");
-    node.set_name(name);
-    node.add_input(input);
-    node.add_output(name);
+    onnx::NodeProto &node = addNode("Transpose", op, "transpose", {input});
     setInts(node, "perm", order);
+    return node.output(0);
+  }
+
+  /// The name of `input`, for `op`, under another shape.
+  std::string reshape(Operation *op, const std::string &input,
+                      ArrayRef<int64_t> shape) {
+    std::string extents = integers(op, shape);
+    return addNode("Reshape", op, "reshape", {input, extents}).output(0);
+  }
+
+  /// The name of a number for `op`.
+  std::string real(Operation *op, StringRef what, double value) {
+    onnx::TensorProto &tensor = *graph->add_initializer();
+    std::string name = unique((layerName(op) + "." + what).str());
+    tensor.set_name(name);
+    tensor.set_data_type(onnx::TensorProto::FLOAT);
+    tensor.add_float_data(static_cast<float>(value));
     return name;
   }
 
@@ -310,7 +437,7 @@ private:
   onnx::ModelProto model;
   onnx::GraphProto *graph = nullptr;
   llvm::DenseMap<Value, std::string> names;
-  llvm::DenseSet<Value> noImages; ///< of four dimensions, as they lie here
+  llvm::DenseSet<Value> tokens; ///< of four dimensions, as they lie here
   llvm::StringSet<> taken;
 };
 

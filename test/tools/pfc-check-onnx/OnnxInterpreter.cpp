@@ -2,6 +2,7 @@
 
 #include "runtime/base/Error.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -24,6 +25,10 @@ OnnxTensor constant(const onnx::TensorProto &proto) {
     tensor.values.assign(proto.int64_data().begin(), proto.int64_data().end());
     return tensor;
   }
+  if (proto.float_data_size() > 0) {
+    tensor.values.assign(proto.float_data().begin(), proto.float_data().end());
+    return tensor;
+  }
   int64_t count = elementsOf(tensor.shape);
   require(proto.raw_data().size() == sizeof(float) * size_t(count),
           "initializer {}: {} bytes", proto.name(), proto.raw_data().size());
@@ -43,7 +48,10 @@ public:
   OnnxTensor run(const OnnxTensor &input) {
     values[graph.input(0).name()] = input;
     for (const onnx::NodeProto &node : graph.node())
-      values[node.output(0)] = evaluate(node);
+      if (node.op_type() == "Split")
+        split(node, value(node.input(0)));
+      else
+        values[node.output(0)] = evaluate(node);
     return value(graph.output(0).name());
   }
 
@@ -79,6 +87,14 @@ private:
       return transpose(node, *inputs[0]);
     if (type == "MatMul")
       return matMul(node, *inputs[0], *inputs[1]);
+    if (type == "Mul")
+      return broadcast(*inputs[0], *inputs[1], std::multiplies<>());
+    if (type == "Clip")
+      return clip(*inputs[0], inputs[1]->values.at(0), inputs[2]->values.at(0));
+    if (type == "Softmax")
+      return softmax(node, *inputs[0]);
+    if (type == "LayerNormalization")
+      return layerNormalization(node, inputs);
     fail("node {} of {}", type, node.name());
   }
 
@@ -230,9 +246,84 @@ private:
     return y;
   }
 
-  /// Of matrices, or of as many of each.
-  static OnnxTensor matMul(const onnx::NodeProto &node, const OnnxTensor &a,
+  /// Equal parts along axis 1.
+  void split(const onnx::NodeProto &node, const OnnxTensor &x) {
+    require(integer(node, "axis", 0) == 1 &&
+                x.shape[1] % node.output_size() == 0,
+            "split {}", node.name());
+    OnnxTensor part = x;
+    part.shape[1] /= node.output_size();
+    size_t size = size_t(elementsOf(part.shape) / part.shape[0]);
+    for (int m = 0; m < node.output_size(); ++m) {
+      part.values.clear();
+      for (size_t image = 0; image < size_t(x.shape[0]); ++image) {
+        auto from =
+            x.values.begin() +
+            ptrdiff_t((image * size_t(node.output_size()) + size_t(m)) * size);
+        part.values.insert(part.values.end(), from, from + ptrdiff_t(size));
+      }
+      values[node.output(m)] = part;
+    }
+  }
+
+  static OnnxTensor clip(OnnxTensor x, double least, double most) {
+    for (double &value : x.values)
+      value = std::min(std::max(value, least), most);
+    return x;
+  }
+
+  /// Calls f(first, channels) for each row of the last axis.
+  template <typename F>
+  static void forEachRow(const onnx::NodeProto &node, OnnxTensor &x, F f) {
+    require(integer(node, "axis", 0) == -1, "axis of {}", node.name());
+    int64_t channels = x.shape.back();
+    for (int64_t row = 0; row < elementsOf(x.shape); row += channels)
+      f(&x.values[size_t(row)], channels);
+  }
+
+  static OnnxTensor softmax(const onnx::NodeProto &node, OnnxTensor x) {
+    forEachRow(node, x, [](double *row, int64_t channels) {
+      double most = *std::max_element(row, row + channels), sum = 0;
+      for (int64_t j = 0; j < channels; ++j)
+        sum += row[j] = std::exp(row[j] - most);
+      for (int64_t j = 0; j < channels; ++j)
+        row[j] /= sum;
+    });
+    return x;
+  }
+
+  static OnnxTensor
+  layerNormalization(const onnx::NodeProto &node,
+                     const std::vector<const OnnxTensor *> &inputs) {
+    OnnxTensor x = *inputs[0];
+    double eps = double(find(node, "epsilon")->f());
+    forEachRow(node, x, [&](double *row, int64_t channels) {
+      double mean = 0, variance = 0;
+      for (int64_t j = 0; j < channels; ++j)
+        mean += row[j] / double(channels);
+      for (int64_t j = 0; j < channels; ++j)
+        variance += (row[j] - mean) * (row[j] - mean) / double(channels);
+      for (int64_t j = 0; j < channels; ++j)
+        row[j] = (row[j] - mean) / std::sqrt(variance + eps) *
+                     inputs[1]->values[size_t(j)] +
+                 inputs[2]->values[size_t(j)];
+    });
+    return x;
+  }
+
+  /// Of matrices, or of as many of each; or of rows and one matrix.
+  static OnnxTensor matMul(const onnx::NodeProto &node, const OnnxTensor &whole,
                            const OnnxTensor &b) {
+    if (whole.shape.size() > b.shape.size()) {
+      OnnxTensor rows = whole;
+      rows.shape = {elementsOf(whole.shape) / whole.shape.back(),
+                    whole.shape.back()};
+      OnnxTensor y = matMul(node, rows, b);
+      y.shape = whole.shape;
+      y.shape.back() = b.shape.back();
+      return y;
+    }
+    const OnnxTensor &a = whole;
     size_t rank = a.shape.size();
     require(rank == b.shape.size() && (rank == 2 || a.shape[0] == b.shape[0]) &&
                 a.shape[rank - 1] == b.shape[rank - 2],

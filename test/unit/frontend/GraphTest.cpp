@@ -29,7 +29,7 @@ struct Graph {
   std::vector<Entry> stateDict;
   int64_t parameters = 0; ///< as torch counts: everything but statistics
   int64_t learned = 0;
-  int64_t multiplyAdds = 0; ///< of convolutions and the linear layer, an image
+  int64_t multiplyAdds = 0; ///< of convolutions and products, an image
 
   explicit Graph(std::vector<std::string> overrides) {
     llvm::SourceMgr sources;
@@ -67,6 +67,8 @@ struct Graph {
     } else if (auto linear = llvm::dyn_cast<LinearOp>(op)) {
       llvm::ArrayRef<int64_t> weight = shapeOf(linear.getWeight());
       multiplyAdds += weight[0] * weight[1];
+    } else if (auto product = llvm::dyn_cast<MatmulOp>(op)) {
+      multiplyAdds += product.getCost().flops / 2 / spec.globalBatch();
     }
   }
 };
@@ -105,7 +107,12 @@ INSTANTIATE_TEST_SUITE_P(
                     Network{"r124", 86414912, 14.864, 1141, 190, 512},
                     Network{"r200", 118833920, 23.419, 1807, 301, 512},
                     Network{"mbf", 2059520, 0.438, 333, 50},
-                    Network{"mbf_large", 6314880, 1.816, 606, 91}),
+                    Network{"mbf_large", 6314880, 1.816, 606, 91},
+                    Network{"vit_t", 19137792, 1.505, 150, 2},
+                    Network{"vit_s", 76023296, 5.747, 150, 2},
+                    Network{"vit_b", 113833472, 11.437, 282, 2},
+                    Network{"vit_l", 255684352, 25.338, 282, 2},
+                    Network{"vit_h", 756393984, 89.199, 546, 2}),
     [](const auto &info) { return std::string(info.param.name); });
 
 /// The names and order of r18's torch state dict, without

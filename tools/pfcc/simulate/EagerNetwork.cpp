@@ -71,6 +71,36 @@ public:
           addLayer(Kind::Sum, add, {add.getLhs(), add.getRhs()});
           pass(add.getResult(), 3 + 3, 2);
         })
+        .Case([&](LayerNormOp norm) {
+          addLayer(Kind::Norm, norm, {norm.getInput()});
+          pass(norm.getInput(), 2 + 5, 3);
+          keep(norm.getInput());
+        })
+        .Case([&](Relu6Op relu) {
+          addLayer(Kind::Relu, relu, {relu.getInput()});
+          pass(relu.getInput(), 2 + 3, 2);
+          keep(relu.getInput());
+        })
+        .Case<DropPathOp, SplitHeadsOp, MergeHeadsOp, GatherTokensOp,
+              RestoreTokensOp>([&](Operation *copy) {
+          for (Value result : copy->getResults()) {
+            addLayer(Kind::Copy, copy, {copy->getOperand(0)}, result);
+            pass(result, 2 + 2, 2);
+          }
+        })
+        .Case([&](SoftmaxOp softmax) {
+          addLayer(Kind::Softmax, softmax, {softmax.getInput()});
+          pass(softmax.getOutput(), 4 + 5, 4);
+          keep(softmax.getOutput());
+        })
+        .Case([&](MatmulOp product) {
+          addLayer(Kind::Product, product,
+                   {product.getLhs(), product.getRhs()});
+          result.flops += 3 * static_cast<double>(product.getCost().flops);
+          result.kernels += 3;
+          keep(product.getLhs());
+          keep(product.getRhs());
+        })
         .Case([&](VariableOp variable) {
           if (variable.getRole() != Role::Parameter)
             return;
@@ -111,13 +141,18 @@ private:
   }
 
   void addLayer(EagerLayer::Kind kind, Operation *op, ValueRange inputs) {
+    addLayer(kind, op, inputs, op->getResult(0));
+  }
+
+  void addLayer(EagerLayer::Kind kind, Operation *op, ValueRange inputs,
+                Value output) {
     EagerLayer layer;
     layer.kind = kind;
     for (Value input : inputs)
       layer.inputs.push_back(numbers.at(input));
-    layer.output = newActivation(op->getResult(0));
+    layer.output = newActivation(output);
     layer.parameters = parametersOf(op);
-    numbers[op->getResult(0)] = layer.output;
+    numbers[output] = layer.output;
     result.layers.push_back(std::move(layer));
   }
 

@@ -10,7 +10,12 @@
 //   linear                                        its input
 //   batch norm        3        5                  its input
 //   PReLU             2        5                  its input
+//   layer norm        2        5                  its input
 //   sum               3        3 (of the gradients that meet)
+//   relu6             2        3                  its input
+//   a copy            2        2
+//   softmax, scaled   4        5                  its output
+//   product of heads                              its two inputs
 //
 // The FLOP of a convolution are those of its three products, whose channels
 // are computed in tiles of 128: a product with 64 of them takes as long.
@@ -27,7 +32,17 @@ namespace pfc::simulate {
 
 /// A layer of the forward pass; activations are numbers into the network's.
 struct EagerLayer {
-  enum class Kind { Conv, Linear, Norm, PRelu, Sum };
+  enum class Kind {
+    Conv,
+    Linear,
+    Norm,
+    PRelu,
+    Sum,
+    Relu,
+    Copy,
+    Softmax,
+    Product
+  };
   Kind kind = Kind::Conv;
   std::vector<int> inputs; ///< of a sum the one in whose place it is, and other
   int output = 0;

@@ -178,6 +178,19 @@ private:
     case Kind::Sum: // out += identity
       output = values[input];
       return;
+    case Kind::Product:
+      kept.push_back(values[layer.inputs.back()]);
+      [[fallthrough]];
+    case Kind::Relu:
+      kept.push_back(values[input]);
+      [[fallthrough]];
+    case Kind::Copy:
+      output = activation(layer.output, wide);
+      return;
+    case Kind::Softmax:
+      output = activation(layer.output, wide);
+      kept.push_back(output);
+      return;
     }
   }
 
@@ -218,6 +231,15 @@ private:
     case Kind::Sum:
       passed = given;
       add(gradients, layer.inputs.back(), given);
+      break;
+    case Kind::Product:
+      add(gradients, layer.inputs.back(),
+          activation(layer.inputs.back(), wide));
+      [[fallthrough]];
+    case Kind::Relu:
+    case Kind::Copy:
+    case Kind::Softmax:
+      passed = activation(input, wide);
       break;
     }
     given.reset();
