@@ -1,6 +1,6 @@
 //===- BucketUpdates.cpp - pfc-bucket-updates -----------------------------===//
 //
-//   gradient ─▶ [all_reduce] ─▶ sgd        n times, and for clipping
+//   gradient ─▶ [all_reduce] ─▶ sgd        (or adamw) n times, and for clipping
 //                    └─▶ sum_squares ─▶ add … add
 // becomes
 //   gradients ─▶ bucket ─▶ [all_reduce] ─▶ sgd ─▶ unbucket
@@ -25,7 +25,7 @@ namespace {
 
 /// An update, and what leads to it.
 struct Member {
-  SgdOp update;
+  OptimizerOpInterface update;
   Value gradient;           ///< before the sum over ranks
   shard::AllReduceOp ranks; ///< null: none
   SumSquaresOp norm;        ///< null: no clipping
@@ -81,9 +81,9 @@ static Value totalOf(Value term) {
 }
 
 /// `update` as a member, if it may be one.
-static std::optional<Member> memberOf(SgdOp update) {
-  for (Value state : {update.getParameter(), update.getMomentum()})
-    if (!state.getDefiningOp<VariableOp>())
+static std::optional<Member> memberOf(OptimizerOpInterface update) {
+  for (Value variable : update.getVariables())
+    if (!variable.getDefiningOp<VariableOp>())
       return std::nullopt;
   for (Value result : update->getResults())
     if (!result.hasOneUse() || !isa<AssignOp>(*result.user_begin()))
@@ -109,13 +109,16 @@ static std::optional<Member> memberOf(SgdOp update) {
 
 static UpdateForm formOf(Member &member) {
   Operation *ranks = member.ranks;
+  OptimizerOpInterface update = member.update;
   UpdateForm form{
+      update->getName().getAsOpaquePointer(),
       member.type().getElementType().getAsOpaquePointer(),
-      member.update->getAttrDictionary().getAsOpaquePointer(),
+      update->getAttrDictionary().getAsOpaquePointer(),
       ranks ? ranks->getAttrDictionary().getAsOpaquePointer() : nullptr,
       member.norm ? totalOf(member.norm.getOutput()).getAsOpaquePointer()
                   : nullptr};
-  for (Value scalar : member.update->getOperands().drop_front(3))
+  size_t tensors = update.getVariables().size() + 1; // and the gradient
+  for (Value scalar : update->getOperands().drop_front(tensors))
     form.push_back(scalar.getAsOpaquePointer());
   return form;
 }
@@ -125,7 +128,7 @@ static UpdateForm formOf(Member &member) {
 void BucketBuilder::fill() {
   SmallVector<Member> members;
   int64_t bytes = 0;
-  for (SgdOp update : function.getOps<SgdOp>())
+  for (auto update : function.getOps<OptimizerOpInterface>())
     if (std::optional<Member> member = memberOf(update)) {
       members.push_back(*member);
       bytes += member->bytes();
@@ -207,11 +210,12 @@ Value BucketBuilder::buildGradients(Bucket &bucket, Location loc) {
 
 /// One update where the last was, and the new values' assignments behind it.
 void BucketBuilder::buildUpdate(Bucket &bucket, Value gradients, Location loc) {
-  SgdOp last = bucket.members.back().update;
+  OptimizerOpInterface last = bucket.members.back().update;
   builder.setInsertionPoint(last);
   Operation *update = builder.clone(*last);
   update->setLoc(loc);
-  for (unsigned i = 0; i < 2; ++i) { // parameters, momenta
+  const unsigned variables = update->getNumResults(); // parameters, momenta, …
+  for (unsigned i = 0; i < variables; ++i) {
     SmallVector<Value> old;
     SmallVector<Type> types;
     for (Member &member : bucket.members) {
@@ -231,7 +235,7 @@ void BucketBuilder::buildUpdate(Bucket &bucket, Value gradients, Location loc) {
       single.replaceAllUsesWith(tensor);
     }
   }
-  update->setOperand(2, gradients);
+  update->setOperand(variables, gradients);
 }
 
 namespace {
@@ -250,7 +254,7 @@ struct NarrowParameters {
 bool NarrowParameters::find(Bucket &bucket) {
   Type element;
   for (auto [i, member] : llvm::enumerate(bucket.members)) {
-    parameters.push_back(member.update.getParameter());
+    parameters.push_back(member.update.getVariables().front());
     for (Operation *user : parameters.back().getUsers()) {
       auto cast = dyn_cast<CastOp>(user);
       if (!cast)

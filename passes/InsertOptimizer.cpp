@@ -29,10 +29,21 @@ private:
   llvm::StringMap<VariableOp> variables;
   Value lr, step; ///< step: null where there is none
   Value clip;     ///< null: no clipping
+  /// Of AdamW's moments; null with SGD.
+  Value correction1, correction2;
+  static constexpr StringRef correctionNames[] = {"adamw.correction1",
+                                                  "adamw.correction2"};
 
+  bool isAdamW() const { return options.optimizer == Optimizer::AdamW; }
   LogicalResult findInputs();
   void buildClip(ArrayRef<GradientOp> gradients);
-  VariableOp createMomentum(VariableOp parameter, Type element);
+  void buildCorrections();
+  VariableOp createState(VariableOp parameter, StringRef suffix, Type element);
+  SmallVector<VariableOp> createStates(VariableOp parameter, Type momentum);
+  Operation *updateRows(VariableOp parameter, ArrayRef<Value> states,
+                        ScatterRowsOp rows);
+  Operation *updateAll(VariableOp parameter, ArrayRef<Value> states,
+                       Value gradient);
   LogicalResult update(GradientOp gradient);
 };
 
@@ -81,10 +92,30 @@ void OptimizerBuilder::buildClip(ArrayRef<GradientOp> gradients) {
   clip = factor.getFactor();
 }
 
-/// Momentum lies as its parameter lies, and starts at 0.
-VariableOp OptimizerBuilder::createMomentum(VariableOp parameter,
-                                            Type element) {
-  std::string name = (parameter.getName() + ".momentum").str();
+/// Where the step begins, so that an update may go wherever its gradient is.
+void OptimizerBuilder::buildCorrections() {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(&function.getBody().front());
+  auto zero = InitAttr::get(builder.getContext(), InitKind::Constant, 0.0, 0.0);
+  auto scalar = RankedTensorType::get({1}, builder.getF32Type());
+  SmallVector<Value> old;
+  for (StringRef name : correctionNames)
+    old.push_back(VariableOp::create(
+        builder, NameLoc::get(builder.getStringAttr(name), function.getLoc()),
+        scalar, name, Role::OptimizerState, zero, ExportAttr(), IntegerAttr(),
+        /*sharded=*/false));
+  auto corrections = BiasCorrectionsOp::create(
+      builder, NameLoc::get(builder.getStringAttr("adamw"), function.getLoc()),
+      old[0], old[1], /*found_inf=*/Value(), APFloat(options.beta1),
+      APFloat(options.beta2));
+  correction1 = corrections.getNewCorrection1();
+  correction2 = corrections.getNewCorrection2();
+}
+
+/// State lies as its parameter lies, and starts at 0.
+VariableOp OptimizerBuilder::createState(VariableOp parameter, StringRef suffix,
+                                         Type element) {
+  std::string name = (parameter.getName() + suffix).str();
   auto zero = InitAttr::get(builder.getContext(), InitKind::Constant, 0.0, 0.0);
   return VariableOp::create(
       builder, NameLoc::get(builder.getStringAttr(name), parameter.getLoc()),
@@ -93,35 +124,71 @@ VariableOp OptimizerBuilder::createMomentum(VariableOp parameter,
       parameter.getRowsAttr(), parameter.getSharded(), parameter.getHost());
 }
 
+/// Under torch.optim's names. A bf16 `momentum` is the first alone: squares
+/// change by less a step than bf16 tells apart.
+SmallVector<VariableOp> OptimizerBuilder::createStates(VariableOp parameter,
+                                                       Type momentum) {
+  if (!isAdamW())
+    return {createState(parameter, ".momentum", momentum)};
+  return {createState(parameter, ".exp_avg", momentum),
+          createState(parameter, ".exp_avg_sq", builder.getF32Type())};
+}
+
+Operation *OptimizerBuilder::updateRows(VariableOp parameter,
+                                        ArrayRef<Value> states,
+                                        ScatterRowsOp rows) {
+  bool rounds =
+      cast<RankedTensorType>(parameter.getType()).getElementType().isBF16();
+  FloatAttr beta2, eps;
+  if (isAdamW()) {
+    beta2 = builder.getF64FloatAttr(options.beta2);
+    eps = builder.getF64FloatAttr(options.eps);
+  }
+  return UpdateRowsOp::create(
+      builder, parameter.getLoc(), parameter, states[0],
+      isAdamW() ? states[1] : Value(), correction1, correction2,
+      rows.getIndices(), rows.getRows(), lr, /*count=*/Value(),
+      /*unscale=*/Value(), /*found_inf=*/Value(), rounds ? step : Value(),
+      /*first_row=*/Value(), options.rowUpdate, /*of_unit_rows=*/false,
+      APFloat(isAdamW() ? options.beta1 : options.momentum), beta2, eps,
+      APFloat(options.weightDecay), rounds ? options.seed : 0);
+}
+
+Operation *OptimizerBuilder::updateAll(VariableOp parameter,
+                                       ArrayRef<Value> states, Value gradient) {
+  Location loc = parameter.getLoc();
+  APFloat decay(options.weightDecay);
+  if (!isAdamW())
+    return SgdOp::create(builder, loc, parameter, states[0], gradient, lr, clip,
+                         /*found_inf=*/Value(), APFloat(options.momentum),
+                         decay);
+  return AdamWOp::create(builder, loc, parameter, states[0], states[1],
+                         gradient, lr, correction1, correction2, clip,
+                         /*found_inf=*/Value(), APFloat(options.beta1),
+                         APFloat(options.beta2), APFloat(options.eps), decay);
+}
+
 LogicalResult OptimizerBuilder::update(GradientOp gradient) {
   VariableOp parameter = variables.lookup(gradient.getName());
   if (!parameter || parameter.getRole() != Role::Parameter ||
       parameter.getType() != gradient.getValue().getType()) // (C1)
     return gradient.emitOpError("names no parameter of this type");
-  Location loc = parameter.getLoc();
   ScatterRowsOp rows = rowGradient(gradient);
+  if (rows && !step &&
+      cast<RankedTensorType>(parameter.getType()).getElementType().isBF16())
+    return gradient.emitOpError("of a bf16 parameter needs an argument with "
+                                "pfc.input = \"step\"");
   Type element = rows && options.narrowMomentum ? Type(builder.getBF16Type())
                                                 : builder.getF32Type();
-  VariableOp momentum = createMomentum(parameter, element);
-  APFloat mu(options.momentum), decay(options.weightDecay);
-  Operation *update;
-  if (rows) {
-    bool rounds =
-        cast<RankedTensorType>(parameter.getType()).getElementType().isBF16();
-    if (rounds && !step)
-      return gradient.emitOpError("of a bf16 parameter needs an argument with "
-                                  "pfc.input = \"step\"");
-    update = UpdateRowsOp::create(
-        builder, loc, parameter, momentum, rows.getIndices(), rows.getRows(),
-        lr, /*count=*/Value(), /*unscale=*/Value(), /*found_inf=*/Value(),
-        rounds ? step : Value(), /*first_row=*/Value(), options.rowUpdate,
-        /*of_unit_rows=*/false, mu, decay, rounds ? options.seed : 0);
-  } else
-    update = SgdOp::create(builder, loc, parameter, momentum,
-                           gradient.getValue(), lr, clip,
-                           /*found_inf=*/Value(), mu, decay);
+  SmallVector<VariableOp> states = createStates(parameter, element);
+  SmallVector<Value> values(states.begin(), states.end());
+  Operation *update = rows ? updateRows(parameter, values, rows)
+                           : updateAll(parameter, values, gradient.getValue());
+  Location loc = parameter.getLoc();
   AssignOp::create(builder, loc, parameter.getName(), update->getResult(0));
-  AssignOp::create(builder, loc, momentum.getName(), update->getResult(1));
+  for (auto [state, value] :
+       llvm::zip_equal(states, update->getResults().drop_front()))
+    AssignOp::create(builder, loc, state.getName(), value);
   return success();
 }
 
@@ -133,11 +200,17 @@ LogicalResult OptimizerBuilder::run() {
     return failure();
   if (options.clipGradNorm > 0)
     buildClip(gradients);
+  if (isAdamW())
+    buildCorrections();
   for (GradientOp gradient : gradients) {
     if (failed(update(gradient)))
       return failure();
     gradient.erase();
   }
+  if (isAdamW())
+    for (auto [name, value] :
+         llvm::zip(correctionNames, std::array{correction1, correction2}))
+      AssignOp::create(builder, value.getLoc(), name, value);
   for (auto scatter :
        llvm::make_early_inc_range(function.getOps<ScatterRowsOp>())) {
     if (!scatter->use_empty())
@@ -155,7 +228,11 @@ struct InsertOptimizerPass
 
   void runOnOperation() override {
     InsertOptimizerPassOptions options;
+    options.optimizer = optimizer;
     options.momentum = momentum;
+    options.beta1 = beta1;
+    options.beta2 = beta2;
+    options.eps = eps;
     options.weightDecay = weightDecay;
     options.clipGradNorm = clipGradNorm;
     options.rowUpdate = rowUpdate;

@@ -17,6 +17,9 @@ namespace pfc {
 /// Element type of products and activations.
 enum class Precision { Fp32, Bf16, Fp16 };
 
+/// What an update of a parameter is.
+enum class Optimizer { SGD, AdamW };
+
 /// What becomes of the head's exponentials between forward and backward.
 enum class LogitsStrategy { Keep, Recompute };
 

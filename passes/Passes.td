@@ -54,6 +54,13 @@ def InsertOptimizerPass : Pass<"pfc-insert-optimizer", "::mlir::ModuleOp"> {
     `pfc.update_rows` on the rows alone: no gradient of the table's size
     exists.
 
+    With `optimizer=adamw` it is `pfc.adamw`, with the state `<name>.exp_avg` and
+    `<name>.exp_avg_sq` (torch.optim's names), and `pfc.update_rows … adamw` with
+    the same two of the class centers. The corrections of their bias are two
+    numbers of the whole job, the state `adamw.correction1` and
+    `adamw.correction2`, which `pfc.bias_corrections` moves on at the step's
+    beginning.
+
     A bf16 table of class centers is rounded stochastically, by `seed` and the
     step.
 
@@ -81,10 +88,24 @@ def InsertOptimizerPass : Pass<"pfc-insert-optimizer", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [
+    Option<"optimizer", "optimizer", "::pfc::Optimizer",
+           "::pfc::Optimizer::SGD", "What an update is",
+           [{::llvm::cl::values(
+             clEnumValN(::pfc::Optimizer::SGD, "sgd",
+                        "stochastic gradient descent with momentum"),
+             clEnumValN(::pfc::Optimizer::AdamW, "adamw",
+                        "Adam with decay apart from its moments"))}]>,
     Option<"momentum", "momentum", "double", "0.9",
            "Momentum of SGD, in [0, 1)">,
+    Option<"beta1", "beta1", "double", "0.9",
+           "Of AdamW's mean of gradients, what a step keeps, in [0, 1)">,
+    Option<"beta2", "beta2", "double", "0.999",
+           "Of AdamW's mean of their squares, what a step keeps, in [0, 1)">,
+    Option<"eps", "eps", "double", "1.0e-8",
+           "Added to the root of AdamW's mean of squares">,
     Option<"weightDecay", "weight-decay", "double", "5.0e-4",
-           "L2 penalty added to each gradient, in 1/parameter">,
+           "SGD: L2 penalty added to each gradient; AdamW: share of a parameter "
+           "that a step at rate 1 takes off">,
     Option<"clipGradNorm", "clip-grad-norm", "double", "0.0",
            "Largest norm of the backbone's gradient; 0 does not clip">,
     Option<"rowUpdate", "row-update", "::pfc::RowUpdate",
@@ -95,7 +116,7 @@ def InsertOptimizerPass : Pass<"pfc-insert-optimizer", "::mlir::ModuleOp"> {
              clEnumValN(::pfc::RowUpdate::All, "all",
                         "all: the others decay and coast"))}]>,
     Option<"narrowMomentum", "narrow-momentum", "bool", "false",
-           "Keep the momentum of class centers in bf16">,
+           "Keep the momentum of class centers, AdamW's exp_avg, in bf16">,
     Option<"seed", "seed", "uint64_t", "1",
            "Key of the random bits that bf16 class centers are rounded with">,
   ];

@@ -128,10 +128,18 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
                        clEnumValN(Precision::Fp16, "fp16",
                                   "half precision, the same, with a scaled "
                                   "loss"))};
+  Option<Optimizer> optimizer{
+      *this, "optimizer", llvm::cl::desc("What an update is"),
+      llvm::cl::init(Optimizer::SGD),
+      llvm::cl::values(
+          clEnumValN(Optimizer::SGD, "sgd", "gradient descent with momentum"),
+          clEnumValN(Optimizer::AdamW, "adamw",
+                     "Adam with decay apart from its moments"))};
   Option<double> momentum{*this, "momentum", llvm::cl::desc("Momentum of SGD"),
                           llvm::cl::init(0.9)};
   Option<double> weightDecay{*this, "weight-decay",
-                             llvm::cl::desc("L2 penalty of SGD"),
+                             llvm::cl::desc("L2 penalty of SGD, or AdamW's "
+                                            "decay"),
                              llvm::cl::init(5e-4)};
   Option<double> clipGradNorm{
       *this, "clip-grad-norm",
@@ -187,12 +195,12 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
   CompileOptions get() const {
     CompileOptions options;
     options.precision = precision;
-    options.optimizer = {momentum,
-                         weightDecay,
-                         clipGradNorm,
-                         rowUpdate,
-                         /*narrowMomentum=*/false,
-                         seed};
+    options.optimizer.optimizer = optimizer;
+    options.optimizer.momentum = momentum;
+    options.optimizer.weightDecay = weightDecay;
+    options.optimizer.clipGradNorm = clipGradNorm;
+    options.optimizer.rowUpdate = rowUpdate;
+    options.optimizer.seed = seed;
     options.tileHead = {logits, tileBytes};
     options.target = target;
     options.overlap = overlap;

@@ -27,7 +27,8 @@ public:
       : function(function), options(options), builder(function.getContext()),
         one(RankedTensorType::get({1}, builder.getF32Type())),
         clips(llvm::to_vector(function.getOps<ClipFactorOp>())),
-        dense(llvm::to_vector(function.getOps<SgdOp>())),
+        corrections(llvm::to_vector(function.getOps<BiasCorrectionsOp>())),
+        dense(llvm::to_vector(function.getOps<OptimizerOpInterface>())),
         rows(llvm::to_vector(function.getOps<UpdateRowsOp>())) {}
 
   LogicalResult run();
@@ -38,7 +39,8 @@ private:
   OpBuilder builder;
   RankedTensorType one;
   SmallVector<ClipFactorOp> clips;
-  SmallVector<SgdOp> dense;
+  SmallVector<BiasCorrectionsOp> corrections; ///< AdamW's
+  SmallVector<OptimizerOpInterface> dense;
   SmallVector<UpdateRowsOp> rows;
 
   Location at(StringRef name) {
@@ -70,7 +72,7 @@ Value LossScaler::sumSquares(Value gradient) {
 /// One sum, as kernels have no room for hundreds of arguments.
 Value LossScaler::sumSquaresOfDense() {
   Value sum;
-  for (SgdOp op : dense) {
+  for (OptimizerOpInterface op : dense) {
     Value square = sumSquares(op.getGradient());
     sum = sum ? AddOp::create(builder, at("found_inf"), sum, square).getResult()
               : square;
@@ -94,7 +96,7 @@ SmallVector<Value> LossScaler::gradientSums() {
 /// Before the first op that takes gradients, behind all that make them.
 UpdateLossScaleOp LossScaler::createUpdate(Value scale) {
   for (Operation &op : function.getBody().front())
-    if (isa<ClipFactorOp, SgdOp, UpdateRowsOp>(op)) {
+    if (isa<ClipFactorOp, OptimizerOpInterface, UpdateRowsOp>(op)) {
       builder.setInsertionPoint(&op);
       break;
     }
@@ -109,7 +111,12 @@ void LossScaler::update(UpdateLossScaleOp scaling) {
   Value unscale = scaling.getUnscale(), found = scaling.getFound();
   for (ClipFactorOp clip : clips)
     clip.getUnscaleMutable().assign(unscale);
-  for (SgdOp op : dense) {
+  // A skipped step doesn't count.
+  for (BiasCorrectionsOp op : corrections) {
+    op->moveAfter(scaling);
+    op.getFoundInfMutable().assign(found);
+  }
+  for (OptimizerOpInterface op : dense) {
     op.getFoundInfMutable().assign(found);
     if (!op.getClip())
       op.getClipMutable().assign(unscale);

@@ -1,7 +1,7 @@
 //===- StageCenters.cpp - pfc-stage-centers -------------------------------===//
 //
 //   W (host) ─▶ fetch_rows ─▶ rows, slots ─▶ gather_rows ─▶ … the head …
-//   v (host) ─▶ fetch_rows ─▶ momentum                          │
+//   v (host) ─▶ fetch_rows ─▶ momentum (and AdamW's squares)    │
 //                   rows, momentum, slots, gradient ─▶ update_rows
 //   W (host) ◀─ store_rows ◀────────────────────────────────────┤
 //   v (host) ◀─ store_rows ◀────────────────────────────────────┘
@@ -25,9 +25,10 @@ namespace {
 
 /// A table in host memory and what uses it.
 struct HostTable {
-  VariableOp weight, momentum; ///< momentum and update: null in inference
+  VariableOp weight;
   GatherRowsOp gather;
-  UpdateRowsOp update;
+  UpdateRowsOp update;            ///< null in inference
+  SmallVector<VariableOp> states; ///< the optimizer's
 
   /// Empty where it can be staged, else why not.
   std::string match(VariableOp table);
@@ -69,9 +70,11 @@ std::string HostTable::match(VariableOp variable) {
     return "is not gathered by a sample";
   if (!update)
     return "";
-  momentum = update.getMomentum().getDefiningOp<VariableOp>();
-  if (update.getIndices() != gather.getIndices() || !momentum ||
-      !momentum->hasOneUse())
+  for (Value state : update.getState())
+    states.push_back(state.getDefiningOp<VariableOp>());
+  if (update.getIndices() != gather.getIndices() ||
+      !llvm::all_of(
+          states, [](VariableOp state) { return state && state->hasOneUse(); }))
     return "is updated in other rows than were gathered";
   return "";
 }
@@ -106,13 +109,17 @@ void Stager::run() {
   if (!update)
     return;
 
-  Type element =
-      cast<RankedTensorType>(table.momentum.getType()).getElementType();
-  table.momentum->moveBefore(rows);
-  auto momentum = FetchRowsOp::create(
-      builder, update.getLoc(), rowsType(table.momentum, element),
-      indices.getType(), table.momentum, indices, /*first_row=*/Value(),
-      InitAttr(), /*key=*/0);
+  SmallVector<Value> states;
+  for (VariableOp state : table.states) {
+    state->moveBefore(rows);
+    Type element = cast<RankedTensorType>(state.getType()).getElementType();
+    states.push_back(FetchRowsOp::create(builder, update.getLoc(),
+                                         rowsType(state, element),
+                                         indices.getType(), state, indices,
+                                         /*first_row=*/Value(), InitAttr(),
+                                         /*key=*/0)
+                         .getRows());
+  }
   builder.setInsertionPoint(update);
   int64_t slots = cast<RankedTensorType>(indices.getType()).getDimSize(0);
   Value count = RankConstantOp::create(
@@ -120,16 +127,19 @@ void Stager::run() {
       RankedTensorType::get({1}, builder.getI64Type()), /*base=*/slots,
       /*per_rank=*/0, /*threshold=*/0, /*below=*/0, /*per_capped_rank=*/0);
   auto staged = UpdateRowsOp::create(
-      builder, update.getLoc(), rows.getRows(), momentum.getRows(),
-      rows.getSlots(), update.getRowsGrad(), update.getLr(), count,
-      update.getUnscale(), update.getFoundInf(), /*step=*/Value(),
-      /*first_row=*/Value(), update.getRowUpdate(), update.getOfUnitRows(),
-      update.getMu(), update.getWeightDecay(), /*seed=*/0);
+      builder, update.getLoc(), rows.getRows(), states[0],
+      states.size() > 1 ? states[1] : Value(), update.getCorrection1(),
+      update.getCorrection2(), rows.getSlots(), update.getRowsGrad(),
+      update.getLr(), count, update.getUnscale(), update.getFoundInf(),
+      /*step=*/Value(), /*first_row=*/Value(), update.getRowUpdate(),
+      update.getOfUnitRows(), update.getMu(), update.getBeta2Attr(),
+      update.getEpsAttr(), update.getWeightDecay(), /*seed=*/0);
   Value newTable = store(table.weight, staged.getNewTable(), update.getStep());
-  Value newMomentum =
-      store(table.momentum, staged.getNewMomentum(), /*step=*/Value());
   update.getNewTable().replaceAllUsesWith(newTable);
-  update.getNewMomentum().replaceAllUsesWith(newMomentum);
+  for (auto [state, old, staged] :
+       llvm::zip_equal(table.states, update->getResults().drop_front(),
+                       staged->getResults().drop_front()))
+    old.replaceAllUsesWith(store(state, staged, /*step=*/Value()));
   update.erase();
 }
 

@@ -148,8 +148,8 @@ std::string Head::matchUpdate() {
       update.getTable() != gather.getTable() ||
       update.getIndices() != gather.getIndices())
     return "the gradient of its class centers is not that of their update";
-  if (!isState(update.getMomentum()))
-    return "the momentum of its class centers is no variable";
+  if (!llvm::all_of(update.getState(), isState))
+    return "the optimizer's state of its class centers is no variable";
   replaced.insert(replaced.begin(), {update, ofRows, backward, forward});
   if (sumSquares)
     replaced.insert(replaced.begin(), sumSquares);
@@ -348,11 +348,13 @@ void HeadTiler::updateCenters(Value embeddings) {
   bool scaled = head.scalesExps();
   if (scaled)
     builder.setInsertionPoint(update);
-  moveToFront(update.getMomentum());
+  for (Value state : update.getState())
+    moveToFront(state);
   moveToFront(update.getCount());
   if (update.getFirstRow())
     moveToFront(update.getFirstRow());
-  Value table = update.getTable(), momentum = update.getMomentum();
+  Value table = update.getTable(), momentum = update.getMomentum(),
+        squares = update.getSquares();
   int64_t size = typeOf(table).getDimSize(1);
   for (Tile &tile : llvm::reverse(tiles)) {
     if (!isKept(tile)) {
@@ -368,16 +370,21 @@ void HeadTiler::updateCenters(Value embeddings) {
     Value gradient = MatmulOp::create(builder, head.backward.getLoc(), type,
                                       exps, embeddings, /*transposeLhs=*/true);
     auto updated = UpdateRowsOp::create(
-        builder, update.getLoc(), table, momentum, tile.indices, gradient,
-        update.getLr(), update.getCount(), update.getUnscale(),
+        builder, update.getLoc(), table, momentum, squares,
+        update.getCorrection1(), update.getCorrection2(), tile.indices,
+        gradient, update.getLr(), update.getCount(), update.getUnscale(),
         update.getFoundInf(), update.getStep(), update.getFirstRow(),
         RowUpdate::Sampled, /*of_unit_rows=*/true, update.getMu(),
-        update.getWeightDecay(), update.getSeed());
+        update.getBeta2Attr(), update.getEpsAttr(), update.getWeightDecay(),
+        update.getSeed());
     table = updated.getNewTable();
     momentum = updated.getNewMomentum();
+    squares = updated.getNewSquares();
   }
   update.getNewTable().replaceAllUsesWith(table);
   update.getNewMomentum().replaceAllUsesWith(momentum);
+  if (squares)
+    update.getNewSquares().replaceAllUsesWith(squares);
 }
 
 void HeadTiler::run() {

@@ -25,6 +25,11 @@
 // RUN: pfc-opt %t.alone.mlir --pfc-bucket-updates="bucket-bytes=200000 least-buckets=1" --pfc-verify-partitioned -o %t.buckets.mlir
 // RUN: pfc-interpret %t.alone.mlir --against %t.buckets.mlir --steps 2
 // RUN: grep -c pfc.sgd %t.buckets.mlir | FileCheck %s --check-prefix=NETWORK
+// AdamW has one bucket more.
+// RUN: pfc-opt %t.graph.mlir --pfc-differentiate --pfc-insert-optimizer="optimizer=adamw clip-grad-norm=1.0" --pfc-partition -o %t.adamw.mlir
+// RUN: pfc-opt %t.adamw.mlir --pfc-bucket-updates="bucket-bytes=200000 least-buckets=1" --pfc-verify-partitioned -o %t.adamw.buckets.mlir
+// RUN: pfc-interpret %t.adamw.mlir --against %t.adamw.buckets.mlir --steps 2
+// RUN: grep -c pfc.adamw %t.adamw.buckets.mlir | FileCheck %s --check-prefix=NETWORK
 // NETWORK: {{^1[0-9]$}}
 
 module {
@@ -98,6 +103,45 @@ module {
     %d1, %vd1 = pfc.sgd %d, %vd, %r4, %lr clip %factor {mu = 0.9 : f64, weight_decay = 0.1 : f64} : tensor<5xf32>
     pfc.assign "d", %d1 : tensor<5xf32>
     pfc.assign "d.momentum", %vd1 : tensor<5xf32>
+    return
+  }
+
+  // CHECK-LABEL: func.func @adamw
+  // CHECK:       %[[G:.*]] = pfc.bucket %{{.*}}, %{{.*}} : tensor<16xf32>, tensor<32xf32> to tensor<48xf32>
+  // CHECK-NEXT:  %[[P:.*]] = pfc.bucket
+  // CHECK-NEXT:  %[[M:.*]] = pfc.bucket
+  // CHECK-NEXT:  %[[V:.*]] = pfc.bucket
+  // CHECK-NEXT:  %[[P1:.*]], %[[M1:.*]], %[[V1:.*]] = pfc.adamw %[[P]], %[[M]], %[[V]], %[[G]], %{{.*}} corrected %{{.*}}, %{{.*}} {{{.*}} : tensor<48xf32>
+  // CHECK-NEXT:  %[[NEW:.*]]:2 = pfc.unbucket %[[P1]]
+  // CHECK-NEXT:  pfc.assign "a2", %[[NEW]]#0
+  // CHECK-NEXT:  pfc.assign "b2", %[[NEW]]#1
+  // CHECK-NEXT:  %[[NEWM:.*]]:2 = pfc.unbucket %[[M1]]
+  // CHECK-NEXT:  pfc.assign "a2.exp_avg", %[[NEWM]]#0
+  // CHECK-NEXT:  pfc.assign "b2.exp_avg", %[[NEWM]]#1
+  // CHECK-NEXT:  %[[NEWV:.*]]:2 = pfc.unbucket %[[V1]]
+  // CHECK-NEXT:  pfc.assign "a2.exp_avg_sq", %[[NEWV]]#0
+  // CHECK-NEXT:  pfc.assign "b2.exp_avg_sq", %[[NEWV]]#1
+  // CHECK-NOT:   pfc.adamw
+  func.func @adamw(%x: tensor<16xf32> {pfc.input = "x"},
+                   %y: tensor<32xf32> {pfc.input = "y"},
+                   %lr: tensor<1xf32> {pfc.input = "lr"}) {
+    %c = pfc.variable "c2" optimizer_state init<uniform, 0.5, 1.0> : tensor<1xf32>
+    %a = pfc.variable "a2" parameter init<normal, 0.0, 1.0> : tensor<16xf32>
+    %b = pfc.variable "b2" parameter init<normal, 0.0, 1.0> : tensor<32xf32>
+    %ma = pfc.variable "a2.exp_avg" optimizer_state init<constant, 0.0, 0.0> : tensor<16xf32>
+    %mb = pfc.variable "b2.exp_avg" optimizer_state init<constant, 0.0, 0.0> : tensor<32xf32>
+    %va = pfc.variable "a2.exp_avg_sq" optimizer_state init<constant, 0.0, 0.0> : tensor<16xf32>
+    %vb = pfc.variable "b2.exp_avg_sq" optimizer_state init<constant, 0.0, 0.0> : tensor<32xf32>
+    %ga = pfc.add %x, %a : tensor<16xf32>
+    %gb = pfc.add %y, %b : tensor<32xf32>
+    %a1, %ma1, %va1 = pfc.adamw %a, %ma, %va, %ga, %lr corrected %c, %c {beta1 = 0.9 : f64, beta2 = 0.99 : f64, eps = 1.0e-3 : f64, weight_decay = 0.1 : f64} : tensor<16xf32>
+    %b1, %mb1, %vb1 = pfc.adamw %b, %mb, %vb, %gb, %lr corrected %c, %c {beta1 = 0.9 : f64, beta2 = 0.99 : f64, eps = 1.0e-3 : f64, weight_decay = 0.1 : f64} : tensor<32xf32>
+    pfc.assign "a2", %a1 : tensor<16xf32>
+    pfc.assign "a2.exp_avg", %ma1 : tensor<16xf32>
+    pfc.assign "a2.exp_avg_sq", %va1 : tensor<16xf32>
+    pfc.assign "b2", %b1 : tensor<32xf32>
+    pfc.assign "b2.exp_avg", %mb1 : tensor<32xf32>
+    pfc.assign "b2.exp_avg_sq", %vb1 : tensor<32xf32>
     return
   }
 

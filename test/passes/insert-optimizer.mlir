@@ -56,3 +56,38 @@
 // CLIP-NOT:           pfc.sgd
 
 // BINDS: differs
+
+// AdamW has two numbers a parameter of its own, and two of the whole job, which
+// move on before anything else.
+// RUN: pfc-opt %t.grad.mlir --pfc-insert-optimizer="optimizer=adamw beta2=0.75 weight-decay=0.1 clip-grad-norm=2.0 row-update=all narrow-momentum" -o %t.adamw.mlir
+// RUN: FileCheck %s --input-file=%t.adamw.mlir --check-prefix=ADAMW --implicit-check-not=pfc.sgd --implicit-check-not=pfc.gradient
+// RUN: pfc-interpret %t.grad.mlir --against %t.adamw.mlir
+// RUN: pfc-opt %t.adamw.mlir --pfc-partition -o %t.adamw.parts.mlir
+// RUN: FileCheck %s --input-file=%t.adamw.parts.mlir --check-prefix=PARTS
+// RUN: pfc-interpret %t.adamw.mlir --against %t.adamw.parts.mlir --steps 3
+// It is another step than SGD's.
+// RUN: not pfc-interpret %t.mlir --against %t.adamw.mlir --steps 3 2>&1 | FileCheck %s --check-prefix=BINDS
+//
+// ADAMW:      %[[C1:.*]] = pfc.variable "adamw.correction1" optimizer_state init <constant, 0.0, 0.0> : tensor<1xf32>
+// ADAMW-NEXT: %[[C2:.*]] = pfc.variable "adamw.correction2" optimizer_state init <constant, 0.0, 0.0> : tensor<1xf32>
+// ADAMW-NEXT: %[[B1:.*]], %[[B2:.*]] = pfc.bias_corrections %[[C1]], %[[C2]] {beta1 = 9.000000e-01 : f64, beta2 = 7.500000e-01 : f64}
+// ADAMW:      %[[TABLE:.*]] = pfc.variable "head.weight"
+// ADAMW:      %[[FACTOR:.*]], %{{.*}} = pfc.clip_factor
+// ADAMW:      %[[M:.*]] = pfc.variable "head.weight.exp_avg" optimizer_state init <constant, 0.0, 0.0> {rows = 10 : i64, sharded} : tensor<10x16xbf16>
+// ADAMW-NEXT: %[[V:.*]] = pfc.variable "head.weight.exp_avg_sq" optimizer_state init <constant, 0.0, 0.0> {rows = 10 : i64, sharded} : tensor<10x16xf32>
+// ADAMW-NEXT: %[[T1:.*]], %[[M1:.*]], %[[V1:.*]] = pfc.update_rows all %[[TABLE]], %[[M]] adamw %[[V]] corrected %[[B1]], %[[B2]], %{{.*}} {beta2 = 7.500000e-01 : f64, eps = 1.000000e-08 : f64, mu = 9.000000e-01 : f64, weight_decay = 1.000000e-01 : f64} : tensor<10x16xf32> momentum bf16, tensor
+// ADAMW-NEXT: pfc.assign "head.weight", %[[T1]]
+// ADAMW-NEXT: pfc.assign "head.weight.exp_avg", %[[M1]]
+// ADAMW-NEXT: pfc.assign "head.weight.exp_avg_sq", %[[V1]]
+// ADAMW:      %[[M:.*]] = pfc.variable "conv1.weight.exp_avg" optimizer_state init <constant, 0.0, 0.0> : tensor<4x3x3x1xf32>
+// ADAMW-NEXT: %[[V:.*]] = pfc.variable "conv1.weight.exp_avg_sq" optimizer_state init <constant, 0.0, 0.0> : tensor<4x3x3x1xf32>
+// ADAMW-NEXT: %[[P1:.*]], %[[M1:.*]], %[[V1:.*]] = pfc.adamw %{{.*}}, %[[M]], %[[V]], %{{.*}} corrected %[[B1]], %[[B2]] clip %[[FACTOR]] {beta1 = 9.000000e-01 : f64, beta2 = 7.500000e-01 : f64, eps = 1.000000e-08 : f64, weight_decay = 1.000000e-01 : f64}
+// ADAMW-NEXT: pfc.assign "conv1.weight", %[[P1]]
+// ADAMW-NEXT: pfc.assign "conv1.weight.exp_avg", %[[M1]]
+// ADAMW-NEXT: pfc.assign "conv1.weight.exp_avg_sq", %[[V1]]
+// ADAMW:      pfc.assign "adamw.correction1", %[[B1]]
+// ADAMW-NEXT: pfc.assign "adamw.correction2", %[[B2]]
+
+// PARTS: %[[T1:.*]], %[[M1:.*]], %[[V1:.*]] = pfc.update_rows sampled %{{.*}} adamw %{{.*}} : tensor<3x16xf32> momentum bf16, tensor
+// PARTS: %{{.*}}, %{{.*}}, %[[V2:.*]] = pfc.coast_rows %[[T1]], %[[M1]] adamw %[[V1]] corrected {{.*}} : tensor<3x16xf32> momentum bf16, tensor
+// PARTS: pfc.assign "head.weight.exp_avg_sq", %[[V2]] : tensor<3x16xf32>

@@ -20,6 +20,14 @@
 // RUN: pfc-opt %t.mlir --pfc-scale-loss=initial-scale=1.5e30 --pfc-partition --pfc-mixed-precision=precision=fp16 -o %t.over.mlir
 // RUN: pfc-interpret %t.over.mlir --round --print --steps 2 | FileCheck %s --check-prefix=OVER
 //
+// AdamW doesn't count a skipped step.
+// RUN: pfc-opt %S/Inputs/tiny.mlir --pfc-differentiate --pfc-insert-optimizer="optimizer=adamw clip-grad-norm=2.0" -o %t.adamw.mlir
+// RUN: pfc-opt %t.adamw.mlir --pfc-scale-loss -o %t.adamw.scaled.mlir
+// RUN: FileCheck %s --input-file=%t.adamw.scaled.mlir --check-prefix=ADAMW
+// RUN: pfc-interpret %t.adamw.mlir --against %t.adamw.scaled.mlir --steps 3
+// RUN: pfc-opt %t.adamw.mlir --pfc-scale-loss=initial-scale=1.5e30 --pfc-partition --pfc-mixed-precision=precision=fp16 -o %t.adamw.over.mlir
+// RUN: pfc-interpret %t.adamw.over.mlir --round --print --initial-state --steps 2 | FileCheck %s --check-prefix=OVER
+//
 // A step that trains nothing is left alone.
 // RUN: pfc-opt %S/Inputs/tiny.mlir -o %t.tiny.mlir
 // RUN: pfc-opt %t.tiny.mlir --pfc-scale-loss | cmp - %t.tiny.mlir
@@ -45,6 +53,12 @@
 // FREE-COUNT-8: pfc.sum_squares
 // FREE:         %[[UNSCALE:.*]], %{{.*}}, %{{.*}}, %{{.*}} = pfc.update_loss_scale {{.*}} interval = 2 : i64}
 // FREE-COUNT-7: pfc.sgd %{{.*}} clip %[[UNSCALE]] unless
+
+// ADAMW:       %[[UNSCALE:.*]], %{{.*}}, %{{.*}}, %{{.*}} = pfc.update_loss_scale %{{.*}}, %{{.*}}, %[[FOUND:.*]] {
+// ADAMW-NEXT:  %[[C1:.*]], %[[C2:.*]] = pfc.bias_corrections %{{.*}}, %{{.*}} unless %[[FOUND]] {
+// ADAMW:       %[[FACTOR:.*]], %{{.*}} = pfc.clip_factor {{.*}} unscale %[[UNSCALE]]
+// ADAMW:       pfc.update_rows sampled %{{.*}} adamw %{{.*}} corrected %[[C1]], %[[C2]], {{.*}} unscale %[[UNSCALE]] unless %[[FOUND]]
+// ADAMW-COUNT-7: pfc.adamw %{{.*}} corrected %[[C1]], %[[C2]] clip %[[FACTOR]] unless %[[FOUND]]
 
 // GROWS: loss_scale [1]: 1024
 // GROWS: loss_scale [1]: 2048

@@ -20,6 +20,15 @@
 // RUN: FileCheck %s --input-file=%t.tiled.mlir --check-prefix=TILED --implicit-check-not=gather_rows
 // RUN: pfc-interpret %t.mlir --against %t.tiled.mlir --steps 3 --initial-state
 //
+// AdamW's two tables come and go with them.
+// RUN: pfc-opt %t.host.mlir --pfc-differentiate --pfc-insert-optimizer=optimizer=adamw --pfc-partition --pfc-stage-centers=seed=7 -o %t.adamw.mlir
+// RUN: FileCheck %s --input-file=%t.adamw.mlir --check-prefix=ADAMW
+// RUN: pfc-opt %S/Inputs/tiny.mlir --pfc-differentiate --pfc-insert-optimizer=optimizer=adamw --pfc-partition -o %t.adamw.device.mlir
+// RUN: pfc-interpret %t.adamw.device.mlir --print --seed 7 --initial-state --steps 3 > %t.adamw.device.txt
+// RUN: pfc-interpret %t.adamw.mlir --print --seed 7 --initial-state --steps 3 > %t.adamw.host.txt
+// RUN: diff %t.adamw.device.txt %t.adamw.host.txt
+// RUN: FileCheck %s --input-file=%t.adamw.host.txt --check-prefix=RESULT
+//
 // In bf16 they are rounded when they are stored, not on the device.
 // RUN: sed -e 's/tensor<10x16xf32>$/tensor<10x16xbf16>/' -e 's/head.weight, %indices : tensor<10x16xf32>/head.weight, %indices : tensor<10x16xbf16>/' %t.host.mlir > %t.bf16.mlir
 // RUN: pfc-opt %t.bf16.mlir --pfc-differentiate --pfc-insert-optimizer=seed=7 --pfc-partition --pfc-stage-centers=seed=7 | FileCheck %s --check-prefix=BF16
@@ -41,6 +50,15 @@
 // CHECK-NEXT:  %[[V2:.*]] = pfc.store_rows %[[V]], %[[INDICES]], %[[V1]]
 // CHECK:       pfc.assign "head.weight", %[[W2]]
 // CHECK-NEXT:  pfc.assign "head.weight.momentum", %[[V2]]
+
+// ADAMW: %[[ROWS:.*]], %[[SLOTS:.*]] = pfc.fetch_rows
+// ADAMW: %[[MR:.*]], %{{.*}} = pfc.fetch_rows %[[M:[^ ]*]], %[[INDICES:[^ ]*]] :
+// ADAMW: %[[VR:.*]], %{{.*}} = pfc.fetch_rows %[[V:[^ ]*]], %[[INDICES]] :
+// ADAMW: %[[W1:.*]], %[[M1:.*]], %[[V1:.*]] = pfc.update_rows sampled %[[ROWS]], %[[MR]] adamw %[[VR]] corrected {{.*}}, %[[SLOTS]], {{.*}} count
+// ADAMW: %[[M2:.*]] = pfc.store_rows %[[M]], %[[INDICES]], %[[M1]]
+// ADAMW: %[[V2:.*]] = pfc.store_rows %[[V]], %[[INDICES]], %[[V1]]
+// ADAMW: pfc.assign "head.weight.exp_avg", %[[M2]]
+// ADAMW: pfc.assign "head.weight.exp_avg_sq", %[[V2]]
 
 // TILED: %[[ROWS:.*]], %[[SLOTS:.*]] = pfc.fetch_rows
 // TILED: pfc.target_cosines %{{.*}}, %[[ROWS]], %[[SLOTS]]

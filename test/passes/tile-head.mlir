@@ -29,9 +29,18 @@
 // RUN: pfc-opt %S/Inputs/tiny.mlir --pfc-differentiate --pfc-insert-optimizer --pfc-scale-loss=initial-scale=1.5e30 --pfc-partition --pfc-mixed-precision=precision=fp16 --pfc-fuse-margin-softmax --pfc-tile-head -o %t.over.mlir
 // RUN: pfc-interpret %t.over.mlir --round --print --steps 2 | FileCheck %s --check-prefix=OVER
 //
+// AdamW's two tables go from tile to tile as SGD's one.
+// RUN: pfc-opt %S/Inputs/tiny.mlir --pfc-differentiate --pfc-insert-optimizer=optimizer=adamw --pfc-partition --pfc-fuse-margin-softmax -o %t.adamw.fused.mlir
+// RUN: pfc-opt %t.adamw.fused.mlir --pfc-tile-head -o %t.adamw.mlir
+// RUN: FileCheck %s --input-file=%t.adamw.mlir --check-prefix=ADAMW
+// RUN: pfc-interpret %t.adamw.fused.mlir --against %t.adamw.mlir --steps 3
+//
 // 600 classes on 4 ranks: 150 columns, of which a tile takes 64 at least.
 // RUN: sed -e 's/tensor<10x/tensor<600x/g' -e 's/= 10 : i64/= 600 : i64/g' -e 's/capacity = 3/capacity = 150/' -e 's/sample_rate = 0.5/sample_rate = 1.0/' -e 's/tensor<12x/tensor<600x/g' -e 's/tensor<8x12xf32>/tensor<8x600xf32>/g' %S/Inputs/tiny.mlir > %t.600.mlir
 // RUN: pfc-opt %t.600.mlir --pfc-differentiate --pfc-insert-optimizer=row-update=all --pfc-partition --pfc-fuse-margin-softmax -o %t.600.fused.mlir
+// RUN: pfc-opt %t.600.mlir --pfc-differentiate --pfc-insert-optimizer="optimizer=adamw row-update=all" --pfc-scale-loss --pfc-partition --pfc-fuse-margin-softmax -o %t.600.adamw.mlir
+// RUN: pfc-opt %t.600.adamw.mlir --pfc-tile-head=tile-bytes=1 -o %t.600.adamw.tiled.mlir
+// RUN: pfc-interpret %t.600.adamw.mlir --against %t.600.adamw.tiled.mlir --steps 2
 // RUN: pfc-opt %t.600.fused.mlir --pfc-tile-head=tile-bytes=1 -o %t.keep.mlir
 // RUN: FileCheck %s --input-file=%t.keep.mlir --check-prefixes=TILES,KEEP
 // RUN: pfc-interpret %t.600.fused.mlir --against %t.keep.mlir --steps 2
@@ -76,6 +85,11 @@
 // CHECK-NEXT:  %[[W1:.*]], %[[V1:.*]] = pfc.update_rows sampled %[[W]], %{{.*}}, %[[INDICES]], %[[DW]], %{{.*}} {{{.*}}of_unit_rows
 // CHECK-NEXT:  shard.reduce_scatter %[[DX]]
 // CHECK:       pfc.assign "head.weight", %[[W1]]
+
+// ADAMW: %[[W1:.*]], %[[M1:.*]], %[[V1:.*]] = pfc.update_rows sampled %{{.*}} adamw %{{.*}} corrected {{.*}} {{{.*}}of_unit_rows
+// ADAMW: pfc.assign "head.weight", %[[W1]]
+// ADAMW-NEXT: pfc.assign "head.weight.exp_avg", %[[M1]]
+// ADAMW-NEXT: pfc.assign "head.weight.exp_avg_sq", %[[V1]]
 
 // Nothing of size batch × classes is stored in fp32 but a tile's cosines.
 // BF16: pfc.gather_unit_rows {{.*}} -> tensor<3x16xbf16>

@@ -4,6 +4,7 @@
 // parallel loop, on buffers. Formulas and shapes are those of PfcOps.td.
 //
 //===----------------------------------------------------------------------===//
+#include "dialects/pfc/ir/AdamW.h"
 #include "dialects/pfc/ir/PfcDialect.h"
 #include "dialects/pfc/ir/RowCode.h"
 #include "runtime/base/Philox.h"
@@ -192,20 +193,13 @@ LogicalResult GatherUnitRowsOp::buildRow(OpBuilder &builder,
 
 namespace {
 
-/// SGD of one row of the class centers, in place.
+/// One row of the class centers and of the optimizer's state, in place.
 class RowUpdater {
 public:
-  RowUpdater(RowCode &code, Value table, Value momentum, Value lr, APFloat mu,
-             APFloat decay)
-      : table(table), momentum(momentum), lr(code.load(lr, {code.index(0)})),
-        mu(mu.convertToDouble()), decay(decay.convertToDouble()) {}
+  /// Of update_rows or coast_rows, on the buffers of its operands and results.
+  template <typename Op>
+  RowUpdater(Op op, RowCode &code, ValueRange operands, ValueRange results);
 
-  /// A step is skipped where the scalar buffer `foundInf`, if any, is set.
-  void skipWhere(RowCode &code, Value foundInf) {
-    if (foundInf)
-      skip = code.scalars.greater(code.load(foundInf, {code.index(0)}),
-                                  code.scalars.constant(0.0));
-  }
   /// A skipped step has `none` in place of an index or a count.
   Value unlessSkipped(RowCode &code, Value integer, int64_t none) {
     return skip ? code.scalars.select(skip, code.integer(none), integer)
@@ -214,22 +208,58 @@ public:
 
   void update(RowCode &code, Value at, const RowRounding &rounding,
               llvm::function_ref<Value(RowCode &, Value)> gradientAt) {
-    code.loop(
-        code.index(0), code.index(extent(table, 1)), [&](RowCode &e, Value d) {
-          Scalars &s = e.scalars;
-          Value w = e.load(table, {at, d}), g = gradientAt(e, d);
-          g = s.add(g, s.mul(w, s.constant(decay)));
-          Value v = s.add(s.mul(e.load(momentum, {at, d}), s.constant(mu)), g);
-          e.store(v, momentum, {at, d});
-          Value next = s.sub(w, s.mul(lr, v));
-          e.store(rounding.rounded(e, next, d), table, {at, d});
-        });
+    code.loop(code.index(0), code.index(extent(table, 1)),
+              [&](RowCode &e, Value d) {
+                Value w = e.load(table, {at, d}), g = gradientAt(e, d);
+                Value next =
+                    squares ? adamw(e, w, g, {at, d}) : sgd(e, w, g, {at, d});
+                e.store(rounding.rounded(e, next, d), table, {at, d});
+              });
   }
 
 private:
-  Value table, momentum, lr, skip;
+  Value sgd(RowCode &code, Value w, Value g, ValueRange at) {
+    Scalars &s = code.scalars;
+    g = s.add(g, s.mul(w, s.constant(decay)));
+    Value v = s.add(s.mul(code.load(momentum, at), s.constant(mu)), g);
+    code.store(v, momentum, at);
+    return s.sub(w, s.mul(lr, v));
+  }
+
+  Value adamw(RowCode &code, Value w, Value g, ValueRange at) {
+    AdamWElement next = constants.apply(
+        code.scalars, w, code.load(momentum, at), code.load(squares, at), g);
+    code.store(next.momentum, momentum, at);
+    code.store(next.squares, squares, at);
+    return next.parameter;
+  }
+
+  Value table, momentum, squares; ///< squares: null for SGD
+  Value lr, skip;                 ///< skip: null where no step is skipped
   double mu, decay;
+  AdamWStep constants;
 };
+
+template <typename Op>
+RowUpdater::RowUpdater(Op op, RowCode &code, ValueRange operands,
+                       ValueRange results)
+    : table(results[0]), momentum(results[1]), mu(op.getMu().convertToDouble()),
+      decay(op.getWeightDecay().convertToDouble()) {
+  auto scalar = [&](Value operand) {
+    Value buffer = bufferOf(op, operand, operands);
+    return buffer ? code.load(buffer, {code.index(0)}) : Value();
+  };
+  lr = scalar(op.getLr());
+  if (Value found = scalar(op.getFoundInf()))
+    skip = code.scalars.greater(found, code.scalars.constant(0.0));
+  if (!op.getSquares())
+    return;
+  squares = results[2];
+  constants = AdamWStep(code.scalars, lr, scalar(op.getCorrection1()),
+                        scalar(op.getCorrection2()),
+                        {mu, op.getBeta2()->convertToDouble(),
+                         op.getEps()->convertToDouble(), decay});
+}
 
 } // namespace
 
@@ -242,10 +272,9 @@ LogicalResult UpdateRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
     return emitOpError("has a kernel for `sampled` alone; pfc-partition splits "
                        "off coast_rows");
   RowCode code(builder, getLoc());
-  Value indices = operands[2], gradient = operands[3], table = results[0];
-  RowUpdater rows(code, table, results[1], operands[4], getMu(),
-                  getWeightDecay());
-  rows.skipWhere(code, bufferOf(*this, getFoundInf(), operands));
+  Value indices = bufferOf(*this, getIndices(), operands);
+  Value gradient = bufferOf(*this, getRowsGrad(), operands), table = results[0];
+  RowUpdater rows(*this, code, operands, results);
   Value unscale;
   if (Value buffer = bufferOf(*this, getUnscale(), operands))
     unscale = code.load(buffer, {code.index(0)});
@@ -313,16 +342,15 @@ int CoastRowsOp::getInPlaceOperand(unsigned result) { return result; }
 LogicalResult CoastRowsOp::buildRow(OpBuilder &builder, ValueRange operands,
                                     ValueRange results, Value row) {
   RowCode code(builder, getLoc());
-  Value indices = operands[2];
-  RowUpdater rows(code, results[0], results[1], operands[3], getMu(),
-                  getWeightDecay());
-  rows.skipWhere(code, bufferOf(*this, getFoundInf(), operands));
+  Value indices = bufferOf(*this, getIndices(), operands);
+  RowUpdater rows(*this, code, operands, results);
   auto compare = [](RowCode &c, arith::CmpIPredicate how, Value a, Value b) {
     return arith::CmpIOp::create(c.builder, c.loc, how, a, b);
   };
   Value row64 =
       arith::IndexCastOp::create(builder, getLoc(), builder.getI64Type(), row);
-  Value count = code.load(operands[4], {code.index(0)});
+  Value count =
+      code.load(bufferOf(*this, getCount(), operands), {code.index(0)});
   Value inUse = compare(code, arith::CmpIPredicate::slt, row64,
                         rows.unlessSkipped(code, count, 0));
   code.when(inUse, [&](RowCode &c) {

@@ -237,20 +237,31 @@ OpCost SumSquaresOp::getCost() { return pointwiseCost(*this, 2); }
 
 OpCost ChunkSumSquaresOp::getCost() { return pointwiseCost(*this, 2); }
 
-/// Bytes of a row of the table and of its momentum.
+/// Bytes of a row of the table and of the optimizer's state.
 template <typename Op>
 static uint64_t bytesOfRow(Op op) {
   uint64_t rows = typeOf(op.getTable()).getDimSize(0);
-  return (bytesOf(op.getTable()) + bytesOf(op.getMomentum())) / rows;
+  uint64_t bytes = bytesOf(op.getTable());
+  for (Value state : op.getState())
+    bytes += bytesOf(state);
+  return bytes / rows;
 }
 
-/// Three multiply-adds an element of a touched row; of unit rows four more.
-/// `sampled` touches the rows of the indices, `all` every row.
+/// Of an element: three multiply-adds of SGD; of AdamW six, a root, a quotient
+/// and two products.
+template <typename Op>
+static uint64_t updateFlops(Op op) {
+  return op.getSquares() ? 16 : 6;
+}
+
+/// Of unit rows four multiply-adds more than the update's. `sampled` touches
+/// the rows of the indices, `all` every row.
 OpCost UpdateRowsOp::getCost() {
   bool all = getRowUpdate() == RowUpdate::All;
   uint64_t rows = typeOf(all ? getTable() : getRowsGrad()).getDimSize(0);
   OpCost cost;
-  cost.flops = 6 * elementsOf(all ? getTable() : getRowsGrad());
+  cost.flops =
+      updateFlops(*this) * elementsOf(all ? getTable() : getRowsGrad());
   if (getOfUnitRows())
     cost.flops += 8 * elementsOf(getRowsGrad());
   cost.bytesWritten = rows * bytesOfRow(*this);
@@ -265,7 +276,7 @@ OpCost CoastRowsOp::getCost() {
   uint64_t touched = rows - std::min(rows, elementsOf(getIndices()));
   uint64_t size = typeOf(getTable()).getDimSize(1);
   OpCost cost;
-  cost.flops = 6 * touched * size;
+  cost.flops = updateFlops(*this) * touched * size;
   cost.bytesWritten = touched * bytesOfRow(*this);
   cost.bytesRead = cost.bytesWritten + bytesOf(getIndices());
   return cost;

@@ -5,6 +5,7 @@
 // images, in their order.
 //
 //===----------------------------------------------------------------------===//
+#include "dialects/pfc/ir/AdamW.h"
 #include "dialects/pfc/ir/KernelBuilder.h"
 #include "dialects/pfc/ir/PfcDialect.h"
 #include "runtime/base/Philox.h"
@@ -640,6 +641,59 @@ LogicalResult SgdOp::buildKernelBody(OpBuilder &builder,
         return {s.select(skip, v[0], parameter),
                 s.select(skip, v[1], momentum)};
       });
+  return success();
+}
+
+LogicalResult
+BiasCorrectionsOp::buildKernelBody(OpBuilder &builder,
+                                   SmallVectorImpl<Value> &results) {
+  double beta1 = getBeta1().convertToDouble();
+  double beta2 = getBeta2().convertToDouble();
+  RankedTensorType one = typeOf(getCorrection1());
+  SmallVector<Input> inputs{{getCorrection1()}, {getCorrection2()}};
+  if (getFoundInf())
+    inputs.push_back({getFoundInf()});
+  results = buildPointwise(
+      builder, getLoc(), {one, one}, inputs,
+      [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+        Value unit = s.constant(1.0);
+        Value first = AdamWStep::average(s, v[0], unit, beta1);
+        Value second = AdamWStep::average(s, v[1], unit, beta2);
+        if (!getFoundInf())
+          return {first, second};
+        Value skip = s.greater(v[2], s.constant(0.0));
+        return {s.select(skip, v[0], first), s.select(skip, v[1], second)};
+      });
+  return success();
+}
+
+LogicalResult AdamWOp::buildKernelBody(OpBuilder &builder,
+                                       SmallVectorImpl<Value> &results) {
+  AdamWFactors factors{getBeta1().convertToDouble(),
+                       getBeta2().convertToDouble(), getEps().convertToDouble(),
+                       getWeightDecay().convertToDouble()};
+  SmallVector<Input> inputs{
+      {getParameter()}, {getMomentum()}, {getSquares()}, {getGradient()}};
+  for (Value scalar : {getLr(), getCorrection1(), getCorrection2()})
+    inputs.push_back({scalar, Access::Scalar});
+  for (Value scalar : {getClip(), getFoundInf()})
+    if (scalar)
+      inputs.push_back({scalar, Access::Scalar});
+  RankedTensorType type = typeOf(getNewParameter());
+  results =
+      buildPointwise(builder, getLoc(), {type, type, type}, inputs,
+                     [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+                       AdamWStep step(s, v[4], v[5], v[6], factors);
+                       Value gradient = getClip() ? s.mul(v[3], v[7]) : v[3];
+                       AdamWElement next =
+                           step.apply(s, v[0], v[1], v[2], gradient);
+                       if (!getFoundInf())
+                         return {next.parameter, next.momentum, next.squares};
+                       Value skip = s.greater(v.back(), s.constant(0.0));
+                       return {s.select(skip, v[0], next.parameter),
+                               s.select(skip, v[1], next.momentum),
+                               s.select(skip, v[2], next.squares)};
+                     });
   return success();
 }
 

@@ -538,47 +538,68 @@ LogicalResult UpdateLossScaleOp::partition(Partitioner &partitioner) {
                   results);
 }
 
+/// Each element by itself, where the parameter is.
+static LogicalResult partitionOptimizer(Partitioner &partitioner,
+                                        OptimizerOpInterface op) {
+  Sharding form = usable(partitioner, op.getVariables().front());
+  SmallVector<Sharding> results(op->getNumResults(), form);
+  SmallVector<Sharding> operands(op->getNumResults() + 1, form);
+  operands.append(op->getNumOperands() - operands.size(), replicated);
+  return localize(partitioner, op, operands, results);
+}
+
 LogicalResult SgdOp::partition(Partitioner &partitioner) {
-  Sharding form = usable(partitioner, getParameter());
-  SmallVector<Sharding> operands{form, form, form};
-  operands.append(getNumOperands() - operands.size(), replicated);
-  return localize(partitioner, *this, operands, {form, form});
+  return partitionOptimizer(partitioner, *this);
+}
+
+LogicalResult AdamWOp::partition(Partitioner &partitioner) {
+  return partitionOptimizer(partitioner, *this);
+}
+
+LogicalResult BiasCorrectionsOp::partition(Partitioner &partitioner) {
+  SmallVector<Sharding> operands(getNumOperands(), replicated);
+  return localize(partitioner, *this, operands, {replicated, replicated});
 }
 
 LogicalResult UpdateRowsOp::partition(Partitioner &partitioner) {
-  Value table = partitioner.get(getTable(), splitRows);
-  Value momentum = partitioner.get(getMomentum(), splitRows);
-  Value indices = partitioner.get(getIndices(), splitRows);
-  Value rows = partitioner.get(getRowsGrad(), splitRows);
-  Value lr = partitioner.get(getLr(), replicated), unscale, foundInf;
-  if (getUnscale())
-    unscale = partitioner.get(getUnscale(), replicated);
-  if (getFoundInf())
-    foundInf = partitioner.get(getFoundInf(), replicated);
-  Value step, first;
-  if (getStep()) {
-    step = partitioner.get(getStep(), replicated);
-    first = partitioner.shardFirst(typeOf(getTable()).getDimSize(0));
-  }
-  if (!table || !momentum || !indices || !rows || !lr ||
-      !unscale != !getUnscale() || !foundInf != !getFoundInf() ||
-      !step != !getStep())
+  bool complete = true;
+  auto operand = [&](Value value, const Sharding &form) {
+    Value local = value ? partitioner.get(value, form) : Value();
+    complete &= !value == !local;
+    return local;
+  };
+  Value table = operand(getTable(), splitRows);
+  Value momentum = operand(getMomentum(), splitRows);
+  Value squares = operand(getSquares(), splitRows);
+  Value correction1 = operand(getCorrection1(), replicated);
+  Value correction2 = operand(getCorrection2(), replicated);
+  Value indices = operand(getIndices(), splitRows);
+  Value rows = operand(getRowsGrad(), splitRows);
+  Value lr = operand(getLr(), replicated);
+  Value unscale = operand(getUnscale(), replicated);
+  Value foundInf = operand(getFoundInf(), replicated);
+  Value step = operand(getStep(), replicated);
+  if (!complete)
     return failure();
-  Value count = partitioner.shardCount(typeOf(getTable()).getDimSize(0));
+  int64_t classes = typeOf(getTable()).getDimSize(0);
+  Value first = step ? partitioner.shardFirst(classes) : Value();
+  Value count = partitioner.shardCount(classes);
   auto local = UpdateRowsOp::create(
-      partitioner.builder(), getLoc(), table, momentum, indices, rows, lr,
-      count, unscale, foundInf, step, first, RowUpdate::Sampled,
-      getOfUnitRows(), getMu(), getWeightDecay(), getSeed());
-  Value newTable = local.getNewTable(), newMomentum = local.getNewMomentum();
-  if (getRowUpdate() == RowUpdate::All) {
-    auto coast = CoastRowsOp::create(
-        partitioner.builder(), getLoc(), newTable, newMomentum, indices, lr,
-        count, foundInf, step, first, getMu(), getWeightDecay(), getSeed());
-    newTable = coast.getNewTable();
-    newMomentum = coast.getNewMomentum();
-  }
-  partitioner.set(getNewTable(), newTable, splitRows);
-  partitioner.set(getNewMomentum(), newMomentum, splitRows);
+      partitioner.builder(), getLoc(), table, momentum, squares, correction1,
+      correction2, indices, rows, lr, count, unscale, foundInf, step, first,
+      RowUpdate::Sampled, getOfUnitRows(), getMu(), getBeta2Attr(),
+      getEpsAttr(), getWeightDecay(), getSeed());
+  ResultRange updated = local->getResults();
+  if (getRowUpdate() == RowUpdate::All)
+    updated = CoastRowsOp::create(partitioner.builder(), getLoc(),
+                                  local.getNewTable(), local.getNewMomentum(),
+                                  local.getNewSquares(), correction1,
+                                  correction2, indices, lr, count, foundInf,
+                                  step, first, getMu(), getBeta2Attr(),
+                                  getEpsAttr(), getWeightDecay(), getSeed())
+                  ->getResults();
+  for (auto [result, value] : llvm::zip_equal(getResults(), updated))
+    partitioner.set(result, value, splitRows);
   return success();
 }
 

@@ -94,4 +94,28 @@ def RowKernelOpInterface : OpInterface<"RowKernelOpInterface"> {
   ];
 }
 
+def OptimizerOpInterface : OpInterface<"OptimizerOpInterface"> {
+  let cppNamespace = "::pfc";
+  let description = [{
+    One step of an optimizer on a whole parameter, element by element. Operands
+    are the parameter, its state, the gradient, then tensors of one; results the
+    new parameter and state, in that order.
+  }];
+  let methods = [
+    InterfaceMethod<"The gradient, with the factor `clip` on it.",
+    "::mlir::Value", "getGradient", (ins)>,
+    InterfaceMethod<"The factor; null: 1.", "::mlir::Value", "getClip", (ins)>,
+    InterfaceMethod<"To set the factor.",
+    "::mlir::MutableOperandRange", "getClipMutable", (ins)>,
+    InterfaceMethod<"To set what skips the step where it is above 0.",
+    "::mlir::MutableOperandRange", "getFoundInfMutable", (ins)>
+  ];
+  let extraSharedClassDeclaration = [{
+    /// The parameter and its state, of which the results are the new ones.
+    ::mlir::OperandRange getVariables() {
+      return $_op->getOperands().take_front($_op->getNumResults());
+    }
+  }];
+}
+
 #endif // PFC_INTERFACES

@@ -9,7 +9,7 @@
 //               cosine_logits margin softmax_cross_entropy
 //   Gradients   *_grad*, channel_sum, sum_groups, scatter_rows, matmul
 //   Optimizer   moving_average sum_squares clip_factor sgd update_rows
-//               found_inf update_loss_scale
+//               bias_corrections adamw found_inf update_loss_scale
 //               bucket unbucket chunk_sum_squares
 //   One rank's  sample_local_centers softmax_stats softmax_loss
 //               fetch_rows store_rows
@@ -1761,7 +1761,7 @@ def Pfc_UpdateLossScaleOp : Pfc_KernelOp<"update_loss_scale", [Partitionable,
 }
 
 def Pfc_SgdOp : Pfc_KernelOp<"sgd", [Partitionable, Pointwise,
-    AttrSizedOperandSegments,
+    OptimizerOpInterface, AttrSizedOperandSegments,
     AllTypesMatch<["parameter", "momentum", "gradient", "new_parameter",
                    "new_momentum"]>]> {
   let summary = "SGD with momentum and weight decay";
@@ -1788,25 +1788,97 @@ def Pfc_SgdOp : Pfc_KernelOp<"sgd", [Partitionable, Pointwise,
   }];
 }
 
+def Pfc_BiasCorrectionsOp : Pfc_KernelOp<"bias_corrections", [Partitionable,
+                                                            Pointwise]> {
+  let summary = "What AdamW's moments are divided by, as they begin at 0";
+  let description = [{
+    c1' = beta1·c1 + (1 − beta1);  c2' = beta2·c2 + (1 − beta2)
+    State that begins at 0, so that c' = 1 − βᵗ in the t-th step: the average of
+    ones, rounded as the moments are. Where found_inf > 0 both stay, so that a
+    skipped step does not count (as torch.amp.GradScaler does not call the
+    optimizer then). Shapes: all [1].
+    Example: `%c3, %c4 = pfc.bias_corrections %c1, %c2 {beta1 = 0.9 : f64, beta2 = 0.999 : f64}`
+
+    Made by: pfc-insert-optimizer; found_inf by pfc-scale-loss. Gone after:
+    convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_Scalar:$correction1, Pfc_Scalar:$correction2,
+                       Optional<Pfc_Scalar>:$found_inf, F64Attr:$beta1,
+                       F64Attr:$beta2);
+  let results = (outs Pfc_Scalar:$new_correction1,
+                      Pfc_Scalar:$new_correction2);
+  let assemblyFormat = [{
+    $correction1 `,` $correction2 (`unless` $found_inf^)? attr-dict
+  }];
+}
+
+def Pfc_AdamWOp : Pfc_KernelOp<"adamw", [Partitionable, Pointwise,
+    OptimizerOpInterface, AttrSizedOperandSegments,
+    AllTypesMatch<["parameter", "momentum", "squares", "gradient",
+                   "new_parameter", "new_momentum", "new_squares"]>]> {
+  let summary = "AdamW: steps by moments of the gradient, decay apart from them";
+  let description = [{
+    With g = clip·gradient:
+        m' = beta1·m + (1 − beta1)·g
+        v' = beta2·v + (1 − beta2)·g²
+        p' = p − lr·(weight_decay·p + (m'/c1)/(√(v'/c2) + eps))
+    m is `momentum`, v `squares`, c1 and c2 those of bias_corrections in this
+    step. (torch.optim.AdamW; Loshchilov, Hutter, Decoupled Weight Decay
+    Regularization, ICLR'19.) lr, c1, c2, clip, found_inf: tensors of one, the
+    last two as for `pfc.sgd`.
+    Example:
+    ```mlir
+    %p1, %m1, %v1 = pfc.adamw %p, %m, %v, %g, %lr corrected %c1, %c2 clip %f {beta1 = 0.9 : f64, beta2 = 0.999 : f64, eps = 1.0e-8 : f64, weight_decay = 0.1 : f64} : tensor<64xf32>
+    ```
+    Made by: pfc-insert-optimizer. Gone after: convert-pfc-to-plan.
+  }];
+  let arguments = (ins Pfc_F32:$parameter, Pfc_F32:$momentum, Pfc_F32:$squares,
+                       Pfc_F32:$gradient, Pfc_Scalar:$lr,
+                       Pfc_Scalar:$correction1, Pfc_Scalar:$correction2,
+                       Optional<Pfc_Scalar>:$clip,
+                       Optional<Pfc_Scalar>:$found_inf, F64Attr:$beta1,
+                       F64Attr:$beta2, F64Attr:$eps, F64Attr:$weight_decay);
+  let results = (outs Pfc_F32:$new_parameter, Pfc_F32:$new_momentum,
+                      Pfc_F32:$new_squares);
+  let assemblyFormat = [{
+    $parameter `,` $momentum `,` $squares `,` $gradient `,` $lr `corrected`
+    $correction1 `,` $correction2 (`clip` $clip^)? (`unless` $found_inf^)?
+    attr-dict `:` type($parameter)
+  }];
+}
+
+// The optimizer's state of a table: the operands behind it.
+defvar rowStateDeclaration = [{
+  ::mlir::OperandRange getState() {
+    return getOperation()->getOperands().slice(1, getSquares() ? 2 : 1);
+  }
+}];
+
 def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
-    AttrSizedOperandSegments, AllTypesMatch<["table", "new_table"]>,
-    AllTypesMatch<["momentum", "new_momentum"]>]> {
-  let summary = "SGD on the class centers";
+    AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "SGD or AdamW on the class centers";
   let description = [{
     With r = indices[j] >= 0:
         v'[r] = mu·v[r] + (g_j + weight_decay·w[r]);  w'[r] = w[r] − lr·v'[r]
     where g_j = rows_grad[j], or with `of_unit_rows`, where rows_grad is the
     gradient of ŵ = w/‖w‖, g_j = (rows_grad[j] − ŵ·(ŵ·rows_grad[j]))/‖w‖ as in
-    normalize_grad.
-    `sampled`: all other rows and their momentum stay as they are (the original
+    normalize_grad. With `adamw`, m = momentum, beta1 = mu and v = squares:
+        m'[r] = beta1·m[r] + (1 − beta1)·g_j
+        v'[r] = beta2·v[r] + (1 − beta2)·g_j²
+        w'[r] = w[r] − lr·(weight_decay·w[r] + (m'[r]/c1)/(√(v'[r]/c2) + eps))
+    with c1, c2 of bias_corrections: they count the job's steps, also those that
+    row r took no part in (a tensor has one step count in torch.optim.AdamW, too).
+    `sampled`: all other rows and their state stay as they are (the original
     Partial FC). `all`: coast_rows for the others besides (PartialFC_V2's dense
     optimizer); pfc-partition writes the two. With `unscale` it takes the place
     of the factor 1 of rows_grad[j]; where found_inf > 0 no row changes.
 
-    Shapes: table, momentum [C,D]; indices [S], ascending over the used ones;
-    count [1], rows of the table in use; rows_grad [S,D]; lr, unscale, found_inf
-    [1]. In place. The momentum may be bf16, rounded to nearest as it is written:
-    `momentum bf16` stands behind the table's type then.
+    Shapes: table, momentum, squares [C,D]; indices [S], ascending over the used
+    ones; count [1], rows of the table in use; rows_grad [S,D]; lr, c1, c2,
+    unscale, found_inf [1]. In place. The momentum may be bf16, rounded to
+    nearest as it is written: `momentum bf16` stands behind the table's type
+    then. Squares are f32: a step changes them by less than bf16's precision.
 
     A bf16 table is rounded stochastically, as an update is often less than half
     the distance to the next bf16 (Gupta et al., "Deep Learning with Limited
@@ -1818,10 +1890,16 @@ def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
     what they are.
 
     Before pfc-partition indices are global, and count and first_row absent.
-    (C1) `rounded` if and only if the table is bf16.
+    Example: `%w1, %m1, %v1 = pfc.update_rows sampled %w, %m adamw %v corrected %c1, %c2, %indices, %g, %lr {mu = 0.9 : f64, beta2 = 0.999 : f64, eps = 1.0e-8 : f64, weight_decay = 0.1 : f64} : tensor<10x64xf32>, tensor<4xi64>, tensor<4x64xf32>`
+
+    (C1) `rounded` if and only if the table is bf16. (C2) beta2 and eps if and
+    only if `adamw`.
     Made by: pfc-insert-optimizer. Gone after: convert-pfc-to-plan.
   }];
-  let arguments = (ins Pfc_Float:$table, Pfc_Float:$momentum, Pfc_I64:$indices,
+  let arguments = (ins Pfc_Float:$table, Pfc_Float:$momentum,
+                       Optional<Pfc_F32>:$squares,
+                       Optional<Pfc_Scalar>:$correction1,
+                       Optional<Pfc_Scalar>:$correction2, Pfc_I64:$indices,
                        Pfc_F32:$rows_grad, Pfc_Scalar:$lr,
                        Optional<Pfc_I64>:$count,
                        Optional<Pfc_Scalar>:$unscale,
@@ -1829,51 +1907,67 @@ def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
                        Optional<Pfc_Integer>:$step,
                        Optional<Pfc_Integer>:$first_row,
                        Pfc_RowUpdateAttr:$row_update, UnitAttr:$of_unit_rows,
-                       F64Attr:$mu, F64Attr:$weight_decay,
+                       F64Attr:$mu, OptionalAttr<F64Attr>:$beta2,
+                       OptionalAttr<F64Attr>:$eps, F64Attr:$weight_decay,
                        DefaultValuedAttr<I64Attr, "0">:$seed);
-  let results = (outs Pfc_Float:$new_table, Pfc_Float:$new_momentum);
+  let results = (outs Pfc_Float:$new_table, Pfc_Float:$new_momentum,
+                      Optional<Pfc_F32>:$new_squares);
   let assemblyFormat = [{
-    $row_update $table `,` $momentum `,` $indices `,` $rows_grad `,` $lr
+    $row_update $table `,` $momentum
+    (`adamw` $squares^ `corrected` $correction1 `,` $correction2)?
+    `,` $indices `,` $rows_grad `,` $lr
     (`count` $count^ `:` type($count))? (`unscale` $unscale^)?
     (`unless` $found_inf^)? (`rounded` $step^ (`from` $first_row^)?)?
     attr-dict `:` type($table)
-    `` custom<MomentumType>(type($momentum), ref(type($table))) `,`
+    `` custom<StateTypes>(type($momentum), type($squares), ref($squares),
+                          ref(type($table))) `,`
     type($indices) `,` type($rows_grad)
   }];
+  let extraClassDeclaration = rowStateDeclaration;
   let hasVerifier = 1;
 }
 
 def Pfc_CoastRowsOp : Pfc_Op<"coast_rows", [Pure, Costed, Rows,
-    AttrSizedOperandSegments, AllTypesMatch<["table", "new_table"]>,
-    AllTypesMatch<["momentum", "new_momentum"]>]> {
-  let summary = "SGD on the class centers that took no part";
+    AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "SGD or AdamW on the class centers that took no part";
   let description = [{
     Every row r < count that is not among the indices has a gradient of zero:
         v'[r] = mu·v[r] + weight_decay·w[r];  w'[r] = w[r] − lr·v'[r]
-    Where found_inf > 0 no row changes. A bf16 table is rounded as by
-    update_rows.
+    or with `adamw` as by update_rows with g = 0. Where found_inf > 0 no row
+    changes. A bf16 table is rounded as by update_rows.
 
-    Shapes: table, momentum [C,D]; indices [S], ascending, −1 (unused) last;
-    count, lr, found_inf, step, first_row [1]. In place.
+    Shapes: table, momentum, squares [C,D]; indices [S], ascending, −1 (unused)
+    last; c1, c2, count, lr, found_inf, step, first_row [1]. In place.
     Example: `%w1, %v1 = pfc.coast_rows %w, %v, %indices, %lr, %count {mu = 0.9 : f64, weight_decay = 5.0e-4 : f64} : tensor<10x64xf32>, tensor<4xi64>`
 
-    (C1) `rounded` if and only if the table is bf16.
+    (C1) `rounded` if and only if the table is bf16. (C2) beta2 and eps if and
+    only if `adamw`.
     Made by: pfc-partition, of update_rows `all`. Gone after:
     convert-pfc-to-plan.
   }];
-  let arguments = (ins Pfc_Float:$table, Pfc_Float:$momentum, Pfc_I64:$indices,
+  let arguments = (ins Pfc_Float:$table, Pfc_Float:$momentum,
+                       Optional<Pfc_F32>:$squares,
+                       Optional<Pfc_Scalar>:$correction1,
+                       Optional<Pfc_Scalar>:$correction2, Pfc_I64:$indices,
                        Pfc_Scalar:$lr, Pfc_Integer:$count,
                        Optional<Pfc_Scalar>:$found_inf,
                        Optional<Pfc_Integer>:$step,
                        Optional<Pfc_Integer>:$first_row, F64Attr:$mu,
-                       F64Attr:$weight_decay,
+                       OptionalAttr<F64Attr>:$beta2,
+                       OptionalAttr<F64Attr>:$eps, F64Attr:$weight_decay,
                        DefaultValuedAttr<I64Attr, "0">:$seed);
-  let results = (outs Pfc_Float:$new_table, Pfc_Float:$new_momentum);
+  let results = (outs Pfc_Float:$new_table, Pfc_Float:$new_momentum,
+                      Optional<Pfc_F32>:$new_squares);
   let assemblyFormat = [{
-    $table `,` $momentum `,` $indices `,` $lr `,` $count (`unless` $found_inf^)?
+    $table `,` $momentum
+    (`adamw` $squares^ `corrected` $correction1 `,` $correction2)?
+    `,` $indices `,` $lr `,` $count (`unless` $found_inf^)?
     (`rounded` $step^ (`from` $first_row^)?)? attr-dict `:` type($table)
-    `` custom<MomentumType>(type($momentum), ref(type($table))) `,` type($indices)
+    `` custom<StateTypes>(type($momentum), type($squares), ref($squares),
+                          ref(type($table))) `,` type($indices)
   }];
+  let extraClassDeclaration = rowStateDeclaration;
   let hasVerifier = 1;
 }
 

@@ -10,17 +10,22 @@ using namespace mlir;
 
 namespace pfc {
 
-/// `momentum bf16`, where the momentum's elements are not the table's.
-static ParseResult parseMomentumType(OpAsmParser &parser, Type &momentum,
-                                     Type table) {
+/// The types of a table's state: `momentum bf16`, where the momentum's elements
+/// are not the table's; squares are always f32.
+static ParseResult
+parseStateTypes(OpAsmParser &parser, Type &momentum, Type &squares,
+                const std::optional<OpAsmParser::UnresolvedOperand> &adamw,
+                Type table) {
   momentum = table;
+  auto shaped = dyn_cast<RankedTensorType>(table);
+  if (adamw)
+    squares = shaped ? shaped.clone(parser.getBuilder().getF32Type()) : table;
   if (failed(parser.parseOptionalKeyword("momentum")))
     return success();
   Type element;
   SMLoc loc = parser.getCurrentLocation();
   if (failed(parser.parseType(element)))
     return failure();
-  auto shaped = dyn_cast<RankedTensorType>(table);
   if (!shaped || !isa<FloatType>(element))
     return parser.emitError(loc,
                             "expected a float type of a tensor's elements");
@@ -28,8 +33,8 @@ static ParseResult parseMomentumType(OpAsmParser &parser, Type &momentum,
   return success();
 }
 
-static void printMomentumType(OpAsmPrinter &printer, Operation *, Type momentum,
-                              Type table) {
+static void printStateTypes(OpAsmPrinter &printer, Operation *, Type momentum,
+                            Type, Value, Type table) {
   if (momentum != table)
     printer << " momentum "
             << cast<RankedTensorType>(momentum).getElementType();
@@ -536,10 +541,32 @@ LogicalResult SoftmaxCrossEntropyOp::verify() {
   return success();
 }
 
-/// A momentum lies as its table does.
+/// Results are the table and its state, anew.
 template <typename Op>
-static LogicalResult verifyMomentum(Op op) {
-  return verifyShape(op, op.getMomentum(), "momentum", shapeOf(op.getTable()));
+static LogicalResult inferRowTypes(typename Op::Adaptor adaptor,
+                                   SmallVectorImpl<Type> &types) {
+  types.assign({adaptor.getTable().getType(), adaptor.getMomentum().getType()});
+  if (Value squares = adaptor.getSquares())
+    types.push_back(squares.getType());
+  return success();
+}
+
+/// The state lies as its table does.
+template <typename Op>
+static LogicalResult verifyState(Op op) {
+  ArrayRef<int64_t> table = shapeOf(op.getTable());
+  if (failed(verifyShape(op, op.getMomentum(), "momentum", table)) ||
+      (op.getSquares() &&
+       failed(verifyShape(op, op.getSquares(), "squares", table))))
+    return failure();
+  bool adamw = op.getSquares() != nullptr;
+  for (bool part :
+       {op.getCorrection1() != nullptr, op.getCorrection2() != nullptr,
+        op.getBeta2().has_value(), op.getEps().has_value()})
+    if (part != adamw) // (C2)
+      return op.emitOpError("takes squares, two corrections, beta2 and eps, or "
+                            "none of them");
+  return success();
 }
 
 static bool isBf16(Value value) {
@@ -557,8 +584,17 @@ static LogicalResult verifyRounding(Op op) {
                                        "rounded");
 }
 
+LogicalResult
+UpdateRowsOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+                               ValueRange operands, DictionaryAttr attributes,
+                               OpaqueProperties properties, RegionRange regions,
+                               SmallVectorImpl<Type> &types) {
+  return inferRowTypes<UpdateRowsOp>(
+      {operands, attributes, properties, regions}, types);
+}
+
 LogicalResult UpdateRowsOp::verify() {
-  if (failed(verifyMomentum(*this)) || failed(verifyRounding(*this)))
+  if (failed(verifyState(*this)) || failed(verifyRounding(*this)))
     return failure();
   ArrayRef<int64_t> table = shapeOf(getTable()), rows = shapeOf(getRowsGrad());
   if (table.size() != 2 || rows.size() != 2 || table[1] != rows[1] ||
@@ -568,8 +604,17 @@ LogicalResult UpdateRowsOp::verify() {
   return success();
 }
 
+LogicalResult
+CoastRowsOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+                              ValueRange operands, DictionaryAttr attributes,
+                              OpaqueProperties properties, RegionRange regions,
+                              SmallVectorImpl<Type> &types) {
+  return inferRowTypes<CoastRowsOp>({operands, attributes, properties, regions},
+                                    types);
+}
+
 LogicalResult CoastRowsOp::verify() {
-  if (failed(verifyMomentum(*this)) || failed(verifyRounding(*this)))
+  if (failed(verifyState(*this)) || failed(verifyRounding(*this)))
     return failure();
   return verifyMatrix(*this, getTable(), "table");
 }

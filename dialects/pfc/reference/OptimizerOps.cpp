@@ -1,4 +1,4 @@
-//===- OptimizerOps.cpp - Running statistics, clipping, SGD ---------------===//
+//===- OptimizerOps.cpp - Running statistics, clipping, SGD, AdamW --------===//
 #include "dialects/pfc/ir/PfcDialect.h"
 #include "dialects/pfc/reference/Registry.h"
 #include "dialects/pfc/reference/Rounding.h"
@@ -102,6 +102,52 @@ static void sgd(SgdOp op, Call &call) {
   }
 }
 
+static void biasCorrections(BiasCorrectionsOp op, Call &call) {
+  bool skipped = call.real(op.getFoundInf(), 0.0) > 0.0;
+  auto advance = [&](Value old, double beta, Value next) {
+    double value = call[old].reals[0];
+    call.result(next).reals[0] = skipped ? value : beta * value + (1.0 - beta);
+  };
+  advance(op.getCorrection1(), op.getBeta1().convertToDouble(),
+          op.getNewCorrection1());
+  advance(op.getCorrection2(), op.getBeta2().convertToDouble(),
+          op.getNewCorrection2());
+}
+
+namespace {
+/// A step of torch.optim.AdamW.
+struct AdamW {
+  double lr, correction1, correction2, beta1, beta2, eps, decay;
+
+  void operator()(double &p, double &m, double &v, double g) const {
+    m = beta1 * m + (1.0 - beta1) * g;
+    v = beta2 * v + (1.0 - beta2) * g * g;
+    double direction = (m / correction1) / (std::sqrt(v / correction2) + eps);
+    p -= lr * (decay * p + direction);
+  }
+};
+} // namespace
+
+static void adamw(AdamWOp op, Call &call) {
+  Tensor &p = call.result(op.getNewParameter());
+  Tensor &m = call.result(op.getNewMomentum());
+  Tensor &v = call.result(op.getNewSquares());
+  p.reals = call[op.getParameter()].reals;
+  m.reals = call[op.getMomentum()].reals;
+  v.reals = call[op.getSquares()].reals;
+  if (call.real(op.getFoundInf(), 0.0) > 0.0)
+    return;
+  const AdamW step{
+      call.real(op.getLr(), 0.0),           call.real(op.getCorrection1(), 0.0),
+      call.real(op.getCorrection2(), 0.0),  op.getBeta1().convertToDouble(),
+      op.getBeta2().convertToDouble(),      op.getEps().convertToDouble(),
+      op.getWeightDecay().convertToDouble()};
+  double clip = call.real(op.getClip(), 1.0);
+  const Tensor &g = call[op.getGradient()];
+  for (int64_t i = 0; i < p.size(); ++i)
+    step(p.reals[i], m.reals[i], v.reals[i], clip * g.reals[i]);
+}
+
 /// The gradient of w from that of w/‖w‖.
 static std::vector<double> gradientOfRow(const double *w, const double *unit,
                                          int64_t width) {
@@ -117,28 +163,63 @@ static std::vector<double> gradientOfRow(const double *w, const double *unit,
   return gradient;
 }
 
+namespace {
+/// A table of class centers and its state, updated row by row.
+template <typename Op>
+class RowUpdater {
+public:
+  /// Begins with the old values.
+  RowUpdater(Op op, Call &call)
+      : w(call.result(op.getNewTable())), v(call.result(op.getNewMomentum())),
+        lr(call.real(op.getLr(), 0.0)), mu(op.getMu().convertToDouble()),
+        decay(op.getWeightDecay().convertToDouble()), rounded(op, call) {
+    w.reals = call[op.getTable()].reals;
+    v.reals = call[op.getMomentum()].reals;
+    if (!op.getSquares())
+      return;
+    squares = &call.result(op.getNewSquares());
+    squares->reals = call[op.getSquares()].reals;
+    adamw = {lr,
+             call.real(op.getCorrection1(), 0.0),
+             call.real(op.getCorrection2(), 0.0),
+             mu,
+             op.getBeta2()->convertToDouble(),
+             op.getEps()->convertToDouble(),
+             decay};
+  }
+
+  /// No gradient is a gradient of zero.
+  void operator()(int64_t row, const double *gradient, double factor) {
+    for (int64_t d = 0; d < w.width(); ++d) {
+      int64_t at = row * w.width() + d;
+      double g = gradient ? factor * gradient[d] : 0.0, next = w.reals[at];
+      if (squares) {
+        adamw(next, v.reals[at], squares->reals[at], g);
+      } else {
+        v.reals[at] = mu * v.reals[at] + (g + decay * next);
+        next -= lr * v.reals[at];
+      }
+      w.reals[at] = rounded(next, row, d);
+    }
+  }
+
+private:
+  Tensor &w, &v, *squares = nullptr; ///< squares: null for SGD
+  double lr, mu, decay;
+  AdamW adamw{};
+  const Rounding rounded;
+};
+} // namespace
+
 static void updateRows(UpdateRowsOp op, Call &call) {
   const Tensor &indices = call[op.getIndices()],
                &gradients = call[op.getRowsGrad()];
-  Tensor &w = call.result(op.getNewTable());
-  Tensor &v = call.result(op.getNewMomentum());
-  w.reals = call[op.getTable()].reals;
-  v.reals = call[op.getMomentum()].reals;
+  const Tensor &w = call.result(op.getNewTable());
+  RowUpdater update(op, call);
   if (call.real(op.getFoundInf(), 0.0) > 0.0)
     return;
   int64_t width = w.width(), used = call.integer(op.getCount(), w.rows());
-  double lr = call.real(op.getLr(), 0.0), mu = op.getMu().convertToDouble();
-  double decay = op.getWeightDecay().convertToDouble();
   double unscale = call.real(op.getUnscale(), 1.0);
-  const Rounding rounded(op, call);
-  // One row; no gradient is a gradient of zero.
-  auto update = [&](int64_t row, const double *gradient) {
-    for (int64_t d = 0; d < width; ++d) {
-      double &wd = w.reals[row * width + d], &vd = v.reals[row * width + d];
-      vd = mu * vd + ((gradient ? unscale * gradient[d] : 0.0) + decay * wd);
-      wd = rounded(wd - lr * vd, row, d);
-    }
-  };
   std::set<int64_t> touched;
   for (int64_t j = 0; j < indices.size(); ++j) {
     int64_t row = indices.integers[j];
@@ -148,35 +229,26 @@ static void updateRows(UpdateRowsOp op, Call &call) {
       return call.fail("an index is beyond the table or occurs twice");
     const double *gradient = &gradients.reals[j * width];
     if (op.getOfUnitRows())
-      update(row, gradientOfRow(&w.reals[row * width], gradient, width).data());
+      update(row, gradientOfRow(&w.reals[row * width], gradient, width).data(),
+             unscale);
     else
-      update(row, gradient);
+      update(row, gradient, unscale);
   }
   if (op.getRowUpdate() == RowUpdate::All)
     for (int64_t row = 0; row < used; ++row)
       if (!touched.count(row))
-        update(row, nullptr);
+        update(row, nullptr, unscale);
 }
 
 static void coastRows(CoastRowsOp op, Call &call) {
   const std::vector<int64_t> &taken = call[op.getIndices()].integers;
   std::set<int64_t> touched(taken.begin(), taken.end());
-  Tensor &w = call.result(op.getNewTable());
-  Tensor &v = call.result(op.getNewMomentum());
-  w.reals = call[op.getTable()].reals;
-  v.reals = call[op.getMomentum()].reals;
+  RowUpdater update(op, call);
   if (call.real(op.getFoundInf(), 0.0) > 0.0)
     return;
-  double lr = call.real(op.getLr(), 0.0), mu = op.getMu().convertToDouble();
-  double decay = op.getWeightDecay().convertToDouble();
-  const Rounding rounded(op, call);
   for (int64_t row = 0; row < call.integer(op.getCount(), 0); ++row)
-    for (int64_t d = 0; !touched.count(row) && d < w.width(); ++d) {
-      double &wd = w.reals[row * w.width() + d];
-      double &vd = v.reals[row * w.width() + d];
-      vd = mu * vd + decay * wd;
-      wd = rounded(wd - lr * vd, row, d);
-    }
+    if (!touched.count(row))
+      update(row, nullptr, 1.0);
 }
 
 void addOptimizerOps(Registry &registry) {
@@ -189,6 +261,8 @@ void addOptimizerOps(Registry &registry) {
   registry.add(foundInf);
   registry.add(updateLossScale);
   registry.add(sgd);
+  registry.add(biasCorrections);
+  registry.add(adamw);
   registry.add(updateRows);
   registry.add(coastRows);
 }

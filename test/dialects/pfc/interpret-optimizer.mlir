@@ -2,6 +2,8 @@
 // RUN: pfc-interpret %s --print | FileCheck %s
 // RUN: pfc-interpret %s --print --function state --steps 3 \
 // RUN:   | FileCheck %s --check-prefix=STATE
+// RUN: pfc-interpret %s --print --function corrections --steps 3 \
+// RUN:   | FileCheck %s --check-prefix=CORRECTIONS
 // RUN: pfc-interpret %s --print --function narrow \
 // RUN:   | FileCheck %s --check-prefix=EXACT
 // RUN: pfc-interpret %s --print --function narrow --round \
@@ -64,6 +66,46 @@ func.func @train_step(%lr: tensor<1xf32> {pfc.input = "lr"}) {
   %w3, %m3 = pfc.update_rows all %table, %momentum, %first, %gradients, %lr count %count : tensor<1xi64> {mu = 0.5 : f64, weight_decay = 0.1 : f64} : tensor<4x1xf32>, tensor<3xi64>, tensor<3x1xf32>
   pfc.output "counted_w", %w3 : tensor<4x1xf32>
   pfc.output "counted_v", %m3 : tensor<4x1xf32>
+
+  // m' = 0.75·2 + 0.25·3 = 2.25, v' = (7 + 9)/2 = 8; 2.25/0.5 over √(8/0.5) + 0.5
+  // is 1, and decay 0.5.
+  // CHECK-DAG: adamw_p [1]: 0.85
+  // CHECK-DAG: adamw_m [1]: 2.25
+  // CHECK-DAG: adamw_v [1]: 8
+  %seven = arith.constant dense<7.0> : tensor<1xf32>
+  %pa, %ma, %va = pfc.adamw %one, %two, %seven, %three, %lr corrected %half, %half {beta1 = 0.75 : f64, beta2 = 0.5 : f64, eps = 0.5 : f64, weight_decay = 0.5 : f64} : tensor<1xf32>
+  pfc.output "adamw_p", %pa : tensor<1xf32>
+  pfc.output "adamw_m", %ma : tensor<1xf32>
+  pfc.output "adamw_v", %va : tensor<1xf32>
+  // Of a clipped gradient the square is, too: m' = 1.5 + 0.375, v' = 4.625.
+  // CHECK-DAG: adamw_clipped_m [1]: 1.875
+  // CHECK-DAG: adamw_clipped_v [1]: 4.625
+  %pb, %mb, %vb = pfc.adamw %one, %two, %seven, %three, %lr corrected %half, %half clip %half {beta1 = 0.75 : f64, beta2 = 0.5 : f64, eps = 0.5 : f64, weight_decay = 0.5 : f64} : tensor<1xf32>
+  pfc.output "adamw_clipped_m", %mb : tensor<1xf32>
+  pfc.output "adamw_clipped_v", %vb : tensor<1xf32>
+  // Rows 1 and 3: 5.5/0.5 over 5 + 0.5, and 10.5/0.5 over 10 + 0.5.
+  // CHECK-DAG: adamw_sampled_w [4x1]: 1 1.78 3 3.76
+  // CHECK-DAG: adamw_sampled_m [4x1]: 1 5.5 0 10.5
+  // CHECK-DAG: adamw_sampled_v [4x1]: 3 25 0 100
+  %means = arith.constant dense<[[1.0], [1.0], [0.0], [1.0]]> : tensor<4x1xf32>
+  %squared = arith.constant dense<[[3.0], [0.0], [0.0], [0.0]]> : tensor<4x1xf32>
+  %wa, %mwa, %vwa = pfc.update_rows sampled %table, %means adamw %squared corrected %half, %one, %indices, %gradients, %lr {mu = 0.5 : f64, beta2 = 0.75 : f64, eps = 0.5 : f64, weight_decay = 0.1 : f64} : tensor<4x1xf32>, tensor<3xi64>, tensor<3x1xf32>
+  pfc.output "adamw_sampled_w", %wa : tensor<4x1xf32>
+  pfc.output "adamw_sampled_m", %mwa : tensor<4x1xf32>
+  pfc.output "adamw_sampled_v", %vwa : tensor<4x1xf32>
+  // Row 0 coasts: 0.5/0.5 over √2.25 + 0.5; row 2 decays.
+  // CHECK-DAG: adamw_all_w [4x1]: 0.94 1.78 2.97 3.76
+  // CHECK-DAG: adamw_all_m [4x1]: 0.5 5.5 0 10.5
+  // CHECK-DAG: adamw_all_v [4x1]: 2.25 25 0 100
+  %wb, %mwb, %vwb = pfc.update_rows all %table, %means adamw %squared corrected %half, %one, %indices, %gradients, %lr {mu = 0.5 : f64, beta2 = 0.75 : f64, eps = 0.5 : f64, weight_decay = 0.1 : f64} : tensor<4x1xf32>, tensor<3xi64>, tensor<3x1xf32>
+  pfc.output "adamw_all_w", %wb : tensor<4x1xf32>
+  pfc.output "adamw_all_m", %mwb : tensor<4x1xf32>
+  pfc.output "adamw_all_v", %vwb : tensor<4x1xf32>
+  // CHECK-DAG: adamw_coasted_w [4x1]: 0.94 1.78 2.97 3.76
+  // CHECK-DAG: adamw_coasted_v [4x1]: 2.25 25 0 100
+  %wc, %mwc, %vwc = pfc.coast_rows %wa, %mwa adamw %vwa corrected %half, %one, %indices, %lr, %four {mu = 0.5 : f64, beta2 = 0.75 : f64, eps = 0.5 : f64, weight_decay = 0.1 : f64} : tensor<4x1xf32>, tensor<3xi64>
+  pfc.output "adamw_coasted_w", %wc : tensor<4x1xf32>
+  pfc.output "adamw_coasted_v", %vwc : tensor<4x1xf32>
 
   // 0.9·1 + 0.1·2·3.
   // CHECK-DAG: average [1]: 1.5
@@ -152,6 +194,19 @@ func.func @train_step(%lr: tensor<1xf32> {pfc.input = "lr"}) {
   // CHECK-DAG: skipped_w [4x1]: 1 2 3 4
   %w6, %m6 = pfc.update_rows all %table, %momentum, %indices, %gradients, %lr unscale %nan unless %found_nan {mu = 0.5 : f64, weight_decay = 0.1 : f64} : tensor<4x1xf32>, tensor<3xi64>, tensor<3x1xf32>
   pfc.output "skipped_w", %w6 : tensor<4x1xf32>
+  // CHECK-DAG: still_p [1]: 1
+  // CHECK-DAG: still_v [1]: 7
+  // CHECK-DAG: still_w [4x1]: 1 2 3 4
+  // CHECK-DAG: still_c1 [1]: 0.5
+  // CHECK-DAG: still_c2 [1]: 2
+  %pd, %md, %vd = pfc.adamw %one, %two, %seven, %nan, %lr corrected %half, %half unless %found_nan {beta1 = 0.75 : f64, beta2 = 0.5 : f64, eps = 0.5 : f64, weight_decay = 0.5 : f64} : tensor<1xf32>
+  pfc.output "still_p", %pd : tensor<1xf32>
+  pfc.output "still_v", %vd : tensor<1xf32>
+  %wd, %mwd, %vwd = pfc.update_rows all %table, %means adamw %squared corrected %half, %one, %indices, %gradients, %lr unscale %nan unless %found_nan {mu = 0.5 : f64, beta2 = 0.75 : f64, eps = 0.5 : f64, weight_decay = 0.1 : f64} : tensor<4x1xf32>, tensor<3xi64>, tensor<3x1xf32>
+  pfc.output "still_w", %wd : tensor<4x1xf32>
+  %skipped_c1, %skipped_c2 = pfc.bias_corrections %half, %two unless %found_nan {beta1 = 0.75 : f64, beta2 = 0.5 : f64}
+  pfc.output "still_c1", %skipped_c1 : tensor<1xf32>
+  pfc.output "still_c2", %skipped_c2 : tensor<1xf32>
   // Gradients of an eighth: row 1 and row 3 move less.
   // CHECK-DAG: unscaled_v [4x1]: 0 1.95 0 3.4
   %eighth = arith.constant dense<0.125> : tensor<1xf32>
@@ -170,6 +225,24 @@ func.func @state() {
   pfc.assign "x", %twice : tensor<1xf32>
   %after = pfc.variable "x" parameter init<constant, 1.0, 0.0> : tensor<1xf32>
   pfc.output "value", %after : tensor<1xf32>
+  return
+}
+
+// 1 − 0.9ᵗ and 1 − 0.5ᵗ.
+// CORRECTIONS:      c1 [1]: 0.1
+// CORRECTIONS-NEXT: c2 [1]: 0.5
+// CORRECTIONS-NEXT: c1 [1]: 0.19
+// CORRECTIONS-NEXT: c2 [1]: 0.75
+// CORRECTIONS-NEXT: c1 [1]: 0.271
+// CORRECTIONS-NEXT: c2 [1]: 0.875
+func.func @corrections() {
+  %c1 = pfc.variable "c1" optimizer_state init<constant, 0.0, 0.0> : tensor<1xf32>
+  %c2 = pfc.variable "c2" optimizer_state init<constant, 0.0, 0.0> : tensor<1xf32>
+  %new1, %new2 = pfc.bias_corrections %c1, %c2 {beta1 = 0.9 : f64, beta2 = 0.5 : f64}
+  pfc.assign "c1", %new1 : tensor<1xf32>
+  pfc.assign "c2", %new2 : tensor<1xf32>
+  pfc.output "c1", %new1 : tensor<1xf32>
+  pfc.output "c2", %new2 : tensor<1xf32>
   return
 }
 

@@ -341,6 +341,30 @@ func.func @update_rows_not_rounded(%t: tensor<10x4xbf16>, %i: tensor<3xi64>, %g:
 
 // -----
 
+func.func @update_rows_squares(%t: tensor<10x4xf32>, %v: tensor<9x4xf32>, %i: tensor<3xi64>, %g: tensor<3x4xf32>, %lr: tensor<1xf32>) {
+  // expected-error @+1 {{squares must be [10, 4]}}
+  %w:3 = "pfc.update_rows"(%t, %t, %v, %lr, %lr, %i, %g, %lr) {row_update = #pfc<row_update sampled>, mu = 0.9 : f64, beta2 = 0.999 : f64, eps = 1.0e-8 : f64, weight_decay = 0.1 : f64, operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0>} : (tensor<10x4xf32>, tensor<10x4xf32>, tensor<9x4xf32>, tensor<1xf32>, tensor<1xf32>, tensor<3xi64>, tensor<3x4xf32>, tensor<1xf32>) -> (tensor<10x4xf32>, tensor<10x4xf32>, tensor<9x4xf32>)
+  return
+}
+
+// -----
+
+func.func @update_rows_without_eps(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %g: tensor<3x4xf32>, %lr: tensor<1xf32>) {
+  // expected-error @+1 {{takes squares, two corrections, beta2 and eps, or none of them}}
+  %w, %m, %v = pfc.update_rows sampled %t, %t adamw %t corrected %lr, %lr, %i, %g, %lr {mu = 0.9 : f64, beta2 = 0.999 : f64, weight_decay = 0.1 : f64} : tensor<10x4xf32>, tensor<3xi64>, tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @coast_rows_without_squares(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %lr: tensor<1xf32>, %n: tensor<1xi64>) {
+  // expected-error @+1 {{takes squares, two corrections, beta2 and eps, or none of them}}
+  %w, %v = pfc.coast_rows %t, %t, %i, %lr, %n {mu = 0.9 : f64, beta2 = 0.999 : f64, eps = 1.0e-8 : f64, weight_decay = 0.0 : f64} : tensor<10x4xf32>, tensor<3xi64>
+  return
+}
+
+// -----
+
 func.func @coast_rows_rounded(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %lr: tensor<1xf32>, %n: tensor<1xi64>) {
   // expected-error @+1 {{rounds a table that is not bf16}}
   %w, %v = pfc.coast_rows %t, %t, %i, %lr, %n rounded %n {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<10x4xf32>, tensor<3xi64>

@@ -262,6 +262,25 @@ func.func @narrow_momentum(%w: tensor<10x4xf32>, %v: tensor<10x4xbf16>, %i: tens
   return
 }
 
+// CHECK-LABEL: func.func @adamw
+func.func @adamw(%p: tensor<64xf32>, %w: tensor<10x4xbf16>, %m: tensor<10x4xbf16>, %v: tensor<10x4xf32>, %i: tensor<3xi64>, %g: tensor<3x4xf32>, %lr: tensor<1xf32>, %n: tensor<1xi64>) {
+  // CHECK: %[[C1:.+]], %[[C2:.+]] = pfc.bias_corrections %{{.+}}, %{{.+}} {beta1 = 9.000000e-01 : f64, beta2 = 8.750000e-01 : f64}
+  %c1, %c2 = pfc.bias_corrections %lr, %lr {beta1 = 0.9 : f64, beta2 = 0.875 : f64}
+  // CHECK: pfc.bias_corrections %[[C1]], %[[C2]] unless %{{.+}} {
+  %c3, %c4 = pfc.bias_corrections %c1, %c2 unless %lr {beta1 = 0.9 : f64, beta2 = 0.875 : f64}
+  // CHECK: %[[P:.+]], %[[M:.+]], %[[V:.+]] = pfc.adamw %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}}, %[[LR:.+]] corrected %[[C1]], %[[C2]] {beta1 = 9.000000e-01 : f64, beta2 = 8.750000e-01 : f64, eps = 1.000000e-08 : f64, weight_decay = 1.000000e-01 : f64} : tensor<64xf32>
+  %p1, %m1, %v1 = pfc.adamw %p, %p, %p, %p, %lr corrected %c1, %c2 {beta1 = 0.9 : f64, beta2 = 0.875 : f64, eps = 1.0e-8 : f64, weight_decay = 0.1 : f64} : tensor<64xf32>
+  // CHECK: pfc.adamw %[[P]], %[[M]], %[[V]], %{{.+}}, %[[LR]] corrected %[[C1]], %[[C2]] clip %{{.+}} unless %{{.+}} {
+  %p2, %m2, %v2 = pfc.adamw %p1, %m1, %v1, %p, %lr corrected %c1, %c2 clip %lr unless %lr {beta1 = 0.9 : f64, beta2 = 0.875 : f64, eps = 1.0e-8 : f64, weight_decay = 0.1 : f64} : tensor<64xf32>
+  // CHECK: %[[W1:.+]], %[[M1:.+]], %[[V1:.+]] = pfc.update_rows sampled %{{.+}}, %{{.+}} adamw %{{.+}} corrected %[[C1]], %[[C2]], %[[I:.+]], %{{.+}}, %[[LR]] rounded %[[N:.+]] {beta2 = 8.750000e-01 : f64, eps = 1.000000e-08 : f64, mu = 9.000000e-01 : f64, weight_decay = 1.000000e-01 : f64} : tensor<10x4xbf16>, tensor<3xi64>, tensor<3x4xf32>
+  %w1, %m3, %v3 = pfc.update_rows sampled %w, %m adamw %v corrected %c1, %c2, %i, %g, %lr rounded %n {mu = 0.9 : f64, beta2 = 0.875 : f64, eps = 1.0e-8 : f64, weight_decay = 0.1 : f64} : tensor<10x4xbf16>, tensor<3xi64>, tensor<3x4xf32>
+  // CHECK: pfc.coast_rows %[[W1]], %[[M1]] adamw %[[V1]] corrected %[[C1]], %[[C2]], %[[I]], %[[LR]], %[[N]] rounded %[[N]] from %[[N]] {{.*}} : tensor<10x4xbf16>, tensor<3xi64>
+  %w2, %m4, %v4 = pfc.coast_rows %w1, %m3 adamw %v3 corrected %c1, %c2, %i, %lr, %n rounded %n from %n {mu = 0.9 : f64, beta2 = 0.875 : f64, eps = 1.0e-8 : f64, weight_decay = 0.1 : f64} : tensor<10x4xbf16>, tensor<3xi64>
+  // CHECK: pfc.coast_rows %{{.+}}, %[[M1]] adamw {{.*}} : tensor<10x4xf32> momentum bf16, tensor<3xi64>
+  %w3, %m5, %v5 = pfc.coast_rows %v3, %m3 adamw %v3 corrected %c1, %c2, %i, %lr, %n {mu = 0.9 : f64, beta2 = 0.875 : f64, eps = 1.0e-8 : f64, weight_decay = 0.1 : f64} : tensor<10x4xf32> momentum bf16, tensor<3xi64>
+  return
+}
+
 // CHECK-LABEL: func.func @adaptive_margins
 func.func @adaptive_margins(%x: tensor<8x4xf32>, %c: tensor<8x12xf32>, %y: tensor<8xi64>, %s: tensor<1xf32>) {
   // CHECK: %[[N:.+]] = pfc.row_norms %{{.+}} : tensor<8x4xf32> -> tensor<8xf32>

@@ -4,8 +4,9 @@ import re
 import subprocess
 import sys
 
-GROUPS = (["pointwise"], ["batch_norm"], ["tokens"], ["sums"], ["sweeps"], ["conv"],
-          ["matmul"], ["head"], ["optimizer"], ["loss_scale"],
+GROUPS = (["pointwise"], ["batch_norm"], ["tokens"], ["sums"], ["sweeps"],
+          ["conv"], ["matmul"], ["head"], ["optimizer"], ["adamw"],
+          ["loss_scale"],
           ["pointwise", "bf16"],
           ["sampling", "10", "1", "8"], ["rounded_centers", "8"])
 # No instruction computes these.

@@ -1,7 +1,7 @@
 """Prints a module with one function for each op and shape of a group.
 
-    ops.py pointwise|sums|batch_norm|tokens|sweeps|head|product|optimizer|conv|matmul
-        [bf16|f16]
+    ops.py pointwise|sums|batch_norm|tokens|sweeps|head|product|optimizer|
+        adamw|conv|matmul [bf16|f16]
     ops.py sampling CLASSES RANKS BATCH
 
 Inputs are random and every result is an output, so that pfc-check-plan holds
@@ -44,6 +44,7 @@ class Function:
 
     def __init__(self, name):
         self.name, self.arguments, self.lines, self.count = name, [], [], 0
+        self.lr = None
 
     def fresh(self, prefix, shape, element="f32"):
         self.count += 1
@@ -55,6 +56,12 @@ class Function:
         self.arguments.append('%%%s: %s {pfc.input = "%s"}' % (
             value.name, value.type, name or value.name))
         return value
+
+    def rate(self):
+        """The learning rate, one input however often it is asked for."""
+        if not self.lr:
+            self.lr = self.input((1,), name="lr")
+        return self.lr
 
     def variable(self, shape, init, rows=None, role="buffer", element="f32",
                  host=False):
@@ -655,6 +662,39 @@ def product(element):
                     f.output(sums)
 
 
+def segments(*present):
+    """Which operands of an op with optional ones are there."""
+    return "array<i32: %s>" % ", ".join(str(int(bool(p))) for p in present)
+
+
+def update_centers(f, state, indices, rows, count, coasts=True, unscale=None,
+                   found=None, rounding=(), corrections=(), **attributes):
+    """update_rows, and coast_rows behind it, in place. `state` is a table, its
+    momentum and, with corrections, AdamW's squares."""
+    adamw = [bool(corrections)] * 3
+    settings = {"mu": 0.9, "weight_decay": 0.01, "seed": 5}
+    if corrections:
+        settings.update(beta2=0.99, eps=1e-8)
+    types = [(tensor.shape, tensor.element) for tensor in state]
+    lr = f.rate()
+    scales = [x for x in (unscale, found) if x]
+    skips = [found] if found else []
+    new = f.pfc("update_rows", [*state, *corrections, indices, rows, lr, count,
+                                *scales, *rounding], types, hidden=True,
+                operandSegmentSizes=segments(
+                    1, 1, *adamw, 1, 1, 1, 1, unscale, found,
+                    *[len(rounding)] * 2),
+                row_update="#pfc<row_update sampled>", **settings, **attributes)
+    if coasts:
+        new = f.pfc("coast_rows", [*new, *corrections, indices, lr, count,
+                                   *skips, *rounding], types, hidden=True,
+                    operandSegmentSizes=segments(
+                        1, 1, *adamw, 1, 1, 1, found, *[len(rounding)] * 2),
+                    **settings)
+    for variable, value in zip(state, new):
+        f.assign(variable, value)
+
+
 def sampling(classes, ranks, batch, size=5):
     """Samples of all rates, and what they update of a sharded table."""
     for rate in 1, 0.3, 0.02, 0:
@@ -675,22 +715,9 @@ def sampling(classes, ranks, batch, size=5):
             other = f.variable(table.shape, "normal, 0.0, 1.0", rows=classes)
             gradient = f.pfc("gather_rows", [other, indices],
                              [indices.shape + (size,)])
-            lr = f.input((1,), name="lr")
-            new = f.pfc("update_rows", [table, momentum, indices, gradient,
-                                        lr, count],
-                        [table.shape] * 2, hidden=True, mu=0.9,
-                        operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 0, 0, 0,
-                                                     0),
-                        weight_decay=0.01, row_update="#pfc<row_update sampled>",
-                        **({"of_unit_rows": True} if rate == 0.3 else {}))
-            if mode == "all":
-                new = f.pfc("coast_rows", new + [indices, lr, count],
-                            [table.shape] * 2, hidden=True, mu=0.9,
-                            operandSegmentSizes=segments(1, 1, 1, 1, 1, 0, 0,
-                                                         0),
-                            weight_decay=0.01)
-            f.assign(table, new[0])
-            f.assign(momentum, new[1])
+            update_centers(f, [table, momentum], indices, gradient, count,
+                           coasts=mode == "all",
+                           **({"of_unit_rows": True} if rate == 0.3 else {}))
 
 
 def momentum(element, size=24):
@@ -702,19 +729,8 @@ def momentum(element, size=24):
                        role="parameter")
     velocity = f.variable(table.shape, "normal, 0.0, 1.0", rows=CLASSES,
                           element=element)
-    lr = f.input((1,), name="lr")
-    types = [table.shape, (table.shape, element)]
-    new = f.pfc("update_rows", [table, velocity, indices,
-                                f.input(indices.shape + (size,)), lr, count],
-                types, hidden=True, mu=0.9, weight_decay=0.01,
-                operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 0, 0, 0,
-                                                     0),
-                row_update="#pfc<row_update sampled>", of_unit_rows=True)
-    new = f.pfc("coast_rows", new + [indices, lr, count], types, hidden=True,
-                operandSegmentSizes=segments(1, 1, 1, 1, 1, 0, 0, 0),
-                mu=0.9, weight_decay=0.01)
-    f.assign(table, new[0])
-    f.assign(velocity, new[1])
+    update_centers(f, [table, velocity], indices,
+                   f.input(indices.shape + (size,)), count, of_unit_rows=True)
 
 
 def rounded_centers(size):
@@ -727,25 +743,15 @@ def rounded_centers(size):
     first = rank_constant(f, 0, CLASSES // ranks, CLASSES % ranks, 0,
                           CLASSES % ranks > 0)
     local = -(-CLASSES // ranks)
-    lr = f.input((1,), name="lr")
     for velocity in "f32", "bf16":
         table, momentum = (f.variable((local, size), "normal, 0.0, 1.0",
                                       rows=CLASSES, element=element)
                            for element in ("bf16", velocity))
-        types = [(table.shape, "bf16"), (table.shape, velocity)]
         rows = f.input(indices.shape + (size,))
         f.pfc("gather_rows", [table, indices], [rows.shape])
         f.pfc("gather_unit_rows", [table, indices], [rows.shape])
-        new = f.pfc("update_rows", [table, momentum, indices, rows, lr, count,
-                                    step, first], types, hidden=True, mu=0.9,
-                    operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 0, 0, 1, 1),
-                    row_update="#pfc<row_update sampled>", weight_decay=0.01,
-                    seed=5, of_unit_rows=True)
-        new = f.pfc("coast_rows", new + [indices, lr, count, step, first],
-                    types, hidden=True, mu=0.9, weight_decay=0.01, seed=5,
-                    operandSegmentSizes=segments(1, 1, 1, 1, 1, 0, 1, 1))
-        f.assign(table, new[0])
-        f.assign(momentum, new[1])
+        update_centers(f, [table, momentum], indices, rows, count,
+                       rounding=[step, first], of_unit_rows=True)
     given = f.input(indices.shape + (size,))
     for element in "f32", "bf16":
         table = f.variable((local, size), "normal, 0.0, 0.5", rows=CLASSES,
@@ -770,11 +776,6 @@ def rounded_centers(size):
 #===----------------------------------------------------------------------===#
 # Optimizer
 #===----------------------------------------------------------------------===#
-
-def segments(*present):
-    """Which operands of an op with optional ones are there."""
-    return "array<i32: %s>" % ", ".join(str(int(bool(p))) for p in present)
-
 
 def infinite(f, sign):
     """A tensor of one: Inf, or NaN: the loss of a softmax of 0, or of -1."""
@@ -805,7 +806,7 @@ def loss_scale(element):
             gradient = f.pfc("scale_rows", [gradient, one], [x], hidden=True)
         square = f.pfc("sum_squares", [gradient], [(1,)], hidden=True)
         found = f.pfc("found_inf", [square], [(1,)])
-        lr, unscale = f.input((1,), name="lr"), f.uniform((1,), 0.1, 0.2)
+        lr, unscale = f.rate(), f.uniform((1,), 0.1, 0.2)
         # In place, as a step does it; where found, not a bit changes.
         p, v = (f.variable(x, "normal, 0.0, 1.0", role="parameter")
                 for _ in range(2))
@@ -821,19 +822,8 @@ def loss_scale(element):
                                           rows=CLASSES, role="parameter")
                                for _ in range(2))
             rows = f.input(indices.shape + (640,))
-            new = f.pfc("update_rows", [table, momentum, indices, rows, lr,
-                                        count, unscale, found],
-                        [table.shape] * 2, hidden=True,
-                        operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 1, 1,
-                                                     0, 0),
-                        row_update="#pfc<row_update sampled>", **settings)
-            if mode == "all":
-                new = f.pfc("coast_rows", new + [indices, lr, count, found],
-                            [table.shape] * 2, hidden=True,
-                            operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 0,
-                                                         0), **settings)
-            f.assign(table, new[0])
-            f.assign(momentum, new[1])
+            update_centers(f, [table, momentum], indices, rows, count,
+                           coasts=mode == "all", unscale=unscale, found=found)
     f = function("clip_factor_scaled")
     for limit in 0.01, 100.0:
         f.pfc("clip_factor", [f.uniform((1,), 0.5, 1.5),
@@ -844,7 +834,7 @@ def loss_scale(element):
 def optimizer(element):
     for f, x, _, _ in each_shape("sgd"):
         settings = {"mu": 0.9, "weight_decay": 0.05}
-        lr = f.input((1,), name="lr")
+        lr = f.rate()
         f.pfc("sgd", [f.input(x), f.input(x), f.input(x), lr], [x, x],
               operandSegmentSizes=segments(1, 1, 1, 1, 0, 0), **settings)
         factor, _ = f.pfc("clip_factor", [f.uniform((1,), 0.5, 1.5)],
@@ -859,7 +849,7 @@ def optimizer(element):
     # A bucket of parameters in place; the last chunk of its norm is not whole.
     # One of the gradients is no buffer of its own, so that it is copied.
     f = function("sgd_bucket")
-    shapes, lr = [(37, 16), (3000, 16), (16,)], f.input((1,), name="lr")
+    shapes, lr = [(37, 16), (3000, 16), (16,)], f.rate()
     total = (sum(math.prod(shape) for shape in shapes),)
     state = [[f.variable(shape, "normal, 0.0, 1.0", role="parameter")
               for shape in shapes] for _ in range(2)]
@@ -889,6 +879,78 @@ def optimizer(element):
     f = function("clip_factor_small")  # a norm below the limit
     f.pfc("clip_factor", [f.uniform((1,), 0.5, 1.5)], [(1,), (1,)],
           limit=100.0)
+
+
+def bias_corrections(f, found=None):
+    """AdamW's, from 0 on."""
+    old = [f.variable((1,), "constant, 0.0, 0.0") for _ in range(2)]
+    new = f.pfc("bias_corrections", old + ([found] if found else []),
+                [(1,)] * 2, beta1=0.9, beta2=0.99)
+    for variable, value in zip(old, new):
+        f.assign(variable, value)
+    return new
+
+
+def adamw(element):
+    """Steps in place. Where they are skipped not a bit changes, though nothing
+    but 0 is there to divide by. With bf16, class centers or their momentum are
+    that."""
+    settings = {"beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.05}
+
+    def state(f, shape, elements=("f32", "f32", "f32"), **more):
+        return [f.variable(shape, init, element=kind, **more)
+                for init, kind in zip(("normal, 0.0, 1.0", "normal, 0.0, 1.0",
+                                       "uniform, 0.0, 1.0"), elements)]
+
+    for f, x, _, _ in each_shape("adamw"):
+        lr = f.rate()
+        for clip, found in (None, None), (0.3, None), (0.3, 0.0), (0.3, 2.0):
+            clip, found = (f.uniform((1,), value, value)
+                           if value is not None else None
+                           for value in (clip, found))
+            old = state(f, x)
+            new = f.pfc("adamw", [*old, f.input(x), lr,
+                                  *bias_corrections(f, found),
+                                  *(v for v in (clip, found) if v)],
+                        [x] * 3, hidden=True, operandSegmentSizes=segments(
+                            1, 1, 1, 1, 1, 1, 1, clip, found), **settings)
+            for variable, value in zip(old, new):
+                f.assign(variable, value)
+    f = function("adamw_bucket")
+    shapes = [(37, 16), (3000, 16)]
+    old = list(zip(*(state(f, shape, role="parameter") for shape in shapes)))
+    gradients = [f.pfc("add", [f.input(x), f.input(x)], [x], hidden=True)
+                 for x in shapes]
+    total = (sum(math.prod(shape) for shape in shapes),)
+    buckets = [f.pfc("bucket", part, [total], hidden=True)
+               for part in (*old, gradients)]
+    new = f.pfc("adamw", [*buckets, f.rate(),
+                          *bias_corrections(f)], [total] * 3, hidden=True,
+                operandSegmentSizes=segments(1, 1, 1, 1, 1, 1, 1, 0, 0),
+                **settings)
+    for variables, bucket in zip(old, new):
+        tensors = f.pfc("unbucket", [bucket], shapes, hidden=True)
+        for variable, tensor in zip(variables, tensors):
+            f.assign(variable, tensor)
+    for mode, skips in ("sampled", None), ("all", None), ("all", 0.0), (
+            "all", 1.0):
+        f = function("adamw_rows", "%s_%s" % (mode, str(skips)[0]))
+        step = f.input((1,), I64, "step")
+        indices, _, _, count = sample(f, f.input((24,), I64, "labels"), 1,
+                                      CLASSES, rate=0.3, step=step)
+        first = rank_constant(f, 0, 0, 0, 0, 0)
+        for size, elements in ((24, (element, "f32", "f32")),
+                               (7, ("f32", element, "f32"))):
+            tables = state(f, (CLASSES, size), elements, rows=CLASSES)
+            rounding = [step, first] if elements[0] == "bf16" else []
+            scale = found = None
+            if skips is not None:
+                scale, found = (f.uniform((1,), x, x) for x in (0.125, skips))
+            update_centers(f, tables, indices,
+                           f.input(indices.shape + (size,)), count,
+                           coasts=mode == "all", unscale=scale, found=found,
+                           rounding=rounding, of_unit_rows=True,
+                           corrections=bias_corrections(f, found))
 
 
 group, arguments = sys.argv[1], sys.argv[2:]

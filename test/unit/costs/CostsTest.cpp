@@ -121,6 +121,13 @@ TEST_F(Costs, UpdateTouchesSampledRowsOrAll) {
              4 * 24 * 2);
   expectCost(of(arguments, body("all")), 6 * 8000,
              4 * 8000 * 2 + 4 * 24 + 8 * 3, 4 * 8000 * 2);
+  // AdamW has one table more.
+  expectCost(of(arguments,
+                "%a, %b, %c = pfc.update_rows sampled %t, %v adamw %v "
+                "corrected %lr, %lr, %i, %g, %lr {mu = 0.9 : f64, beta2 = "
+                "0.9 : f64, eps = 0.1 : f64, weight_decay = 0.0 : f64} : "
+                "tensor<1000x8xf32>, tensor<3xi64>, tensor<3x8xf32>"),
+             16 * 24, 4 * 24 * 4 + 8 * 3, 4 * 24 * 3);
   expectCost(
       of(arguments + ", %n: tensor<1xi64>",
          "%a, %b = pfc.coast_rows %t, %v, %i, %lr, %n {mu = 0.9 : f64, "
