@@ -25,6 +25,7 @@ public:
     checkClasses();
     checkMargin();
     checkLength();
+    checkOptimizer();
     checkWarmup();
     checkSchedule();
     checkBatchNorm();
@@ -57,6 +58,7 @@ private:
   void rejectMarginKey(StringRef name, std::optional<double> &value,
                        StringRef reason);
   void checkLength();
+  void checkOptimizer();
   void checkWarmup();
   void checkSchedule();
   template <typename T>
@@ -214,6 +216,31 @@ void Checker::checkLength() {
   else if (!steps && !epochs)
     error("train",
           "missing 'steps' or 'epochs' in [train]: the length of the training");
+}
+
+/// Defaults of AdamW are torch.optim's.
+void Checker::checkOptimizer() {
+  OptimizerSpec &optimizer = spec.train.optimizer;
+  if (!valid({"train.optimizer.type"}))
+    return;
+  bool adamw = optimizer.type == OptimizerType::AdamW;
+  for (const char *name : {"momentum", "beta1", "beta2", "eps"}) {
+    std::string key = std::string("train.optimizer.") + name;
+    bool ofAdamW = StringRef(name) != "momentum";
+    if (given(key) && ofAdamW != adamw)
+      error(key, key + " has no effect: it is for type \"" +
+                     (ofAdamW ? "adamw" : "sgd") + "\"");
+  }
+  auto fill = [](std::optional<double> &field, double value) {
+    field = field.value_or(value);
+  };
+  fill(optimizer.lr, adamw ? 0.001 : 0.1);
+  fill(optimizer.weightDecay, adamw ? 0.01 : 5e-4);
+  if (!adamw)
+    return fill(optimizer.momentum, 0.9);
+  fill(optimizer.beta1, 0.9);
+  fill(optimizer.beta2, 0.999);
+  fill(optimizer.eps, 1e-8);
 }
 
 void Checker::checkWarmup() {

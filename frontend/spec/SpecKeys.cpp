@@ -47,7 +47,7 @@ constexpr StringRef storageTypes[] = {"fp32", "bf16"};
 constexpr StringRef placements[] = {"device", "host"};
 constexpr StringRef recomputations[] = {"auto", "none", "batch_norms",
                                         "blocks"};
-constexpr StringRef optimizers[] = {"sgd"};
+constexpr StringRef optimizers[] = {"sgd", "adamw"};
 constexpr StringRef schedules[] = {"polynomial", "multistep"};
 constexpr StringRef devices[] = {"cpu", "cuda"};
 constexpr StringRef channelCounts[] = {"1", "3"};
@@ -87,8 +87,13 @@ ArrayRef<SpecSection> pfc::specSections() {
        "scale."},
       {"train", "How long, how, and with which randomness. Exactly one of "
                 "`steps` and `epochs`."},
-      {"train.optimizer", "v = momentum·v + g + weight_decay·w, then "
-                          "w = w − lr·v; a fresh v is g + weight_decay·w."},
+      {"train.optimizer",
+       "`sgd`: v = momentum·v + g + weight_decay·w, then w = w − lr·v; a fresh "
+       "v is g + weight_decay·w. `adamw`: m = beta1·m + (1 − beta1)·g and "
+       "v = beta2·v + (1 − beta2)·g², then w = w − lr·(weight_decay·w + "
+       "m̂/(√v̂ + eps)), where in the t-th step m̂ = m/(1 − beta1ᵗ) and "
+       "v̂ = v/(1 − beta2ᵗ). t counts the job's steps, for a row of class "
+       "centers too, and no step that fp16 skips."},
       {"train.loss_scale",
        "Dynamic loss scaling of fp16 (`precision`). The loss is multiplied "
        "by the scale before it is differentiated and the gradients divided by "
@@ -148,17 +153,18 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "`row_update` is `all`.", ENUM_FIELD(head.sampling)},
       {"head", "row_update", "", false, "", anything, rowUpdates,
        "Rows of W that the optimizer touches in a step: `sampled` freezes "
-       "the others (the original Partial FC); `all` decays every row and "
-       "lets its momentum coast (PartialFC_V2).", ENUM_FIELD(head.rowUpdate)},
+       "the others (the original Partial FC; arcface_torch's PartialFCAdamW); "
+       "`all` decays every row and lets its momentum coast (PartialFC_V2).", ENUM_FIELD(head.rowUpdate)},
       {"head", "weight_dtype", "", false, "", anything, storageTypes,
        "How the class centers are stored: `bf16` takes 2 bytes an element less, "
        "and rounds an update up or down at random, so that small ones are not "
        "lost on average.", ENUM_FIELD(head.weight)},
       {"head", "momentum_dtype", "", false, "", anything, storageTypes,
        "How the momentum of the class centers is stored: `bf16` takes 2 bytes "
-       "an element less.", ENUM_FIELD(head.momentum)},
+       "an element less. With `adamw` that is m; v, which a step changes by less "
+       "than bf16 tells apart, stays fp32.", ENUM_FIELD(head.momentum)},
       {"head", "placement", "", false, "", anything, placements,
-       "Where class centers and their momentum lie: in the `device`'s memory, "
+       "Where class centers and the optimizer's state of them lie: in the `device`'s memory, "
        "or in the `host`'s, from which a step brings the sampled rows under the "
        "backbone's forward pass and takes them back under its backward pass. "
        "With `device = \"cpu\"`, `host` is a file in the output folder that is "
@@ -246,17 +252,27 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "`metrics.jsonl` has every step.", FIELD(train.logEvery)},
 
       {"train.optimizer", "type", "", false, "", anything, optimizers,
-       "Stochastic gradient descent with momentum; decay applies to every "
-       "parameter.", ENUM_FIELD(train.optimizer.type)},
-      {"train.optimizer", "lr", "", false, "", leftOpen(0, 1000), {},
+       "Stochastic gradient descent with momentum, or AdamW "
+       "(torch.optim.AdamW). Decay applies to every parameter.",
+       ENUM_FIELD(train.optimizer.type)},
+      {"train.optimizer", "lr", "", false, "0.1; adamw: 0.001", leftOpen(0, 1000), {},
        "Peak learning rate, for the global batch as it is (nothing "
        "rescales it).", FIELD(train.optimizer.lr)},
-      {"train.optimizer", "momentum", "", false, "", rightOpen(0, 1), {},
+      {"train.optimizer", "momentum", "", false, "0.9; only for sgd", rightOpen(0, 1), {},
        "Share of the last update that is kept.",
        FIELD(train.optimizer.momentum)},
-      {"train.optimizer", "weight_decay", "", false, "", rightOpen(0, 1), {},
-       "L2 penalty, added to the gradient.",
-       FIELD(train.optimizer.weightDecay)},
+      {"train.optimizer", "beta1", "", false, "0.9; only for adamw", rightOpen(0, 1), {},
+       "Share of the mean of gradients that a step keeps.",
+       FIELD(train.optimizer.beta1)},
+      {"train.optimizer", "beta2", "", false, "0.999; only for adamw", rightOpen(0, 1), {},
+       "Share of the mean of squared gradients that a step keeps.",
+       FIELD(train.optimizer.beta2)},
+      {"train.optimizer", "eps", "", false, "1e-8; only for adamw", closed(1e-20, 1), {},
+       "Keeps the division by √v̂ finite.", FIELD(train.optimizer.eps)},
+      {"train.optimizer", "weight_decay", "", false, "5e-4; adamw: 0.01", rightOpen(0, 1), {},
+       "`sgd`: L2 penalty, added to the gradient. `adamw`: share of a weight "
+       "that a step at rate 1 takes off, apart from the gradient (arcface_torch: "
+       "0.1).", FIELD(train.optimizer.weightDecay)},
 
       {"train.loss_scale", "initial", "", false, "65536 for fp16", closed(1, 0x1p100), {},
        "Scale of the first step, as torch.amp.GradScaler's init_scale.",

@@ -251,6 +251,15 @@ void Reader::replaceFileKeys(StringRef path) {
     drop("train.schedule.gamma", train.schedule.gamma);
     drop("train.schedule.milestone_steps", train.schedule.milestoneSteps);
     drop("train.schedule.milestone_epochs", train.schedule.milestoneEpochs);
+  } else if (path == "train.optimizer.type") {
+    // All of them: a rate for one is far off for the other.
+    OptimizerSpec &optimizer = train.optimizer;
+    drop("train.optimizer.lr", optimizer.lr);
+    drop("train.optimizer.momentum", optimizer.momentum);
+    drop("train.optimizer.beta1", optimizer.beta1);
+    drop("train.optimizer.beta2", optimizer.beta2);
+    drop("train.optimizer.eps", optimizer.eps);
+    drop("train.optimizer.weight_decay", optimizer.weightDecay);
   } else if (path == "head.margin.type") {
     drop("head.margin.m1", margin.m1);
     drop("head.margin.m2", margin.m2);

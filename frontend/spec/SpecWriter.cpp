@@ -57,9 +57,10 @@ Any key can be set on the command line: `--set head.sample_rate=0.1`, as often
 as needed, the last one wins. Values are TOML; a string may go without quotes
 (`--set model.backbone=r18`). A `--set` of one of `steps`/`epochs`, or of
 `warmup_steps`/`warmup_epochs` or `milestone_steps`/`milestone_epochs`, replaces
-the other one of the file, and setting `head.margin.type` or
-`train.schedule.type` drops the file's numbers of another type. Errors in these
-values are reported at `--set:N:column`, N counting the `--set` options.
+the other one of the file, and setting `head.margin.type`, `train.schedule.type`
+or `train.optimizer.type` drops the file's numbers of another type, also the
+rate and decay of another optimizer. Errors in these values are reported at
+`--set:N:column`, N counting the `--set` options.
 
 `pfcc compile x.spec --emit=spec` prints the spec with every default filled in.
 )";

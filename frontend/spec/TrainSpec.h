@@ -29,7 +29,7 @@ enum class StorageSpec : uint8_t { FP32, BF16 };
 enum class PlacementSpec : uint8_t { Device, Host };
 enum class PrecisionSpec : uint8_t { FP32, BF16, FP16, Auto };
 enum class RecomputeSpec : uint8_t { Auto, None, BatchNorms, Blocks };
-enum class OptimizerType : uint8_t { SGD };
+enum class OptimizerType : uint8_t { SGD, AdamW };
 enum class ScheduleType : uint8_t { Polynomial, Multistep };
 enum class DeviceType : uint8_t { CPU, CUDA };
 
@@ -66,17 +66,22 @@ struct HeadSpec {
   RowUpdateSpec rowUpdate = RowUpdateSpec::Sampled;
   LogitsSpec logits = LogitsSpec::Auto;
   StorageSpec weight = StorageSpec::FP32;          ///< of W
-  StorageSpec momentum = StorageSpec::FP32;        ///< of W's momentum
-  PlacementSpec placement = PlacementSpec::Device; ///< of both
+  StorageSpec momentum = StorageSpec::FP32;        ///< of W's v or m
+  PlacementSpec placement = PlacementSpec::Device; ///< of W and its state
   MarginSpec margin;
 };
 
-/// [train.optimizer]: v = µ·v + g + λ·w ; w = w − lr·v.
+/// [train.optimizer]: v = µ·v + g + λ·w ; w = w − lr·v, or AdamW:
+/// m = β1·m + (1 − β1)·g ; v = β2·v + (1 − β2)·g² ;
+/// w = w − lr·(λ·w + m̂/(√v̂ + ε)).
 struct OptimizerSpec {
   OptimizerType type = OptimizerType::SGD;
-  double lr = 0.1;           ///< peak, for the whole job
-  double momentum = 0.9;     ///< µ
-  double weightDecay = 5e-4; ///< λ
+  std::optional<double> lr;          ///< peak, for the whole job
+  std::optional<double> momentum;    ///< µ, of sgd; default 0.9
+  std::optional<double> beta1;       ///< of adamw, as the next two
+  std::optional<double> beta2;       ///< defaults are torch.optim's
+  std::optional<double> eps;         ///< ε
+  std::optional<double> weightDecay; ///< λ
 };
 
 /// [train.loss_scale]: of fp16, absent with others; see pfc-scale-loss.

@@ -46,12 +46,22 @@ KernelTarget pfc::kernelTarget(const TrainSpec &spec) {
                                                  : KernelTarget::Cpu;
 }
 
+static void setOptimizer(const OptimizerSpec &spec,
+                         InsertOptimizerPassOptions &options) {
+  options.optimizer =
+      spec.type == OptimizerType::AdamW ? Optimizer::AdamW : Optimizer::SGD;
+  options.momentum = spec.momentum.value_or(0);
+  options.beta1 = spec.beta1.value_or(0);
+  options.beta2 = spec.beta2.value_or(0);
+  options.eps = spec.eps.value_or(0);
+  options.weightDecay = spec.weightDecay.value_or(0);
+}
+
 CompileOptions pfc::compileOptions(const TrainSpec &spec, Precision precision) {
   CompileOptions options;
   options.precision = precision;
   options.target = kernelTarget(spec);
-  options.optimizer.momentum = spec.train.optimizer.momentum;
-  options.optimizer.weightDecay = spec.train.optimizer.weightDecay;
+  setOptimizer(spec.train.optimizer, options.optimizer);
   options.optimizer.clipGradNorm = spec.train.clipGradNorm;
   options.optimizer.rowUpdate = spec.head.rowUpdate == RowUpdateSpec::Sampled
                                     ? RowUpdate::Sampled
@@ -98,7 +108,7 @@ static plan::fb::SettingsT settings(const TrainSpec &spec) {
   settings.epochs = static_cast<double>(spec.train.epochs.value_or(0));
   settings.seed = static_cast<uint64_t>(spec.train.seed);
   settings.log_every = spec.train.logEvery;
-  settings.learning_rate = spec.train.optimizer.lr;
+  settings.learning_rate = spec.train.optimizer.lr.value_or(0);
   settings.schedule_power = spec.train.schedule.power.value_or(0);
   if (spec.train.schedule.type == ScheduleType::Multistep) {
     const ScheduleSpec &schedule = spec.train.schedule;
