@@ -190,11 +190,11 @@ const char *purposeName(Purpose purpose) {
   case Purpose::ClassCenters:
     return "class centers";
   case Purpose::ClassCenterState:
-    return "class centers' momentum";
+    return "class centers' optimizer state";
   case Purpose::Parameters:
     return "backbone";
   case Purpose::ParameterState:
-    return "backbone's momentum";
+    return "backbone's optimizer state";
   case Purpose::Statistics:
     return "running statistics";
   case Purpose::Logits:

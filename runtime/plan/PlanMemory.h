@@ -19,9 +19,9 @@ namespace pfc::rt {
 enum class Purpose {
   // persistent
   ClassCenters,     ///< the rank's rows of W
-  ClassCenterState, ///< their momentum
+  ClassCenterState, ///< the optimizer's: momentum, AdamW's moments
   Parameters,       ///< of the backbone
-  ParameterState,   ///< their momentum
+  ParameterState,   ///< the optimizer's
   Statistics,       ///< running means and variances
   // while a step runs
   Logits,      ///< batch × sampled classes, and its exponentials
@@ -44,11 +44,11 @@ struct MemoryUse {
 };
 
 struct PlanMemory {
-  MemoryUse use;                ///< persistent, and at the peak of the step
-  uint64_t unused = 0;          ///< of the arena, then: alignment, gaps
-  uint64_t arena = 0;           ///< all of the above
-  uint64_t host = 0;            ///< class centers and momentum in host memory
-  uint64_t headPeak = 0;        ///< most that Logits and HeadRows take, ever
+  MemoryUse use;         ///< persistent, and at the peak of the step
+  uint64_t unused = 0;   ///< of the arena, then: alignment, gaps
+  uint64_t arena = 0;    ///< all of the above
+  uint64_t host = 0;     ///< class centers and their state in host memory
+  uint64_t headPeak = 0; ///< most that Logits and HeadRows take, ever
   uint32_t peakInstruction = 0; ///< of train_step
 };
 

@@ -139,9 +139,23 @@ bool Checkpoint::startsAnew(const plan::fb::Variable &variable,
          name.starts_with("loss_scale") && !file.find(name);
 }
 
+/// What one optimizer has counted is of no use to another.
+void Checkpoint::checkOptimizer(const plan::fb::Variant &variant,
+                                const TensorFile &file) const {
+  for (const plan::fb::Variable *variable : *variant.variables())
+    require(variable->role() != plan::fb::Role_OptimizerState ||
+                variable->shard() || startsAnew(*variable, file) ||
+                file.find(variable->name()->str()),
+            "{}: has no '{}', which the plan's optimizer goes on from: the "
+            "checkpoint is another train.optimizer.type's; compile the spec "
+            "with that one, or start a run of its weights with --init={}",
+            file.fileName(), variable->name()->str(), folder);
+}
+
 void Checkpoint::load(const plan::fb::Variant &variant, int rank,
                       Executor &executor) {
   SafetensorsFile replicated(backbone());
+  checkOptimizer(variant, replicated);
   ClassCenterFiles centers = classCenters();
   std::optional<ClassRange> range = classRange(variant, rank);
   require(!range || centers.classes() == range->total,

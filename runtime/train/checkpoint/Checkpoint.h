@@ -58,6 +58,8 @@ private:
   std::string advice() const;
   bool startsAnew(const plan::fb::Variable &variable,
                   const TensorFile &file) const;
+  void checkOptimizer(const plan::fb::Variant &variant,
+                      const TensorFile &file) const;
   void loadRows(ClassCenterFiles &centers, const plan::fb::Variable &variable,
                 const ClassRange &range, Executor &executor);
 

@@ -10,7 +10,7 @@ def beyond_state(path):
         plan = json.load(file)
     memory = plan["memory_bytes"]
     logits = plan["batch_per_rank"] * plan["classes"]  # of one rank
-    state = memory["class centers"] + memory["class centers' momentum"]
+    state = memory["class centers"] + memory["class centers' optimizer state"]
     return plan["head"]["this plan"]["memory_bytes"] - state, logits
 
 

@@ -160,6 +160,20 @@ TEST_F(Resume, SaysWhatDiffers) {
                     HasSubstr("note: the number of steps was 6, now 8")));
 }
 
+TEST_F(Resume, NotWithAnotherOptimizer) {
+  TestPlan test = makeTrainPlan(1);
+  train(every(2, test));
+  test.variable("conv1.weight.exp_avg_sq", {1, 3, 2}).role =
+      plan::fb::Role_OptimizerState;
+  TrainOptions options = every(2, test, "other");
+  options.resume = (root / "out").string();
+  EXPECT_THAT(
+      failure(options),
+      AllOf(HasSubstr("has no 'conv1.weight.exp_avg_sq', which the plan's "
+                      "optimizer goes on from"),
+            HasSubstr("another train.optimizer.type's"), HasSubstr("--init=")));
+}
+
 TEST_F(Resume, KeepsTheLastOnes) {
   TestPlan test = makeTrainPlan(1);
   TrainOptions options = every(1, test);

@@ -136,6 +136,9 @@ llvm::Expected<Explanation> pfc::explain::explainPlan(const fb::Plan &plan,
   shape.wholeBatch = result.ranks * result.batchPerRank;
   shape.classes = (result.classes + result.ranks - 1) / result.ranks;
   shape.dimensions = settings.embedding_size();
+  shape.states = llvm::count_if(*variant.variables(), [](const auto *state) {
+    return state->shard() && state->role() == fb::Role_OptimizerState;
+  });
   // All positives are kept.
   shape.sampled = std::min(
       shape.classes,

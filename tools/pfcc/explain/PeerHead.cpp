@@ -44,7 +44,11 @@ PeerHead pfc::explain::peerHead(const HeadShape &shape,
   double w = static_cast<double>(shape.ranks);
   double logits = static_cast<double>(shape.wholeBatch) * s;
   PeerHead head;
-  head.memory = 12 * d * (n + s) + (12 + 4 / w) * logits;
-  head.seconds = headSeconds(shape, {}, machine);
+  double states = static_cast<double>(shape.states);
+  head.memory = 4 * d * (2 + states) * n + 12 * d * s + (12 + 4 / w) * logits;
+  HeadChain chain;
+  if (shape.states > 1)
+    chain.ownedPasses = 24;
+  head.seconds = headSeconds(shape, chain, machine);
   return head;
 }

@@ -3,9 +3,11 @@
 // arcface_torch's PartialFC_V2, counted op by op from its source in fp32 (as
 // train_v2.py runs it), for B rows of the whole batch, n classes of a rank, S
 // of them sampled, N = B·S logits, d dimensions, W ranks:
-//   memory   12·d·n (W, momentum, dense gradient) + 12·d·S + (12 + 4/W)·N
+//   memory   12·d·n (W, momentum, dense gradient) + 12·d·S + (12 + 4/W)·N;
+//            16·d·n with AdamW's two moments
 //   FLOP     6·d·N
-//   traffic  (112 + 40/W)·N + 60·d·(n + S): 15 passes over rows of 4·d bytes
+//   traffic  (112 + 40/W)·N + 60·d·(n + S): 15 passes over rows of 4·d bytes,
+//            of the n rows 24 with AdamW, whose step is 20 of them, not 11
 //   network  all_gather X, three all_reduces of a number a row, a reduce of dX
 //            for each rank
 // A model-parallel softmax is the same with S = n. Other frameworks' chains of
@@ -25,6 +27,7 @@ struct HeadShape {
   int64_t sampled = 0;    ///< S
   int64_t dimensions = 0; ///< d
   int64_t ranks = 1;      ///< W
+  int64_t states = 1;     ///< the optimizer's numbers for one of W: AdamW 2
 };
 
 /// A head's ops, counted; the default is PartialFC_V2's.

@@ -27,14 +27,14 @@ def equal(name, got, expected, tolerance=1e-9):
 def check_memory(memory):
     arena, copy = memory.pop("arena"), memory.pop("copy for a checkpoint")
     assert copy == sum(memory[part] for part in [
-        "class centers", "class centers' momentum", "backbone",
-        "backbone's momentum", "running statistics"]), copy
+        "class centers", "class centers' optimizer state", "backbone",
+        "backbone's optimizer state", "running statistics"]), copy
     equal("arena is its parts", sum(memory.values()), arena)
     precision = "bf16" if element == 2 else "fp32"
     text = re.search(rf"variant {precision}.*arena ([\d.]+) GiB", shown)
     equal("arena is the plan's", round(arena / 2**30, 1), float(text[1]))
     equal("W", memory["class centers"], 4 * size * rows)
-    equal("its momentum", memory["class centers' momentum"], 4 * size * rows)
+    equal("its momentum", memory["class centers' optimizer state"], 4 * size * rows)
     # The exponentials at the step's peak, in the precision of the products.
     assert memory["logits, exponentials"] in (0, logits * element,
                                               logits * (4 + element)), memory
