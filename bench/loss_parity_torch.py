@@ -3,11 +3,12 @@
 
 Makes that test's data set, takes pfc's initial weights from `pfc-run --steps
 0`, trains the recipe of its spec in order, once with batch statistics over the
-whole batch, once over each half, once with a MobileFaceNet, and writes
-test/e2e/torch-parity.json.
+whole batch, once over each half, once with a MobileFaceNet, once with AdamW,
+and writes test/e2e/torch-parity.json.
 Run it again when initial weights or the test's spec or data change.
 """
 import argparse
+import copy
 import json
 import os
 import subprocess
@@ -19,7 +20,7 @@ import torch
 from pfctorch.head import PartialFC
 from pfctorch.network import network as make_network
 from pfctorch.records import read_training_set
-from pfctorch.training import Trainer, learning_rate
+from pfctorch.training import AdamWTrainer, SgdTrainer, learning_rate
 from pfctorch.weights import read_model
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -35,8 +36,7 @@ def initial_run(spec, build, folder):
          spec["model"]["input_size"], spec["head"]["classes"]],
         [f"{build}/bin/pfcc", "compile", f"{INPUTS}/parity.spec", "-o",
          f"{folder}/parity.plan", "--set",
-         f"model.backbone={spec['model']['backbone']}", "--set",
-         f"train.optimizer.lr={spec['train']['optimizer']['lr']}"],
+         f"model.backbone={spec['model']['backbone']}"],
         [f"{build}/bin/pfc-run", f"{folder}/parity.plan", "--data",
          f"{folder}/data", "--out", f"{folder}/model", "--steps", 0]]
     for command in commands:
@@ -60,8 +60,11 @@ def train(spec, folder, bn_groups):
     network.load_state_dict(state_dict)
     head = PartialFC(*centers.shape, m2=margin["m2"], scale=margin["scale"])
     head.weight.copy_(centers)
-    trainer = Trainer(network, head, optimizer["momentum"],
-                      optimizer["weight_decay"], recipe["clip_grad_norm"])
+    settings = optimizer["weight_decay"], recipe["clip_grad_norm"]
+    if optimizer.get("type") == "adamw":
+        trainer = AdamWTrainer(network, head, *settings)
+    else:
+        trainer = SgdTrainer(network, head, optimizer["momentum"], *settings)
     images, labels = read_training_set(f"{folder}/data",
                                        model["input_channels"])
     result, batch = [], recipe["batch_per_rank"]
@@ -87,6 +90,10 @@ def main():
         spec = tomllib.load(file)
     results = {"whole_batch": losses(spec, args.build, bn_groups=1),
                "two_halves": losses(spec, args.build, bn_groups=2)}
+    adamw = copy.deepcopy(spec)
+    adamw["train"]["optimizer"] = {"type": "adamw", "lr": 5e-4,
+                                   "weight_decay": 0.1}
+    results["adamw"] = losses(adamw, args.build, bn_groups=1)
     # Three times as deep: a training at the spec's rate is chaotic.
     spec["model"]["backbone"], spec["train"]["optimizer"]["lr"] = "mbf", 2e-4
     results["mbf"] = losses(spec, args.build, bn_groups=1)

@@ -16,7 +16,7 @@ import torch
 from pfctorch.head import PartialFC
 from pfctorch.network import SHAPES, IResNet
 from pfctorch.records import read_pairs, read_training_set
-from pfctorch.training import Trainer, learning_rate
+from pfctorch.training import SgdTrainer, learning_rate
 from pfctorch.verification import accuracy, embed
 
 PAIR_SETS = ["g_seen", "g_unseen", "g_style", "g_hard"]
@@ -69,8 +69,8 @@ def train(args, images, labels, network, pair_sets):
               "cosface": {"m2": 0.0, "m3": args.margin}}[args.type]
     head = PartialFC(int(labels.max()) + 1, args.embedding_size,
                      args.sample_rate, args.shards, scale=args.scale, **margin)
-    trainer = Trainer(network, head, args.momentum, args.weight_decay,
-                      args.clip_grad_norm)
+    trainer = SgdTrainer(network, head, args.momentum, args.weight_decay,
+                         args.clip_grad_norm)
     epoch_steps = len(labels) // args.batch
     total = epoch_steps * args.epochs
     print(f"{len(labels)} images of {len(head.weight)} identities, {total} "

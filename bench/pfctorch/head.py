@@ -56,6 +56,12 @@ class PartialFC:
         logits = margin_logits(cosines, columns, self.m2, self.m3, self.scale)
         return F.cross_entropy(logits, columns)
 
+    def gradient(self):
+        """After backward: of all class centers."""
+        gradient = torch.zeros_like(self.weight)
+        gradient[self.rows] = self.sampled.grad
+        return gradient
+
     @torch.no_grad()
     def step(self, lr, momentum, weight_decay):
         """After backward: SGD on the rows that took part."""
