@@ -4,7 +4,7 @@
 Makes that test's data set, takes pfc's initial weights from `pfc-run --steps
 0`, trains the recipe of its spec in order, once with batch statistics over the
 whole batch, once over each half, once with a MobileFaceNet, once with AdamW,
-and writes test/e2e/torch-parity.json.
+once with that and a vision transformer, and writes test/e2e/torch-parity.json.
 Run it again when initial weights or the test's spec or data change.
 """
 import argparse
@@ -35,8 +35,9 @@ def initial_run(spec, build, folder):
         [sys.executable, f"{INPUTS}/data.py", f"{folder}/data", images,
          spec["model"]["input_size"], spec["head"]["classes"]],
         [f"{build}/bin/pfcc", "compile", f"{INPUTS}/parity.spec", "-o",
-         f"{folder}/parity.plan", "--set",
-         f"model.backbone={spec['model']['backbone']}"],
+         f"{folder}/parity.plan",
+         *(f"--set=model.{key}={value}"
+           for key, value in spec["model"].items())],
         [f"{build}/bin/pfc-run", f"{folder}/parity.plan", "--data",
          f"{folder}/data", "--out", f"{folder}/model", "--steps", 0]]
     for command in commands:
@@ -56,7 +57,9 @@ def train(spec, folder, bn_groups):
     state_dict, centers = read_model(f"{folder}/model")
     network = make_network(model["backbone"], model["input_size"],
                            model["input_channels"], model["embedding_size"],
-                           bn_groups)
+                           bn_groups, **{key: model[key] for key in
+                                         ("drop_path", "mask_ratio")
+                                         if key in model})
     network.load_state_dict(state_dict)
     head = PartialFC(*centers.shape, m2=margin["m2"], scale=margin["scale"])
     head.weight.copy_(centers)
@@ -94,6 +97,12 @@ def main():
     adamw["train"]["optimizer"] = {"type": "adamw", "lr": 5e-4,
                                    "weight_decay": 0.1}
     results["adamw"] = losses(adamw, args.build, bn_groups=1)
+    vit = copy.deepcopy(adamw)  # what is drawn at random isn't compared
+    vit["model"] |= {"backbone": "vit_t", "drop_path": 0.0, "mask_ratio": 0.0}
+    # Each element moves by the rate at first, whatever its gradient: rounding
+    # decides on the sign of the smallest.
+    vit["train"]["optimizer"]["lr"] = 2e-5
+    results["vit"] = losses(vit, args.build, bn_groups=1)
     # Three times as deep: a training at the spec's rate is chaotic.
     spec["model"]["backbone"], spec["train"]["optimizer"]["lr"] = "mbf", 2e-4
     results["mbf"] = losses(spec, args.build, bn_groups=1)

@@ -2,6 +2,7 @@
 
     train_step_torch.py --backbone r50 --batch 128 [--compile] [--classes N]
                         [--precision bf16|fp32] [--device cuda|cpu]
+                        [--fused-attention]
 
 arcface_torch's network (pfctorch/network.py) in channels_last under bf16
 autocast, a softmax head with margin over all classes, SGD with momentum, fused
@@ -43,7 +44,8 @@ class MarginHead(nn.Module):
 class Step(nn.Module):
     def __init__(self, arguments):
         super().__init__()
-        self.network = network(arguments.backbone, 112, 3, 512)
+        options = {"fused": True} if arguments.fused_attention else {}
+        self.network = network(arguments.backbone, 112, 3, 512, **options)
         self.head = MarginHead(arguments.classes, 512)
 
     def forward(self, images, labels):
@@ -100,6 +102,8 @@ def parse():
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--precision", choices=["bf16", "fp32"],
                         default="bf16")
+    parser.add_argument("--fused-attention", action="store_true",
+                        help="of a ViT: scaled_dot_product_attention")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     return parser.parse_args()
 

@@ -247,7 +247,7 @@ class Perceptron(nn.Module):
         return self.fc2(F.relu6(self.fc1(x)))
 
 
-def drop_path(x, rate):
+def dropped(x, rate):
     """Without a fraction `rate` of the images."""
     kept = (torch.rand(len(x), 1, 1, device=x.device) >= rate).to(x.dtype)
     return x * (kept / (1 - rate))
@@ -261,12 +261,12 @@ class TransformerBlock(nn.Module):
         self.attn = Attention(width, fused)
         self.mlp = Perceptron(width)
 
-    def dropped(self, x):
-        return drop_path(x, self.rate) if self.training and self.rate else x
+    def branch(self, x):
+        return dropped(x, self.rate) if self.training and self.rate else x
 
     def forward(self, x):
-        x = x + self.dropped(self.attn(self.norm1(x)))
-        return x + self.dropped(self.mlp(self.norm2(x)))
+        x = x + self.branch(self.attn(self.norm1(x)))
+        return x + self.branch(self.mlp(self.norm2(x)))
 
 
 class Patches(nn.Module):
@@ -282,10 +282,10 @@ class VisionTransformer(nn.Module):
     """uint8 images [B, channels, size, size] to embeddings [B, d]."""
 
     def __init__(self, name, size, input_channels, embedding_size,
-                 bn_groups=1, rate=None, mask_ratio=None, fused=False):
+                 bn_groups=1, drop_path=None, mask_ratio=None, fused=False):
         super().__init__()
         width, depth, own_rate, own_ratio = TRANSFORMER_SHAPES[name]
-        rate = own_rate if rate is None else rate
+        rate = own_rate if drop_path is None else drop_path
         mask_ratio = own_ratio if mask_ratio is None else mask_ratio
         tokens = (size // 9) ** 2
         self.kept = max(int(tokens * (1 - mask_ratio)), 1)

@@ -234,7 +234,9 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "Activations that the backward pass makes again instead of keeping them "
        "from the forward pass (activation checkpointing): the outputs of "
        "`batch_norms` and PReLU, or all inside of residual `blocks`, whose "
-       "convolutions are then done a third more often. All give the same bits. "
+       "convolutions are then done a third more often. Of a ViT these are the "
+       "layer norms and relu6, and with `blocks` the perceptrons' first product. "
+       "All give the same bits. "
        "`auto` recomputes what has to be for `cluster.memory_per_rank`.",
        ENUM_FIELD(train.recompute)},
       {"train", "seed", "", false, "", closed(0, maxSeed), {},
