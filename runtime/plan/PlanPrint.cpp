@@ -321,6 +321,8 @@ void printVariant(Text &out, const Variant &variant, bool full) {
 } // namespace
 
 std::string printPlan(const plan::fb::Plan &plan, PlanDetail detail) {
+  if (detail == PlanDetail::Spec)
+    return plan.spec_text()->str();
   Text out;
   printSettings(out, plan);
   for (const Variant *variant : *plan.variants())

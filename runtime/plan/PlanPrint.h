@@ -11,6 +11,7 @@ namespace pfc::rt {
 enum class PlanDetail {
   Summary, ///< settings, totals per variant and program, kernels
   Full,    ///< and every variable, memory region and instruction
+  Spec,    ///< only the resolved spec, which pfcc compiles to the plan again
 };
 
 /// `plan` (validated) as text.

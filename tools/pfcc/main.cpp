@@ -3,6 +3,7 @@
 //   pfcc compile SPEC -o PLAN [--set KEY=VALUE]... [--dump-ir=FOLDER]
 //   pfcc compile SPEC --emit=STAGE [-o FILE]    prints a stage on the way
 //   pfcc show PLAN [--full]                     prints a plan
+//   pfcc show PLAN --spec                       the spec it was compiled from
 //   pfcc show PLAN --timeline=FILE --on MACHINE when its step does what
 //   pfcc explain SPEC --on MACHINE [--json]     what it takes, before it runs
 //   pfcc simulate SPEC --on MACHINE [--json]    and what frameworks would
@@ -59,6 +60,11 @@ static cl::opt<std::string>
 static cl::opt<bool> full("full",
                           cl::desc("show: every buffer and instruction"),
                           cl::cat(category));
+static cl::opt<bool>
+    planSpec("spec",
+             cl::desc("show: the spec that the plan was compiled from, with "
+                      "every key, to compile again"),
+             cl::cat(category));
 static cl::opt<std::string>
     timeline("timeline",
              cl::desc("show: write a trace of the predicted step instead, for "
@@ -362,10 +368,11 @@ static int show(llvm::raw_ostream &os) {
   if (!timeline.empty())
     return writeTimeline();
   std::string text;
-  bool good = pfc::rt::printPlanFile(
-      input, full ? pfc::rt::PlanDetail::Full : pfc::rt::PlanDetail::Summary,
-      text);
-  if (!good)
+  using pfc::rt::PlanDetail;
+  const PlanDetail detail = planSpec ? PlanDetail::Spec
+                            : full   ? PlanDetail::Full
+                                     : PlanDetail::Summary;
+  if (!pfc::rt::printPlanFile(input, detail, text))
     return fail(text);
   os << text;
   return 0;
@@ -415,7 +422,7 @@ static const Command *findCommand() {
        compile,
        true,
        {&emit, &dumpIr, &override, &verifyDiagnostics}},
-      {"show", show, true, {&full, &timeline, &machine}},
+      {"show", show, true, {&full, &planSpec, &timeline, &machine}},
       {"explain",
        explain,
        true,
@@ -462,9 +469,11 @@ static int refuseFile(llvm::StringRef what) {
 
 /// Options that one of `asked`'s would be of use without.
 static int refuseTogether(const Command &asked) {
+  if (asked.name == "show" && !timeline.empty())
+    return refuse({&full, &planSpec, &output}, "show --timeline");
   if (asked.name == "show")
-    return timeline.empty() ? refuse({&machine}, "show without --timeline")
-                            : refuse({&full, &output}, "show --timeline");
+    return refuse({&machine}, "show without --timeline") ||
+           (planSpec && refuse({&full}, "show --spec"));
   if (asked.name == "simulate" && fit)
     return refuseFile("simulate --fit") ||
            refuse({&machine, &json, &override, &verifyDiagnostics},
@@ -480,8 +489,8 @@ static int refuseTogether(const Command &asked) {
 static int refuseIdle(const Command &asked) {
   llvm::SmallVector<cl::Option *> idle;
   for (cl::Option *option : std::initializer_list<cl::Option *>{
-           &emit, &dumpIr, &full, &timeline, &machine, &json, &fit, &override,
-           &verifyDiagnostics})
+           &emit, &dumpIr, &full, &planSpec, &timeline, &machine, &json, &fit,
+           &override, &verifyDiagnostics})
     if (!llvm::is_contained(asked.options, option))
       idle.push_back(option);
   return refuse(idle, asked.name) ||
