@@ -60,8 +60,8 @@ void checkProgram(const Job &job) {
           fmt::join(images, ", "));
 }
 
-/// A set with other identities than the plan's classes is a mistake; one with
-/// fewer is only a waste of memory.
+/// A set with more identities than the plan has classes is a mistake; one with
+/// fewer is only a waste, see describeIdle.
 void checkClasses(const data::Dataset &dataset, const std::string &path,
                   int64_t classes) {
   require(
@@ -69,6 +69,16 @@ void checkClasses(const data::Dataset &dataset, const std::string &path,
       "{}: {} identities, but the plan was compiled for {} classes: compile "
       "it with head.classes = {}",
       path, dataset.classes(), classes, dataset.classes());
+}
+
+/// Of how many class centers the set has no images; empty where of none, or it
+/// doesn't say how many identities it has.
+std::string describeIdle(const data::Dataset &dataset, int64_t classes) {
+  if (dataset.classes() < 0 || dataset.classes() >= classes)
+    return {};
+  return fmt::format("{} of head.classes = {} class centers have no images: "
+                     "compile the plan with head.classes = {}",
+                     classes - dataset.classes(), classes, dataset.classes());
 }
 
 std::string describeData(const data::Dataset &dataset, const std::string &path,
@@ -110,6 +120,9 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
         describeData(*dataset, path, loader->stepsPerEpoch()),
         resumed ? &*resumed : nullptr);
     reporter->message(checked);
+    if (std::string idle = describeIdle(*dataset, job.settings.classes());
+        !idle.empty())
+      reporter->message("note: " + idle);
     if (std::string left = unreached(schedule); !left.empty())
       reporter->message("note: " + left);
   }
