@@ -16,8 +16,10 @@ namespace {
 
 /// mpirun gives its ranks a terminal of its own, whatever its own output is:
 /// whoever started it knows (launchRanks).
-ConsoleOptions optionsFor(const Job &job, int64_t totalSteps) {
+ConsoleOptions optionsFor(const Job &job, int64_t totalSteps,
+                          int64_t stepsPerEpoch) {
   ConsoleOptions options = consoleOptions(STDOUT_FILENO, totalSteps);
+  options.stepsPerEpoch = stepsPerEpoch;
   if (startedByLauncher()) {
     const char *columns = std::getenv("PFC_TERMINAL_COLUMNS");
     options.terminal = columns && std::atoi(columns) > 0;
@@ -80,9 +82,10 @@ std::string prepareMetrics(const ModelFolder &folder, Checkpoint *resumed) {
 } // namespace
 
 Reporter::Reporter(const Job &job, const ModelFolder &folder,
-                   int64_t totalSteps, const std::string &dataSummary,
-                   Checkpoint *resumed)
-    : folder(folder), console(std::cout, optionsFor(job, totalSteps)),
+                   int64_t totalSteps, int64_t stepsPerEpoch,
+                   const std::string &dataSummary, Checkpoint *resumed)
+    : folder(folder),
+      console(std::cout, optionsFor(job, totalSteps, stepsPerEpoch)),
       log(prepareMetrics(folder, resumed), resumed != nullptr),
       plot(job.plan.name()->str()) {
   console.message(fmt::format(

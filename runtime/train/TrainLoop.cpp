@@ -115,8 +115,9 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
     tracer.emplace(job, options.trace, firstStep(), total);
   if (job.isRoot()) {
     folder.create(options.planPath);
+    const bool inEpochs = options.steps < 0 && job.settings.steps() == 0;
     reporter = std::make_unique<Reporter>(
-        job, folder, total,
+        job, folder, total, inEpochs ? loader->stepsPerEpoch() : 0,
         describeData(*dataset, path, loader->stepsPerEpoch()),
         resumed ? &*resumed : nullptr);
     reporter->message(checked);

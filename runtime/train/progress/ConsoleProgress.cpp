@@ -107,15 +107,29 @@ std::string ConsoleProgress::figures(double loss, double imagesPerSecond,
                      last.learningRate, formatDuration(left * secondsPerStep));
 }
 
+std::string ConsoleProgress::epoch() const {
+  const int64_t steps = options.stepsPerEpoch;
+  if (steps <= 0)
+    return {};
+  return fmt::format("epoch {}/{}  ", (last.step + steps - 1) / steps,
+                     (options.totalSteps + steps - 1) / steps);
+}
+
 void ConsoleProgress::drawBar() {
   double fraction = options.totalSteps > 0
                         ? static_cast<double>(last.step) / options.totalSteps
                         : 0;
   std::string percent =
       fmt::format("{:3d}% ", static_cast<int>(fraction * 100));
-  std::string text = fmt::format(
-      " {}/{}  {}", last.step, options.totalSteps,
-      figures(loss.value, images.value / seconds.value, seconds.value));
+  std::string text = fmt::format(" {}/{}  ", last.step, options.totalSteps);
+  std::string rest =
+      figures(loss.value, images.value / seconds.value, seconds.value);
+  // Not where it would cost the end of the line.
+  if (std::string said = epoch();
+      percent.size() + text.size() + said.size() + rest.size() <
+      static_cast<size_t>(options.columns))
+    text += said;
+  text += rest;
   // All of `percent` and `text` is ASCII: a byte is a column. The last column
   // stays free, since writing it makes some terminals wrap.
   int room = options.columns - 1 - static_cast<int>(percent.size()) - 2 -
@@ -134,7 +148,8 @@ void ConsoleProgress::drawBar() {
 
 void ConsoleProgress::plainLine() {
   double steps = static_cast<double>(windowSteps);
-  out << fmt::format("step {}/{}  {}\n", last.step, options.totalSteps,
+  out << fmt::format("step {}/{}  {}{}\n", last.step, options.totalSteps,
+                     epoch(),
                      figures(windowLoss / steps,
                              static_cast<double>(windowImages) / windowSeconds,
                              windowSeconds / steps))

@@ -3,6 +3,7 @@
 // On a terminal one line that is redrawn:
 //    34% ▕███████▎      ▏ 680/2000  loss 12.345  812 images/s  lr 0.0812  eta
 //    3m12s
+// with "epoch 7/20" before the loss where the run is counted in epochs;
 // elsewhere (a log file, a pipe) a plain line every `interval` steps. Time is
 // what the steps report, so the output is a function of the input.
 //
@@ -21,6 +22,7 @@ namespace pfc::rt {
 
 struct ConsoleOptions {
   int64_t totalSteps = 0;
+  int64_t stepsPerEpoch = 0;  ///< 0: epochs aren't said
   int64_t interval = 50;      ///< steps between plain lines
   double redrawSeconds = 0.1; ///< shortest time between two drawings of the bar
   bool terminal = false;
@@ -53,6 +55,9 @@ private:
 
   std::string figures(double loss, double imagesPerSecond,
                       double secondsPerStep) const;
+  /// "epoch 3/20  " of the last step, or nothing. A part of an epoch at the
+  /// end counts as one.
+  std::string epoch() const;
   void drawBar();
   void plainLine();
 

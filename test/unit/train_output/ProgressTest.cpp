@@ -68,6 +68,22 @@ TEST(Console, PlainLinesAtTheIntervalWithMeansOfIt) {
             "step 25/25  loss 23.0000  512 images/s  lr 0.1  eta 0s\n");
 }
 
+TEST(Console, SaysTheEpochWhereThereAreSome) {
+  std::ostringstream out;
+  ConsoleProgress progress(
+      out, {.totalSteps = 25, .stepsPerEpoch = 10, .interval = 10});
+  for (int64_t step = 1; step <= 25; ++step)
+    progress.step(stepAt(step));
+  progress.finish();
+  // The last epoch is half of one.
+  EXPECT_EQ(
+      out.str(),
+      "step 1/25  epoch 1/3  loss 2.0000  512 images/s  lr 0.1  eta 12s\n"
+      "step 10/25  epoch 1/3  loss 2.0000  512 images/s  lr 0.1  eta 8s\n"
+      "step 20/25  epoch 2/3  loss 2.0000  512 images/s  lr 0.1  eta 3s\n"
+      "step 25/25  epoch 3/3  loss 2.0000  512 images/s  lr 0.1  eta 0s\n");
+}
+
 TEST(Console, VerificationIsALineOfItsOwn) {
   std::ostringstream out;
   ConsoleProgress progress(out, {.totalSteps = 25});
@@ -114,6 +130,24 @@ TEST(Console, BarFitsTheTerminalAndEndsFull) {
                 std::string::npos)
           << lines[1];
     }
+  }
+}
+
+TEST(Console, BarSaysTheEpochWhereThereIsRoomForAll) {
+  for (int width : {71, 72, 120}) {
+    std::ostringstream out;
+    ConsoleProgress progress(out, {.totalSteps = 1000,
+                                   .stepsPerEpoch = 50,
+                                   .terminal = true,
+                                   .columns = width});
+    progress.step(stepAt(1000));
+    progress.finish();
+    std::string line = screen(out.str()).at(0);
+    EXPECT_LT(columns(line), static_cast<size_t>(width));
+    EXPECT_EQ(line.find("1000/1000  epoch 20/20  loss") != std::string::npos,
+              width > 71)
+        << line;
+    EXPECT_TRUE(line.ends_with("eta 0s")) << line;
   }
 }
 
