@@ -10,6 +10,7 @@ namespace pfc::tools {
 void addPackCommand(CLI::App &app, int *status);
 void addCheckCommand(CLI::App &app, int *status);
 void addGlyphsCommand(CLI::App &app, int *status);
+void addPairsCommand(CLI::App &app, int *status);
 void addShowCommand(CLI::App &app, int *status);
 
 /// All processors of this machine.

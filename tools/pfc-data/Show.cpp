@@ -6,15 +6,15 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/base/Paths.h"
-#include "runtime/data/RecordDataset.h"
+#include "runtime/data/Dataset.h"
 #include "runtime/data/Shuffle.h"
 #include "runtime/eval/VerificationSet.h"
 #include "tools/cli/AtLeast.h"
 #include "tools/pfc-data/Canvas.h"
 #include "tools/pfc-data/Commands.h"
+#include "tools/pfc-data/SetFiles.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 
 namespace pfc::tools {
@@ -54,24 +54,6 @@ Image load(const Dataset &set, int64_t i) {
   } catch (const BadRecord &bad) {
     failRecord("{}: {}", set.where(i), bad.what());
   }
-}
-
-/// Files of the set that `out` might be: of a folder's pictures those that have
-/// its name.
-std::vector<std::string> filesOf(const Dataset &set, const std::string &out) {
-  namespace fs = std::filesystem;
-  if (const auto *records = dynamic_cast<const RecordDataset *>(&set)) {
-    fs::path path = records->path();
-    return {path, fs::path(path).replace_extension(".idx"),
-            fs::path(path).replace_extension(".labels"),
-            path.parent_path() / "property"};
-  }
-  std::string name = fs::path(rt::fileBehind(out)).filename();
-  std::vector<std::string> files;
-  for (int64_t i = 0; i < set.size(); ++i)
-    if (std::string file = set.where(i); file.ends_with(name))
-      files.push_back(std::move(file));
-  return files;
 }
 
 /// Rows of randomly chosen identities.

@@ -20,6 +20,7 @@ static int run(int argc, char **argv) {
   addPackCommand(app, &status);
   addCheckCommand(app, &status);
   addGlyphsCommand(app, &status);
+  addPairsCommand(app, &status);
   addShowCommand(app, &status);
   try {
     app.parse(argc, argv);
