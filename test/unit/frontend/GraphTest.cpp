@@ -97,7 +97,7 @@ TEST_P(Backbone, MatchesTheFieldsModule) {
             network.stateDictEntries - network.batchNorms);
 }
 
-// Of an iresnet features.weight is 1.
+// Of an iresnet features.weight is 1; vit_h leaves out no token.
 INSTANTIATE_TEST_SUITE_P(
     All, Backbone,
     testing::Values(Network{"r18", 24025600, 2.610, 187, 31, 512},
@@ -112,7 +112,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Network{"vit_s", 76023296, 5.747, 150, 2},
                     Network{"vit_b", 113833472, 11.437, 282, 2},
                     Network{"vit_l", 255684352, 25.338, 282, 2},
-                    Network{"vit_h", 756393984, 89.199, 546, 2}),
+                    Network{"vit_h", 756393984, 89.199, 546, 2, 1024}),
     [](const auto &info) { return std::string(info.param.name); });
 
 /// The names and order of r18's torch state dict, without

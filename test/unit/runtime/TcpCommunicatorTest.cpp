@@ -116,6 +116,8 @@ TEST(TcpCommunicator, SaysWhoIsMissing) {
   setenv("PFC_COMM_TIMEOUT", "2", 1);
   int port = freePort();
   std::thread other([&] {
+    // Rank 0 began to wait before, and gives up before this rank does.
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
     EXPECT_THAT(
         messageOf([&] { makeTcpCommunicator({1, 4, "localhost", port}); }),
         HasSubstr("rank 0"));
