@@ -64,10 +64,6 @@ static bool isProduct(Operation *op) {
              CosineLogitsOp>(op);
 }
 
-static bool isOfHeads(MatmulOp product) {
-  return typeOf(product.getResult()).getRank() == 3;
-}
-
 /// What attention takes the exponentials of: a bf16 score of 100 is off by
 /// 0.25.
 static bool makesScores(MatmulOp product) {
@@ -80,7 +76,7 @@ static bool makesScores(MatmulOp product) {
 /// gradients of parameters, features or cosines.
 static bool makesActivation(Operation *op) {
   if (auto product = dyn_cast<MatmulOp>(op))
-    return isOfHeads(product) && !makesScores(product);
+    return product.isBatched() && !makesScores(product);
   return isa<Conv2dOp, Conv2dInputGradOp, ScalePixelsOp, SoftmaxOp>(op);
 }
 

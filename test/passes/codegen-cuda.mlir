@@ -10,6 +10,7 @@
 // CHECK: plan.kernel @sweep arguments 4 threads 1024 description "sweep"
 // CHECK: plan.kernel @columns arguments 2 threads 256 description "columns"
 // CHECK: plan.kernel @rows arguments 2 threads 128 description "rows"
+// CHECK: plan.kernel @largest arguments 2 threads 64 description "largest"
 // CHECK: plan.kernel @gather arguments 3 threads 64 description "gather"
 // CHECK-NOT: module @kernels
 // Blocks of 256 threads with 4 floats, or 8 bf16, each: 2·256·1024, 2·256·2048.
@@ -182,6 +183,31 @@ module {
       return
     }
 
+    // A row's largest element, from the least number on.
+    // CU:      __launch_bounds__(64, 1) void largest(
+    // CU:        [[OWN:v[0-9]+]][0] = (-3.40282347E+38f);
+    // CU:        pfc::load(
+    // CU:        pfc::maximum(
+    // CU:        [[OWNMOST:v[0-9]+]] = [[OWN]][0];
+    // CU-NEXT:   [[MOST:v[0-9]+]] = pfc::blockMaximum<64>([[OWNMOST]]);
+    // CU:        pfc::maximum([[MOST]],
+    func.func @largest(%x: memref<64x512xf32>, %y: memref<64xf32>, %begin: index, %end: index)
+        attributes {plan.description = "largest"} {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c512 = arith.constant 512 : index
+      %least = arith.constant -3.40282347E+38 : f32
+      scf.for %i = %begin to %end step %c1 {
+        %most = scf.for %d = %c0 to %c512 step %c1 iter_args(%before = %least) -> (f32) {
+          %value = memref.load %x[%i, %d] : memref<64x512xf32>
+          %next = arith.maximumf %before, %value : f32
+          scf.yield %next : f32
+        }
+        memref.store %most, %y[%i] : memref<64xf32>
+      }
+      return
+    }
+
     // Data-dependent rows: a block a row, packs of its inner loop split over
     // threads. Too large a table has 64-bit indices.
     // CU:      __launch_bounds__(64, 1) void gather(
@@ -277,6 +303,8 @@ module {
     %matrix = plan.alloc : memref<64x512xf32>
     %lengths = plan.alloc : memref<64xf32>
     plan.launch @kernels::@rows(%matrix, %lengths) extent 64 writes [1]
+        : memref<64x512xf32>, memref<64xf32>
+    plan.launch @kernels::@largest(%matrix, %lengths) extent 64 writes [1]
         : memref<64x512xf32>, memref<64xf32>
     %table = plan.alloc : memref<4000000x512xf32>
     %at = plan.alloc : memref<64xi64>
