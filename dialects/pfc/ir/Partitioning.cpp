@@ -201,19 +201,25 @@ LogicalResult SumGroupsOp::partition(Partitioner &partitioner) {
   return localize(partitioner, *this, {form}, {batchSum(form)});
 }
 
-LogicalResult DropoutOp::partition(Partitioner &partitioner) {
-  Sharding form = usable(partitioner, getInput());
-  Value input = partitioner.get(getInput(), form);
-  Value step = partitioner.get(getStep(), replicated);
+/// What is drawn for a row is a function of its place in the whole batch.
+template <typename Op>
+static LogicalResult partitionDrawn(Partitioner &partitioner, Op op) {
+  Sharding form = usable(partitioner, op.getInput());
+  Value input = partitioner.get(op.getInput(), form);
+  Value step = partitioner.get(op.getStep(), replicated);
   if (!input || !step)
     return failure();
   Value offset;
   if (form.isSplit())
-    offset = partitioner.shardFirst(typeOf(getInput()).getDimSize(0));
-  Value output = DropoutOp::create(partitioner.builder(), getLoc(), input, step,
-                                   offset, getRate(), getSeed(), getLayer());
-  partitioner.set(getOutput(), output, form);
+    offset = partitioner.shardFirst(typeOf(op.getInput()).getDimSize(0));
+  Value output = Op::create(partitioner.builder(), op.getLoc(), input, step,
+                            offset, op.getRate(), op.getSeed(), op.getLayer());
+  partitioner.set(op.getOutput(), output, form);
   return success();
+}
+
+LogicalResult DropoutOp::partition(Partitioner &partitioner) {
+  return partitionDrawn(partitioner, *this);
 }
 
 //===----------------------------------------------------------------------===//
@@ -261,19 +267,7 @@ LogicalResult Relu6GradOp::partition(Partitioner &partitioner) {
 }
 
 LogicalResult DropPathOp::partition(Partitioner &partitioner) {
-  Sharding form = usable(partitioner, getInput());
-  Value input = partitioner.get(getInput(), form);
-  Value step = partitioner.get(getStep(), replicated);
-  if (!input || !step)
-    return failure();
-  Value offset;
-  if (form.isSplit())
-    offset = partitioner.shardFirst(typeOf(getInput()).getDimSize(0));
-  Value output =
-      DropPathOp::create(partitioner.builder(), getLoc(), input, step, offset,
-                         getRate(), getSeed(), getLayer());
-  partitioner.set(getOutput(), output, form);
-  return success();
+  return partitionDrawn(partitioner, *this);
 }
 
 /// An image's heads follow one another: split as the images are.

@@ -61,36 +61,16 @@ public:
                                mlir::scf::YieldOp::create(b, l);
                              });
   }
+  using Term = llvm::function_ref<mlir::Value(RowCode &, mlir::Value)>;
   /// Σ over from <= i < to of body(i), from `start`.
-  mlir::Value
-  sum(mlir::Value from, mlir::Value to, mlir::Value start,
-      llvm::function_ref<mlir::Value(RowCode &, mlir::Value)> body) {
-    return mlir::scf::ForOp::create(
-               builder, loc, from, to, index(1), mlir::ValueRange{start},
-               [&](mlir::OpBuilder &b, mlir::Location l, mlir::Value i,
-                   mlir::ValueRange total) {
-                 RowCode code(b, l);
-                 mlir::Value term = body(code, i);
-                 mlir::scf::YieldOp::create(b, l,
-                                            code.scalars.sum(total[0], term));
-               })
-        .getResult(0);
+  mlir::Value sum(mlir::Value from, mlir::Value to, mlir::Value start,
+                  Term body) {
+    return reduce(from, to, start, body, &Scalars::sum);
   }
   /// The largest of body(i) for from <= i < to.
-  mlir::Value
-  max(mlir::Value from, mlir::Value to,
-      llvm::function_ref<mlir::Value(RowCode &, mlir::Value)> body) {
+  mlir::Value max(mlir::Value from, mlir::Value to, Term body) {
     mlir::Value least = scalars.constant(std::numeric_limits<float>::lowest());
-    return mlir::scf::ForOp::create(
-               builder, loc, from, to, index(1), mlir::ValueRange{least},
-               [&](mlir::OpBuilder &b, mlir::Location l, mlir::Value i,
-                   mlir::ValueRange most) {
-                 RowCode code(b, l);
-                 mlir::Value value = body(code, i);
-                 mlir::scf::YieldOp::create(b, l,
-                                            code.scalars.max(most[0], value));
-               })
-        .getResult(0);
+    return reduce(from, to, least, body, &Scalars::max);
   }
   void when(mlir::Value condition, llvm::function_ref<void(RowCode &)> yes,
             llvm::function_ref<void(RowCode &)> no = {}) {
@@ -110,6 +90,22 @@ public:
   mlir::OpBuilder &builder;
   mlir::Location loc;
   Scalars scalars;
+
+private:
+  mlir::Value
+  reduce(mlir::Value from, mlir::Value to, mlir::Value start, Term body,
+         mlir::Value (Scalars::*combine)(mlir::Value, mlir::Value)) {
+    return mlir::scf::ForOp::create(
+               builder, loc, from, to, index(1), mlir::ValueRange{start},
+               [&](mlir::OpBuilder &b, mlir::Location l, mlir::Value i,
+                   mlir::ValueRange before) {
+                 RowCode code(b, l);
+                 mlir::Value term = body(code, i);
+                 mlir::scf::YieldOp::create(
+                     b, l, (code.scalars.*combine)(before[0], term));
+               })
+        .getResult(0);
+  }
 };
 
 inline int64_t extent(mlir::Value value, unsigned dimension) {
