@@ -488,7 +488,8 @@ def RecomputePass : Pass<"pfc-recompute", "::mlir::ModuleOp"> {
     memory from the one to the other. With `recompute=batch-norms` what is made
     of one activation element by element (batch norms, PReLU) is made again from
     it, in front of its first reader in the backward pass; with `blocks` also
-    what is made of one by a convolution: of a residual block only its input is
+    what is made of one by a convolution, and what attention makes of queries,
+    keys and values that are made again: of a residual block only its input is
     kept. Statistics are kept, not taken again, and running ones move once. The
     same kernels on the same inputs give the same bits.
 
@@ -516,8 +517,9 @@ def RecomputePass : Pass<"pfc-recompute", "::mlir::ModuleOp"> {
                      none                batch-norms           blocks
         r50     26.6  15.7  4.0      14.7  16.5  2.6       3.5  20.2  1.5
         r100    43.0  27.8  6.2      24.5  29.0  3.9       6.8  35.8  1.8
+        vit_b   58.0  22.6 10.4      38.9  23.9  8.0       6.6  28.2  4.1
 
-    (PyTorch keeps 33.7 and 53.2 MiB.) So R100 with Glint360K on 8 ranks takes
+    (PyTorch keeps 33.7 and 53.2 MiB of the first two.) So R100 with Glint360K on 8 ranks takes
     2.3 GiB less for 4 % of time, 4.4 GiB less for 29 %.
 
     (Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016; Rota Bulò
@@ -550,7 +552,7 @@ def RecomputePass : Pass<"pfc-recompute", "::mlir::ModuleOp"> {
              clEnumValN(::pfc::Recompute::BatchNorms, "batch-norms",
                         "what is made of one activation element by element"),
              clEnumValN(::pfc::Recompute::Blocks, "blocks",
-                        "convolutions, too"))}]>,
+                        "convolutions and attention, too"))}]>,
   ];
   let statistics = [
     Statistic<"numRecomputed", "num-recomputed", "Ops that are done again">,

@@ -186,11 +186,11 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
       *this, "recompute",
       llvm::cl::desc("Activations that the backward pass makes again"),
       llvm::cl::init(Recompute::None),
-      llvm::cl::values(
-          clEnumValN(Recompute::None, "none", "none"),
-          clEnumValN(Recompute::BatchNorms, "batch-norms",
-                     "those made of one other element by element"),
-          clEnumValN(Recompute::Blocks, "blocks", "by convolutions, too"))};
+      llvm::cl::values(clEnumValN(Recompute::None, "none", "none"),
+                       clEnumValN(Recompute::BatchNorms, "batch-norms",
+                                  "those made of one other element by element"),
+                       clEnumValN(Recompute::Blocks, "blocks",
+                                  "by convolutions and attention, too"))};
 
   CompileOptions get() const {
     CompileOptions options;

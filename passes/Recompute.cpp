@@ -4,7 +4,8 @@
 // forward pass. An activation that crosses from one to the other is in memory
 // in between, unless an op of the backward pass makes it again. How far back
 // that goes: to an activation that is kept, from which one chain of ops leads
-// to it.
+// to it, or in attention the chains of queries, keys and values. What is kept
+// is where chains meet: residual sums.
 //
 // A chain of several convolutions is made as a whole when its end is read. What
 // its convolutions read is there then, and read again later, by the filters'
@@ -40,12 +41,14 @@ private:
   bool knowsLabels(Value value) const {
     return value == labels || isBackward(value.getDefiningOp());
   }
-  bool isImages(Value value) const;
+  bool knowsImages(Value value) const {
+    return value == images || forward.contains(value.getDefiningOp());
+  }
   bool crosses(Value value) const;
-  Value onlySource(Value value) const;
+  SmallVector<Value> sourcesOf(Value value) const;
   bool isMadeAgain(Value value);
   Value barrier(Value kept, Operation *user);
-  Value clone(Value value, Value newSource, Operation *user);
+  Value clone(Value value, const IRMapping &newSources, Operation *user);
   Value makeAgain(Value value, Operation *user);
   bool isRemade(Value value) const;
   Value copyFor(Value value, Operation *user);
@@ -54,7 +57,8 @@ private:
 
   func::FuncOp function;
   Recompute recompute;
-  BlockArgument labels;
+  BlockArgument images, labels;
+  llvm::DenseSet<Operation *> forward;   ///< what depends on the images alone
   llvm::SetVector<Operation *> backward; ///< in order, then the new ones
   llvm::DenseMap<Value, bool> madeAgain;
   llvm::DenseMap<Value, Value> barriers;   ///< of kept activations
@@ -82,6 +86,7 @@ static BlockArgument findInput(func::FuncOp function, StringRef name) {
 
 Recomputation::Recomputation(func::FuncOp function, Recompute recompute)
     : function(function), recompute(recompute),
+      images(findInput(function, "images")),
       labels(findInput(function, "labels")) {
   if (!labels)
     return;
@@ -89,43 +94,49 @@ Recomputation::Recomputation(func::FuncOp function, Recompute recompute)
     if (llvm::any_of(op.getOperands(),
                      [&](Value operand) { return knowsLabels(operand); }))
       backward.insert(&op);
+    else if (llvm::any_of(op.getOperands(),
+                          [&](Value operand) { return knowsImages(operand); }))
+      forward.insert(&op);
 }
 
-/// Whether `value` has pixels and channels for each label. Others are small.
-bool Recomputation::isImages(Value value) const {
-  auto type = cast<RankedTensorType>(value.getType());
-  auto labelsType = cast<RankedTensorType>(labels.getType());
-  return type.getRank() >= 3 && isa<FloatType>(type.getElementType()) &&
-         type.getDimSize(0) == labelsType.getDimSize(0);
-}
-
-/// Whether an activation of the forward pass is read by the backward pass.
+/// Whether the backward pass reads an activation of the forward pass: pixels,
+/// tokens or heads of images. What an image has one vector of is small.
 bool Recomputation::crosses(Value value) const {
-  Operation *producer = value.getDefiningOp();
-  return producer && !isBackward(producer) && isImages(value) &&
+  auto type = cast<RankedTensorType>(value.getType());
+  return forward.contains(value.getDefiningOp()) && type.getRank() >= 3 &&
+         isa<FloatType>(type.getElementType()) &&
          llvm::any_of(value.getUsers(),
                       [&](Operation *user) { return isBackward(user); });
 }
 
-/// The one activation that `value` is made of, by an op that may be done again;
-/// null where there is none, or more.
-Value Recomputation::onlySource(Value value) const {
+/// Between a layer's queries, keys and values and what it says of them.
+static bool isAttention(Operation *op) {
+  if (auto product = dyn_cast<MatmulOp>(op))
+    return product.isBatched();
+  return isa<SplitHeadsOp, SoftmaxOp, MergeHeadsOp>(op);
+}
+
+/// The activations that `value` is made of, by an op that may be done again;
+/// none where that may not.
+SmallVector<Value> Recomputation::sourcesOf(Value value) const {
   Operation *producer = value.getDefiningOp();
-  if (!producer || isBackward(producer))
+  if (!forward.contains(producer))
     return {};
-  if (auto conv = dyn_cast<Conv2dOp>(producer))
-    return recompute == Recompute::Blocks ? conv.getInput() : Value();
+  auto conv = dyn_cast<Conv2dOp>(producer);
+  if ((conv || isAttention(producer)) && recompute != Recompute::Blocks)
+    return {};
+  if (conv)
+    return {conv.getInput()};
+  if (isAttention(producer))
+    return llvm::to_vector(producer->getOperands());
   if (!isActivation(value, producer))
     return {};
-  Value source;
-  for (Value operand : producer->getOperands()) {
-    if (!isActivation(operand, producer) || operand == source)
-      continue;
-    if (source)
-      return {};
-    source = operand;
-  }
-  return source;
+  SmallVector<Value> sources;
+  for (Value operand : producer->getOperands())
+    if (isActivation(operand, producer) &&
+        !llvm::is_contained(sources, operand))
+      sources.push_back(operand);
+  return sources.size() == 1 ? sources : SmallVector<Value>();
 }
 
 /// Whether the backward pass makes `value` for itself: of what it does so with
@@ -134,8 +145,10 @@ bool Recomputation::isMadeAgain(Value value) {
   auto [known, fresh] = madeAgain.try_emplace(value, false);
   if (!fresh)
     return known->second;
-  Value source = onlySource(value);
-  bool result = source && (isMadeAgain(source) || crosses(source));
+  SmallVector<Value> sources = sourcesOf(value);
+  bool result = !sources.empty() && llvm::all_of(sources, [&](Value source) {
+    return isMadeAgain(source) || crosses(source);
+  });
   return madeAgain[value] = result;
 }
 
@@ -176,17 +189,17 @@ static Operation *cloneFor(SweepOp sweep, unsigned output, OpBuilder &builder,
   return only;
 }
 
-/// A copy of `value`, of a copy of its source.
-Value Recomputation::clone(Value value, Value newSource, Operation *user) {
-  IRMapping mapping;
-  mapping.map(onlySource(value), newSource);
+/// A copy of `value`, of copies of its sources.
+Value Recomputation::clone(Value value, const IRMapping &newSources,
+                           Operation *user) {
+  IRMapping mapping = newSources;
   OpBuilder builder(user);
   auto result = cast<OpResult>(value);
   Operation *producer = result.getOwner();
   unsigned number = result.getResultNumber();
   Operation *copy;
-  if (producer->getNumResults() > 1) {
-    copy = cloneFor(cast<SweepOp>(producer), number, builder, mapping);
+  if (auto sweep = dyn_cast<SweepOp>(producer)) {
+    copy = cloneFor(sweep, number, builder, mapping);
     number = 0;
   } else {
     copy = builder.clone(*producer, mapping);
@@ -202,15 +215,23 @@ Value Recomputation::makeAgain(Value value, Operation *user) {
     return barrier(value, user);
   if (Value known = copies.lookup(value))
     return known;
-  Value source = makeAgain(onlySource(value), user);
-  return copies[value] = clone(value, source, user);
+  IRMapping sources;
+  for (Value source : sourcesOf(value))
+    sources.map(source, makeAgain(source, user));
+  Value copy = clone(value, sources, user);
+  copies[value] = copy;
+  if (isa<SplitHeadsOp>(value.getDefiningOp())) // the other heads, too
+    for (auto [old, made] : llvm::zip(value.getDefiningOp()->getResults(),
+                                      copy.getDefiningOp()->getResults()))
+      copies[old] = made;
+  return copy;
 }
 
 /// Whether `value` was made for a convolution to read, and is large enough, and
 /// fast enough to make, to be made once more for gradients.
 bool Recomputation::isRemade(Value value) const {
   return copies.contains(value) && 2 * bytesOf(value) > largest &&
-         !isa<Conv2dOp>(value.getDefiningOp());
+         isActivation(value, value.getDefiningOp());
 }
 
 /// What the gradient `user` reads instead of `value`.
@@ -219,11 +240,12 @@ Value Recomputation::copyFor(Value value, Operation *user) {
     return known;
   Value copy;
   if (isRemade(value)) {
-    Value source = onlySource(value);
-    copy = clone(value,
-                 isRemade(source) ? copyFor(source, user)
-                                  : barrier(makeAgain(source, user), user),
-                 user);
+    Value source = sourcesOf(value).front();
+    IRMapping sources;
+    sources.map(source, isRemade(source)
+                            ? copyFor(source, user)
+                            : barrier(makeAgain(source, user), user));
+    copy = clone(value, sources, user);
   } else {
     copy = makeAgain(value, user);
   }

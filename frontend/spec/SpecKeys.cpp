@@ -235,7 +235,7 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "from the forward pass (activation checkpointing): the outputs of "
        "`batch_norms` and PReLU, or all inside of residual `blocks`, whose "
        "convolutions are then done a third more often. Of a ViT these are the "
-       "layer norms and relu6, and with `blocks` the perceptrons' first product. "
+       "layer norms and relu6, and with `blocks` all between residual sums. "
        "All give the same bits. "
        "`auto` recomputes what has to be for `cluster.memory_per_rank`.",
        ENUM_FIELD(train.recompute)},

@@ -10,4 +10,4 @@ def arena(path):
 
 
 ratio = arena(sys.argv[1]) / arena(sys.argv[2])
-assert 0.5 < ratio <= float(sys.argv[3]), ratio
+assert 0.1 < ratio <= float(sys.argv[3]), ratio
