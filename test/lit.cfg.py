@@ -25,6 +25,13 @@ probe = os.path.join(config.test_source_root, "passes/Inputs/nvrtc.py")
 if subprocess.run([config.python, probe, "--probe"]).returncode == 0:
     config.available_features.add("nvrtc")
 
+# cuDNN tells of chips that are not here, from 9.8 on.
+probe = os.path.join(config.test_source_root, "tools/pfc-device/Inputs/cudnn.py")
+plug_in = os.path.join(config.build_dir, "bin/libpfc_device_cuda.so")
+if os.path.exists(plug_in) and subprocess.run(
+        [config.python, probe]).returncode == 0:
+    config.available_features.add("cudnn")
+
 # oneDNN multiplies bf16 where the processor has AVX-512.
 with open("/proc/cpuinfo") as file:
     if "avx512bw" in file.read():

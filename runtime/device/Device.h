@@ -10,6 +10,7 @@
 #ifndef PFC_RUNTIME_DEVICE_DEVICE_H
 #define PFC_RUNTIME_DEVICE_DEVICE_H
 
+#include "runtime/device/Capabilities.h"
 #include "runtime/plan/Shape.h"
 
 #include <chrono>
@@ -91,20 +92,14 @@ public:
 
 class BackgroundWork;
 
-class Device {
+class Device : public Capabilities {
 public:
   Device();
-  virtual ~Device();
-
-  /// One line for people: "cpu: AMD EPYC …, 2 threads, avx512_bf16".
-  virtual std::string describe() const = 0;
+  ~Device() override;
 
   /// The versions of what computes, which all ranks must share: "LLVM 22.1.8,
   /// oneDNN 2.6.3".
   virtual std::string libraries() const { return describe(); }
-
-  /// Whether the machine has a feature a variant requires ("amx_bf16").
-  virtual bool supports(const std::string &feature) const = 0;
 
   /// The rank's arena, of `bytes` of the device's memory and `hostBytes` of the
   /// host's. Called once; the device keeps it until it is destroyed.

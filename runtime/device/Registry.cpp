@@ -2,6 +2,7 @@
 #include "runtime/base/DynamicLibrary.h"
 #include "runtime/base/Error.h"
 #include "runtime/device/Device.h"
+#include "runtime/device/EngineSurvey.h"
 
 #include <algorithm>
 #include <array>
@@ -32,6 +33,13 @@ static DynamicLibrary openPlugIn(const std::string &file, bool cuda) {
                 "plan for the CPU with --device=cpu"
               : "");
   }
+}
+
+std::unique_ptr<EngineSurvey> openEngineSurvey(const std::string &chip) {
+  auto library = openPlugIn("libpfc_device_cuda.so", /*cuda=*/true);
+  auto *create =
+      library.function<CreateEngineSurveyFunction>("pfc_create_engine_survey");
+  return std::unique_ptr<EngineSurvey>(create(&chip));
 }
 
 std::unique_ptr<Device> openDevice(const std::string &name,

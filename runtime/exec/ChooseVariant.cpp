@@ -20,7 +20,7 @@ void append(std::string &list, const plan::fb::Variant &variant) {
 } // namespace
 
 const plan::fb::Variant &chooseVariant(const plan::fb::Plan &plan,
-                                       const Device &device,
+                                       const Capabilities &device,
                                        const std::string &precision) {
   std::string offered;
   for (const plan::fb::Variant *variant : *plan.variants()) {

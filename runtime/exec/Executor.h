@@ -23,7 +23,7 @@ namespace pfc::rt {
 /// The first variant of the plan that `device` supports; `precision` ("fp32",
 /// "bf16" or "auto") narrows the choice.
 const plan::fb::Variant &chooseVariant(const plan::fb::Plan &plan,
-                                       const Device &device,
+                                       const Capabilities &device,
                                        const std::string &precision);
 
 /// The variants before `chosen`, the better ones, that `device` does not

@@ -5,11 +5,13 @@
 //   pfc-device check PLAN --device cuda --against FILE
 //   pfc-device time PLAN --device cuda [-o FILE]
 //   pfc-device kernel FILE.cu NAME --threads 64 --blocks 4 64xf32 64xf32
+//   pfc-device engines PLAN --on h200
 //
 // What one device computed, instruction by instruction, is what another is
 // held against: tools/gpu_check.sh does that where a GPU is. One rank.
 //
 //===----------------------------------------------------------------------===//
+#include "Engines.h"
 #include "Inputs.h"
 #include "Kernel.h"
 #include "Record.h"
@@ -28,7 +30,7 @@ using namespace pfc::rt;
 namespace {
 
 struct Arguments {
-  std::string plan, reference, output;
+  std::string plan, reference, output, chip;
   JobOptions job;
   int64_t steps = 3;
   int64_t timedSteps = 30;
@@ -117,6 +119,14 @@ void time(const Arguments &arguments) {
   });
 }
 
+int engines(const Arguments &arguments) {
+  EngineTable table =
+      enginesOf(arguments.plan, arguments.chip, arguments.job.precision);
+  for (const std::string &line : table.lines)
+    fmt::print("{}\n", line);
+  return table.missing == 0 ? 0 : 1;
+}
+
 void addKernel(CLI::App &command, KernelRun &run) {
   command.add_option("file", run.file, "CUDA C++, as in a plan")->required();
   command.add_option("kernel", run.kernel, "of the file")->required();
@@ -166,6 +176,13 @@ int body(int argc, char **argv) {
       "kernel", "execute one, on buffers whose element i is i");
   KernelRun run;
   addKernel(*kernel, run);
+  CLI::App *survey = app.add_subcommand(
+      "engines", "what cuDNN would compute convolutions with on a chip that "
+                 "is not here");
+  survey->add_option("plan", arguments.plan)->required();
+  survey->add_option("--on", arguments.chip, "its name: h200")->required();
+  survey->add_option("--precision", arguments.job.precision,
+                     "one of the plan's; auto: the first the chip takes");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
@@ -184,6 +201,8 @@ int body(int argc, char **argv) {
   if (kernel->parsed())
     for (const std::string &line : runKernel(run))
       fmt::print("{}\n", line);
+  if (survey->parsed())
+    return engines(arguments);
   return compare->parsed() ? check(arguments) : 0;
 }
 

@@ -40,10 +40,8 @@ void startDriver(int version) {
 
 } // namespace
 
-std::string Chip::architecture() const {
-  bool ownTarget = computeMajor == 9 && computeMinor == 0;
-  return fmt::format("sm_{}{}{}", computeMajor, computeMinor,
-                     ownTarget ? "a" : "");
+std::string architectureOf(int compute) {
+  return fmt::format("sm_{}{}", compute, compute == 90 ? "a" : "");
 }
 
 Chip openChip(int localRank) {

@@ -9,6 +9,11 @@
 
 namespace pfc::rt::cuda {
 
+/// What NVRTC compiles for on chips of a compute capability (90 for 9.0):
+/// "sm_80"; "sm_90a" where they have features that only their own target can
+/// use.
+std::string architectureOf(int compute);
+
 struct Chip {
   CUdevice device = 0;
   int number = 0; ///< as CUDA counts the GPUs this process sees
@@ -18,9 +23,9 @@ struct Chip {
   uint64_t memory = 0, freeMemory = 0;
   int driverVersion = 0; ///< 12040 for 12.4
 
-  /// What NVRTC compiles for: "sm_80"; "sm_90a" where a chip has features that
-  /// only its own target can use.
-  std::string architecture() const;
+  std::string architecture() const {
+    return architectureOf(10 * computeMajor + computeMinor);
+  }
 };
 
 /// Starts the driver and takes the GPU of this rank, the localRank-th of those

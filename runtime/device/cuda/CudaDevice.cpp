@@ -5,6 +5,7 @@
 #include "runtime/device/cuda/KernelCompiler.h"
 #include "runtime/device/cuda/Status.h"
 #include "runtime/device/cuda/Transfer.h"
+#include "runtime/device/cuda/Workspace.h"
 #include "runtime/plan/Requirement.h"
 
 #include <algorithm>
@@ -14,14 +15,12 @@ namespace pfc::rt {
 
 using cuda::check;
 using cuda::driver;
+using cuda::workspaceLimit;
 
 namespace {
 
 /// Host bytes on their way to the GPU at any time; two batches of 256 images.
 constexpr uint64_t uploadBytes = uint64_t{32} << 20;
-/// Scratch memory that a library may ask for: what would be faster with more is
-/// not taken.
-constexpr uint64_t workspaceLimit = uint64_t{256} << 20;
 
 CUdeviceptr addressOf(const BufferView &view) {
   return reinterpret_cast<CUdeviceptr>(view.data);

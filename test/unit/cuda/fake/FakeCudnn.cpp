@@ -1,7 +1,8 @@
 // libcudnn.so.9: graphs of one convolution, in float64 from the tensors'
-// dimensions and strides as they were described. It offers four engines, the
+// dimensions and strides as they were described. It offers five engines, the
 // first three of which no caller may take: one that is not deterministic, one
-// by Winograd, one that wants too much scratch memory.
+// by Winograd, one that wants too much scratch memory; the last is on tensor
+// cores.
 #include "FakeCuda.h"
 #include "FakeElements.h"
 
@@ -19,6 +20,7 @@ struct Descriptor {
   std::map<int, std::vector<void *>> pointers;
   std::map<int, float> floats;
   int engine = 0;
+  std::string text = {};
 
   int64_t integer(int name) const { return integers.at(name).at(0); }
   const Descriptor &child(int name) const {
@@ -35,7 +37,16 @@ const Engine engines[] = {
     {{CUDNN_NUMERICAL_NOTE_WINOGRAD}, 0},
     {{}, int64_t{1} << 40},
     {{}, 4096},
+    {{CUDNN_NUMERICAL_NOTE_TENSOR_CORE}, 8192},
 };
+
+#if CUDNN_VERSION >= 90800
+constexpr int chipDescriptor = CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR,
+              heuristicsOfChip = CUDNN_ATTR_ENGINEHEUR_DEVICEPROP,
+              executionOnChip = CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP;
+#else
+constexpr int chipDescriptor = -1, heuristicsOfChip = -1, executionOnChip = -1;
+#endif
 
 struct Handle {
   CUstream stream = nullptr;
@@ -160,6 +171,7 @@ private:
 extern "C" {
 
 size_t cudnnGetVersion() { return CUDNN_VERSION; }
+size_t cudnnGetCudartVersion() { return CUDA_VERSION; }
 const char *cudnnGetErrorString(cudnnStatus_t status) {
   return status == CUDNN_STATUS_SUCCESS ? "CUDNN_STATUS_SUCCESS"
                                         : "CUDNN_STATUS_BAD_PARAM";
@@ -180,7 +192,7 @@ cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream) {
 cudnnStatus_t
 cudnnBackendCreateDescriptor(cudnnBackendDescriptorType_t type,
                              cudnnBackendDescriptor_t *descriptor) {
-  *descriptor = new Descriptor{type, false, {}, {}, {}, 0};
+  *descriptor = new Descriptor{type, false, {}, {}, {}, 0, {}};
   return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnBackendDestroyDescriptor(cudnnBackendDescriptor_t d) {
@@ -199,7 +211,10 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor,
     auto *begin = static_cast<const T *>(values);
     return std::vector<T>(begin, begin + count);
   };
-  if (type == CUDNN_TYPE_FLOAT) {
+  if (type == CUDNN_TYPE_CHAR) {
+    d.text.assign(static_cast<const char *>(values),
+                  static_cast<size_t>(count));
+  } else if (type == CUDNN_TYPE_FLOAT) {
     d.floats[name] = copy(float{}).at(0);
   } else if (type == CUDNN_TYPE_INT64) {
     d.integers[name] = copy(int64_t{});
@@ -223,11 +238,22 @@ cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t descriptor) {
           CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR &&
       Convolution(d).mixed())
     return CUDNN_STATUS_BAD_PARAM;
+  if (d.type == chipDescriptor &&
+      (d.text.find("\"deviceVer\":") == std::string::npos ||
+       d.text.back() != '\0'))
+    return CUDNN_STATUS_BAD_PARAM;
+  if (d.type == CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR &&
+      !d.pointers.contains(CUDNN_ATTR_EXECUTION_PLAN_HANDLE) &&
+      !d.pointers.contains(executionOnChip))
+    return CUDNN_STATUS_BAD_PARAM;
   d.finalized = true;
   if (d.type != CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR)
     return CUDNN_STATUS_SUCCESS;
-  Convolution convolution(d.child(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH)
-                              .child(CUDNN_ATTR_OPERATIONGRAPH_OPS));
+  const Descriptor &graph = d.child(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH);
+  if (!graph.pointers.contains(CUDNN_ATTR_OPERATIONGRAPH_HANDLE) &&
+      !d.pointers.contains(heuristicsOfChip))
+    return CUDNN_STATUS_BAD_PARAM;
+  Convolution convolution(graph.child(CUDNN_ATTR_OPERATIONGRAPH_OPS));
   return convolution.mixed() && narrow ? CUDNN_STATUS_NOT_SUPPORTED
                                        : CUDNN_STATUS_SUCCESS;
 }
@@ -264,6 +290,10 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor,
               static_cast<cudnnBackendNumericalNote_t *>(values));
     return CUDNN_STATUS_SUCCESS;
   }
+  case CUDNN_ATTR_ENGINE_GLOBAL_INDEX:
+    *count = 1;
+    *static_cast<int64_t *>(values) = d.engine;
+    return CUDNN_STATUS_SUCCESS;
   case CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE:
     *count = 1;
     *static_cast<int64_t *>(values) =
