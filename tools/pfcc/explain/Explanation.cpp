@@ -1,5 +1,6 @@
 #include "Explanation.h"
 
+#include "runtime/device/cuda/Workspace.h"
 #include "runtime/plan/Shape.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
@@ -34,6 +35,21 @@ static uint64_t packedWeights(const fb::Program &step) {
                                       conv->in_channels() / conv->groups() *
                                       conv->out_channels());
   return static_cast<uint64_t>(largest) * sizeof(float);
+}
+
+/// What cuBLASLt and cuDNN may use on a GPU, and the largest gradient of
+/// weights in 16 bits, of which fp32 is made behind cuDNN
+/// (device/cuda/CudnnPlanner.h).
+static uint64_t gpuScratch(const fb::Program &step) {
+  uint64_t largest = 0;
+  for (const fb::Instruction *instruction : *step.instructions())
+    if (const auto *conv = instruction->operation_as_Conv()) {
+      const fb::Buffer &result = *step.buffers()->Get(conv->result());
+      fb::DType operand = step.buffers()->Get(conv->lhs())->dtype();
+      if (result.dtype() != operand)
+        largest = std::max(largest, rt::byteSize(*result.shape(), operand));
+    }
+  return rt::cuda::workspaceLimit + largest;
 }
 
 /// What a host's communicator needs for the largest sum, of which it does 16
@@ -122,6 +138,8 @@ llvm::Expected<Explanation> pfc::explain::explainPlan(const fb::Plan &plan,
         rt::Purpose::Parameters, rt::Purpose::ParameterState,
         rt::Purpose::Statistics})
     result.checkpointCopy += use[state];
+  if (variant.kernel_cuda())
+    result.workspace = gpuScratch(*step);
   if (machine.process != 0) {
     result.workspace = packedWeights(*step);
     result.process = machine.process + result.memory.arena + result.workspace +
@@ -185,10 +203,11 @@ static void printMemory(const Explanation &e, llvm::raw_ostream &os) {
   line("library workspace", e.workspace);
   line("process", e.process);
   line("copy for a checkpoint", e.checkpointCopy);
-  if (e.memory.arena > e.machine.memory)
+  const uint64_t needed = e.memory.arena + e.workspace;
+  if (needed > e.machine.memory)
     os << "  does not fit: a rank of " << e.machine.name << " has "
        << rt::bytesText(e.machine.memory) << ", "
-       << rt::bytesText(e.memory.arena - e.machine.memory) << " less\n";
+       << rt::bytesText(needed - e.machine.memory) << " less\n";
 }
 
 static void printRow(const char *what, const Cost &cost,
@@ -284,10 +303,9 @@ void pfc::explain::printJson(const Explanation &e, llvm::raw_ostream &os) {
   memory["arena"] = static_cast<int64_t>(e.memory.arena);
   memory["in the host's memory"] = static_cast<int64_t>(e.memory.host);
   memory["copy for a checkpoint"] = static_cast<int64_t>(e.checkpointCopy);
-  if (e.process != 0) {
-    memory["library workspace"] = static_cast<int64_t>(e.workspace);
+  memory["library workspace"] = static_cast<int64_t>(e.workspace);
+  if (e.process != 0)
     memory["process"] = static_cast<int64_t>(e.process);
-  }
   for (size_t i = 0; i < partCount; ++i)
     work[partName(static_cast<Part>(i))] = jsonOf(e.step.parts[i]);
   llvm::json::Object root{
