@@ -2,6 +2,7 @@
 
 #include "runtime/device/emulated_cuda/HostCompiler.h"
 
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
@@ -163,30 +164,38 @@ void BlockRunner::releaseBarrier() {
   }
 }
 
-/// Whether the running thread is the last of those that exchange.
-bool BlockRunner::arrive(const Offer &offer) {
-  unsigned lane = running % Warp::lanes, culprit;
-  std::string problem;
-  bool complete =
-      warps[running / Warp::lanes].arrive(lane, offer, problem, culprit);
-  if (!problem.empty())
-    report(running - lane + culprit, problem);
-  return complete;
+Offer &BlockRunner::runningOffer() {
+  return warps[running / Warp::lanes].offer(running % Warp::lanes);
 }
 
-uint64_t BlockRunner::exchange(const Offer &offer) {
-  unsigned first = running / Warp::lanes * Warp::lanes, lane = running - first;
-  bool complete = arrive(offer);
-  if (failure)
-    leave();
-  if (!complete) {
+uint64_t BlockRunner::exchange() {
+  Offer &offer = runningOffer();
+  switch (warps[running / Warp::lanes].arrive(running % Warp::lanes)) {
+  case Warp::Arrival::Waits:
     wait(State::AtExchange);
-  } else {
-    for (unsigned other = 0; other < Warp::lanes; ++other)
-      if (other != lane && (offer.mask >> other & 1))
-        wake(first + other);
+    break;
+  case Warp::Arrival::Complete:
+    wakeOthers(offer.mask);
+    break;
+  case Warp::Arrival::Refused:
+    refuseExchange();
   }
-  return warps[first / Warp::lanes].offer(lane).result;
+  return offer.result;
+}
+
+/// Those of the running thread's warp that `mask` names.
+void BlockRunner::wakeOthers(uint32_t mask) {
+  unsigned lane = running % Warp::lanes, first = running - lane;
+  for (uint32_t left = mask & ~(uint32_t{1} << lane); left != 0;
+       left &= left - 1)
+    wake(first + static_cast<unsigned>(std::countr_zero(left)));
+}
+
+void BlockRunner::refuseExchange() {
+  unsigned lane = running % Warp::lanes, culprit = lane;
+  std::string problem = warps[running / Warp::lanes].problem(lane, culprit);
+  report(running - lane + culprit, problem);
+  leave();
 }
 
 std::byte *BlockRunner::sharedArray(const void *key, const char *name,

@@ -51,7 +51,10 @@ public:
   const LaunchShape &shape() const { return *launch; }
 
   void syncThreads(unsigned line);
-  uint64_t exchange(const Offer &offer);
+  /// Where the running thread leaves what it brings to an exchange.
+  Offer &runningOffer();
+  /// What the others of its warp give for it.
+  uint64_t exchange();
   std::byte *sharedArray(const void *key, const char *name, uint64_t bytes);
   /// Begins to copy 16 bytes, or zeros without a source.
   void copyAsync(std::byte *shared, const std::byte *source,
@@ -127,7 +130,8 @@ private:
   void wake(unsigned thread);
   unsigned freshFiber();
   void releaseBarrier();
-  bool arrive(const Offer &offer);
+  void wakeOthers(uint32_t mask);
+  [[noreturn]] void refuseExchange();
   void explainStuck();
   std::string absence(unsigned thread) const;
   void checkOther(const void *address, uint64_t bytes, Access kind,

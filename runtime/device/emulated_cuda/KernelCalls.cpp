@@ -68,13 +68,13 @@ void syncThreads(unsigned line) { BlockRunner::current()->syncThreads(line); }
 unsigned long long exchange(Collective kind, unsigned mask,
                             unsigned long long value, int argument, int width,
                             unsigned line) {
-  return BlockRunner::current()->exchange(
-      {kind, mask, value, argument, width, line, 0});
+  BlockRunner *runner = BlockRunner::current();
+  runner->runningOffer() = {kind, mask, value, argument, width, line, 0};
+  return runner->exchange();
 }
 
 void exchangeAll(Collective kind, void *pointer, unsigned line) {
-  BlockRunner::current()->exchange(
-      {kind, ~0u, reinterpret_cast<uint64_t>(pointer), 0, 32, line, 0});
+  exchange(kind, ~0u, reinterpret_cast<uint64_t>(pointer), 0, 32, line);
 }
 
 void copyAsync(void *shared, const void *source, bool inside) {

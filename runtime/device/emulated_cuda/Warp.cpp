@@ -70,61 +70,69 @@ broughtBy(const std::array<Offer, Warp::lanes> &offers) {
   return brought;
 }
 
-/// Gives the lanes of `mask` their results.
-std::string Warp::complete(uint32_t mask, unsigned &culprit) {
-  if (mask == ~uint32_t{0} && offers[0].kind == Collective::LoadMatrices)
-    loadMatrices(broughtBy<emulation::MatrixRow>(offers));
-  if (mask == ~uint32_t{0} && offers[0].kind == Collective::Multiply)
-    multiply(broughtBy<emulation::Fragments>(offers));
+/// Whether all lanes of the mask do the same with the same mask.
+bool Warp::agree(unsigned lane) const {
+  const Offer &mine = offers[lane];
+  for (uint32_t left = mine.mask; left != 0; left &= left - 1) {
+    const Offer &theirs = offers[std::countr_zero(left)];
+    if (theirs.mask != mine.mask || theirs.kind != mine.kind ||
+        theirs.line != mine.line)
+      return false;
+  }
+  return true;
+}
+
+/// Gives the lanes of `mask` their results; false where one reads a lane that
+/// the mask leaves out.
+bool Warp::exchangeValues(uint32_t mask) {
   uint32_t votes = 0;
   for (unsigned lane = 0; lane < lanes; ++lane)
     if ((mask >> lane & 1) && offers[lane].value != 0)
       votes |= uint32_t{1} << lane;
-  for (unsigned lane = 0; lane < lanes; ++lane) {
-    if (!(mask >> lane & 1))
-      continue;
+  for (uint32_t left = mask; left != 0; left &= left - 1) {
+    auto lane = static_cast<unsigned>(std::countr_zero(left));
     Offer &offer = offers[lane];
-    if (offer.kind == Collective::Ballot) {
-      offer.result = votes;
-      continue;
-    }
     unsigned source = sourceLane(lane, offer);
-    if (!(mask >> source & 1)) {
-      culprit = lane;
-      return fmt::format("{} reads lane {}, which mask {:#010x} leaves out",
-                         describe(offer), source, mask);
-    }
-    offer.result = offers[source].value;
+    if (!(mask >> source & 1))
+      return false;
+    offer.result =
+        offer.kind == Collective::Ballot ? votes : offers[source].value;
   }
-  waiting &= ~mask;
-  return {};
+  return true;
 }
 
-bool Warp::arrive(unsigned lane, const Offer &offer, std::string &problem,
-                  unsigned &culprit) {
-  culprit = lane;
-  offers[lane] = offer;
-  waiting |= uint32_t{1} << lane;
-  if (!(offer.mask >> lane & 1)) {
-    problem = fmt::format("calls {} with mask {:#010x}, which leaves out its "
-                          "own lane {}",
-                          describe(offer), offer.mask, lane);
-    return false;
-  }
-  if (!std::has_single_bit(static_cast<unsigned>(offer.width)) ||
-      offer.width > 32) {
-    problem = fmt::format("{}: width {} is no power of two up to 32",
-                          describe(offer), offer.width);
-    return false;
-  }
-  if ((waiting & offer.mask) != offer.mask)
-    return false;
-  problem = disagreement(lane, culprit);
-  if (problem.empty())
-    problem = complete(offer.mask, culprit);
-  if (offer.kind == Collective::Sync)
+Warp::Arrival Warp::complete(unsigned lane) {
+  const Offer &mine = offers[lane];
+  if (!agree(lane) || !exchangeValues(mine.mask))
+    return Arrival::Refused;
+  if (mine.mask == ~uint32_t{0} && mine.kind == Collective::LoadMatrices)
+    loadMatrices(broughtBy<emulation::MatrixRow>(offers));
+  if (mine.mask == ~uint32_t{0} && mine.kind == Collective::Multiply)
+    multiply(broughtBy<emulation::Fragments>(offers));
+  waiting &= ~mine.mask;
+  if (mine.kind == Collective::Sync)
     ++synced;
-  return problem.empty();
+  return Arrival::Complete;
+}
+
+std::string Warp::problem(unsigned lane, unsigned &culprit) const {
+  const Offer &mine = offers[lane];
+  culprit = lane;
+  if (!namesItself(lane))
+    return fmt::format("calls {} with mask {:#010x}, which leaves out its own "
+                       "lane {}",
+                       describe(mine), mine.mask, lane);
+  if (!hasWidth(lane))
+    return fmt::format("{}: width {} is no power of two up to 32",
+                       describe(mine), mine.width);
+  for (unsigned reader = 0; agree(lane) && reader < lanes; ++reader) {
+    unsigned source = sourceLane(reader, offers[reader]);
+    culprit = reader;
+    if ((mine.mask >> reader & 1) && !(mine.mask >> source & 1))
+      return fmt::format("{} reads lane {}, which mask {:#010x} leaves out",
+                         describe(offers[reader]), source, mine.mask);
+  }
+  return disagreement(lane, culprit);
 }
 
 } // namespace pfc::rt::emulated

@@ -39,17 +39,40 @@ public:
   /// How many __syncwarp calls are complete.
   uint32_t syncs() const { return synced; }
 
-  /// Lane `lane` arrives. Returns whether the exchange is complete: then every
-  /// lane of the mask has its result and waits no more. `problem` is set when
-  /// the lanes do not agree; `culprit` is the lane to name.
-  bool arrive(unsigned lane, const Offer &offer, std::string &problem,
-              unsigned &culprit);
-
+  /// Where a lane leaves what it brings, and finds its result.
+  Offer &offer(unsigned lane) { return offers[lane]; }
   const Offer &offer(unsigned lane) const { return offers[lane]; }
 
+  enum class Arrival { Waits, Complete, Refused };
+
+  /// Lane `lane`, which has made its offer, arrives. When the exchange is
+  /// complete, every lane of the mask has its result and waits no more.
+  Arrival arrive(unsigned lane) {
+    const Offer &mine = offers[lane];
+    waiting |= uint32_t{1} << lane;
+    if (!isValid(lane))
+      return Arrival::Refused;
+    return (waiting & mine.mask) == mine.mask ? complete(lane) : Arrival::Waits;
+  }
+
+  /// Why the arrival of `lane` was refused; `culprit` is the lane to name.
+  std::string problem(unsigned lane, unsigned &culprit) const;
+
 private:
+  bool namesItself(unsigned lane) const {
+    return offers[lane].mask >> lane & 1;
+  }
+  bool hasWidth(unsigned lane) const {
+    int width = offers[lane].width;
+    return width > 0 && width <= 32 && (width & (width - 1)) == 0;
+  }
+  bool isValid(unsigned lane) const {
+    return namesItself(lane) && hasWidth(lane);
+  }
+  Arrival complete(unsigned lane);
+  bool agree(unsigned lane) const;
+  bool exchangeValues(uint32_t mask);
   std::string disagreement(unsigned lane, unsigned &culprit) const;
-  std::string complete(uint32_t mask, unsigned &culprit);
 
   std::array<Offer, lanes> offers;
   uint32_t waiting = 0; // lanes that arrived and have no result yet
