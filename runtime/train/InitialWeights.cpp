@@ -85,17 +85,17 @@ std::string loadClassCenters(const std::string &mapPath, Model &model,
                      map.newClasses());
 }
 
-std::string backboneFile(const std::string &path) {
+} // namespace
+
+std::string networkFile(const std::string &path) {
   return fs::is_directory(path) ? Model(path).backbone() : path;
 }
-
-} // namespace
 
 std::string loadInitialWeights(const InitialWeights &from,
                                const plan::fb::Variant &variant, int rank,
                                uint64_t seed, Executor &executor) {
   if (!from.backbone.empty()) {
-    std::string file = backboneFile(from.backbone);
+    std::string file = networkFile(from.backbone);
     loadBackbone(file, variant, executor);
     return "the network starts from " + file;
   }

@@ -21,6 +21,10 @@ struct InitialWeights {
   std::string classMap; ///< which of the model's classes is which (ClassMap.h)
 };
 
+/// The weights file that `path` means: itself, or the network's, checked, of a
+/// run's --out or a checkpoint.
+std::string networkFile(const std::string &path);
+
 /// Writes them over the state that `executor` was initialized with: what they
 /// don't have (new classes, momentum) stays. What was taken, for people; empty
 /// without any. `seed` is the job's: of class centers that were never used.

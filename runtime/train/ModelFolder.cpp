@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <regex>
+#include <set>
 
 namespace pfc::rt {
 namespace {
@@ -71,9 +72,25 @@ void ModelFolder::removeOfOtherRanks(int worldSize) const {
     fs::remove(file);
 }
 
+/// A deeper network of the same family has every tensor that the plan needs, in
+/// the same shapes. Every layer has a weight; what else a file may hold, as
+/// PyTorch's counters and an optimizer's state, is called otherwise.
+static void checkSameLayers(const TensorFile &file,
+                            const plan::fb::Variant &variant) {
+  std::set<std::string_view> known;
+  for (const plan::fb::Variable *variable : *variant.variables())
+    known.insert(variable->name()->string_view());
+  for (const TensorEntry &entry : file.tensors())
+    require(!entry.name.ends_with(".weight") || known.contains(entry.name),
+            "{}: has a tensor '{}', which the plan's network has not: it is "
+            "another model.backbone's",
+            file.fileName(), entry.name);
+}
+
 void loadBackbone(const std::string &weights, const plan::fb::Variant &variant,
                   Executor &executor) {
   std::unique_ptr<TensorFile> file = openWeights(weights);
+  checkSameLayers(*file, variant);
   for (const plan::fb::Variable *variable : *variant.variables()) {
     if (!inBackbone(*variable))
       continue;

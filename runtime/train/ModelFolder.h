@@ -46,7 +46,8 @@ private:
   std::string path;
 };
 
-/// Reads the network of a weights file into the executor's variables.
+/// Reads the network of a weights file into the executor's variables. Throws
+/// where the file has not the plan's layers, all of them and no others.
 void loadBackbone(const std::string &weights, const plan::fb::Variant &variant,
                   Executor &executor);
 

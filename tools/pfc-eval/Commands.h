@@ -16,7 +16,8 @@ namespace pfc::tools {
 
 /// What every sub-command takes.
 struct EvalArguments {
-  std::string model;
+  std::string model;        ///< a run's --out, a checkpoint, or a plan
+  std::string weights;      ///< of the plan's network; empty: the model's own
   std::optional<bool> flip; ///< default: the spec's data.flip_test
   rt::JobOptions job;
   std::string json; ///< results as JSON; empty: none

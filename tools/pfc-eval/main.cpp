@@ -4,17 +4,20 @@
 //   pfc-eval ijb      --model OUT --images DIR [--target IJBC]
 //   pfc-eval megaface --model OUT --images DIR [--features DIR]
 //
-// OUT is what pfc-run left. Runs alone, or under mpirun with any number of
+// OUT is what pfc-run left; a plan with --weights does as well, for networks
+// that were trained elsewhere. Runs alone, or under mpirun with any number of
 // ranks, which then share the work.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/base/AtomicFile.h"
 #include "runtime/base/Error.h"
 #include "runtime/base/Paths.h"
+#include "runtime/train/InitialWeights.h"
 #include "runtime/train/ModelFolder.h"
 #include "tools/cli/Usage.h"
 #include "tools/pfc-eval/Commands.h"
 
+#include <filesystem>
 #include <unistd.h>
 
 namespace pfc::tools {
@@ -22,8 +25,14 @@ namespace pfc::tools {
 using namespace pfc::rt;
 
 void addCommonOptions(CLI::App &command, EvalArguments &arguments) {
-  command.add_option("--model", arguments.model, "what pfc-run --out wrote")
+  command
+      .add_option("--model", arguments.model,
+                  "what pfc-run --out wrote, or a plan, with --weights")
       ->required();
+  command.add_option(
+      "--weights", arguments.weights,
+      "take the network's weights from here: PyTorch's .pt or .pth, MXNet's "
+      ".params, .safetensors, or what pfc-run --out wrote");
   // Callbacks: a flag bound to an optional sets it even where it isn't given.
   command
       .add_flag_callback(
@@ -48,6 +57,30 @@ void addCommonOptions(CLI::App &command, EvalArguments &arguments) {
 
 bool flipTest(const EvalArguments &arguments, const Job &job) {
   return arguments.flip.value_or(job.settings.flip_test());
+}
+
+/// Of a folder the plan of its run; else --model is a plan itself.
+static std::string planFile(const EvalArguments &arguments) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(arguments.model, ignored))
+    return ModelFolder(arguments.model).plan();
+  return arguments.model;
+}
+
+static std::string weightsFile(const EvalArguments &arguments) {
+  if (!arguments.weights.empty())
+    return networkFile(arguments.weights);
+  return ModelFolder(arguments.model).backbone();
+}
+
+/// Says what is missing before anything is compiled.
+static PlanFile openPlan(const EvalArguments &arguments) {
+  PlanFile plan = PlanFile::open(planFile(arguments));
+  require(plan.path() != arguments.model || !arguments.weights.empty(),
+          "{}: a plan has no weights: add --weights FILE, or give --model the "
+          "folder that a training left",
+          arguments.model);
+  return plan;
 }
 
 namespace {
@@ -97,8 +130,7 @@ static void run(const EvalArguments &arguments, const Evaluate &evaluate,
   if (job.isRoot() && !arguments.json.empty())
     file.emplace(arguments.json);
   Doing doing(job.communicator.activity(), "evaluation", Activity::Kind::Slow);
-  loadBackbone(ModelFolder(arguments.model).backbone(), job.variant,
-               job.executor);
+  loadBackbone(weightsFile(arguments), job.variant, job.executor);
   nlohmann::json results = evaluate(job);
   if (!file)
     return;
@@ -111,9 +143,9 @@ static void run(const EvalArguments &arguments, const Evaluate &evaluate,
 
 /// Outputs that would take the place of what is read, or of each other.
 static void checkOutputs(const EvalArguments &arguments) {
-  ModelFolder model(arguments.model);
   std::vector<std::string> inputs = arguments.inputs;
-  inputs.insert(inputs.end(), {model.plan(), model.backbone()});
+  inputs.insert(inputs.end(), {planFile(arguments), arguments.weights,
+                               ModelFolder(arguments.model).backbone()});
   protectInputs("--json", arguments.json, inputs);
   protectInputs("--scores", arguments.scores, inputs);
   require(!sameFile(arguments.json, arguments.scores),
@@ -141,7 +173,7 @@ static int body(int argc, char **argv) {
   return runOnRank(
       {.tool = "pfc-eval"}, *communicator,
       [&] {
-        plan.emplace(PlanFile::open(ModelFolder(arguments.model).plan()));
+        plan.emplace(openPlan(arguments));
         return std::make_unique<Job>(*plan, *communicator, arguments.job);
       },
       [&](Job &job, std::shared_ptr<void> &) {

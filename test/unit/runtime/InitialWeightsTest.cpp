@@ -1,6 +1,7 @@
 // Runs that start from trained weights, and checkpoints of other classes.
 #include "CheckpointStates.h"
 #include "runtime/train/checkpoint/Rewrite.h"
+#include "runtime/train/weights/Safetensors.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -95,6 +96,29 @@ TEST_F(FineTuning, TheNetworkAlone) {
     for (int64_t row = 0; row < newRows; ++row)
       EXPECT_EQ(after.row("head.weight", row), fresh.row("head.weight", row));
   }
+}
+
+// It has all layers of the plan's, in the same shapes.
+TEST_F(FineTuning, NotFromADeeperNetwork) {
+  std::vector<float> kernel(6);
+  auto tensor = [&](const char *name) -> TensorSource {
+    return {name, TensorType::F32, {1, 3, 2}, [&](const TensorSink &sink) {
+              sink(std::as_bytes(std::span(kernel)));
+            }};
+  };
+  SafetensorsFile whole(path("old/backbone.safetensors"));
+  std::vector<TensorSource> tensors = {tensor("conv2.weight")};
+  for (const TensorEntry &entry : whole.tensors())
+    tensors.push_back(
+        {entry.name, entry.type, entry.shape, [&](const TensorSink &sink) {
+           std::vector<std::byte> bytes(entry.bytes);
+           whole.read(entry, bytes);
+           sink(bytes);
+         }});
+  streamSafetensors(path("deep"), tensors, {});
+  EXPECT_EQ(error({.backbone = path("deep")}),
+            path("deep") + ": has a tensor 'conv2.weight', which the plan's "
+                           "network has not: it is another model.backbone's");
 }
 
 TEST_F(FineTuning, TheSameClassesNeedNoMap) {
