@@ -172,7 +172,7 @@ void TrainLoop::barrier(const char *name) {
 void TrainLoop::prepareCheckpoints(bool resume) {
   Manifest run = describeRun(job, total, dataset->size());
   if (reporter && resumed)
-    for (const std::string &note : resumeNotes(resumed->manifest(), run))
+    for (const std::string &note : resumeNotes(*resumed, run, job.plan))
       reporter->message("note: " + note);
   else if (reporter && resume)
     reporter->message(fmt::format("{} has no checkpoint: starting from scratch",

@@ -1,11 +1,14 @@
 #include "runtime/train/checkpoint/Resume.h"
 
 #include "runtime/base/Error.h"
+#include "runtime/train/ModelFolder.h"
 #include "runtime/train/checkpoint/CheckpointFolder.h"
+#include "runtime/train/checkpoint/SpecDifference.h"
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <iterator>
 
 namespace pfc::rt {
 namespace {
@@ -92,8 +95,52 @@ Manifest describeRun(const Job &job, int64_t totalSteps, int64_t images) {
   return run;
 }
 
-std::vector<std::string> resumeNotes(const Manifest &from,
-                                     const Manifest &run) {
+namespace {
+
+/// More are a matter for diff.
+constexpr size_t mostSpecNotes = 8;
+
+/// The spec of the checkpoint's plan. Nothing else is taken from that plan, so
+/// one that another version of pfc wrote, or that is damaged, ends no run.
+std::optional<std::string> specOf(const Checkpoint &checkpoint) {
+  try {
+    std::string path = ModelFolder(checkpoint.path()).plan();
+    return PlanFile::open(path).plan().spec_text()->str();
+  } catch (const Error &) {
+    return std::nullopt;
+  }
+}
+
+/// A line for each key, but for those of which `resumeNotes` says more.
+std::vector<std::string> specNotes(const Checkpoint &checkpoint,
+                                   const plan::fb::Plan &plan) {
+  std::optional<std::string> before = specOf(checkpoint);
+  if (!before)
+    return {"the plan was compiled from another spec, and the checkpoint's "
+            "can't be read"};
+  std::vector<std::string> notes;
+  for (const std::string &key :
+       specDifferences(*before, plan.spec_text()->string_view()))
+    if (!key.starts_with("cluster.world_size ") &&
+        !key.starts_with("train.seed "))
+      notes.push_back("the spec: " + key);
+  if (notes.size() > mostSpecNotes) {
+    size_t more = notes.size() - mostSpecNotes + 1;
+    notes.resize(mostSpecNotes - 1);
+    notes.push_back(fmt::format(
+        "the spec: {} more keys differ; 'pfcc show PLAN --spec' prints the "
+        "spec of a plan, as of {}/train.plan",
+        more, checkpoint.path()));
+  }
+  return notes;
+}
+
+} // namespace
+
+std::vector<std::string> resumeNotes(const Checkpoint &checkpoint,
+                                     const Manifest &run,
+                                     const plan::fb::Plan &plan) {
+  const Manifest &from = checkpoint.manifest();
   std::vector<std::string> notes;
   auto compare = [&](const char *what, const auto &before, const auto &now,
                      const char *effect) {
@@ -115,8 +162,8 @@ std::vector<std::string> resumeNotes(const Manifest &from,
           "the order of images and the samples differ");
   compare("the data set's size", from.images, run.images,
           "the order of images differs");
-  if (from.specHash != run.specHash && from.worldSize == run.worldSize)
-    notes.push_back("the plan was compiled from another spec");
+  if (from.specHash != run.specHash)
+    std::ranges::move(specNotes(checkpoint, plan), std::back_inserter(notes));
   return notes;
 }
 

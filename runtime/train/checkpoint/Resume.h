@@ -21,8 +21,11 @@ chooseCheckpoint(Communicator &communicator, const std::string &outDir,
 /// What the manifests of this run say, but for step and files.
 Manifest describeRun(const Job &job, int64_t totalSteps, int64_t images);
 
-/// What makes `run` differ from an undisturbed one, for people.
-std::vector<std::string> resumeNotes(const Manifest &from, const Manifest &run);
+/// What makes `run`, which executes `plan`, differ from an undisturbed one, for
+/// people: some lines at most.
+std::vector<std::string> resumeNotes(const Checkpoint &checkpoint,
+                                     const Manifest &run,
+                                     const plan::fb::Plan &plan);
 
 } // namespace pfc::rt
 

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <csignal>
 #include <fstream>
+#include <functional>
 #include <sstream>
 
 namespace pfc::rt::test {
@@ -158,6 +159,60 @@ TEST_F(Resume, SaysWhatDiffers) {
   EXPECT_THAT(testing::internal::GetCapturedStdout(),
               AllOf(HasSubstr("note: the seed was 3, now 4"),
                     HasSubstr("note: the number of steps was 6, now 8")));
+}
+
+class ResumeAnotherSpec : public Resume {
+protected:
+  /// What a run says that goes on, from the spec "before", with `spec`.
+  std::string resumedWith(const std::string &before, const std::string &spec) {
+    TestPlan test = makeTrainPlan(1);
+    test.plan.spec_text = before;
+    train(every(2, test));
+    prepare();
+    test.plan.spec_text = spec;
+    test.plan.spec_hash = std::string(64, '1');
+    TrainOptions options = every(2, test, "other");
+    options.resume = (root / "out").string();
+    testing::internal::CaptureStdout();
+    train(options);
+    return testing::internal::GetCapturedStdout();
+  }
+
+  /// What happens to the checkpoint before.
+  std::function<void()> prepare = [] {};
+};
+
+TEST_F(ResumeAnotherSpec, SaysItsKeys) {
+  std::string text = resumedWith(
+      "[train]\nseed = 3\nsteps = 6\n\n[train.optimizer]\nlr = 0.1\n",
+      "[train]\nepochs = 2\nseed = 4\n\n[train.optimizer]\nlr = 0.02\n");
+  EXPECT_THAT(text, HasSubstr("\nnote: the spec: train.epochs none -> 2\n"
+                              "note: the spec: train.optimizer.lr 0.1 -> 0.02\n"
+                              "note: the spec: train.steps 6 -> none\n"));
+  // The plan's own seed is another matter, and has a note of its own.
+  EXPECT_THAT(text, testing::Not(HasSubstr("train.seed")));
+}
+
+TEST_F(ResumeAnotherSpec, OfManyKeysSaysSome) {
+  std::string before = "[a]\n", now = "[a]\n";
+  for (int key = 10; key < 30; ++key) {
+    before += fmt::format("k{} = 1\n", key);
+    now += fmt::format("k{} = [{}]\n", key, std::string(1000, 'x'));
+  }
+  std::string text = resumedWith(before, now);
+  EXPECT_THAT(text, AllOf(HasSubstr("a.k16 1 -> [" + std::string(59, 'x') +
+                                    "…\nnote: the spec: 13 more keys differ"),
+                          testing::Not(HasSubstr("a.k17"))));
+}
+
+// It is read for this note alone.
+TEST_F(ResumeAnotherSpec, ThatCannotBeReadEndsNoRun) {
+  prepare = [&] {
+    fs::resize_file(fs::path(checkpoints("out").back().path) / "train.plan", 9);
+  };
+  EXPECT_THAT(resumedWith("[a]", "[b]"),
+              HasSubstr("note: the plan was compiled from another spec, and "
+                        "the checkpoint's can't be read"));
 }
 
 TEST_F(Resume, NotWithAnotherOptimizer) {
