@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <utility>
 
@@ -13,12 +14,15 @@ namespace {
 
 constexpr int64_t folds = 10;
 
-/// The images of each identity, identities by label.
-std::vector<std::vector<int64_t>> byIdentity(std::span<const int64_t> labels) {
+/// The images of each.
+using Identities = std::vector<std::vector<int64_t>>;
+
+/// By label.
+Identities byIdentity(std::span<const int64_t> labels) {
   std::map<int64_t, std::vector<int64_t>> images;
   for (size_t i = 0; i < labels.size(); ++i)
     images[labels[i]].push_back(static_cast<int64_t>(i));
-  std::vector<std::vector<int64_t>> identities;
+  Identities identities;
   for (auto &[label, list] : images)
     identities.push_back(std::move(list));
   return identities;
@@ -58,36 +62,55 @@ void drawEvenly(uint64_t groups, int64_t count, uint64_t seed, SizeOf sizeOf,
   }
 }
 
-} // namespace
-
-int64_t PairCounts::most() const {
-  return std::min(same, different) / folds * 2 * folds;
-}
-
-PairCounts countPairs(std::span<const int64_t> labels) {
+PairCounts count(const Identities &identities) {
   PairCounts counts;
-  for (const std::vector<int64_t> &images : byIdentity(labels)) {
+  uint64_t images = 0;
+  for (const std::vector<int64_t> &own : identities) {
     ++counts.identities;
-    counts.same += static_cast<int64_t>(pairsOf(images.size()));
+    counts.same += static_cast<int64_t>(pairsOf(own.size()));
+    images += own.size();
   }
-  counts.different = static_cast<int64_t>(pairsOf(labels.size())) - counts.same;
+  counts.different = static_cast<int64_t>(pairsOf(images)) - counts.same;
   return counts;
 }
 
-std::vector<ImagePair> choosePairs(std::span<const int64_t> labels,
-                                   int64_t pairs, uint64_t seed) {
-  std::vector<std::vector<int64_t>> identities = byIdentity(labels);
+/// Each fold's, as many for each, and as many of each number of images, to one.
+/// The seed says which, of those with equally many.
+std::vector<Identities> deal(Identities identities, uint64_t seed) {
+  std::vector<Identities> hands(folds);
+  if (identities.empty())
+    return hands;
+  Permutation order(identities.size(), seed, /*epoch=*/0);
+  std::vector<std::vector<int64_t> *> sorted;
+  for (uint64_t i = 0; i < identities.size(); ++i)
+    sorted.push_back(&identities[order(i)]);
+  std::ranges::stable_sort(sorted, std::greater(),
+                           [](const auto *images) { return images->size(); });
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    size_t fold = i % folds;
+    bool fro = i / folds % 2 == 1;
+    hands[fro ? folds - 1 - fold : fold].push_back(std::move(*sorted[i]));
+  }
+  return hands;
+}
+
+/// `half` pairs of one identity, and as many of two.
+struct Halves {
   std::vector<ImagePair> same, different;
+};
+
+Halves draw(const Identities &identities, int64_t half, uint64_t seed) {
+  Halves drawn;
   drawEvenly(
-      identities.size(), pairs / 2, seed,
+      identities.size(), half, seed,
       [&](uint64_t identity) { return pairsOf(identities[identity].size()); },
       [&](uint64_t identity, uint64_t pair) {
         auto [i, j] = pairAt(pair);
-        same.push_back(
+        drawn.same.push_back(
             {identities[identity][i], identities[identity][j], true});
       });
   drawEvenly(
-      pairsOf(identities.size()), pairs / 2, seed,
+      pairsOf(identities.size()), half, seed,
       [&](uint64_t two) {
         auto [a, b] = pairAt(two);
         return uint64_t{identities[a].size()} * identities[b].size();
@@ -95,16 +118,51 @@ std::vector<ImagePair> choosePairs(std::span<const int64_t> labels,
       [&](uint64_t two, uint64_t pair) {
         auto [a, b] = pairAt(two);
         uint64_t row = pair / identities[b].size();
-        different.push_back({identities[a][row],
-                             identities[b][pair % identities[b].size()],
-                             false});
+        drawn.different.push_back({identities[a][row],
+                                   identities[b][pair % identities[b].size()],
+                                   false});
       });
+  return drawn;
+}
+
+/// Appends a fold, the `number`-th `half` of each kind.
+void addFold(std::vector<ImagePair> &chosen, const Halves &drawn,
+             ptrdiff_t number, ptrdiff_t half) {
+  for (const std::vector<ImagePair> *kind : {&drawn.same, &drawn.different})
+    chosen.insert(chosen.end(), kind->begin() + number * half,
+                  kind->begin() + (number + 1) * half);
+}
+
+} // namespace
+
+int64_t PairCounts::most() const {
+  return std::min(same, different) / folds * 2 * folds;
+}
+
+PairCounts countPairs(std::span<const int64_t> labels) {
+  Identities identities = byIdentity(labels);
+  PairCounts counts = count(identities);
+  int64_t fewest = INT64_MAX;
+  for (const Identities &hand : deal(std::move(identities), /*seed=*/0)) {
+    PairCounts own = count(hand);
+    fewest = std::min({fewest, own.same, own.different});
+  }
+  counts.mostApart = fewest * 2 * folds;
+  return counts;
+}
+
+std::vector<ImagePair> choosePairs(std::span<const int64_t> labels,
+                                   int64_t pairs, uint64_t seed) {
+  const int64_t half = pairs / (2 * folds);
   std::vector<ImagePair> chosen;
-  const auto half = static_cast<ptrdiff_t>(pairs / (2 * folds));
-  for (ptrdiff_t fold = 0; fold < folds; ++fold)
-    for (const std::vector<ImagePair> *kind : {&same, &different})
-      chosen.insert(chosen.end(), kind->begin() + fold * half,
-                    kind->begin() + (fold + 1) * half);
+  if (pairs <= countPairs(labels).mostApart) {
+    for (const Identities &hand : deal(byIdentity(labels), seed))
+      addFold(chosen, draw(hand, half, seed), 0, half);
+    return chosen;
+  }
+  Halves drawn = draw(byIdentity(labels), folds * half, seed);
+  for (int64_t fold = 0; fold < folds; ++fold)
+    addFold(chosen, drawn, fold, half);
   return chosen;
 }
 

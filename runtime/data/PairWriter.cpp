@@ -1,19 +1,28 @@
 #include "runtime/data/PairWriter.h"
 
+#include "runtime/base/AtomicFile.h"
 #include "runtime/base/Error.h"
 
-#include <fstream>
+#include <cstring>
 
 namespace pfc::rt::data {
 
 namespace {
 
 // Python's pickle opcodes (pickletools).
-constexpr char protocol[] = {'\x80', 3};
-constexpr char emptyList = ']', mark = '(', appends = 'e';
-constexpr char binBytes = 'B'; // u32 length, bytes
+constexpr char begin[] = {'\x80', 3, ']', '('}; // protocol 3, a list of …
+constexpr char binBytes = 'B';                  // u32 length, bytes
+constexpr char nextList[] = {'e', ']', '('};    // that ends, another begins
 constexpr char newTrue = '\x88', newFalse = '\x89';
-constexpr char tuple2 = '\x86', stop = '.';
+constexpr char end[] = {'e', '\x86', '.'}; // that ends, a tuple of both, stop
+
+void writeImage(AtomicFile &out, const std::vector<uint8_t> &image) {
+  auto length = static_cast<uint32_t>(image.size());
+  char head[1 + sizeof length] = {binBytes};
+  std::memcpy(head + 1, &length, sizeof length);
+  out.write(head, sizeof head);
+  out.write(image.data(), image.size());
+}
 
 } // namespace
 
@@ -22,21 +31,17 @@ void writePairs(const std::string &path,
                 const std::vector<bool> &same) {
   require(images.size() == 2 * same.size(), "{}: {} images for {} pairs", path,
           images.size(), same.size());
-  std::ofstream out(path, std::ios::binary);
-  out.write(protocol, sizeof protocol);
-  out << emptyList << mark;
-  for (const std::vector<uint8_t> &image : images) {
-    auto length = static_cast<uint32_t>(image.size());
-    out << binBytes;
-    out.write(reinterpret_cast<const char *>(&length), sizeof length);
-    out.write(reinterpret_cast<const char *>(image.data()), length);
-  }
-  out << appends << emptyList << mark;
+  AtomicFile out(path);
+  out.write(begin, sizeof begin);
+  for (const std::vector<uint8_t> &image : images)
+    writeImage(out, image);
+  out.write(nextList, sizeof nextList);
+  std::vector<char> truths;
   for (bool s : same)
-    out << (s ? newTrue : newFalse);
-  out << appends << tuple2 << stop;
-  out.close();
-  require(out.good(), "{}: cannot write", path);
+    truths.push_back(s ? newTrue : newFalse);
+  out.write(truths.data(), truths.size());
+  out.write(end, sizeof end);
+  out.commit();
 }
 
 } // namespace pfc::rt::data

@@ -14,7 +14,8 @@
 
 namespace pfc::rt::data {
 
-/// Writes the file; images.size() must be 2 * same.size().
+/// Writes the file, whole or not at all; images.size() must be
+/// 2 * same.size().
 void writePairs(const std::string &path,
                 const std::vector<std::vector<uint8_t>> &images,
                 const std::vector<bool> &same);

@@ -50,6 +50,18 @@ void requireEnough(const PairsArguments &arguments, const PairCounts &counts) {
       arguments.pairs, arguments.pairs / 2, advice);
 }
 
+/// In LFW, whose protocol it is, no identity is in two folds.
+std::string describeFolds(const PairsArguments &arguments,
+                          const PairCounts &counts) {
+  if (arguments.pairs <= counts.mostApart)
+    return "no identity is in two folds";
+  if (counts.mostApart > 0)
+    return fmt::format("folds share identities, as they would not up to "
+                       "--pairs {}",
+                       counts.mostApart);
+  return "folds share identities, which are too few for ten folds";
+}
+
 /// The file of image `i`, which decodes.
 std::vector<uint8_t> goodFile(const Dataset &set, int64_t i) {
   std::vector<uint8_t> scratch;
@@ -80,8 +92,9 @@ void makePairs(const PairsArguments &arguments) {
     same.push_back(pair.same);
   }
   writePairs(arguments.out, files, same);
-  fmt::print("wrote {}: {} pairs, {} of one identity, of {} identities\n",
-             arguments.out, same.size(), same.size() / 2, counts.identities);
+  fmt::print("wrote {}: {} pairs, {} of one identity, of {} identities; {}\n",
+             arguments.out, same.size(), same.size() / 2, counts.identities,
+             describeFolds(arguments, counts));
 }
 
 } // namespace

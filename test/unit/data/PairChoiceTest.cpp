@@ -1,7 +1,10 @@
-// Which pairs a set makes: none twice, in folds, evenly, by the seed.
+// Which pairs a set makes: none twice, in folds of their own identities,
+// evenly, by the seed.
 #include "runtime/data/PairChoice.h"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -46,6 +49,49 @@ TEST(PairChoice, CountsWhatASetMakes) {
   EXPECT_EQ(counts.most(), 0);
   EXPECT_EQ(countPairs(labelsOf({5, 5})).most(), 40);
   EXPECT_EQ(countPairs({}).most(), 0);
+  EXPECT_EQ(countPairs({}).mostApart, 0);
+}
+
+/// In how many folds an identity is, at most.
+size_t mostFolds(const std::vector<int64_t> &labels,
+                 const std::vector<ImagePair> &chosen) {
+  std::map<int64_t, std::set<size_t>> foldsOf;
+  for (size_t i = 0; i < chosen.size(); ++i)
+    for (int64_t image : {chosen[i].first, chosen[i].second})
+      foldsOf[labels[image]].insert(i / (chosen.size() / 10));
+  size_t most = 0;
+  for (const auto &[label, folds] : foldsOf)
+    most = std::max(most, folds.size());
+  return most;
+}
+
+TEST(PairChoice, FoldsShareNoIdentityWhereThereAreEnough) {
+  std::vector<int> imagesOf(100, 1); // as in LFW, most have but one
+  for (int i = 0; i < 25; ++i)
+    imagesOf[4 * i] = 2 + i;
+  std::vector<int64_t> labels = labelsOf(imagesOf);
+  PairCounts counts = countPairs(labels);
+  ASSERT_GT(counts.mostApart, 0);
+  ASSERT_LT(counts.mostApart, counts.most());
+  for (uint64_t seed : {1, 2, 3}) {
+    auto apart = choosePairs(labels, counts.mostApart, seed);
+    check(labels, apart);
+    EXPECT_EQ(mostFolds(labels, apart), 1u);
+    auto shared = choosePairs(labels, counts.mostApart + 20, seed);
+    check(labels, shared);
+    EXPECT_GT(mostFolds(labels, shared), 1u);
+  }
+}
+
+// A fold needs two, and of one of them two images.
+TEST(PairChoice, TenFoldsNeedTwentyIdentities) {
+  EXPECT_EQ(countPairs(labelsOf(std::vector<int>(19, 9))).mostApart, 0);
+  EXPECT_EQ(countPairs(labelsOf(std::vector<int>(20, 2))).mostApart, 40);
+  std::vector<int> imagesOf(20, 1);
+  std::fill_n(imagesOf.begin(), 10, 2);
+  EXPECT_EQ(countPairs(labelsOf(imagesOf)).mostApart, 20);
+  imagesOf[3] = 1;
+  EXPECT_EQ(countPairs(labelsOf(imagesOf)).mostApart, 0);
 }
 
 TEST(PairChoice, FindsAllThatThereAre) {
@@ -58,25 +104,35 @@ TEST(PairChoice, FindsAllThatThereAre) {
   }
 }
 
+/// That all identities give `positives` of `pairs` pairs, and all two that are
+/// in a negative one, `twos`, as many.
+void expectEven(const std::vector<int> &imagesOf, int64_t pairs, int positives,
+                size_t twos) {
+  std::vector<int64_t> labels = labelsOf(imagesOf);
+  std::vector<ImagePair> chosen = choosePairs(labels, pairs, 1);
+  check(labels, chosen);
+  std::map<int64_t, int> same;
+  std::map<std::set<int64_t>, int> different;
+  for (const ImagePair &pair : chosen) {
+    if (pair.same)
+      ++same[labels[pair.first]];
+    else
+      ++different[{labels[pair.first], labels[pair.second]}];
+  }
+  EXPECT_EQ(same.size(), imagesOf.size());
+  for (auto [label, count] : same)
+    EXPECT_EQ(count, positives) << label;
+  EXPECT_EQ(different.size(), twos);
+  for (auto [two, count] : different)
+    EXPECT_EQ(count, pairs / 2 / static_cast<int64_t>(twos));
+}
+
 TEST(PairChoice, IdentitiesAreUsedEvenly) {
   std::vector<int> imagesOf(30, 4);
   imagesOf[7] = 100;
-  std::vector<int64_t> labels = labelsOf(imagesOf);
-  std::vector<ImagePair> chosen = choosePairs(labels, 120, 1);
-  check(labels, chosen);
-  std::map<int64_t, int> positives;
-  std::map<std::set<int64_t>, int> negatives;
-  for (auto [first, second, same] : chosen) {
-    if (same)
-      ++positives[labels[first]];
-    else
-      ++negatives[{labels[first], labels[second]}];
-  }
-  EXPECT_EQ(positives.size(), 30u);
-  for (auto [label, count] : positives)
-    EXPECT_EQ(count, 2) << label;
-  for (auto [two, count] : negatives)
-    EXPECT_EQ(count, 1);
+  expectEven(imagesOf, 120, 2, 30); // three a fold, which are three twos
+  imagesOf.resize(12);
+  expectEven(imagesOf, 120, 5, 60); // in all folds
 }
 
 TEST(PairChoice, IsAFunctionOfTheSeed) {

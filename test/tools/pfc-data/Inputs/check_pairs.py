@@ -1,6 +1,6 @@
-"""check_pairs.py BIN FOLDER: the pairs are of FOLDER's files, byte for byte;
+"""check_pairs.py BIN FOLDER [apart]: the pairs are of FOLDER's files, byte for byte;
 `same` is right, none comes twice, and each of ten folds has its pairs of one
-identity, then as many of two."""
+identity, then as many of two; `apart`: no identity is in two folds."""
 import glob
 import os
 import pickle
@@ -19,10 +19,13 @@ with open(sys.argv[1], "rb") as file:
 pairs = list(zip(images[0::2], images[1::2]))
 assert len(pairs) == len(same) and len(pairs) % 20 == 0
 fold = len(pairs) // 10
-seen = set()
+seen, fold_of = set(), {}
 for number, ((a, b), truth) in enumerate(zip(pairs, same)):
     assert truth == (person_of[a] == person_of[b]), number
     assert truth == (number % fold < fold // 2), number
     names = frozenset((name_of[a], name_of[b]))
     assert len(names) == 2 and names not in seen, number
     seen.add(names)
+    for picture in (a, b):
+        own = fold_of.setdefault(person_of[picture], number // fold)
+        assert own == number // fold or "apart" not in sys.argv, number
