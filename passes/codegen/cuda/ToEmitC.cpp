@@ -15,6 +15,7 @@
 #include "mlir/Conversion/ArithToEmitC/ArithToEmitC.h"
 #include "mlir/Conversion/SCFToEmitC/SCFToEmitC.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/EmitC/IR/EmitC.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -69,6 +70,7 @@ private:
   Value element(Value memref, ValueRange indices, Location loc);
   void lowerLoad(memref::LoadOp op);
   void lowerStore(memref::StoreOp op);
+  Value packBegin(Value pack);
   void lowerCopy(memref::CopyOp op);
   void lowerAtomic(memref::AtomicRMWOp op);
   void lowerAlloca(memref::AllocaOp op);
@@ -230,16 +232,32 @@ void KernelLowering::lowerStore(memref::StoreOp op) {
   op.erase();
 }
 
+/// Whether `memref` is a thread's own array.
+static bool isRegisters(Value memref) {
+  auto array = memref.getDefiningOp<memref::AllocaOp>();
+  return array && !array.getType().getMemorySpace();
+}
+
+/// Where `pack` begins in its buffer. A pack that is all of it is no view any
+/// more.
+Value KernelLowering::packBegin(Value pack) {
+  auto view = pack.getDefiningOp<memref::SubViewOp>();
+  OpFoldResult begin =
+      view ? view.getMixedOffsets().front() : builder.getIndexAttr(0);
+  return getValueOrCreateConstantIndexOp(builder, pack.getLoc(), begin);
+}
+
 /// pfc::load(registers, buffer, at) or pfc::store(buffer, at, registers).
 void KernelLowering::lowerCopy(memref::CopyOp op) {
   auto call = [&](StringRef callee, ValueRange operands) {
     emitc::CallOpaqueOp::create(builder, op.getLoc(), TypeRange(), callee,
                                 operands);
   };
-  if (auto from = op.getSource().getDefiningOp<memref::SubViewOp>())
-    call("pfc::load", {op.getTarget(), baseOf(from), from.getDynamicOffset(0)});
-  else if (auto to = op.getTarget().getDefiningOp<memref::SubViewOp>())
-    call("pfc::store", {baseOf(to), to.getDynamicOffset(0), op.getSource()});
+  Value from = op.getSource(), to = op.getTarget();
+  if (isRegisters(to))
+    call("pfc::load", {to, baseOf(from), packBegin(from)});
+  else
+    call("pfc::store", {baseOf(to), packBegin(to), from});
   op.erase();
 }
 

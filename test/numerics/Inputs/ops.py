@@ -2,12 +2,15 @@
 
     ops.py pointwise|sums|batch_norm|tokens|sweeps|head|product|optimizer|
         adamw|conv|matmul [bf16|f16]
+    ops.py pointwise|batch_norm|sums|sweeps f32|bf16|f16 few
     ops.py sampling CLASSES RANKS BATCH
 
 Inputs are random and every result is an output, so that pfc-check-plan holds
 each op alone against its meaning. The module is at stage "fused": what it says
 is what is generated. With bf16 or f16, activations, class centers and their gradients
 have that type, as pfc-mixed-precision makes them; statistics and sums do not.
+With "few", activations have one channel, or as many as 16 bytes have elements:
+what there is for each channel is a pack, all of it.
 """
 import math
 import sys
@@ -954,6 +957,9 @@ def adamw(element):
 
 
 group, arguments = sys.argv[1], sys.argv[2:]
+if arguments[1:] == ["few"]:
+    arguments.pop()
+    SMALL, LARGE = (3, 4, 5, 1), (2, 3, 3, 4 if arguments == ["f32"] else 8)
 ranks = {"sampling": lambda: int(arguments[1]),
          "rounded_centers": lambda: 2}.get(group, lambda: 1)()
 if group in ("sampling", "rounded_centers"):
