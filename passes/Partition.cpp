@@ -68,8 +68,8 @@ private:
   int64_t ranks;
   OpBuilder opBuilder;
   DenseMap<Value, Local> locals;
-  /// What collectives made: (value, form) to local value.
-  DenseMap<std::pair<Value, unsigned>, Value> converted;
+  /// What collectives made: (value, form, dimension) to local value.
+  DenseMap<std::tuple<Value, unsigned, unsigned>, Value> converted;
   std::map<std::array<int64_t, 5>, Value> constants;
 
   LogicalResult partitionArguments(Block &logical, Block &body);
@@ -106,7 +106,7 @@ Value FunctionPartitioner::get(Value logical, Sharding wanted) {
   // On one rank all forms are the same tensor.
   if (have.sharding == wanted || ranks == 1)
     return have.value;
-  Value &value = converted[{logical, unsigned(wanted.form)}];
+  Value &value = converted[{logical, unsigned(wanted.form), wanted.dimension}];
   if (!value)
     value = convert(logical, have, wanted);
   if (!value)

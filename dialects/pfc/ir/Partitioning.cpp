@@ -390,6 +390,9 @@ static LogicalResult partitionBatched(Partitioner &partitioner, MatmulOp op) {
 LogicalResult MatmulOp::partition(Partitioner &partitioner) {
   if (isBatched())
     return partitionBatched(partitioner, *this);
+  if (getAddend())
+    return emitOpError("adds to a sum, which one rank alone does "
+                       "(pfc-tile-head)");
   return partitionProduct(
       partitioner,
       {getLhs(), getRhs(), getResult(), getTransposeLhs(), getTransposeRhs()},
