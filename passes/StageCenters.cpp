@@ -70,6 +70,9 @@ std::string HostTable::match(VariableOp variable) {
     return "is not gathered by a sample";
   if (!update)
     return "";
+  for (Operation *user : update.getNewTable().getUsers())
+    if (isa<CoastRowsOp>(user))
+      return "is updated in all of its rows";
   for (Value state : update.getState())
     states.push_back(state.getDefiningOp<VariableOp>());
   if (update.getIndices() != gather.getIndices() ||

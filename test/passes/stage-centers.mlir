@@ -36,6 +36,9 @@
 // RUN: sed 's/pfc.output "loss"/%again = pfc.gather_rows %head.weight, %indices : tensor<10x16xf32>, tensor<12xi64> -> tensor<12x16xf32>\n pfc.output "again", %again : tensor<12x16xf32>\n pfc.output "loss"/' %t.host.mlir > %t.twice.mlir
 // RUN: not pfc-opt %t.twice.mlir --pfc-partition --pfc-stage-centers 2>&1 | FileCheck %s --check-prefix=TWICE
 // TWICE: 'pfc.variable' op "head.weight" in host memory is used by pfc.gather_rows besides the gather and the update of a sample's rows
+//
+// RUN: not pfc-opt %t.host.mlir --pfc-differentiate --pfc-insert-optimizer=row-update=all --pfc-partition --pfc-stage-centers 2>&1 | FileCheck %s --check-prefix=ALL
+// ALL: 'pfc.variable' op "head.weight" in host memory is updated in all of its rows
 
 // CHECK-LABEL: func.func @train_step
 // CHECK-SAME:  %[[LR:[a-z0-9]+]]: tensor<1xf32> {pfc.input = "lr"}
