@@ -221,12 +221,25 @@ LogicalResult OptimizerBuilder::run() {
   return success();
 }
 
+/// Whether an average keeps a share of its old value, and not all of it.
+static bool isShare(double beta) { return beta >= 0.0 && beta < 1.0; }
+
 namespace {
 struct InsertOptimizerPass
     : public pfc::impl::InsertOptimizerPassBase<InsertOptimizerPass> {
   using Base::Base;
 
   void runOnOperation() override {
+    if (optimizer == Optimizer::SGD && !isShare(momentum)) {
+      getOperation().emitError("momentum must be in [0, 1)");
+      return signalPassFailure();
+    }
+    if (optimizer == Optimizer::AdamW &&
+        !(isShare(beta1) && isShare(beta2) && eps > 0.0)) {
+      getOperation().emitError(
+          "beta1 and beta2 must be in [0, 1), and eps above 0");
+      return signalPassFailure();
+    }
     InsertOptimizerPassOptions options;
     options.optimizer = optimizer;
     options.momentum = momentum;

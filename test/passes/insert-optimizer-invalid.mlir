@@ -1,4 +1,12 @@
 // RUN: pfc-opt %s --pfc-insert-optimizer --split-input-file --verify-diagnostics
+//
+// A step's moments are not divided by what they can't be.
+// RUN: not pfc-opt %S/Inputs/tiny.mlir --pfc-insert-optimizer=momentum=1.5 2>&1 | FileCheck %s --check-prefix=SGD
+// RUN: not pfc-opt %S/Inputs/tiny.mlir --pfc-insert-optimizer="optimizer=adamw beta1=1" 2>&1 | FileCheck %s --check-prefix=ADAMW
+// RUN: not pfc-opt %S/Inputs/tiny.mlir --pfc-insert-optimizer="optimizer=adamw beta2=-0.5" 2>&1 | FileCheck %s --check-prefix=ADAMW
+// RUN: not pfc-opt %S/Inputs/tiny.mlir --pfc-insert-optimizer="optimizer=adamw eps=0" 2>&1 | FileCheck %s --check-prefix=ADAMW
+// SGD: error: momentum must be in [0, 1)
+// ADAMW: error: beta1 and beta2 must be in [0, 1), and eps above 0
 
 // expected-error @below {{needs an argument with pfc.input = "lr" for its optimizer}}
 func.func @train_step(%lr: tensor<1xf32>) {
