@@ -53,6 +53,8 @@ private:
     return op && found != ids.end() ? found->second : kNone;
   }
 
+  Ops inOrder() const;
+
   // Grouping.
   std::string refusal(unsigned first, unsigned second, Ops &between) const;
   bool tryMerge(Operation *a, Operation *b, bool explain);
@@ -65,6 +67,7 @@ private:
   std::optional<int64_t> costOfRecomputing(Value activation, unsigned id) const;
   Value recomputeIn(unsigned id, Value activation);
   void recomputeElsewhere(Value activation);
+  void eraseUnread();
 
   llvm::DenseMap<Operation *, unsigned> ids;
   std::vector<Group> groups; ///< empty after a merge
@@ -78,6 +81,16 @@ Groups::Groups(Block &block) {
       ids[&op] = groups.size();
       groups.push_back({{&op}});
     }
+}
+
+/// The ops of all groups.
+Ops Groups::inOrder() const {
+  Ops ops;
+  for (const Group &group : groups)
+    llvm::append_range(ops, group.ops);
+  llvm::sort(ops,
+             [](Operation *x, Operation *y) { return x->isBeforeInBlock(y); });
+  return ops;
 }
 
 //===----------------------------------------------------------------------===//
@@ -269,12 +282,7 @@ void Groups::recomputeElsewhere(Value activation) {
 }
 
 void Groups::recompute() {
-  Ops ops;
-  for (const Group &group : groups)
-    llvm::append_range(ops, group.ops);
-  llvm::sort(ops,
-             [](Operation *x, Operation *y) { return x->isBeforeInBlock(y); });
-  for (Operation *op : ops)
+  for (Operation *op : inOrder())
     if (op->getNumResults() == 1 && isActivation(op->getResult(0), op))
       recomputeElsewhere(op->getResult(0));
 }
@@ -335,16 +343,20 @@ static void wrapOps(ArrayRef<Operation *> ops, unsigned recomputed) {
   explainFused(sweep, before);
 }
 
+/// Activations that all others recompute, and what only these were made of.
+void Groups::eraseUnread() {
+  Ops ops = inOrder();
+  for (Operation *op : llvm::reverse(ops))
+    if (isOpTriviallyDead(op)) {
+      llvm::erase(groups[idOf(op)].ops, op);
+      op->erase();
+    }
+}
+
 int64_t Groups::wrap() {
+  eraseUnread();
   int64_t sweeps = 0;
   for (Group &group : groups) {
-    // An activation that all others recompute.
-    llvm::erase_if(group.ops, [](Operation *op) {
-      bool dead = isOpTriviallyDead(op);
-      if (dead)
-        op->erase();
-      return dead;
-    });
     if (group.ops.size() < 2)
       continue;
     wrapOps(group.ops, group.recomputed);

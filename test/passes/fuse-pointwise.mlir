@@ -33,6 +33,11 @@
 // RUN: pfc-opt %t.mlir --pfc-mixed-precision=precision=bf16 -o %t.bf16.mlir
 // RUN: pfc-opt %t.bf16.mlir --pfc-fuse-pointwise | pfc-interpret %t.bf16.mlir --against - --round
 //
+// What nobody reads is no pass of its own, nor what only that reads.
+// RUN: pfc-opt %S/Inputs/unread.mlir --pfc-fuse-pointwise | FileCheck %s --check-prefix=UNREAD
+// UNREAD:      func.func
+// UNREAD-NEXT: return
+//
 // An identity block, layer1.1: no PReLU and no add stands alone, in the whole
 // network.
 // RUN: pfcc compile %root/specs/r18.spec --emit=fused -o %t.named.mlir --set train.precision=fp32 --set cluster.world_size=1 --set train.batch_per_rank=4
