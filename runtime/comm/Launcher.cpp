@@ -24,6 +24,9 @@ constexpr int notFound = 127;
 /// there says that a rank has told people why the job ends.
 constexpr const char *lastWordsVariable = "PFC_LAST_WORDS";
 
+/// The file beside it whose being there says that the starter was asked to end.
+constexpr const char *askedName = "asked";
+
 bool inEnvironment(const char *variable) {
   const char *value = std::getenv(variable);
   return value && *value;
@@ -36,6 +39,13 @@ void markLastWords() {
     if (int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         file >= 0)
       close(file);
+}
+
+bool starterAskedToEnd() {
+  const char *path = std::getenv(lastWordsVariable);
+  return path &&
+         access(std::filesystem::path(path).replace_filename(askedName).c_str(),
+                F_OK) == 0;
 }
 
 /// This program's file, as it was called when it started: it may be replaced
@@ -105,11 +115,16 @@ namespace {
 volatile pid_t launcher = 0;               // 0: none runs
 volatile std::sig_atomic_t isRank = false; // not mpirun, but a job of one
 volatile std::sig_atomic_t interrupted = false, asked = false;
+char askedFile[4096] = {}; // a handler can reach nothing but a global
 
 /// mpirun would kill its ranks a second after a SIGTERM or SIGINT, whatever
-/// they are at; SIGUSR1 it passes on. A rank takes a SIGTERM for one more wish.
+/// they are at; SIGUSR1 it passes on, but not before it has started them: those
+/// find the file. A rank takes a SIGTERM for one more wish.
 void askRanksToEnd(int signal) {
   asked = true;
+  if (int file = open(askedFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+      file >= 0)
+    close(file);
   if (launcher <= 0)
     return; // between two starts
   const int insisting = isRank ? SIGKILL : SIGTERM;
@@ -146,6 +161,8 @@ public:
     if (mkdtemp(folder.data())) {
       path = folder + "/said";
       setenv(lastWordsVariable, path.c_str(), 1);
+      const std::string beside = folder + "/" + askedName;
+      beside.copy(askedFile, sizeof askedFile - 1);
     }
   }
   ~LastWords() {

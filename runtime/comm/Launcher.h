@@ -34,6 +34,10 @@ int launchRanks(int ranks, const std::vector<std::string> &arguments);
 /// Whether such a signal has come.
 bool askedToEnd();
 
+/// In a rank that launchRanks() started on this machine: whether one has come
+/// to the starter, be it before there was a rank to pass it on to.
+bool starterAskedToEnd();
+
 /// In a rank that launchRanks() started: people have been told why the job
 /// ends, so that it need not say so.
 void markLastWords();

@@ -1,5 +1,7 @@
 #include "runtime/train/checkpoint/StopSignal.h"
 
+#include "runtime/comm/Launcher.h"
+
 namespace pfc::rt {
 namespace {
 
@@ -22,6 +24,8 @@ StopSignal::StopSignal() {
       action.sa_flags |= static_cast<int>(SA_RESETHAND);
     sigaction(signals[i], &action, &before[i]);
   }
+  if (starterAskedToEnd())
+    noted = 1;
 }
 
 StopSignal::~StopSignal() {

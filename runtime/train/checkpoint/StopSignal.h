@@ -8,7 +8,8 @@ namespace pfc::rt {
 
 /// While one lives, SIGTERM, SIGINT and SIGUSR1 no longer end the process at
 /// once but are noted. A second SIGINT does end it: someone is impatient.
-/// (SIGUSR1 is what mpirun passes on, and batch systems send in time.)
+/// (SIGUSR1 is what mpirun passes on, and batch systems send in time.) One that
+/// came to the starter before there was this process is noted, too.
 class StopSignal {
 public:
   StopSignal();

@@ -14,6 +14,7 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <unistd.h>
 
@@ -313,6 +314,21 @@ INSTANTIATE_TEST_SUITE_P(By, AskedToEnd,
                          [](const auto &info) {
                            return fmt::format("Signal{}", info.param);
                          });
+
+// mpirun passes on what comes when it has ranks; here it takes its time.
+TEST_F(Failure, ASignalBeforeThereAreRanksIsNotLost) {
+  const std::filesystem::path slow = root / "mpirun", begun = root / "begun";
+  std::ofstream(slow) << "#!/bin/sh\ntrap '' USR1\n: > " << begun.string()
+                      << "\nsleep 1\nPATH=${PATH#*:}\nexec mpirun \"$@\"\n";
+  std::filesystem::permissions(slow, std::filesystem::perms::owner_all);
+  RunningJob job(log());
+  pid_t starter = job.start(
+      command(), {fmt::format("PATH={}:{}", root.string(), getenv("PATH"))});
+  ASSERT_TRUE(soon([&] { return std::filesystem::exists(begun); }));
+  kill(starter, SIGTERM);
+  EXPECT_EQ(job.status(starter), 0) << job.output();
+  EXPECT_THAT(job.output(), HasSubstr("stopped by a signal after step 1 of "));
+}
 
 // What is wrong with every rank is said once.
 TEST_F(Failure, OfAllRanksIsOneLine) {
