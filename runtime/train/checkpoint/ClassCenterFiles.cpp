@@ -106,9 +106,15 @@ void ClassCenterFiles::readFrom(File &file, const plan::fb::Variable &variable,
   const TensorEntry *entry = file.open->find(variable.name()->string_view());
   std::vector<int64_t> shape = toVector(*variable.shape());
   shape[0] = file.classes;
-  require(entry && entry->type == tensorType(variable) && entry->shape == shape,
-          "{}: has no tensor '{}' of [{}] {}, which the plan needs", file.path,
-          variable.name()->str(), fmt::join(shape, ", "),
+  require(entry, "{}: has no tensor '{}' of [{}] {}, which the plan needs",
+          file.path, variable.name()->str(), fmt::join(shape, ", "),
+          tensorTypeName(tensorType(variable)));
+  require(entry->type == tensorType(variable) && entry->shape == shape,
+          "{}: tensor '{}' is [{}] {}, the plan's is [{}] {}: compile the spec "
+          "with the model.embedding_size, head.weight_dtype and "
+          "head.momentum_dtype that it was written with",
+          file.path, variable.name()->str(), fmt::join(entry->shape, ", "),
+          tensorTypeName(entry->type), fmt::join(shape, ", "),
           tensorTypeName(tensorType(variable)));
   uint64_t width = rowBytes(variable);
   int64_t begin = std::max(file.firstClass, first);

@@ -229,6 +229,22 @@ TEST_F(Resume, NotWithAnotherOptimizer) {
             HasSubstr("another train.optimizer.type's"), HasSubstr("--init=")));
 }
 
+TEST_F(Resume, NotWithAnotherTypeOfClassCenters) {
+  TestPlan test = makeTrainPlan(1);
+  train(every(2, test));
+  for (auto &variable : test.variant().variables)
+    if (variable->shard)
+      variable->dtype = plan::fb::DType_BF16;
+  TrainOptions options = every(2, test, "other");
+  options.resume = (root / "out").string();
+  EXPECT_THAT(failure(options),
+              AllOf(HasSubstr("] F32, the plan's is ["),
+                    HasSubstr("] BF16: compile the spec with the "
+                              "model.embedding_size, head.weight_dtype and "
+                              "head.momentum_dtype that it was written "
+                              "with")));
+}
+
 TEST_F(Resume, KeepsTheLastOnes) {
   TestPlan test = makeTrainPlan(1);
   TrainOptions options = every(1, test);
