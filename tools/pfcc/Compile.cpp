@@ -1,15 +1,14 @@
 #include "Compile.h"
 #include "MemoryLimit.h"
+#include "Output.h"
 #include "SpecMapping.h"
 
 #include "frontend/graph/GraphBuilder.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Support/FileUtilities.h"
 #include "runtime/plan/PlanFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/ToolOutputFile.h"
 
 using namespace mlir;
 using namespace pfc;
@@ -24,18 +23,17 @@ static void print(ModuleOp module, llvm::raw_ostream &os) {
 /// Writes FOLDER/03-partitioned.mlir.
 static LogicalResult dump(ModuleOp module, StringRef folder, size_t number,
                           const Stage &stage) {
-  std::string message;
   if (std::error_code code = llvm::sys::fs::create_directories(folder))
     return emitError(module.getLoc(), "can't make the folder ")
            << folder << ": " << code.message();
   llvm::SmallString<128> path(folder);
   llvm::sys::path::append(
       path, llvm::formatv("{0:d2}-{1}.mlir", number, stage.name).str());
-  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(path, &message);
-  if (!file)
-    return emitError(module.getLoc(), message);
-  print(module, file->os());
-  file->keep();
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  print(module, os);
+  if (llvm::Error error = writeOutput(path, text))
+    return emitError(module.getLoc(), llvm::toString(std::move(error)));
   return success();
 }
 
