@@ -1,10 +1,12 @@
 #include "runtime/train/ModelFolder.h"
 
+#include "runtime/base/AtomicFile.h"
 #include "runtime/base/Error.h"
 #include "runtime/train/Snapshot.h"
 #include "runtime/train/StateDict.h"
 
 #include <filesystem>
+#include <fstream>
 #include <regex>
 #include <set>
 
@@ -19,20 +21,30 @@ bool inBackbone(const plan::fb::Variable &variable) {
 
 } // namespace
 
-void ModelFolder::create(const std::string &planPath) const {
+void ModelFolder::create() const {
   std::error_code error;
   fs::create_directories(path, error);
   require(!error, "{}: cannot make the output folder: {}", path,
           error.message());
+}
+
+/// Replaced, not rewritten: a run that reads the old file keeps it.
+void ModelFolder::keepPlan(const std::string &planPath,
+                           const std::string &hash) const {
   if (fs::exists(plan()) && fs::equivalent(planPath, plan()))
     return;
-  // The run has the plan's old file mapped if it is replaced, not rewritten.
-  std::string temporary = plan() + ".tmp";
-  fs::copy_file(planPath, temporary, fs::copy_options::overwrite_existing,
-                error);
-  if (!error)
-    fs::rename(temporary, plan(), error);
-  require(!error, "{}: cannot copy the plan here: {}", path, error.message());
+  std::ifstream source(planPath, std::ios::binary);
+  Sha256 digest;
+  AtomicFile copy(plan(), &digest);
+  std::vector<char> block(1 << 20);
+  while (source.good()) {
+    source.read(block.data(), static_cast<std::streamsize>(block.size()));
+    copy.write(block.data(), static_cast<size_t>(source.gcount()));
+  }
+  require(source.eof(), "{}: cannot be read", planPath);
+  require(hash.empty() || hexText(digest.digest()) == hash,
+          "{}: was replaced after this run had read it: start again", planPath);
+  copy.commit();
 }
 
 std::string ModelFolder::classCenters(int rank, int worldSize) const {

@@ -22,8 +22,10 @@ class ModelFolder {
 public:
   explicit ModelFolder(std::string path) : path(std::move(path)) {}
 
-  /// Makes the folder and copies the plan into it.
-  void create(const std::string &planPath) const;
+  /// Makes the folder.
+  void create() const;
+  /// Copies the plan into it, whose SHA-256 is still `hash`; empty: any.
+  void keepPlan(const std::string &planPath, const std::string &hash) const;
 
   const std::string &folder() const { return path; }
   std::string plan() const { return path + "/train.plan"; }

@@ -62,14 +62,7 @@ void restoreMetrics(Checkpoint &resumed, const std::string &path) {
   const ManifestFile *listed = resumed.manifest().find(name);
   require(listed, "{}: its manifest lists no {}", resumed.path(), name);
   resumed.check(*listed);
-  std::string temporary = path + ".tmp";
-  std::error_code error;
-  std::filesystem::copy_file(resumed.metrics(), temporary,
-                             std::filesystem::copy_options::overwrite_existing,
-                             error);
-  if (!error)
-    std::filesystem::rename(temporary, path, error);
-  require(!error, "{}: cannot be written: {}", path, error.message());
+  copyFile(resumed.metrics(), listed->bytes, path);
 }
 
 /// Where metrics.jsonl begins or goes on: its path.

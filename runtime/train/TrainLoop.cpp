@@ -1,5 +1,6 @@
 #include "runtime/train/TrainLoop.h"
 
+#include "runtime/base/AtomicFile.h"
 #include "runtime/base/Error.h"
 #include "runtime/plan/Shape.h"
 
@@ -93,10 +94,9 @@ std::string describeData(const data::Dataset &dataset, const std::string &path,
 } // namespace
 
 TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
-    : job(job), folder(options.outDir),
+    : job(job), folder(options.outDir), lock(options.outDir),
       dataset(data::openDataset(trainPath(job, options.dataDir))),
-      resumed(
-          chooseCheckpoint(job.communicator, options.outDir, options.resume)),
+      resumed(choose(options)),
       loader(makeLoader(firstStep(), badRecordsBefore())),
       total(totalSteps(job.settings, loader->stepsPerEpoch(), options.steps)),
       profile(options.profile),
@@ -114,7 +114,9 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
   if (!options.trace.empty() && !(resumed && firstStep() == total))
     tracer.emplace(job, options.trace, firstStep(), total);
   if (job.isRoot()) {
-    folder.create(options.planPath);
+    folder.create();
+    lockFolder(); // where it wasn't there before
+    folder.keepPlan(options.planPath, options.planHash);
     const bool inEpochs = options.steps < 0 && job.settings.steps() == 0;
     reporter = std::make_unique<Reporter>(
         job, folder, total, inEpochs ? loader->stepsPerEpoch() : 0,
@@ -131,13 +133,28 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
   meetInFolder();
 }
 
+std::optional<Checkpoint> TrainLoop::choose(const TrainOptions &options) {
+  if (job.isRoot())
+    lockFolder(); // a run that is at work may write another one
+  return chooseCheckpoint(job.communicator, options.outDir, options.resume);
+}
+
+void TrainLoop::lockFolder() {
+  Doing doing(job.communicator.activity(), "locking the output folder",
+              Activity::Kind::Slow);
+  lock.take();
+}
+
 /// Each rank writes its part of a checkpoint into the folder that rank 0 made.
 void TrainLoop::meetInFolder() {
   const std::string path = folder.folder() + "/.meeting";
   uint64_t word = 0;
   if (job.isRoot()) {
     word = uint64_t{std::random_device{}()} << 32 | std::random_device{}();
-    std::ofstream(path) << word << std::flush;
+    std::string text = std::to_string(word);
+    AtomicFile file(path);
+    file.write(text.data(), text.size());
+    file.commit();
   }
   {
     Doing doing(job.communicator.activity(), "broadcast of where ranks meet",

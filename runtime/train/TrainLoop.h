@@ -16,6 +16,7 @@
 #include "runtime/base/Error.h"
 #include "runtime/data/BatchLoader.h"
 #include "runtime/exec/Finite.h"
+#include "runtime/train/FolderLock.h"
 #include "runtime/train/InitialWeights.h"
 #include "runtime/train/Job.h"
 #include "runtime/train/LrSchedule.h"
@@ -42,7 +43,7 @@ struct TrainOptions {
   std::string trace = {}; ///< file for the times of a step; empty: none
   CheckpointOptions checkpoint = {};
   bool skipNotFinite = false; ///< leave out a step with NaN, and go on
-  std::string planHash = {};  ///< for people
+  std::string planHash = {};  ///< of what was read of planPath
   std::optional<std::string> resume = {}; ///< from it; empty: from outDir
   InitialWeights init = {};               ///< where it isn't resumed
 };
@@ -75,6 +76,8 @@ private:
     std::optional<PendingOutput> gradNorm, lossScale, skipped;
   };
 
+  std::optional<Checkpoint> choose(const TrainOptions &options);
+  void lockFolder();
   void barrier(const char *name);
   uint64_t checkpointBytes() const;
   std::unique_ptr<data::BatchLoader> makeLoader(int64_t step,
@@ -114,6 +117,7 @@ private:
 
   Job &job;
   ModelFolder folder;
+  FolderLock lock; // rank 0's
   std::shared_ptr<const data::Dataset> dataset;
   std::optional<Checkpoint> resumed;
   std::unique_ptr<Reporter> reporter; // rank 0's; the loader tells it

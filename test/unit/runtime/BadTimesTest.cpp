@@ -385,6 +385,33 @@ TEST_F(BadTimes, AFullDiskLeavesWhatIsThere) {
   expectWholeCheckpoints();
 }
 
+TEST_F(BadTimes, AFullDiskTakesNoPlan) {
+  TestPlan test = makeTrainPlan(1);
+  TrainOptions options = every(6, test);
+  PlanFile file = PlanFile::open(options.planPath);
+  auto communicator = makeSelfCommunicator();
+  Job job(file, *communicator, {.threads = 1});
+  std::string message;
+  try {
+    LargestFile limit(1000);
+    TrainLoop loop(job, options);
+  } catch (const Error &error) {
+    message = error.what();
+  }
+  EXPECT_THAT(message, HasSubstr("out/train.plan.tmp: cannot be written: File "
+                                 "too large; check the folder, its "
+                                 "permissions and the free space"));
+  EXPECT_TRUE(fs::is_empty(root / "out")) << "remains";
+}
+
+TEST_F(BadTimes, APlanThatIsReplacedWhileTheRunStarts) {
+  TrainOptions options = every(6, makeTrainPlan(1));
+  options.planHash = std::string(64, '0');
+  EXPECT_THAT(failure(options), HasSubstr("x.plan: was replaced after this run "
+                                          "had read it: start again"));
+  EXPECT_TRUE(fs::is_empty(root / "out")) << "remains";
+}
+
 TEST_F(BadTimes, AReadOnlyFolderIsSaidAtOnce) {
   TestPlan test = makeTrainPlan(1);
   std::ofstream(root / "out") << "a file in the way"; // root may write anywhere

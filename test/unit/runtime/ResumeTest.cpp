@@ -1,6 +1,7 @@
 // Checkpoints of a run, and runs that go on from them.
 #include "TrainTest.h"
 #include "runtime/base/Error.h"
+#include "runtime/train/FolderLock.h"
 #include "runtime/train/checkpoint/Checkpoint.h"
 #include "runtime/train/checkpoint/CheckpointFolder.h"
 
@@ -145,6 +146,31 @@ TEST_F(Resume, NeverMixesTwoRuns) {
   EXPECT_THAT(failure(options),
               HasSubstr("step-000000006 is of step 6, but this run has 4 "
                         "steps"));
+}
+
+// A lock is an open file's, so that one of this process stands for another's.
+TEST_F(Resume, OneRunAtATimeInAFolder) {
+  TestPlan test = makeTrainPlan(1);
+  const std::string out = (root / "out").string();
+  FolderLock nowhere(out);
+  nowhere.take();
+  EXPECT_FALSE(fs::exists(out));
+  train(every(6, test));
+  EXPECT_FALSE(fs::exists(out + "/.running"));
+  {
+    FolderLock other(out);
+    other.take();
+    TrainOptions options = every(6, test);
+    options.resume = "";
+    EXPECT_THAT(failure(options),
+                HasSubstr("out: another pfc-run is at work in this folder: "
+                          "wait for its end, or choose another --out"));
+  }
+  test.plan.settings->steps = 8;
+  TrainOptions options = every(6, test);
+  options.resume = "";
+  train(options);
+  EXPECT_EQ(checkpoints("out").back().step, 8);
 }
 
 TEST_F(Resume, SaysWhatDiffers) {
