@@ -14,15 +14,33 @@
 namespace pfc::rt {
 namespace {
 
-using Shape = flatbuffers::Vector<int64_t>;
-
-bool isAligned(const Shape *shape) {
-  return !shape ||
-         reinterpret_cast<uintptr_t>(shape->Data()) % alignof(int64_t) == 0;
+/// FlatBuffers' verifier aligns a vector's length, 4 bytes, not its elements.
+template <typename T>
+bool isAligned(const flatbuffers::Vector<T> *list) {
+  return !list || reinterpret_cast<uintptr_t>(list->Data()) % alignof(T) == 0;
 }
 
-/// FlatBuffers' verifier aligns a vector's length, 4 bytes, not its elements.
-bool shapesAligned(const plan::fb::Plan &plan) {
+template <typename Instructions>
+bool numbersAligned(const Instructions &instructions) {
+  for (const auto *instruction : instructions)
+    if (const auto *launch = instruction->operation_as_Launch();
+        launch && !isAligned(launch->numbers()))
+      return false;
+  return true;
+}
+
+bool programAligned(const plan::fb::Program &program) {
+  for (const auto *buffer : *program.buffers())
+    if (!isAligned(buffer->shape()))
+      return false;
+  if (program.alternatives())
+    for (const auto *alternative : *program.alternatives())
+      if (!numbersAligned(*alternative->instructions()))
+        return false;
+  return numbersAligned(*program.instructions());
+}
+
+bool listsAligned(const plan::fb::Plan &plan) {
   for (const auto *variant : *plan.variants()) {
     for (const auto *variable : *variant->variables())
       if (!isAligned(variable->shape()) ||
@@ -30,11 +48,11 @@ bool shapesAligned(const plan::fb::Plan &plan) {
           !isAligned(variable->export_shape()))
         return false;
     for (const auto *program : *variant->programs())
-      for (const auto *buffer : *program->buffers())
-        if (!isAligned(buffer->shape()))
-          return false;
+      if (!programAligned(*program))
+        return false;
   }
-  return true;
+  return isAligned(plan.settings()->milestone_steps()) &&
+         isAligned(plan.settings()->milestone_epochs());
 }
 
 } // namespace
@@ -55,9 +73,9 @@ const plan::fb::Plan &verifyPlan(const std::byte *bytes, size_t size,
           "changed after it was written); compile it again",
           name);
   const plan::fb::Plan &plan = *plan::fb::GetPlan(data);
-  require(shapesAligned(plan),
-          "{}: damaged plan: a shape is not aligned (changed after it was "
-          "written); compile it again",
+  require(listsAligned(plan),
+          "{}: damaged plan: a shape or a list of numbers is not aligned "
+          "(changed after it was written); compile it again",
           name);
   validatePlan(plan, name);
   return plan;

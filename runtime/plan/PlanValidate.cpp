@@ -336,10 +336,7 @@ void validateProgram(const Program &program, const Variant &variant,
 
 /// On CUDA a kernel says what it is launched with; no chip takes blocks of more
 /// threads.
-void validateKernel(const Kernel &kernel, const Variant &variant,
-                    const std::string &where) {
-  if (!variant.kernel_cuda() || variant.kernel_cuda()->size() == 0)
-    return;
+void validateBlocks(const Kernel &kernel, const std::string &where) {
   require(kernel.threads() >= 1 && kernel.threads() <= 1024,
           "{}: kernel '{}' wants blocks of {} threads; a block has 1 to 1024",
           where, kernel.name()->str(), kernel.threads());
@@ -347,6 +344,12 @@ void validateKernel(const Kernel &kernel, const Variant &variant,
           "{}: kernel '{}' wants {} bytes of shared memory; a block has up to "
           "{}",
           where, kernel.name()->str(), kernel.shared(), 227 << 10);
+}
+
+void validateKernel(const Kernel &kernel, const Variant &variant,
+                    const std::string &where) {
+  if (variant.kernel_cuda() && variant.kernel_cuda()->size() != 0)
+    validateBlocks(kernel, where);
   if (kernel.tensor_maps())
     for (const TensorMap *map : *kernel.tensor_maps())
       require(map->argument() < kernel.arguments() && map->rows() >= 1 &&

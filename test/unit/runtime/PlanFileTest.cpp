@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <cstring>
 #include <random>
 
 namespace pfc::rt::test {
@@ -88,6 +89,39 @@ TEST(PlanFile, FlippedBytes) {
     refused += !messageOf(changed).empty();
   }
   EXPECT_GT(refused, bytes.size() / 10);
+}
+
+// FlatBuffers' verifier has nothing against a list of 8-byte numbers that
+// begins 4 bytes too late: its length is then what the first number begins
+// with.
+TEST(PlanFile, MisalignedNumbers) {
+  TestPlan test = makeFullPlan();
+  test.variant().kernels[0]->numbers = {plan::fb::DType_I64};
+  test.program().instructions[4]->operation.AsLaunch()->numbers = {1};
+  test.program().instructions[4]->operation.AsLaunch()->numbers.push_back(0);
+  std::vector<std::byte> bytes = test.pack();
+  const auto *list = plan::fb::GetPlan(bytes.data())
+                         ->variants()
+                         ->Get(0)
+                         ->programs()
+                         ->Get(0)
+                         ->instructions()
+                         ->Get(4)
+                         ->operation_as_Launch()
+                         ->numbers();
+  const auto *begin = reinterpret_cast<const uint8_t *>(bytes.data());
+  const auto target =
+      static_cast<uint32_t>(reinterpret_cast<const uint8_t *>(list) - begin);
+  for (uint32_t at = 0; at < target; at += 4) {
+    uint32_t offset = 0;
+    std::memcpy(&offset, bytes.data() + at, 4);
+    if (offset == target - at) {
+      offset += 4;
+      std::memcpy(bytes.data() + at, &offset, 4);
+    }
+  }
+  EXPECT_THAT(messageOf(bytes),
+              HasSubstr("a shape or a list of numbers is not aligned"));
 }
 
 // A plan of format 1, as the first pfcc wrote it. Never rewrite the file.

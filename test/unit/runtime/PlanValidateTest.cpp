@@ -187,6 +187,17 @@ const Case cases[] = {
     {"TensorMapOfNoArgument",
      [](TestPlan &t) { cudaKernel(t).tensor_maps = {TensorMap(9, 128, 32)}; },
      "kernel 'twice' copies boxes of 128 x 32 of argument 9"},
+    {"TensorMapOfNoArgumentWithoutCuda",
+     [](TestPlan &t) {
+       t.variant().kernels[0]->tensor_maps = {TensorMap(1 << 28, 128, 32)};
+     },
+     "kernel 'twice' copies boxes of 128 x 32 of argument 268435456"},
+    {"NumberOfNoTypeWithoutCuda",
+     [](TestPlan &t) {
+       t.variant().kernels[0]->numbers = {DType_F16};
+       launch(t).numbers = {1};
+     },
+     "kernel 'twice' takes a number of type 2"},
     {"TensorMapOfTooManyRows",
      [](TestPlan &t) { cudaKernel(t).tensor_maps = {TensorMap(0, 257, 32)}; },
      "kernel 'twice' copies boxes of 257 x 32"},
