@@ -13,6 +13,8 @@
 
 #include "llvm/ADT/SetVector.h"
 
+#include <cmath>
+
 namespace pfc {
 #define GEN_PASS_DEF_BUCKETUPDATESPASS
 #include "passes/Passes.h.inc"
@@ -123,38 +125,69 @@ static UpdateForm formOf(Member &member) {
   return form;
 }
 
+namespace {
+
+/// What a network makes of buckets, of which each costs a latency.
+struct BucketSizes {
+  double full; ///< bytes that fill one
+  double tail; ///< that the last one has at most: nothing hides its sum
+
+  BucketSizes(double all, const BucketUpdatesPassOptions &options) {
+    // all / full latencies, and the time of the last but one, which the tail's
+    // layers may not hide, are least together where they are equal.
+    const double perLatency = options.latency * options.networkBandwidth;
+    full = options.bucketBytes > 0 ? static_cast<double>(options.bucketBytes)
+                                   : std::sqrt(all * perLatency);
+    tail = std::min(perLatency, full / 4);
+  }
+};
+
+/// Updates of one form, and the bucket of them that is being filled.
+struct OpenBucket {
+  UpdateForm form;
+  double left = 0; ///< bytes of those that are in no bucket yet
+  Bucket bucket = {};
+};
+
+} // namespace
+
 /// Fills buckets in the order of the updates, which is that of the backward
 /// pass.
 void BucketBuilder::fill() {
-  SmallVector<Member> members;
-  int64_t bytes = 0;
-  for (auto update : function.getOps<OptimizerOpInterface>())
-    if (std::optional<Member> member = memberOf(update)) {
-      members.push_back(*member);
-      bytes += member->bytes();
-    }
-  int64_t fullBytes =
-      std::min<int64_t>(options.bucketBytes, bytes / options.leastBuckets);
-  SmallVector<std::pair<UpdateForm, Bucket>> open;
+  SmallVector<std::pair<Member, unsigned>> members; // and which of `open`
+  SmallVector<OpenBucket> open;
+  double all = 0;
+  for (auto update : function.getOps<OptimizerOpInterface>()) {
+    std::optional<Member> member = memberOf(update);
+    if (!member)
+      continue;
+    UpdateForm form = formOf(*member);
+    auto *found = llvm::find_if(
+        open, [&](OpenBucket &entry) { return entry.form == form; });
+    if (found == open.end())
+      found = &open.emplace_back(OpenBucket{form});
+    found->left += static_cast<double>(member->bytes());
+    all += static_cast<double>(member->bytes());
+    members.emplace_back(*member, found - open.begin());
+  }
+  const BucketSizes sizes(all, options);
   auto close = [&](Bucket &bucket) {
     if (bucket.members.size() > 1)
       buckets.push_back(std::move(bucket));
     bucket = Bucket();
   };
-  for (Member &member : members) {
-    UpdateForm form = formOf(member);
-    auto *found =
-        llvm::find_if(open, [&](auto &entry) { return entry.first == form; });
-    if (found == open.end())
-      found = &open.emplace_back(form, Bucket());
-    Bucket &bucket = found->second;
+  for (auto &[member, number] : members) {
+    auto &[form, left, bucket] = open[number];
     bucket.members.push_back(member);
     bucket.bytes += member.bytes();
-    if (bucket.bytes >= fullBytes)
+    bool wasTail = left <= sizes.tail;
+    left -= static_cast<double>(member.bytes());
+    bool isTail = left <= sizes.tail; // what comes behind this one
+    if (static_cast<double>(bucket.bytes) >= sizes.full || (isTail && !wasTail))
       close(bucket);
   }
-  for (auto &[form, bucket] : open)
-    close(bucket);
+  for (OpenBucket &entry : open)
+    close(entry.bucket);
 }
 
 Value BucketBuilder::buildBucket(Location loc, ArrayRef<Value> tensors) {
@@ -376,14 +409,15 @@ struct BucketUpdatesPass
   using Base::Base;
 
   void runOnOperation() override {
-    if (bucketBytes < 1 || leastBuckets < 1) {
-      getOperation().emitError(
-          "bucket-bytes and least-buckets must be above 0");
+    if (bucketBytes < 0 || !(latency > 0) || !(networkBandwidth > 0)) {
+      getOperation().emitError("bucket-bytes must not be below 0; latency and "
+                               "network-bandwidth must be above it");
       return signalPassFailure();
     }
     BucketUpdatesPassOptions options;
     options.bucketBytes = bucketBytes;
-    options.leastBuckets = leastBuckets;
+    options.latency = latency;
+    options.networkBandwidth = networkBandwidth;
     options.narrow = narrow;
     for (auto function : getOperation().getOps<func::FuncOp>())
       BucketBuilder(function, options).run();

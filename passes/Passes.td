@@ -568,11 +568,16 @@ def BucketUpdatesPass : Pass<"pfc-bucket-updates", "::mlir::ModuleOp"> {
     made as one, on `pfc.bucket`s of parameters, momenta and gradients: one
     `shard.all_reduce` a bucket, right behind its last gradient, so that it may
     run while the rest of the backward pass does; one `pfc.sum_squares`; one
-    `pfc.sgd`. A bucket is full with `bucket-bytes` of gradients, or with one
-    `least-buckets`-th of them all: the last one's sum has nothing to run under.
+    `pfc.sgd`. A bucket is full with `bucket-bytes` of gradients, or, where that
+    is 0, with √(n·λ·β) of them: for n bytes in all, on a network with a latency
+    of λ and β bytes a second (those of plan-schedule-collectives), n/b buckets
+    cost λ each and a bucket takes b/β, which are least together there: 23 MB for
+    R50. Nothing hides the last one's sum, so it has at most the λ·β bytes, 3 MB,
+    that cross in a latency's time, or a quarter of a full one; they are of the
+    first layers, whose gradients take long and hide the bucket before.
     A gradient with other readers, or not a multiple of 64 bytes, stays alone.
 
-    Of R100's 771 collectives of the backbone 322 are left, most of them of
+    Of R100's 771 collectives of the backbone 319 are left, most of them of
     running statistics, which pfc-bucket-statistics takes.
 
     Where products take some of a bucket's parameters in 16 bits, all are cast
@@ -606,10 +611,12 @@ def BucketUpdatesPass : Pass<"pfc-bucket-updates", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [
-    Option<"bucketBytes", "bucket-bytes", "int64_t", "16777216",
-           "Bytes of gradients that fill a bucket">,
-    Option<"leastBuckets", "least-buckets", "int64_t", "8",
-           "A bucket is full with this share of all gradients, too">,
+    Option<"bucketBytes", "bucket-bytes", "int64_t", "0",
+           "Bytes of gradients that fill a bucket; 0: what the network's rates "
+           "make of them all">,
+    Option<"latency", "latency", "double", "3e-5", "Seconds of any collective">,
+    Option<"networkBandwidth", "network-bandwidth", "double", "1e11",
+           "Bytes a second that a rank sends">,
     Option<"narrow", "narrow", "bool", "false",
            "Sum the buckets of fp32 gradients over the ranks in bf16">,
   ];
@@ -739,7 +746,9 @@ def ScheduleCollectivesPass
     soon as its source is there and computation that does not need it goes on
     meanwhile;
     `plan.wait` stands where it is needed. Launches that copy between the host's
-    memory and the device's are put under computation likewise. A list schedule of
+    memory and the device's are put under computation likewise, and what they
+    copy by, the sample of class centers, is computed as soon as it can be. A
+    list schedule of
     a stream that computes, one for the network and one for the host's link, on a
     machine with the options' rates, of which only the ratios matter; instructions keep
     their order but where they would have to wait. What goes `far` ahead keeps

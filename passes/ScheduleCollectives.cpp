@@ -6,7 +6,10 @@
 // (the rates matter by their ratio alone):
 //
 //   - a transfer starts as soon as its source is there;
-//   - the compute stream takes the first instruction, in the program's order,
+//   - what a copy between the memories reads, as the sample of class centers,
+//     is computed as soon as it can be;
+//   - else the compute stream takes the first instruction, in the program's
+//   order,
 //     that needs no unfinished transfer; if each one does, the one whose
 //     transfers are done first;
 //   - `plan.wait` stands in front of the first instruction that needs it.
@@ -90,6 +93,7 @@ private:
   llvm::BitVector transfers;     ///< which are
   std::set<unsigned> ready;      ///< nothing missing, in the program's order
   std::set<unsigned> readyTransfers; ///< of these
+  std::set<unsigned> readyCopied;    ///< of these, what a copy reads
   SmallVector<unsigned> order;
   double computing = 0;  ///< when the compute stream is free
   double exchanging = 0; ///< and the network
@@ -101,6 +105,7 @@ private:
   unsigned choose() const;
   bool waits(unsigned i, llvm::BitVector &seen) const;
   bool isReadLate(unsigned i) const;
+  bool isCopied(unsigned i) const;
   int64_t bytesAhead(unsigned i) const;
   bool mayGo(unsigned i) const { return bytesAhead(i) <= aheadBytes; }
   void schedule(unsigned i);
@@ -112,6 +117,8 @@ private:
     ready.insert(i);
     if (isTransfer(i))
       readyTransfers.insert(i);
+    else if (isCopied(i))
+      readyCopied.insert(i);
   }
   double &streamOf(unsigned i) {
     if (!isTransfer(i))
@@ -148,6 +155,14 @@ bool Scheduler::isReadLate(unsigned i) const {
   return !isTransfer(first) && waits(first, seen);
 }
 
+/// Whether a copy between the host's memory and the device's reads what `i`
+/// writes.
+bool Scheduler::isCopied(unsigned i) const {
+  return llvm::any_of(dependences.successors(i), [&](unsigned reader) {
+    return isTransfer(reader) && !isa<plan::CollectiveOp>(op(reader));
+  });
+}
+
 /// What instruction `i` would write too early. The first that is left needs
 /// nothing that isn't there: it is always ready.
 int64_t Scheduler::bytesAhead(unsigned i) const {
@@ -159,11 +174,14 @@ int64_t Scheduler::bytesAhead(unsigned i) const {
   return early ? cost.getWritten() : 0;
 }
 
-/// A transfer whose source is there; else the first that needn't wait; else the
-/// one that waits the least.
+/// A transfer whose source is there; else what one copies; else the first that
+/// needn't wait; else the one that waits the least.
 unsigned Scheduler::choose() const {
   for (unsigned i : readyTransfers)
     if (available[i] <= computing)
+      return i;
+  for (unsigned i : readyCopied)
+    if (available[i] <= computing && mayGo(i))
       return i;
   unsigned least = *ready.begin();
   for (unsigned i : ready) {
@@ -184,6 +202,7 @@ void Scheduler::schedule(unsigned i) {
   done[i] = stream;
   ready.erase(i);
   readyTransfers.erase(i);
+  readyCopied.erase(i);
   order.push_back(i);
   for (unsigned next : dependences.successors(i)) {
     available[next] = std::max(available[next], stream);

@@ -343,8 +343,9 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "comparisons.", FIELD(cluster.overlap)},
       {"cluster", "bucket_size", "MiB", false, "", leftOpen(0, 4096), {},
        "Gradients of the backbone that are summed over the ranks at a time: so "
-       "many bytes, or an eighth of all if that is less, and what is left of the "
-       "parameter that fills them.",
+       "many bytes, and what is left of the parameter that fills them. Without "
+       "it a bucket is as large as makes latencies and transfers least together "
+       "(23 MB for R50); the last one, of the first layers, is small.",
        FIELD(cluster.bucketSize)},
       {"cluster", "gradient_precision", "", false, "", anything, storageTypes,
        "Of the backbone's gradients between the ranks. `bf16` halves what they "

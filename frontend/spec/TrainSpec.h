@@ -137,7 +137,7 @@ struct ClusterSpec {
   int64_t worldSize = 1; ///< ranks
   DeviceType device = DeviceType::CPU;
   bool overlap = true;
-  double bucketSize = 16;                    ///< MiB of gradients
+  std::optional<double> bucketSize;          ///< MiB; none: by the network
   StorageSpec gradients = StorageSpec::FP32; ///< between ranks
   std::optional<double> memoryPerRank;       ///< GiB; none: whatever it takes
 };

@@ -1,5 +1,5 @@
 // The parameters of a bucket in 16 bits are one pass over it, too.
-// RUN: pfc-opt %s --pfc-bucket-updates=least-buckets=1 -o %t.mlir
+// RUN: pfc-opt %s --pfc-bucket-updates -o %t.mlir
 // RUN: FileCheck %s --input-file=%t.mlir
 // RUN: pfc-interpret %s --against %t.mlir --steps 3
 // RUN: pfc-check-plan %t.mlir --from=fused --precision=bf16 --steps=2 --round --tolerance=1e-5

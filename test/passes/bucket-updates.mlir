@@ -1,13 +1,13 @@
 // Updates of one form become one, on buckets; the norm is one of buckets.
-// RUN: pfc-opt %s --pfc-bucket-updates=least-buckets=1 -o %t.mlir
+// RUN: pfc-opt %s --pfc-bucket-updates -o %t.mlir
 // RUN: FileCheck %s --input-file=%t.mlir
 // RUN: pfc-interpret %s --against %t.mlir --steps 3
 // A bucket is full with 100 bytes: of @whole, every two gradients.
-// RUN: pfc-opt %s --pfc-bucket-updates="bucket-bytes=100 least-buckets=1" | FileCheck %s --check-prefix=FULL
-// Or with half of all, when there are to be two.
-// RUN: pfc-opt %s --pfc-bucket-updates=least-buckets=2 | FileCheck %s --check-prefix=FULL
+// RUN: pfc-opt %s --pfc-bucket-updates=bucket-bytes=100 | FileCheck %s --check-prefix=FULL
+// Or with √(256 · 40), of 256 bytes where 40 cross in a latency's time.
+// RUN: pfc-opt %s --pfc-bucket-updates="latency=2 network-bandwidth=20" | FileCheck %s --check-prefix=FULL
 // In bf16 between the ranks, until something reads the sum.
-// RUN: pfc-opt %s --pfc-bucket-updates="least-buckets=1 narrow" -o %t.narrow.mlir
+// RUN: pfc-opt %s --pfc-bucket-updates=narrow -o %t.narrow.mlir
 // RUN: FileCheck %s --input-file=%t.narrow.mlir --check-prefix=NARROW
 // RUN: pfc-interpret %s --against %t.narrow.mlir --steps 3
 // NARROW:      %[[B:.*]] = pfc.bucket
@@ -22,12 +22,12 @@
 // Of a real network on four ranks, as it is and with the step's code around it.
 // RUN: pfcc compile %root/specs/quickstart.spec --emit=graph -o %t.graph.mlir --set model.input_size=16 --set model.embedding_size=16 --set head.classes=11 --set head.sample_rate=0.4 --set train.batch_per_rank=2 --set cluster.world_size=4 --set train.sync_batch_norm=true
 // RUN: pfc-opt %t.graph.mlir --pfc-differentiate --pfc-insert-optimizer=clip-grad-norm=1.0 --pfc-partition -o %t.alone.mlir
-// RUN: pfc-opt %t.alone.mlir --pfc-bucket-updates="bucket-bytes=200000 least-buckets=1" --pfc-verify-partitioned -o %t.buckets.mlir
+// RUN: pfc-opt %t.alone.mlir --pfc-bucket-updates=bucket-bytes=200000 --pfc-verify-partitioned -o %t.buckets.mlir
 // RUN: pfc-interpret %t.alone.mlir --against %t.buckets.mlir --steps 2
 // RUN: grep -c pfc.sgd %t.buckets.mlir | FileCheck %s --check-prefix=NETWORK
 // AdamW has one bucket more.
 // RUN: pfc-opt %t.graph.mlir --pfc-differentiate --pfc-insert-optimizer="optimizer=adamw clip-grad-norm=1.0" --pfc-partition -o %t.adamw.mlir
-// RUN: pfc-opt %t.adamw.mlir --pfc-bucket-updates="bucket-bytes=200000 least-buckets=1" --pfc-verify-partitioned -o %t.adamw.buckets.mlir
+// RUN: pfc-opt %t.adamw.mlir --pfc-bucket-updates=bucket-bytes=200000 --pfc-verify-partitioned -o %t.adamw.buckets.mlir
 // RUN: pfc-interpret %t.adamw.mlir --against %t.adamw.buckets.mlir --steps 2
 // RUN: grep -c pfc.adamw %t.adamw.buckets.mlir | FileCheck %s --check-prefix=NETWORK
 // NETWORK: {{^1[0-9]$}}

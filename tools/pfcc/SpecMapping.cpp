@@ -84,8 +84,9 @@ CompileOptions pfc::compileOptions(const TrainSpec &spec, Precision precision) {
           precision == Precision::Fp16 ? 16 << 20 : 28 << 20;
     options.tileHead.lastTileBytes = options.tileHead.tileBytes / 2;
   }
-  options.bucketUpdates.bucketBytes =
-      static_cast<int64_t>(spec.cluster.bucketSize * 0x1p20);
+  if (spec.cluster.bucketSize)
+    options.bucketUpdates.bucketBytes =
+        static_cast<int64_t>(*spec.cluster.bucketSize * 0x1p20);
   options.optimizer.seed = static_cast<uint64_t>(spec.train.seed);
   options.optimizer.narrowMomentum = spec.head.momentum == StorageSpec::BF16;
   options.bucketUpdates.narrow = spec.cluster.gradients == StorageSpec::BF16;
