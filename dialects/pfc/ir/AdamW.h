@@ -1,7 +1,7 @@
 //===- AdamW.h - AdamW of one element, as generated code --------*- C++ -*-===//
 //
 // What pfc.adamw does to a parameter's elements and pfc.update_rows to those of
-// class centers. The formula is theirs, in PfcOps.td.
+// class centers. The formula is theirs, in ops/Optimizer.td.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DIALECTS_PFC_IR_ADAMW_H

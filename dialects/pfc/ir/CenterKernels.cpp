@@ -1,7 +1,7 @@
 //===- CenterKernels.cpp - Kernels on the rows of class centers -----------===//
 //
 // Gather, update, and to and from host memory: one row of each op's outer
-// parallel loop, on buffers. Formulas and shapes are those of PfcOps.td.
+// parallel loop, on buffers. Formulas and shapes are those of ops/*.td.
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/pfc/ir/AdamW.h"

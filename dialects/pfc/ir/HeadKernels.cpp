@@ -1,7 +1,7 @@
 //===- HeadKernels.cpp - Margin, softmax and sums of chunks ---------------===//
 //
 // One row of each op's outer parallel loop, on buffers. Formulas and shapes are
-// those of PfcOps.td.
+// those of ops/*.td.
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/pfc/ir/PfcDialect.h"

@@ -1,6 +1,6 @@
 //===- KernelBodies.cpp - The ops' generated code -------------------------===//
 //
-// Each body follows its op's formula in PfcOps.td. Reductions over a batch are
+// Each body follows its op's formula in ops/*.td. Reductions over a batch are
 // two-level: sums for each image (a parallel loop over images), then over the
 // images, in their order.
 //

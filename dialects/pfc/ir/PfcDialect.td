@@ -12,7 +12,7 @@
 //   PfcDialect.td     this file: the dialect
 //   PfcEnums.td       margin, roles, initializers
 //   PfcInterfaces.td  how ops take part in passes
-//   PfcOps.td         the ops
+//   PfcOps.td         the ops, which ops/ has by what they are for
 //   Verifiers.cpp     their constraints
 //   Vjp.cpp           their gradients
 //   Partitioning.cpp  what one rank does of each

@@ -1,7 +1,7 @@
 //===- PfcInterfaces.td - How ops take part in passes ------*- tablegen -*-===//
 //
 // Passes ask ops these questions instead of switching on op types, so that a
-// new op is one entry in PfcOps.td and its methods, and touches no pass.
+// new op is one entry in ops/*.td and its methods, and touches no pass.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_INTERFACES

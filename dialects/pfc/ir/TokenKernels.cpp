@@ -2,7 +2,7 @@
 //
 // Layer norm, stochastic depth and masking as linalg; attention's softmax and
 // what moves tokens and heads as rows. Formulas and shapes are those of
-// PfcOps.td.
+// ops/*.td.
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/pfc/ir/PfcDialect.h"

@@ -1,6 +1,6 @@
 //===- Verifiers.cpp - The constraints of the ops -------------------------===//
 //
-// Constraint numbers (C1) … are those of the op descriptions in PfcOps.td.
+// Constraint numbers (C1) … are those of the op descriptions in ops/*.td.
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/pfc/ir/PfcDialect.h"

@@ -1,7 +1,7 @@
 //===- Vjp.cpp - Vector-Jacobian products of the ops ----------------------===//
 //
 // y = f(x): given dy = ∂loss/∂y, each op builds dx = ∂loss/∂x. The formulas are
-// those of the gradient ops in PfcOps.td. Gradients nobody needs are built all
+// those of the gradient ops in ops/*.td. Gradients nobody needs are built all
 // the same and erased as dead by pfc-differentiate.
 //
 //===----------------------------------------------------------------------===//

@@ -1,6 +1,6 @@
 //===- ElementwiseOps.cpp - scale_pixels, prelu, add, bias, dropout … -----===//
 //
-// Formulas: PfcOps.td. The last dimension is the channel c.
+// Formulas: ir/ops/*.td. The last dimension is the channel c.
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/pfc/ir/PfcDialect.h"

@@ -1,6 +1,6 @@
 //===- TokenOps.cpp - Layer norm, attention's parts, masking --------------===//
 //
-// Formulas: PfcOps.td. Tokens are [B,…,C], statistics of them [B,…].
+// Formulas: ir/ops/Tokens.td. Tokens are [B,…,C], statistics of them [B,…].
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/pfc/ir/PfcDialect.h"

@@ -1,5 +1,6 @@
-// Body of pfc.sample_local_centers for one block of 1024 threads (see PfcOps.td;
-// dialects/pfc/ir/kernels has the CPU's, with the same result to the bit).
+// Body of pfc.sample_local_centers (dialects/pfc/ir/ops/RankHead.td) for one
+// block of 1024 threads; dialects/pfc/ir/kernels has the CPU's, with the same
+// result to the bit.
 // Words in capitals between braces are filled in:
 //   B rows of labels, P a power of two ≥ B, S slots, RATE sample rate
 //   SORT  sort_columns.mlir: the labels in %columns, ascending

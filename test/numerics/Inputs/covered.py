@@ -1,5 +1,7 @@
-"""covered.py PfcOps.td OPS.PY: every op that convert-pfc-to-plan makes code of,
-as the ops' descriptions say, is in a module that OPS.PY prints."""
+"""covered.py FOLDER OPS.PY: every op of the folder's *.td that
+convert-pfc-to-plan makes code of, as the ops' descriptions say, is in a module
+that OPS.PY prints."""
+import pathlib
 import re
 import subprocess
 import sys
@@ -13,8 +15,9 @@ GROUPS = (["pointwise"], ["batch_norm"], ["tokens"], ["sums"], ["sweeps"],
 BARE = {"variable", "assign", "output", "rank_constant", "reshape", "bucket",
         "unbucket", "barrier"}
 
-with open(sys.argv[1]) as file:
-    definitions = re.split(r"^def ", file.read(), flags=re.M)[1:]
+text = "".join(file.read_text() for file in
+               sorted(pathlib.Path(sys.argv[1]).glob("*.td")))
+definitions = re.split(r"^def ", text, flags=re.M)[1:]
 compiled = set()
 for text in definitions:
     mnemonic = re.search(r'Op<"(\w+)"', text)

@@ -1,4 +1,4 @@
-// Body of pfc.sample_local_centers (see PfcOps.td). Words in capitals between
+// Body of pfc.sample_local_centers (see ops/RankHead.td). Words in capitals between
 // braces are filled in by SamplingKernel.cpp:
 //   B rows of labels, S slots, RATE sample rate
 //   SORT n  sort_positives.mlir: the first n of %positives
