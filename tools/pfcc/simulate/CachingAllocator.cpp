@@ -88,6 +88,29 @@ void CachingAllocator::release(int64_t address) {
   freeBlocks.emplace(key(*block), block->first);
 }
 
+void CachingAllocator::releaseSegments() {
+  for (auto entry = freeBlocks.begin(); entry != freeBlocks.end();) {
+    auto block = blocks.find(entry->second);
+    if (!isSegment(block)) {
+      ++entry;
+      continue;
+    }
+    reservedBytes -= block->second.size;
+    blocks.erase(block);
+    entry = freeBlocks.erase(entry);
+  }
+}
+
+/// Whether it is all of its segment.
+bool CachingAllocator::isSegment(Blocks::iterator block) {
+  auto isOther = [&](Blocks::iterator other) {
+    return other->second.segment != block->second.segment;
+  };
+  auto next = std::next(block);
+  return (next == blocks.end() || isOther(next)) &&
+         (block == blocks.begin() || isOther(std::prev(block)));
+}
+
 void CachingAllocator::merge(Blocks::iterator first, Blocks::iterator second) {
   first->second.size += second->second.size;
   blocks.erase(second);

@@ -13,8 +13,8 @@
 //            a small one, more than 1 MiB of another
 //   freed    a block merges with free neighbours in its segment
 //
-// Nothing is given back to the driver: PyTorch does that when it is refused
-// memory, which here never happens.
+// A segment is given back to the driver when the cache is emptied; that it also
+// is when the driver refuses memory is left out.
 //
 //===----------------------------------------------------------------------===//
 #ifndef TOOLS_PFCC_SIMULATE_CACHINGALLOCATOR_H
@@ -35,6 +35,8 @@ public:
   int64_t allocate(int64_t bytes, Stream stream);
   /// `address` is of a block in use.
   void release(int64_t address);
+  /// Gives the driver back the segments that are free as a whole.
+  void releaseSegments();
 
   /// Bytes of all segments: what the driver says that the process holds.
   int64_t reserved() const { return reservedBytes; }
@@ -55,6 +57,7 @@ private:
   Blocks::iterator newSegment(int64_t size, Stream stream, bool small);
   void split(Blocks::iterator block, int64_t size);
   void merge(Blocks::iterator first, Blocks::iterator second);
+  bool isSegment(Blocks::iterator block);
 
   Blocks blocks;
   std::map<Key, int64_t> freeBlocks; // their addresses

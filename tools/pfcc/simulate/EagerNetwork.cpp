@@ -6,6 +6,8 @@
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <tuple>
+
 using namespace mlir;
 using namespace pfc;
 using namespace pfc::simulate;
@@ -22,6 +24,26 @@ static double elements(Value value) {
 static double padding(int64_t channels) {
   return static_cast<double>(llvm::alignTo(channels, tileColumns)) /
          static_cast<double>(channels);
+}
+
+bool EagerConv::operator<(const EagerConv &other) const {
+  return std::tie(inputs, outputs, side, outputSide, kernel, groups) <
+         std::tie(other.inputs, other.outputs, other.side, other.outputSide,
+                  other.kernel, other.groups);
+}
+
+static EagerConv shapeOf(Conv2dOp conv) {
+  auto shape = [](Value value) {
+    return cast<ShapedType>(value.getType()).getShape();
+  };
+  EagerConv of;
+  of.inputs = shape(conv.getInput()).back();
+  of.outputs = shape(conv.getOutput()).back();
+  of.side = shape(conv.getInput())[1];
+  of.outputSide = shape(conv.getOutput())[1];
+  of.kernel = shape(conv.getFilter())[1];
+  of.groups = of.inputs / shape(conv.getFilter()).back();
+  return of;
 }
 
 namespace {
@@ -43,6 +65,7 @@ public:
         })
         .Case([&](Conv2dOp conv) {
           addLayer(Kind::Conv, conv, {conv.getInput()});
+          result.layers.back().conv = shapeOf(conv);
           countConv(conv);
         })
         .Case([&](AddBiasOp bias) { // a part of the linear layer

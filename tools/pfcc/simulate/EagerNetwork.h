@@ -30,6 +30,15 @@
 
 namespace pfc::simulate {
 
+/// Shapes of a convolution; ordered, to know those that were seen.
+struct EagerConv {
+  int64_t inputs = 0, outputs = 0; ///< channels
+  int64_t side = 0, outputSide = 0;
+  int64_t kernel = 0, groups = 1;
+
+  bool operator<(const EagerConv &other) const;
+};
+
 /// A layer of the forward pass; activations are numbers into the network's.
 struct EagerLayer {
   enum class Kind {
@@ -47,6 +56,7 @@ struct EagerLayer {
   std::vector<int> inputs; ///< of a sum the one in whose place it is, and other
   int output = 0;
   std::vector<double> parameters; ///< elements of each
+  EagerConv conv;                 ///< of a convolution
 };
 
 struct EagerNetwork {
