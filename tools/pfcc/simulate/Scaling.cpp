@@ -26,16 +26,18 @@ Below, the simulation of those frameworks beside what they published. The odd ro
 
 What to know of it:
 
-- Two things were chosen with all rows in sight. mxnet's numbers of buffers (its two fitted rows can't tell: one buffer of
-  rows is 0.6 % of a row), so its memory has one fitted constant and the test rows are no proof of the buffers; and that
-  gradients are summed under the whole backbone (`Peer.h`).
+- Three things were chosen with all rows in sight. mxnet's numbers of buffers (its two fitted rows can't tell: one buffer
+  of rows is 0.6 % of a row), so its memory has one fitted constant and the test rows are no proof of the buffers; that
+  gradients are summed under the whole backbone (`Peer.h`); and which sets of cuDNN's algorithms were tried for what
+  arcface_torch's first step takes: the fitted rows alone chose the set (`TorchStep.h`).
 - In the second table the published order has all of fp32 in the odd rows, so the rows stand in another one: one property
   changes from row to row, and each half has every network, precision and batch twice.
 - In the third, a row is a line of the published table; all of a line is fitted or none. Its batch is not published:
   it is 512, as memory shows (`published.toml`); the fourth table is a run of the same code with 1024.
 - Which free block PyTorch's allocator takes depends on all that was freed before. A tensor of the logits' size more or
   less is 2 to 5 % of a row of the third table, and the published rows jump by as much: model parallel takes 19 such
-  tensors at 2 M classes and at 4 M, 21 at 1 M.
+  tensors at 2 M classes and at 4 M, 21.6 at 1 M and 20.5 at 5.5 M. 18 are alive at once; the 19th is where a tensor of
+  the backbone has settled in one, which the simulation finds at 2 M and not quite at 4 M, and no second one.
 - How arcface_torch ran data parallel is not in its source: memory is linear in the classes there, by data_buffers.
 - Machines without rows of their own take a framework's shares of the V100's rates.
 - Convolutions in groups (mbf) count as what they read and write, which no row shows: of mbf on MS1MV3 12,185 images/s are

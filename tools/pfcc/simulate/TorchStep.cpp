@@ -2,17 +2,21 @@
 
 #include "CachingAllocator.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
+#include <numeric>
+#include <set>
 #include <utility>
 
 using namespace pfc::simulate;
 using Stream = CachingAllocator::Stream;
 
-/// The first step makes gradients and momentum, the second finds them there;
-/// the third is like the second.
-static constexpr int steps = 3;
+/// The first step makes gradients and momentum, and cuDNN is tried out; the
+/// second makes buckets; the third finds all of it, and is as those after it.
+static constexpr int steps = 4;
 
 namespace {
 
@@ -47,6 +51,29 @@ private:
 /// A tensor that several hold: a variable of Python, nodes of autograd.
 using Shared = std::shared_ptr<Tensor>;
 
+/// What a convolution computes.
+enum class Product { Forward, InputGradient, FilterGradient };
+
+/// The workspace that the neediest of cuDNN's algorithms asks for, for each of
+/// the three products; TorchStep.h says how it is known.
+double largestWorkspace(const EagerConv &conv, double images) {
+  if (conv.kernel != 3 || conv.side != conv.outputSide || conv.groups != 1)
+    return 0; // neither algorithm
+  const double in = static_cast<double>(conv.inputs);
+  const double out = static_cast<double>(conv.outputs);
+  auto transformed = [&](double anImage, double filter, double bytes) {
+    return bytes * (images * anImage * (in + out) + filter * in * out);
+  };
+  // FFT: half of the spectrum of an image with its padding.
+  const double size = static_cast<double>(
+      llvm::PowerOf2Ceil(static_cast<uint64_t>(conv.side + 2)));
+  const double spectrum = size * (size / 2 + 1);
+  // Winograd: 4 x 4 outputs of 6 x 6 inputs.
+  const double row = static_cast<double>(llvm::divideCeil(conv.side, 4));
+  return std::max(transformed(spectrum, spectrum, 8),
+                  transformed(36 * row * row, 36, 4));
+}
+
 /// iresnet.py in DistributedDataParallel, with its SGD.
 class Backbone {
 public:
@@ -56,24 +83,25 @@ public:
         images(static_cast<double>(images)), half(half) {
     for (const EagerLayer &layer : network.layers)
       llvm::append_range(parameters, layer.parameters);
-    for (double parameter : parameters)
-      weights.push_back(single(parameter));
-    for (const EagerLayer &layer : network.layers)
-      if (layer.kind == EagerLayer::Kind::Norm)
-        for (double channels : layer.parameters) // running mean, variance
-          weights.push_back(single(channels));
-    makeBuckets();
+    makeWeights();
+    makeBuckets(parameters);
     lastReaders.resize(network.activations.size());
     for (auto [number, layer] : llvm::enumerate(network.layers))
       for (int input : layer.inputs)
         lastReaders[input] = number;
-    // A batch, and the next one that the loader brings meanwhile.
-    for (Tensor &batch : batches)
-      batch = Tensor(allocator, 4 * this->images * network.activations[0],
-                     Stream::Loader);
+    batches.back() = batch();
+  }
+
+  /// The next batch while there are this one and, in a variable, the last.
+  void load() {
+    Tensor next = batch();
+    batches.front() = std::move(batches.back());
+    batches.back() = std::move(next);
   }
 
   void forward() {
+    if (!parameterGradients.empty() && !rebuilt)
+      rebuildBuckets();
     std::vector<Shared> values(network.activations.size());
     bool wide = false; // fp32 from the linear layer on
     saved.resize(network.layers.size());
@@ -94,10 +122,17 @@ public:
     const bool first = parameterGradients.empty();
     std::vector<Tensor> made;
     for (size_t number = network.layers.size(); number-- > 0;) {
-      backward(network.layers[number], gradients, made);
+      const EagerLayer &layer = network.layers[number];
+      Gradients own = backward(layer, std::move(gradients[layer.output]));
       saved[number].clear();
-      if (!first)
-        made.clear(); // added into those that are there
+      castBack(layer, own);
+      if (own.second)
+        add(gradients, layer.inputs.back(), std::move(own.second));
+      if (own.input)
+        add(gradients, layer.inputs.front(), std::move(own.input));
+      if (first) // else added into those that are there
+        for (Tensor &gradient : own.parameters)
+          made.push_back(std::move(gradient));
     }
     if (first)
       parameterGradients = std::move(made);
@@ -114,6 +149,12 @@ public:
   }
 
 private:
+  /// What a layer's backward pass makes; `second` is of a second input.
+  struct Gradients {
+    Shared input, second;
+    std::vector<Tensor> parameters;
+  };
+
   Tensor single(double elements) {
     return Tensor(allocator, 4 * elements, Stream::Compute);
   }
@@ -125,23 +166,58 @@ private:
     const double elements = images * network.activations[number];
     return std::make_shared<Tensor>(wide ? single(elements) : narrow(elements));
   }
+  Tensor batch() {
+    return Tensor(allocator, 4 * images * network.activations[0],
+                  Stream::Loader);
+  }
 
-  /// DDP's, in the order of the parameters: 1 MiB, then 25 MiB each.
-  void makeBuckets() {
+  /// And running statistics; DDP broadcasts all of them as one tensor.
+  void makeWeights() {
+    for (double parameter : parameters)
+      weights.push_back(single(parameter));
+    double all = std::accumulate(parameters.begin(), parameters.end(), 0.0);
+    for (const EagerLayer &layer : network.layers)
+      if (layer.kind == EagerLayer::Kind::Norm)
+        for (double channels : layer.parameters) { // running mean, variance
+          weights.push_back(single(channels));
+          all += channels;
+        }
+    Tensor broadcast = single(all);
+  }
+
+  /// DDP's, of gradients in that order: 1 MiB, then 25 MiB each; the last is
+  /// made first.
+  void makeBuckets(const std::vector<double> &order) {
     constexpr double mebibyte = 1 << 20;
-    double limit = mebibyte, bytes = 0;
-    auto close = [&] {
-      if (bytes != 0)
-        weights.push_back(single(bytes / 4));
-      bytes = 0;
-      limit = 25 * mebibyte;
-    };
-    for (double parameter : parameters) {
-      bytes += 4 * parameter;
-      if (bytes >= limit)
-        close();
+    std::vector<double> sizes = {0};
+    for (double parameter : order) {
+      const double limit = sizes.size() == 1 ? mebibyte : 25 * mebibyte;
+      sizes.back() += parameter;
+      if (4 * sizes.back() >= limit)
+        sizes.push_back(0);
     }
-    close();
+    for (double size : llvm::reverse(sizes))
+      buckets.push_back(single(size));
+  }
+
+  /// DDP does it when it knows in what order gradients come.
+  void rebuildBuckets() {
+    rebuilt = true;
+    std::vector<double> order;
+    for (const EagerLayer &layer : llvm::reverse(network.layers))
+      llvm::append_range(order, layer.parameters);
+    buckets.clear();
+    makeBuckets(order);
+  }
+
+  /// cudnn.benchmark: the first time, all algorithms are tried, and the cache
+  /// is emptied while their workspace is still in use.
+  void search(const EagerConv &conv, Product product) {
+    if (!searched.emplace(product, conv).second)
+      return;
+    Tensor workspace(allocator, largestWorkspace(conv, images),
+                     Stream::Compute);
+    allocator.releaseSegments();
   }
 
   void forward(const EagerLayer &layer, std::vector<Shared> &values,
@@ -159,6 +235,7 @@ private:
       else if (half)
         kept.push_back(activation(0, false));
       output = activation(layer.output, wide);
+      search(layer.conv, Product::Forward);
       return;
     case Kind::Linear:
       kept.push_back(half ? activation(input, true) : values[input]);
@@ -194,57 +271,57 @@ private:
     }
   }
 
-  void backward(const EagerLayer &layer, std::vector<Shared> &gradients,
-                std::vector<Tensor> &made) {
+  Gradients backward(const EagerLayer &layer, Shared given) {
     using Kind = EagerLayer::Kind;
     const int input = layer.inputs.front();
-    Shared given = std::move(gradients[layer.output]);
     const bool wide = input >= firstWide();
-    Shared passed;
+    Gradients made;
     switch (layer.kind) {
-    case Kind::Conv: {
-      if (input != 0)
-        passed = activation(input, false);
-      const double filter = layer.parameters.front();
-      Tensor gradient = narrow(filter);
-      made.push_back(half ? single(filter) : std::move(gradient));
+    case Kind::Conv:
+      if (input != 0) {
+        made.input = activation(input, false);
+        search(layer.conv, Product::InputGradient);
+      }
+      made.parameters.push_back(narrow(layer.parameters.front()));
+      search(layer.conv, Product::FilterGradient);
       break;
-    }
     case Kind::Linear:
-      passed = activation(input, true);
+      made.input = activation(input, true);
       for (double parameter : layer.parameters)
-        made.push_back(single(parameter));
-      if (half)
-        passed = activation(input, false);
+        made.parameters.push_back(single(parameter));
       break;
     case Kind::Norm:
-      passed = activation(input, wide);
+      made.input = activation(input, wide);
       for (double parameter : layer.parameters)
-        made.push_back(single(parameter));
+        made.parameters.push_back(single(parameter));
       break;
     case Kind::PRelu: {
-      passed = activation(input, wide);
+      made.input = activation(input, wide);
       Shared slopes = activation(input, wide); // each element's, then summed
-      made.push_back(single(layer.parameters.front()));
+      made.parameters.push_back(single(layer.parameters.front()));
       break;
     }
     case Kind::Sum:
-      passed = given;
-      add(gradients, layer.inputs.back(), given);
+      made.input = made.second = std::move(given);
       break;
     case Kind::Product:
-      add(gradients, layer.inputs.back(),
-          activation(layer.inputs.back(), wide));
+      made.second = activation(layer.inputs.back(), wide);
       [[fallthrough]];
     case Kind::Relu:
     case Kind::Copy:
     case Kind::Softmax:
-      passed = activation(input, wide);
+      made.input = activation(input, wide);
       break;
     }
-    given.reset();
-    if (passed)
-      add(gradients, input, std::move(passed));
+    return made;
+  }
+
+  /// To the precision of what autocast, or float(), made a copy of.
+  void castBack(const EagerLayer &layer, Gradients &made) {
+    if (half && layer.kind == EagerLayer::Kind::Conv)
+      made.parameters.front() = single(layer.parameters.front());
+    if (half && layer.kind == EagerLayer::Kind::Linear)
+      made.input = activation(layer.inputs.front(), false);
   }
 
   void add(std::vector<Shared> &gradients, int number, Shared gradient) {
@@ -265,9 +342,11 @@ private:
   double images;
   bool half;
   std::vector<double> parameters;
-  std::vector<Tensor> weights; // and running statistics, and buckets
-  std::vector<Tensor> parameterGradients, momentum;
+  std::vector<Tensor> weights; // and running statistics
+  std::vector<Tensor> buckets, parameterGradients, momentum;
+  bool rebuilt = false;
   std::array<Tensor, 2> batches;
+  std::set<std::pair<Product, EagerConv>> searched;
   std::vector<size_t> lastReaders; // of activations: layers
   std::vector<std::vector<Shared>> saved;
   Shared features;
@@ -292,11 +371,15 @@ public:
     Tensor labels = bytes(8 * batch, Stream::Centers);
     if (job.sampled)
       sample();
-    // normalize(sub_weight): a norm, a division.
+    // normalize(sub_weight): a norm, not 0; a division.
     pass(Rows, 1);
     Tensor lengths = bytes(4 * sampledRows, Stream::Centers);
+    Tensor divisors = bytes(4 * sampledRows, Stream::Centers);
     Tensor unit = make(Rows, 1, Stream::Centers);
     Tensor allFeatures = features();
+    {
+      Tensor gathered = features();
+    }
 
     // linear(), then ArcFace in place.
     pass(Rows, 1);
@@ -369,11 +452,17 @@ private:
   /// The largest of random keys, sorted by class; their rows.
   void sample() {
     Tensor keys = bytes(4 * local, Stream::Centers);
-    Tensor largest = bytes(4 * sampledRows, Stream::Centers);
-    Tensor chosen = bytes(8 * sampledRows, Stream::Centers);
-    Tensor sorted = bytes(8 * sampledRows, Stream::Centers);
-    Tensor order = bytes(8 * sampledRows, Stream::Centers);
-    index = std::move(sorted);
+    Tensor chosen;
+    {
+      Tensor largest = bytes(4 * sampledRows, Stream::Centers);
+      chosen = bytes(8 * sampledRows, Stream::Centers);
+    }
+    {
+      Tensor sorted = bytes(8 * sampledRows, Stream::Centers);
+      Tensor order = bytes(8 * sampledRows, Stream::Centers);
+      index = std::move(sorted);
+    }
+    chosen = Tensor();
     // The last step's are held by the optimizer until these are there.
     Tensor newRows = make(Rows, 1, Stream::Centers);
     Tensor newMomentum = make(Rows, 1, Stream::Centers);
@@ -413,23 +502,24 @@ private:
     }
     cosines = Tensor();
     pass(Logits, 2); // two products
-    Tensor toFeatures = features();
     pass(Rows, 1);
-    return make(Rows, 0);
+    Tensor toUnit = make(Rows, 0);
+    Tensor toFeatures = features();
+    return toUnit;
   }
 
   void normalizeBackward(Tensor toUnit) {
     auto rowsTensor = [&](int read) {
       return make(Rows, read, Stream::Centers);
     };
-    Tensor quotient = rowsTensor(1); // grad / other
-    Tensor toLengths;
+    Tensor toLengths; // of `other`, which is before `self`
     {
       // -grad * ((self / other) / other)
       Tensor negative = rowsTensor(1), once = rowsTensor(1),
              twice = rowsTensor(1);
       toLengths = rowsTensor(2);
     }
+    Tensor quotient = rowsTensor(1); // grad / other
     toUnit = Tensor();
     pass(Rows, 1);
     Tensor summed = bytes(4 * sampledRows, Stream::Centers);
@@ -460,6 +550,7 @@ int64_t pfc::simulate::torchBackboneMemory(const EagerNetwork &network,
   CachingAllocator allocator;
   Backbone backbone(allocator, network, images, half);
   for (int step = 0; step < steps; ++step) {
+    backbone.load();
     backbone.forward();
     backbone.backward();
     backbone.update();
@@ -473,6 +564,7 @@ int64_t pfc::simulate::torchMemory(const EagerNetwork &network,
   Backbone backbone(allocator, network, job.images, job.half);
   Head head(allocator, job);
   for (int step = 0; step < steps; ++step) {
+    backbone.load();
     backbone.forward();
     head.forwardBackward();
     backbone.backward();

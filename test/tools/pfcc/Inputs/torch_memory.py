@@ -1,13 +1,14 @@
 """What PyTorch 1.8 holds of a GPU for arcface_torch's step of July 2021, worked
 out by hand: the allocator by the rules of c10/cuda/CUDACachingAllocator.cpp,
 the tensors by reading iresnet.py, partial_fc.py, losses.py (ArcFace), autograd's
-derivatives.yaml and train.py line by line.
+derivatives.yaml and train.py line by line; cuDNN's workspaces as its sample
+mnistCUDNN prints them.
 """
 
 import bisect
 
 MIB = 1 << 20
-STEPS = 4
+STEPS = 5
 
 
 class Block:
@@ -79,6 +80,12 @@ class Allocator:
             block = kept
         self.insert(block)
 
+    def empty_cache(self):
+        for free in self.pools.values():
+            whole = [block for block in free if not (block.left or block.right)]
+            self.reserved -= sum(block.size for block in whole)
+            free[:] = [block for block in free if block.left or block.right]
+
 
 class Tensor:
     """Python drops it as it drops torch's."""
@@ -104,19 +111,33 @@ class Backbone:
 
     def __init__(self, memory, images):
         self.memory, self.images = memory, images
-        self.kept, self.sizes = [], []
+        self.sizes, self.tried, self.tape = [], set(), []
         self.grads = self.momentum = None
         self.describe()
-        for size in self.sizes + self.statistics:
-            self.kept.append(self.new(size))
-        limit, size = MIB, 0
-        for parameter in self.sizes + [0]:
+        held = self.sizes + self.statistics
+        self.kept = [self.new(size) for size in held]
+        self.new(sum(held))  # broadcast
+        self.buckets = self.bucketed(self.sizes)
+        self.rebuilt = False
+        self.batches = [self.batch()]
+
+    def batch(self):
+        return Tensor(self.memory, self.images * 3 * 112 * 112, 4, "loader")
+
+    def load(self):
+        self.batches.append(self.batch())
+        self.batches = self.batches[-2:]
+
+    def bucketed(self, order):
+        sizes, limit, size = [], MIB, 0
+        for parameter in order:
             size += 4 * parameter
-            if size and (size >= limit or not parameter):
-                self.kept.append(self.new(size // 4))
+            if size >= limit:
+                sizes.append(size)
                 limit, size = 25 * MIB, 0
-        for _ in range(2):
-            self.kept.append(Tensor(memory, images * 3 * 112 * 112, 4, "loader"))
+        if size:
+            sizes.append(size)
+        return [self.new(size, 1) for size in reversed(sizes)]
 
     def new(self, elements, size=4):
         return Tensor(self.memory, elements, size)
@@ -142,11 +163,37 @@ class Backbone:
                 norms += [width]
         self.sizes = sizes + [512, 512, 512 * 49 * 512, 512, 512]
         self.statistics = [n for n in norms + [512, 512] for _ in range(2)]
+        arrive = [512, 512 * 49 * 512, 512, 512, 512]
+        for inputs, width, _, _, down in reversed(list(self.blocks())):
+            if down:
+                arrive += [width, width, inputs * width]
+            arrive += [width, width, width * width * 9, width, width, width]
+            arrive += [inputs * width * 9, inputs, inputs]
+        self.arrive = arrive + [64, 64, 64, 3 * 64 * 9]
+        assert sorted(self.arrive) == sorted(self.sizes)
 
-    def record(self, inputs, output, saved, derivative):
+    def record(self, inputs, output, saved, derivative, convert=None):
+        """`convert` comes after what `derivative` read is dropped."""
         number = len(self.tape) + 1
-        self.tape.append([inputs, number, saved, derivative])
+        self.tape.append([inputs, number, saved, derivative, convert])
         return Activation(output, number)
+
+    def try_algorithms(self, product, *shape):
+        """Conv_v7.cpp, findAlgorithms: `ws` lives when the cache is emptied."""
+        if (product, shape) in self.tried:
+            return
+        self.tried.add((product, shape))
+        inputs, outputs, kernel, side, out = shape
+        size = 0
+        if kernel == 3 and side == out:
+            power = 1 << (side + 1).bit_length()
+            spectrum = power * (power // 2 + 1)
+            tiles = (-(-side // 4)) ** 2
+            both, filters = self.images * (inputs + outputs), inputs * outputs
+            fft = 8 * spectrum * (both + filters)
+            size = max(fft, 4 * 36 * (tiles * both + filters))
+        ws = self.new(size, 1)
+        self.memory.empty_cache()
 
     def act(self, channels, side):
         return self.new(self.images * channels * side * side, 2)
@@ -160,15 +207,27 @@ class Backbone:
         source = x.tensor if x else self.act(3, 112)
         first = x is None
 
+        shape = inputs, outputs, kernel, side, out
+
         def derivative(grad):
-            given = None if first else self.act(inputs, side)
-            half = self.new(inputs * outputs * kernel**2, 2)
-            self.parameter(self.new(inputs * outputs * kernel**2))
+            given = None
+            if not first:
+                given = self.act(inputs, side)
+                self.try_algorithms("input", *shape)
+            half.append(self.new(inputs * outputs * kernel**2, 2))
+            self.try_algorithms("filter", *shape)
             return [given]
 
+        def widen(given):
+            self.parameter(self.new(inputs * outputs * kernel**2))
+            half.clear()
+            return given
+
+        half = []
         numbers = [x.number] if x else [None]
         y = self.act(outputs, out)
-        return self.record(numbers, y, [weight, source], derivative)
+        self.try_algorithms("forward", *shape)
+        return self.record(numbers, y, [weight, source], derivative, widen)
 
     def norm(self, x, channels, side):
         def derivative(grad):
@@ -203,6 +262,9 @@ class Backbone:
         return self.record([y.number, x.number], y.tensor, [], both)
 
     def forward(self):
+        if self.grads is not None and not self.rebuilt:
+            self.rebuilt, self.buckets = True, []
+            self.buckets = self.bucketed(self.arrive)
         self.tape = []
         x = self.conv(None, 3, 64, 3, 112, 112)
         x = self.prelu(self.norm(x, 64, 112), 64, 112)
@@ -215,14 +277,17 @@ class Backbone:
             given = self.new(self.images * 512 * 49)
             self.parameter(self.new(512 * 49 * 512))
             self.parameter(self.new(512))
-            return [self.act(512, 7)]
+            return [given]
 
         def last(grad):
             given = self.new(self.images * 512)
             self.parameter(self.new(512))
             return [given]
 
-        x = self.record([x.number], self.new(self.images * 512), [wide], linear)
+        narrow = lambda given: [self.act(512, 7)]
+        y = self.new(self.images * 512)
+        x = self.record([x.number], y, [wide], linear, narrow)
+        del wide
         y = self.new(self.images * 512)
         saved = [x.tensor, self.new(512), self.new(512)]
         self.features = self.record([x.number], y, saved, last)
@@ -232,9 +297,11 @@ class Backbone:
         grads = {self.features.number: self.new(self.images * 512)}
         self.features = None
         while self.tape:
-            inputs, number, saved, derivative = self.tape.pop()
+            inputs, number, saved, derivative, convert = self.tape.pop()
             given = derivative(grads[number])
-            del grads[number], saved
+            del grads[number], saved, derivative
+            if convert:
+                given = convert(given)
             for at, grad in zip(inputs, given):
                 if at is None:
                     continue
@@ -281,9 +348,11 @@ class Head:
         keys = self.new(self.all_rows, 4, "centers")
         values = self.new(self.sampled, 4, "centers")
         index = self.new(self.sampled, 8, "centers")
+        del values
         ascending = self.new(self.sampled, 8, "centers")
         order = self.new(self.sampled, 8, "centers")
         self.index = ascending
+        del order, index
         rows, momentum = self.centers(), self.centers()
         self.rows, self.rows_momentum, self.grad = rows, momentum, None
 
@@ -292,8 +361,10 @@ class Head:
         if self.partial:
             self.sample()
         norms = self.new(self.sampled, 4, "centers")
+        clamped = self.new(self.sampled, 4, "centers")
         unit = self.centers()
         features = self.new(self.batch * self.size)
+        self.new(self.batch * self.size)  # what NCCL gathers into
         logits = self.logits()
         # losses.py: acos_ and cos_ save a copy of what they overwrite
         m_hot = self.own()
@@ -327,14 +398,15 @@ class Head:
         temporaries = [self.logits() for _ in range(5)]  # -((-self*self+1).rsqrt())
         grad = self.logits()
         del temporaries, before_acos
-        of_features = self.new(self.batch * self.size)
         of_unit = self.centers("default")
+        of_features = self.new(self.batch * self.size)
         del grad
-        # normalize: input / norm
-        quotient = self.centers()
+        # normalize: input / norm; derivatives are in alphabetical order: other
         temporaries = [self.centers() for _ in range(3)]  # -grad, ((self/other)/other)
         of_norms = self.centers()
-        del temporaries, of_unit
+        del temporaries
+        quotient = self.centers()  # self
+        del of_unit
         summed = self.new(self.sampled, 4, "centers")
         del of_norms
         scaled = self.centers()
@@ -355,6 +427,7 @@ def memory(images, ranks, rows, sampled, owned):
         if head:
             centers = Head(allocator, images * ranks, rows, sampled, owned)
         for _ in range(STEPS):
+            backbone.load()
             backbone.forward()
             if head:
                 centers.step()
