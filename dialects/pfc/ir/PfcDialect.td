@@ -13,7 +13,7 @@
 //   PfcEnums.td       margin, roles, initializers
 //   PfcInterfaces.td  how ops take part in passes
 //   PfcOps.td         the ops, which ops/ has by what they are for
-//   Verifiers.cpp     their constraints
+//   verify/           their constraints, by file of ops/
 //   Vjp.cpp           their gradients
 //   Partitioning.cpp  what one rank does of each
 //   Costs.cpp         FLOPs and bytes
