@@ -357,7 +357,8 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "process need about 1 GiB besides on a GPU). Logits and activations are "
        "recomputed if they have to be, in the fastest way that fits, where "
        "`head.logits` and `train.recompute` are `auto`; if nothing fits, the "
-       "error says by how much and what would help. With `train.precision = "
+       "error says by how much and, with their cost, the three cheapest changes "
+       "of a key that would. With `train.precision = "
        "\"auto\"` all variants recompute alike, and fp32 has to fit, too: "
        "name the precision that will run.",
        FIELD(cluster.memoryPerRank)}};

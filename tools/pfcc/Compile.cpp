@@ -105,41 +105,60 @@ LogicalResult pfc::emitStage(const LoadedSpec &given, MLIRContext &context,
   return success();
 }
 
-/// By the rates that the schedule assumes.
+/// Of its instructions in their order, by the rates that the schedule assumes:
+/// a transfer goes on beside others until its wait.
 static double secondsOf(plan::ProgramOp step) {
   const ScheduleCollectivesPassOptions rates;
-  double seconds = 0;
+  double now = 0, exchanging = 0, copying = 0;
+  llvm::DenseMap<Operation *, double> done;
   for (auto op : step.getOps<plan::InstructionOpInterface>()) {
+    if (auto wait = dyn_cast<plan::WaitOp>(*op)) {
+      now = std::max(now, done.lookup(wait.getStarted()));
+      continue;
+    }
     plan::CostAttr cost = op.getPredictedCost();
-    if (cost && !plan::isTransfer(op))
-      seconds +=
-          std::max(static_cast<double>(cost.getFlops()) / rates.flops,
-                   static_cast<double>(cost.getRead() + cost.getWritten()) /
-                       rates.memoryBandwidth);
+    if (!cost)
+      continue;
+    auto most =
+        static_cast<double>(std::max(cost.getRead(), cost.getWritten()));
+    if (!plan::isTransfer(op)) {
+      now += std::max(static_cast<double>(cost.getFlops()) / rates.flops,
+                      static_cast<double>(cost.getRead() + cost.getWritten()) /
+                          rates.memoryBandwidth);
+      continue;
+    }
+    bool collective = isa<plan::CollectiveOp>(*op);
+    double &stream = collective ? exchanging : copying;
+    stream = std::max(stream, now) +
+             (collective ? rates.latency + static_cast<double>(cost.getSent()) /
+                                               rates.networkBandwidth
+                         : most / rates.hostBandwidth);
+    done[op] = stream;
+    if (!plan::waitOf(op))
+      now = stream;
   }
-  return seconds;
+  return now;
 }
 
 FailureOr<PlanSize> pfc::planSize(const LoadedSpec &loaded,
+                                  const PrecisionChoice &choice,
                                   MLIRContext &context) {
-  PlanSize size;
   TimingScope untimed;
-  for (const PrecisionChoice &choice : precisionChoices(loaded.spec)) {
-    OwningOpRef<ModuleOp> module =
-        runStages(loaded, context, choice, *findStage("allocated"),
-                  /*dumpTo=*/"", untimed);
-    if (!module)
-      return failure();
-    auto bytesOf = [&](StringRef name) -> uint64_t {
-      auto bytes = (*module)->getAttrOfType<IntegerAttr>(name);
-      return bytes ? bytes.getInt() : 0;
-    };
-    size.bytes = std::max(size.bytes, bytesOf(plan::arenaBytesAttrName) -
-                                          bytesOf(plan::hostBytesAttrName));
-    for (auto program : module->getOps<plan::ProgramOp>())
-      if (program.getSymName() == "train_step")
-        size.seconds += secondsOf(program);
-  }
+  OwningOpRef<ModuleOp> module =
+      runStages(loaded, context, choice, *findStage("allocated"),
+                /*dumpTo=*/"", untimed);
+  if (!module)
+    return failure();
+  auto bytesOf = [&](StringRef name) -> uint64_t {
+    auto bytes = (*module)->getAttrOfType<IntegerAttr>(name);
+    return bytes ? bytes.getInt() : 0;
+  };
+  PlanSize size;
+  size.hostBytes = bytesOf(plan::hostBytesAttrName);
+  size.bytes = bytesOf(plan::arenaBytesAttrName) - size.hostBytes;
+  for (auto program : module->getOps<plan::ProgramOp>())
+    if (program.getSymName() == "train_step")
+      size.seconds = secondsOf(program);
   return size;
 }
 

@@ -2,52 +2,124 @@
 
 #include "frontend/spec/SpecChecks.h"
 #include "frontend/spec/SpecKeys.h"
+#include "frontend/spec/SpecWriter.h"
 #include "mlir/IR/Diagnostics.h"
 #include "runtime/plan/Shape.h"
-#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/raw_ostream.h"
 #include <cmath>
 #include <fmt/format.h>
+#include <functional>
 
 using namespace pfc;
 using namespace mlir;
 
 namespace {
 
-/// A change of one key, and what the plan takes then.
+/// What specs take. Each variant is compiled once, and only if it is needed.
+class Sizes {
+public:
+  explicit Sizes(MLIRContext &context) : context(context) {}
+
+  FailureOr<PlanSize> ofVariant(const LoadedSpec &loaded,
+                                const PrecisionChoice &choice);
+  /// Bytes are those of the largest variant, or of one that takes more than
+  /// `enough`; time is the first's, which a machine takes if it can.
+  FailureOr<PlanSize> of(const LoadedSpec &loaded, uint64_t enough);
+
+private:
+  MLIRContext &context;
+  llvm::StringMap<PlanSize> known;
+};
+
+/// So many changes are named.
+constexpr size_t kNamed = 3;
+
+/// How a change of a key changes the training; what changes more costs more.
+enum class Alters { Nothing, Rounding, Training, Machines };
+
+/// A change of one key with which a plan fits.
 struct Change {
+  Alters alters;
   std::string setting;
-  uint64_t bytes;
+  std::string price; ///< besides time
+  PlanSize size;
+  double seconds; ///< an image
 };
 
 /// Looks for changes of a spec with which its plan takes `limit` at most.
 class Search {
 public:
-  Search(const LoadedSpec &loaded, MLIRContext &context, uint64_t limit,
-         uint64_t bytes)
-      : loaded(loaded), context(context), limit(limit), bytes(bytes) {}
+  /// `ways` are what may be compiled, the fastest first and the smallest, of
+  /// `bytes`, last.
+  Search(const LoadedSpec &given, ArrayRef<LoadedSpec> ways, Sizes &sizes,
+         MLIRContext &context, uint64_t limit, uint64_t bytes)
+      : now(given.spec), ways(ways), sizes(sizes), context(context),
+        limit(limit), bytes(bytes) {}
 
-  /// The first three that help.
+  /// The cheapest that help, in order: all of a kind are tried, but no kind
+  /// behind those of which there are enough.
   SmallVector<Change> run();
 
 private:
-  using Edit = llvm::function_ref<void(TrainSpec &)>;
-  using EditNumber = llvm::function_ref<void(TrainSpec &, double)>;
+  using Edit = std::function<void(TrainSpec &)>;
+  using EditNumber = std::function<void(TrainSpec &, double)>;
 
-  uint64_t bytesWith(Edit edit);
-  bool addIfFits(std::string setting, Edit edit);
+  PlanSize sizeWith(const LoadedSpec &way, const Edit &edit);
+  bool fits(const LoadedSpec &way, const Edit &edit) {
+    return sizeWith(way, edit).bytes <= limit;
+  }
+  void addIfFits(Alters alters, std::string setting, const Edit &edit,
+                 std::string price = "");
   void addRecomputation();
-  void addNumber(StringRef key, double now, double least, EditNumber edit,
+  void addRounding();
+  void addNumber(StringRef key, double from, double least, StringRef price,
+                 const EditNumber &edit,
                  llvm::function_ref<double(double)> round);
   void addRanks();
+  bool hasEnough() const { return changes.size() >= kNamed; }
 
-  const LoadedSpec &loaded;
+  const TrainSpec &now;
+  ArrayRef<LoadedSpec> ways;
+  Sizes &sizes;
   MLIRContext &context;
   uint64_t limit, bytes;
   SmallVector<Change> changes;
 };
 
 } // namespace
+
+FailureOr<PlanSize> Sizes::ofVariant(const LoadedSpec &loaded,
+                                     const PrecisionChoice &choice) {
+  std::string key = choice.name.str() + "\n";
+  llvm::raw_string_ostream os(key);
+  writeSpec(loaded.spec, os);
+  if (auto found = known.find(key); found != known.end())
+    return found->second;
+  FailureOr<PlanSize> size = planSize(loaded, choice, context);
+  if (succeeded(size))
+    known[key] = *size;
+  return size;
+}
+
+FailureOr<PlanSize> Sizes::of(const LoadedSpec &loaded, uint64_t enough) {
+  PlanSize all;
+  // The last one, fp32, is the largest.
+  auto choices = precisionChoices(loaded.spec);
+  for (const PrecisionChoice &choice : llvm::reverse(choices)) {
+    FailureOr<PlanSize> size = ofVariant(loaded, choice);
+    if (failed(size))
+      return failure();
+    all.bytes = std::max(all.bytes, size->bytes);
+    all.hostBytes = std::max(all.hostBytes, size->hostBytes);
+    all.seconds = size->seconds;
+    if (all.bytes > enough)
+      break;
+  }
+  return all;
+}
 
 static bool isInRange(const SpecKey &key, TrainSpec &spec) {
   FieldRef field = key.field(spec);
@@ -69,107 +141,159 @@ static bool isAllowed(LoadedSpec &changed) {
 }
 
 /// With the edit; more than anything where there is no such plan.
-uint64_t Search::bytesWith(Edit edit) {
-  LoadedSpec changed = loaded;
+PlanSize Search::sizeWith(const LoadedSpec &way, const Edit &edit) {
+  const PlanSize none{std::numeric_limits<uint64_t>::max(), 0, 0};
+  LoadedSpec changed = way;
   edit(changed.spec);
   if (!isAllowed(changed))
-    return std::numeric_limits<uint64_t>::max();
+    return none;
   ScopedDiagnosticHandler silence(&context,
                                   [](Diagnostic &) { return success(); });
-  FailureOr<PlanSize> size = planSize(changed, context);
-  return failed(size) ? std::numeric_limits<uint64_t>::max() : size->bytes;
+  FailureOr<PlanSize> size = sizes.of(changed, limit);
+  return succeeded(size) ? *size : none;
 }
 
-bool Search::addIfFits(std::string setting, Edit edit) {
-  uint64_t changed = bytesWith(edit);
-  if (changed <= limit)
-    changes.push_back({std::move(setting), changed});
-  return changed <= limit;
+/// Of the ways to compile that the edit makes fit, the fastest: it is looked
+/// for between that and the smallest, as the slower ones are the smaller ones.
+void Search::addIfFits(Alters alters, std::string setting, const Edit &edit,
+                       std::string price) {
+  if (!fits(ways.back(), edit))
+    return;
+  const LoadedSpec *way =
+      llvm::partition_point(ways.drop_back(), [&](const LoadedSpec &faster) {
+        return !fits(faster, edit);
+      });
+  PlanSize size = sizeWith(*way, edit);
+  LoadedSpec changed = *way;
+  edit(changed.spec);
+  double seconds =
+      size.seconds / static_cast<double>(changed.spec.train.batchPerRank);
+  if (size.hostBytes > 0 && now.head.placement != PlacementSpec::Host)
+    price = rt::bytesText(size.hostBytes) + " of the host's memory";
+  changes.push_back(
+      {alters, std::move(setting), std::move(price), size, seconds});
 }
 
 /// Of what the spec forbids to recompute.
 void Search::addRecomputation() {
-  const TrainSpec &now = loaded.spec;
   if (now.head.logits == LogitsSpec::Keep)
-    addIfFits("head.logits = \"recompute\"", [](TrainSpec &spec) {
-      spec.head.logits = LogitsSpec::Recompute;
-    });
-  if (now.train.recompute == RecomputeSpec::None &&
-      addIfFits("train.recompute = \"batch_norms\"", [](TrainSpec &spec) {
-        spec.train.recompute = RecomputeSpec::BatchNorms;
-      }))
-    return;
-  if (now.train.recompute != RecomputeSpec::Blocks)
-    addIfFits("train.recompute = \"blocks\"", [](TrainSpec &spec) {
-      spec.train.recompute = RecomputeSpec::Blocks;
-    });
+    addIfFits(
+        Alters::Nothing, "head.logits = \"recompute\"",
+        [](TrainSpec &spec) { spec.head.logits = LogitsSpec::Recompute; });
+  if (now.train.recompute == RecomputeSpec::None)
+    addIfFits(Alters::Nothing, "train.recompute = \"batch_norms\"",
+              [](TrainSpec &spec) {
+                spec.train.recompute = RecomputeSpec::BatchNorms;
+              });
+  if (now.train.recompute == RecomputeSpec::None ||
+      now.train.recompute == RecomputeSpec::BatchNorms)
+    addIfFits(
+        Alters::Nothing, "train.recompute = \"blocks\"",
+        [](TrainSpec &spec) { spec.train.recompute = RecomputeSpec::Blocks; });
 }
 
-/// The largest value of a key below `now` that fits. Memory is a straight line
-/// in it, nearly: from the values at `now` and half of it.
-void Search::addNumber(StringRef key, double now, double least, EditNumber edit,
+void Search::addRounding() {
+  // Not where the spec gives a loss scale: isAllowed.
+  if (now.train.precision == PrecisionSpec::FP32 ||
+      now.train.precision == PrecisionSpec::Auto)
+    addIfFits(
+        Alters::Rounding, "train.precision = \"bf16\"",
+        [](TrainSpec &spec) { spec.train.precision = PrecisionSpec::BF16; },
+        "never fp32");
+  if (now.head.momentum == StorageSpec::FP32)
+    addIfFits(
+        Alters::Rounding, "head.momentum_dtype = \"bf16\"",
+        [](TrainSpec &spec) { spec.head.momentum = StorageSpec::BF16; },
+        "rounds the class centers' momentum");
+  if (now.head.weight == StorageSpec::FP32)
+    addIfFits(
+        Alters::Rounding, "head.weight_dtype = \"bf16\"",
+        [](TrainSpec &spec) { spec.head.weight = StorageSpec::BF16; },
+        "rounds the class centers");
+}
+
+/// The largest value of a key below `from` that fits, nearly. Memory is made of
+/// straight lines in it: where the line between a value that fits and one that
+/// does not meets the limit is tried next.
+void Search::addNumber(StringRef key, double from, double least,
+                       StringRef price, const EditNumber &edit,
                        llvm::function_ref<double(double)> round) {
-  double half = round(now / 2);
-  if (half < least)
-    return;
   auto bytesAt = [&](double value) {
-    return bytesWith([&](TrainSpec &spec) { edit(spec, value); });
+    return static_cast<double>(sizeWith(ways.back(), [&](TrainSpec &spec) {
+                                 edit(spec, value);
+                               }).bytes);
   };
-  double low = static_cast<double>(bytesAt(half));
-  double slope = (static_cast<double>(bytes) - low) / (now - half);
-  if (slope <= 0)
+  const auto most = static_cast<double>(limit);
+  double low = least, lowBytes = bytesAt(least);
+  if (least >= from || lowBytes > most)
     return;
-  double value = round(half + (static_cast<double>(limit) - low) / slope);
-  for (int attempt = 0; attempt < 4 && value >= least; ++attempt) {
-    uint64_t changed = bytesAt(value);
-    if (changed <= limit) {
-      std::string text = fmt::format("{} = {:g}", key.str(), value);
-      changes.push_back({text, changed});
-      return;
-    }
-    value = round(value * 0.9);
+  double high = from, highBytes = static_cast<double>(bytes);
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    double value =
+        round(low + (high - low) * (most - lowBytes) / (highBytes - lowBytes));
+    if (value <= low || value >= high)
+      break;
+    double valueBytes = bytesAt(value);
+    (valueBytes <= most ? low : high) = value;
+    (valueBytes <= most ? lowBytes : highBytes) = valueBytes;
   }
+  addIfFits(
+      Alters::Training, fmt::format("{} = {:g}", key.str(), low),
+      [&](TrainSpec &spec) { edit(spec, low); },
+      fmt::format("{:.0f} % of the {}", 100 * low / from, price.str()));
 }
 
+/// The smallest power of two times as many that fits.
 void Search::addRanks() {
+  auto times = [&](int64_t factor) -> Edit {
+    return [=](TrainSpec &spec) { spec.cluster.worldSize *= factor; };
+  };
+  SmallVector<int64_t> factors;
   for (int64_t factor = 2; factor <= 64; factor *= 2) {
-    int64_t ranks = loaded.spec.cluster.worldSize * factor;
-    uint64_t changed =
-        bytesWith([&](TrainSpec &spec) { spec.cluster.worldSize = ranks; });
-    if (changed > limit)
-      continue;
-    changes.push_back({fmt::format("cluster.world_size = {}", ranks), changed});
-    return;
+    LoadedSpec changed = ways.back();
+    times(factor)(changed.spec);
+    if (isAllowed(changed))
+      factors.push_back(factor);
   }
+  if (factors.empty() || !fits(ways.back(), times(factors.back())))
+    return;
+  int64_t factor =
+      *llvm::partition_point(ArrayRef(factors).drop_back(), [&](int64_t few) {
+        return !fits(ways.back(), times(few));
+      });
+  addIfFits(
+      Alters::Machines,
+      fmt::format("cluster.world_size = {}", now.cluster.worldSize * factor),
+      times(factor), fmt::format("{} times the ranks", factor));
 }
 
 SmallVector<Change> Search::run() {
-  const TrainSpec &now = loaded.spec;
-  PrecisionSpec precision = now.train.precision;
-  // Not where the spec gives a loss scale: isAllowed.
-  if (precision == PrecisionSpec::FP32 || precision == PrecisionSpec::Auto)
-    addIfFits("train.precision = \"bf16\"", [](TrainSpec &spec) {
-      spec.train.precision = PrecisionSpec::BF16;
-    });
   addRecomputation();
-  addNumber(
-      "train.batch_per_rank", static_cast<double>(now.train.batchPerRank), 2,
-      [](TrainSpec &spec, double value) {
-        spec.train.batchPerRank = static_cast<int64_t>(value);
-      },
-      [](double value) { return 2 * std::floor(value / 2); });
-  if (changes.size() < 3)
+  if (now.head.placement == PlacementSpec::Device)
+    addIfFits(
+        Alters::Nothing, "head.placement = \"host\"",
+        [](TrainSpec &spec) { spec.head.placement = PlacementSpec::Host; });
+  if (!hasEnough())
+    addRounding();
+  if (!hasEnough()) {
     addNumber(
-        "head.sample_rate", now.head.sampleRate, 0.001,
+        "train.batch_per_rank", static_cast<double>(now.train.batchPerRank), 2,
+        "batch",
+        [](TrainSpec &spec, double value) {
+          spec.train.batchPerRank = static_cast<int64_t>(value);
+        },
+        [](double value) { return 2 * std::floor(value / 2); });
+    addNumber(
+        "head.sample_rate", now.head.sampleRate, 0.001, "sample",
         [](TrainSpec &spec, double value) { spec.head.sampleRate = value; },
         [](double value) { return std::floor(value * 1000) / 1000; });
-  if (changes.size() < 3 && now.head.rowUpdate == RowUpdateSpec::Sampled)
-    addIfFits("head.placement = \"host\"", [](TrainSpec &spec) {
-      spec.head.placement = PlacementSpec::Host;
-    });
-  if (changes.size() < 3)
+  }
+  if (!hasEnough())
     addRanks();
-  changes.truncate(std::min<size_t>(changes.size(), 3));
+  llvm::stable_sort(changes, [](const Change &a, const Change &b) {
+    return std::pair(a.alters, a.seconds) < std::pair(b.alters, b.seconds);
+  });
+  changes.truncate(std::min(changes.size(), kNamed));
   return changes;
 }
 
@@ -193,27 +317,50 @@ static std::vector<LoadedSpec> waysToCompile(const LoadedSpec &loaded) {
   return ways;
 }
 
-/// Makes of `loaded` the fastest of `ways` that fits, else the smallest: what
-/// that takes.
-static FailureOr<PlanSize> choose(LoadedSpec &loaded, ArrayRef<LoadedSpec> ways,
-                                  uint64_t limit, MLIRContext &context) {
-  std::optional<PlanSize> best;
-  auto isBetter = [&](const PlanSize &size) {
-    if (!best || (size.bytes <= limit) != (best->bytes <= limit))
-      return !best || size.bytes <= limit;
-    return size.bytes <= limit ? size.seconds < best->seconds
-                               : size.bytes < best->bytes;
-  };
-  for (const LoadedSpec &way : ways) {
-    FailureOr<PlanSize> size = planSize(way, context);
-    if (failed(size))
-      return failure();
-    if (!isBetter(*size))
-      continue;
-    best = *size;
-    loaded = way;
-  }
-  return *best;
+/// "+12 % of time an image, twice the ranks"
+static std::string costOf(const Change &change, double seconds) {
+  // Zero has no sign but +.
+  double percent = std::round(100 * (change.seconds / seconds - 1)) + 0.0;
+  return fmt::format("{:+.0f} % of time an image{}{}", percent,
+                     change.price.empty() ? "" : ", ", change.price);
+}
+
+/// `ways` do not fit, and take `bytes`.
+static LogicalResult refuse(const LoadedSpec &loaded,
+                            std::vector<LoadedSpec> ways,
+                            ArrayRef<uint64_t> bytes, uint64_t limit,
+                            Sizes &sizes, MLIRContext &context) {
+  // Those that take less than each before, and with it more time.
+  std::vector<LoadedSpec> smaller;
+  uint64_t least = std::numeric_limits<uint64_t>::max();
+  for (auto [way, ofWay] : llvm::zip_equal(ways, bytes))
+    if (ofWay < least) {
+      smaller.push_back(way);
+      least = ofWay;
+    }
+  const LoadedSpec &fastest = ways.front();
+  FailureOr<PlanSize> smallest =
+      sizes.of(smaller.back(), std::numeric_limits<uint64_t>::max());
+  FailureOr<PlanSize> free =
+      sizes.ofVariant(fastest, precisionChoices(fastest.spec).front());
+  if (failed(smallest) || failed(free))
+    return failure();
+  InFlightDiagnostic error =
+      emitError(loaded.locations.of("cluster.memory_per_rank"))
+      << "a rank's arena takes " << rt::bytesText(smallest->bytes) << ", "
+      << rt::bytesText(smallest->bytes - limit)
+      << " more than cluster.memory_per_rank";
+  SmallVector<Change> changes =
+      Search(loaded, smaller, sizes, context, limit, smallest->bytes).run();
+  if (changes.empty())
+    error << "; no change of one key makes it fit";
+  double seconds =
+      free->seconds / static_cast<double>(loaded.spec.train.batchPerRank);
+  for (const Change &change : changes)
+    error.attachNote() << "it fits with " << change.setting << " ("
+                       << costOf(change, seconds)
+                       << "): " << rt::bytesText(change.size.bytes);
+  return error;
 }
 
 LogicalResult pfc::fitMemory(LoadedSpec &loaded, MLIRContext &context) {
@@ -221,25 +368,27 @@ LogicalResult pfc::fitMemory(LoadedSpec &loaded, MLIRContext &context) {
     return success();
   auto limit =
       static_cast<uint64_t>(*loaded.spec.cluster.memoryPerRank * 0x1p30);
-  std::vector<LoadedSpec> ways = waysToCompile(loaded);
-  FailureOr<PlanSize> size = planSize(ways.front(), context);
-  if (succeeded(size) && size->bytes > limit)
-    size = choose(loaded, ways, limit, context);
-  if (failed(size))
-    return failure();
-  if (size->bytes <= limit)
-    return success();
-  InFlightDiagnostic error =
-      emitError(loaded.locations.of("cluster.memory_per_rank"))
-      << "a rank's arena takes " << rt::bytesText(size->bytes) << ", "
-      << rt::bytesText(size->bytes - limit)
-      << " more than cluster.memory_per_rank";
-  SmallVector<Change> changes =
-      Search(loaded, context, limit, size->bytes).run();
-  if (changes.empty())
-    error << "; no change of one key makes it fit";
-  for (const Change &change : changes)
-    error.attachNote() << "it fits with " << change.setting << ": "
-                       << rt::bytesText(change.bytes);
-  return error;
+  Sizes sizes(context);
+  const std::vector<LoadedSpec> ways = waysToCompile(loaded);
+  SmallVector<uint64_t> bytes;
+  std::optional<double> best;
+  LoadedSpec chosen = loaded;
+  for (const LoadedSpec &way : ways) {
+    FailureOr<PlanSize> size = sizes.of(way, limit);
+    if (failed(size))
+      return failure();
+    bytes.push_back(size->bytes);
+    if (size->bytes > limit || (best && size->seconds >= *best))
+      continue;
+    best = size->seconds;
+    chosen = way;
+    if (bytes.size() == 1) // recomputes nothing
+      break;
+  }
+  if (!best)
+    return refuse(loaded, ways, bytes, limit, sizes, context);
+  // With room for all of it, what is auto stays so.
+  if (bytes.size() > 1)
+    loaded = chosen;
+  return success();
 }

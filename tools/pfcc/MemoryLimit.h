@@ -2,6 +2,8 @@
 #ifndef TOOLS_PFCC_MEMORYLIMIT_H
 #define TOOLS_PFCC_MEMORYLIMIT_H
 
+#include "SpecMapping.h"
+
 #include "frontend/spec/SpecParser.h"
 #include "mlir/IR/MLIRContext.h"
 
@@ -9,20 +11,23 @@ namespace pfc {
 
 /// What a plan takes on a rank.
 struct PlanSize {
-  uint64_t bytes = 0; ///< of the arena, of the largest variant
-  double seconds = 0; ///< of a step's instructions, to compare plans by
+  uint64_t bytes = 0;     ///< of the arena that are not the host's
+  uint64_t hostBytes = 0; ///< and those that are
+  double seconds = 0;     ///< of a step, to compare plans by
 };
 
-/// Compiles `loaded` as far as its size takes.
+/// Compiles one variant of `loaded` as far as its size takes.
 mlir::FailureOr<PlanSize> planSize(const LoadedSpec &loaded,
+                                   const PrecisionChoice &choice,
                                    mlir::MLIRContext &context);
 
 /// Makes the plan of `loaded` fit into cluster.memory_per_rank, where that is
 /// given: what the spec leaves to the compiler, whether logits and which
 /// activations are recomputed, becomes the fastest that fits. If none does, the
-/// error says by how much the smallest doesn't, and which changes of one key
-/// each would help: three at most, in the order of what they cost (rounding,
-/// time, batch, sample, machines).
+/// error says by how much the smallest doesn't, and of all changes of one key
+/// with which it would fit the three cheapest: first those that train the same,
+/// then those that round otherwise, those of batch or sample, and more
+/// machines; among these by predicted time of an image.
 mlir::LogicalResult fitMemory(LoadedSpec &loaded, mlir::MLIRContext &context);
 
 } // namespace pfc
