@@ -1,6 +1,6 @@
-//===- HeadStepTest.cpp - Whole head steps, from spec to CPU --------------===//
+//===- HeadStepTest.cpp - Whole head steps, from spec to device -----------===//
 //
-//   spec ─▶ frontend, passes, plan, CPU device      (fp32)
+//   spec ─▶ frontend, passes, plan, a device        (fp32)
 //        └▶ frontend, differentiation, interpreter  (float64)   ≤ 1e-5
 //           └ the formulas written out by hand      (float64)   ≤ 1e-12
 //           └ finite differences of its loss        (float64)   ≤ 1e-6
@@ -8,7 +8,8 @@
 // over all margins, both conventions of their gradient, sample rates, row
 // updates and ranks, for batches in which k is below the number of positives,
 // ranks have no positive, or all rows are of one class. 101 classes: no number
-// of ranks divides it.
+// of ranks divides it. The devices are the CPU and, in some of the cases, the
+// emulated one for CUDA kernels.
 //
 //===----------------------------------------------------------------------===//
 #include "test/numerics/HeadStep.h"
@@ -161,6 +162,18 @@ TEST_P(HeadStepTest, CompiledAgainstReference) {
   expectSmall(check(param(), {}));
 }
 
+CheckOptions onCuda() {
+  CheckOptions options;
+  options.compile.target = KernelTarget::Cuda;
+  return options;
+}
+
+class HeadStepCudaTest : public HeadStepTest {};
+
+TEST_P(HeadStepCudaTest, CompiledAgainstReference) {
+  expectSmall(check(param(), onCuda()));
+}
+
 TEST_P(HeadStepTest, ReferenceAgainstFormulas) {
   HeadStep head(param().specText());
   auto module = head.train();
@@ -183,14 +196,17 @@ TEST_P(HeadStepTest, ReferenceAgainstFormulas) {
         << name;
 }
 
-TEST(HeadStepRecomputed, CompiledAgainstReference) {
+void expectRecomputed(const CheckOptions &options) {
   for (const Margin &margin : margins)
     for (int64_t ranks : {1, 3}) {
       SCOPED_TRACE(fmt::format("{} on {}", margin.name, ranks));
-      expectSmall(
-          check({margin, 1.0, "all", ranks, LogitsStrategy::Recompute}, {}));
+      expectSmall(check({margin, 1.0, "all", ranks, LogitsStrategy::Recompute},
+                        options));
     }
 }
+
+TEST(HeadStepRecomputed, CompiledAgainstReference) { expectRecomputed({}); }
+TEST(HeadStepRecomputed, OnCuda) { expectRecomputed(onCuda()); }
 
 INSTANTIATE_TEST_SUITE_P(Heads, HeadStepTest,
                          testing::Combine(testing::ValuesIn(margins),
@@ -199,10 +215,27 @@ INSTANTIATE_TEST_SUITE_P(Heads, HeadStepTest,
                                           testing::Values(1, 2, 3)),
                          caseName);
 
-TEST(HeadStepBf16, CompiledAgainstReference) {
-  if (!cpuHas("avx512_bf16"))
-    GTEST_SKIP() << "this processor has no avx512_bf16";
-  CheckOptions options;
+// At r = 1 all numbers of ranks are held against one reference.
+INSTANTIATE_TEST_SUITE_P(
+    Full, HeadStepCudaTest,
+    testing::Combine(testing::Values(margins[0], margins[4]),
+                     testing::Values(1.0), testing::Values("sampled"),
+                     testing::Values(1, 2, 3)),
+    caseName);
+INSTANTIATE_TEST_SUITE_P(Sampled, HeadStepCudaTest,
+                         testing::Combine(testing::ValuesIn(margins),
+                                          testing::Values(0.3),
+                                          testing::Values("all"),
+                                          testing::Values(2)),
+                         caseName);
+INSTANTIATE_TEST_SUITE_P(Few, HeadStepCudaTest,
+                         testing::Combine(testing::Values(margins[2]),
+                                          testing::Values(0.02),
+                                          testing::Values("sampled", "all"),
+                                          testing::Values(1, 3)),
+                         caseName);
+
+void expectBf16(CheckOptions options) {
   options.compile.precision = Precision::Bf16;
   // A cosine is a sum of 32 products of size 1/32, each off by √2·2⁻⁹ of
   // itself; exp(64·cosine) is off by 64·√2·2⁻⁹/√32.
@@ -212,6 +245,14 @@ TEST(HeadStepBf16, CompiledAgainstReference) {
     expectSmall(check({margin, 0.3, "sampled", 2}, options));
   }
 }
+
+TEST(HeadStepBf16, CompiledAgainstReference) {
+  if (!cpuHas("avx512_bf16"))
+    GTEST_SKIP() << "this processor has no avx512_bf16";
+  expectBf16({});
+}
+
+TEST(HeadStepBf16, OnCuda) { expectBf16(onCuda()); }
 
 TEST(HeadStepGradients, FiniteDifferences) {
   for (const Margin &margin : margins) {

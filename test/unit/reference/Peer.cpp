@@ -7,7 +7,6 @@
 namespace pfc::reference {
 
 static constexpr int64_t classes = 1000, size = 64, batch = 16;
-static constexpr double tolerance = 1e-5;
 
 const PeerRecording peerRecordings[3] = {
     {"ArcFace",
@@ -104,27 +103,30 @@ static double peersLoss(const Tensor &stats) {
 }
 
 static void expectNear(double mine, double peers, const char *what,
-                       int64_t step) {
+                       int64_t step, double tolerance) {
   EXPECT_NEAR(mine, peers, tolerance * peers) << what << " at step " << step;
 }
 
 void expectPeerStep(const PeerRecording &recording, const TensorMap &outputs,
-                    int64_t step) {
-  expectNear(peersLoss(outputs.at("stats")), recording.loss[step], "loss",
-             step);
+                    int64_t step, double tolerance) {
+  expectNear(peersLoss(outputs.at("stats")), recording.loss[step], "loss", step,
+             tolerance);
   if (outputs.count("centers_grad_squares"))
     expectNear(std::sqrt(outputs.at("centers_grad_squares").reals[0]),
-               recording.centersGrad[step], "centers' gradient", step);
+               recording.centersGrad[step], "centers' gradient", step,
+               tolerance);
   expectNear(norm(outputs.at("embeddings_grad")),
-             recording.embeddingsGrad[step], "embeddings' gradient", step);
+             recording.embeddingsGrad[step], "embeddings' gradient", step,
+             tolerance);
 }
 
-void expectPeerCenters(const PeerRecording &recording, const Tensor &centers) {
+void expectPeerCenters(const PeerRecording &recording, const Tensor &centers,
+                       double tolerance) {
   double sum = 0.0;
   for (double x : centers.reals)
     sum += x;
   expectNear(norm(centers) * norm(centers), recording.squares, "squares of W",
-             peerSteps);
+             peerSteps, tolerance);
   // The sum nearly cancels: measured against the sum of magnitudes.
   EXPECT_NEAR(sum, recording.sum,
               tolerance * norm(centers) * std::sqrt(centers.size()));

@@ -35,6 +35,7 @@ struct PeerRecording {
 /// ArcFace, CosFace, and ArcFace with inter-class filtering.
 extern const PeerRecording peerRecordings[3];
 constexpr int64_t peerSteps = 5;
+constexpr double peerTolerance = 1e-5; ///< of fp32
 
 void PrintTo(const PeerRecording &recording, std::ostream *os);
 
@@ -49,10 +50,11 @@ TensorMap peerInputs(int64_t step);
 
 /// Fails the test where HeadGraph's outputs at `step` are not the peer's.
 void expectPeerStep(const PeerRecording &recording, const TensorMap &outputs,
-                    int64_t step);
+                    int64_t step, double tolerance = peerTolerance);
 
 /// The same for W after all steps.
-void expectPeerCenters(const PeerRecording &recording, const Tensor &centers);
+void expectPeerCenters(const PeerRecording &recording, const Tensor &centers,
+                       double tolerance = peerTolerance);
 
 } // namespace pfc::reference
 
