@@ -172,7 +172,10 @@ void BucketBuilder::fill() {
   }
   const BucketSizes sizes(all, options);
   auto close = [&](Bucket &bucket) {
-    if (bucket.members.size() > 1)
+    // One alone stays as it is, but where it goes over the wire in bf16.
+    bool narrows = options.narrow && !bucket.members.empty() &&
+                   bucket.members.front().ranks;
+    if (bucket.members.size() > 1 || narrows)
       buckets.push_back(std::move(bucket));
     bucket = Bucket();
   };
