@@ -10,6 +10,12 @@
 // RUN: pfc-opt %s --pfc-bucket-updates=narrow -o %t.narrow.mlir
 // RUN: FileCheck %s --input-file=%t.narrow.mlir --check-prefix=NARROW
 // RUN: pfc-interpret %s --against %t.narrow.mlir --steps 3
+// Each alone, too.
+// RUN: pfc-opt %s --pfc-bucket-updates="narrow bucket-bytes=1" | FileCheck %s --check-prefix=ALONE
+// ALONE-LABEL: func.func @train_step
+// ALONE-DAG:   shard.all_reduce {{.*}} -> tensor<32xbf16>
+// ALONE-DAG:   shard.all_reduce {{.*}} -> tensor<16xbf16>
+// ALONE:       pfc.clip_factor
 // NARROW:      %[[B:.*]] = pfc.bucket
 // NARROW-NEXT: %[[NARROW:.*]] = pfc.cast %[[B]] : tensor<48xf32> -> tensor<48xbf16>
 // NARROW-NEXT: %[[R:.*]] = shard.all_reduce %[[NARROW]] on @ranks grid_axes = [0] : tensor<48xbf16> -> tensor<48xbf16>

@@ -2,8 +2,8 @@
 //
 // E [B,S] un-normalised exponentials, stats [B,2] = (Z, target logit), targets
 // [B] cosines of each row's own class, columns [B] (−1: not on this rank).
-// Each entry is written from the formula in ir/ops/RankHead.td, not from the unfused
-// ops, so that the two check each other.
+// Each entry is written from the formula in ir/ops/RankHead.td, not from the
+// unfused ops, so that the two check each other.
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/pfc/reference/Margin.h"
