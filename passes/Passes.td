@@ -613,8 +613,8 @@ def BucketUpdatesPass : Pass<"pfc-bucket-updates", "::mlir::ModuleOp"> {
     first layers, whose gradients take long and hide the bucket before.
     A gradient with other readers, or not a multiple of 64 bytes, stays alone.
 
-    R100 with Glint360K on 8 ranks: of 771 collectives of the backbone 319 are
-    left, most of them of running statistics, which pfc-bucket-statistics takes.
+    R100 with Glint360K on 8 ranks: of 774 collectives 322 are left, most of them
+    of running statistics, which pfc-bucket-statistics takes.
 
     Where products take some of a bucket's parameters in 16 bits, all are cast
     in one pass, before the first is wanted: 13 kernels instead of 104 for R100,
@@ -670,9 +670,9 @@ def BucketStatisticsPass : Pass<"pfc-bucket-statistics", "::mlir::ModuleOp"> {
     bucket, right behind the last of its statistics. Equal forms are of layers of
     equal size, as the variance's factor n/(n − 1) is among the attributes.
 
-    R100 with Glint360K on 8 ranks: 322 collectives of the backbone become 26,
-    and on a GPU 616 kernels that merge and average become 24; on H200s a step is
-    predicted to take 5.4 ms less, as nothing waits for the network any more.
+    R100 with Glint360K on 8 ranks: 322 collectives become 26, and on a GPU 616
+    kernels that merge and average become 24; on H200s a step is predicted to take
+    5.4 ms less, as nothing waits for the network any more.
 
     Precondition: pfc-partition ran. Postcondition: the step computes the same
     bits.
@@ -761,9 +761,11 @@ def ConvertPfcToPlanPass : Pass<"convert-pfc-to-plan", "::mlir::ModuleOp"> {
 
     R100 with Glint360K on 8 ranks: the step on H200s launches 898 kernels, some
     1100 fewer than without runs, and is predicted to take 27.8 ms, 3.3 less. On
-    the CPU it launches 1563, of which 244 with the network's are distinct. A gradient in the place
-    of that which it was made from: R50 with its blocks recomputed, 1468 MiB
-    instead of 1517; R100 with all kept 6344 for 6340, its blocks 1800 for 1803.
+    the CPU it launches 1563, of which 244 with the network's are distinct.
+
+    A gradient in the place of that which it was made from: R50 with its blocks
+    recomputed, 1468 MiB instead of 1517; R100 with all kept 6344 for 6340, its
+    blocks 1800 for 1803.
 
     Precondition: convert-pfc-to-linalg ran. Postcondition: the module holds
     plan ops, the module @kernels and the shard.grid.
