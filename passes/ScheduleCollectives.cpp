@@ -9,8 +9,7 @@
 //   - what a copy between the memories reads, as the sample of class centers,
 //     is computed as soon as it can be;
 //   - else the compute stream takes the first instruction, in the program's
-//   order,
-//     that needs no unfinished transfer; if each one does, the one whose
+//     order, that needs no unfinished transfer; if each one does, the one whose
 //     transfers are done first;
 //   - `plan.wait` stands in front of the first instruction that needs it.
 //

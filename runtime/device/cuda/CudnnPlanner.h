@@ -66,7 +66,6 @@ public:
 
   PlannedConvolution plan(const plan::fb::Conv &op, plan::fb::DType operand,
                           plan::fb::DType result);
-  void clear() { plans.clear(); }
 
 private:
   std::shared_ptr<CudnnPlan> planFor(const plan::fb::Conv &op,
