@@ -27,6 +27,8 @@ constexpr std::chrono::seconds patience(10);
 /// How often who waits for a connection looks at those it has.
 constexpr std::chrono::milliseconds glance(200);
 
+using Clock = std::chrono::steady_clock;
+
 /// How a rank introduces itself to rank 0.
 struct Greeting {
   std::array<char, 8> magic = {'p', 'f', 'c', '-', 't', 'c', 'p', '2'};
@@ -149,11 +151,12 @@ private:
 
   /// Rank 0.
   void gather(const Greeting &own, const TcpPlace &place) {
+    Clock::time_point deadline = Clock::now() + timeout;
     Socket listening = Socket::listen(place.port, timeout);
     std::vector<Greeting> greetings(static_cast<size_t>(size));
     greetings[0] = own;
     while (!missing().empty()) {
-      Socket connection = awaitRank(listening, place.port);
+      Socket connection = awaitRank(listening, place.port, deadline);
       auto greeting = firstMessage<Greeting>(connection);
       if (!greeting || greeting->magic != own.magic)
         continue; // a stranger at our port
@@ -202,31 +205,32 @@ private:
       }
   }
 
-  /// As rank 0: the next that connects.
-  Socket awaitRank(const Socket &listening, int port) {
-    auto deadline = std::chrono::steady_clock::now() + timeout;
-    while (!listening.comesWithin(glance)) {
+  /// As rank 0: the next that connects. The deadline is that of the whole
+  /// meeting: strangers, and a rank that ends and comes again, do not move it.
+  Socket awaitRank(const Socket &listening, int port,
+                   Clock::time_point deadline) {
+    for (;;) {
+      require(Clock::now() < deadline,
+              "rank 0 waits at port {} for rank {}: nothing came in time "
+              "(PFC_COMM_TIMEOUT, in seconds)",
+              port, fmt::join(missing(), ", "));
+      if (listening.comesWithin(glance))
+        return listening.accept();
       forgetWhoLeft();
-      if (std::chrono::steady_clock::now() < deadline)
-        continue;
-      fail("rank 0 waits at port {} for rank {}: nothing came in time "
-           "(PFC_COMM_TIMEOUT, in seconds)",
-           port, fmt::join(missing(), ", "));
     }
-    return listening.accept();
   }
 
   /// As another one: the next that connects while rank 0 is there.
-  Socket awaitNeighbour(const Socket &listening) {
-    auto deadline = std::chrono::steady_clock::now() + timeout;
-    while (!listening.comesWithin(glance)) {
-      others[0]->check();
-      require(std::chrono::steady_clock::now() < deadline,
+  Socket awaitNeighbour(const Socket &listening, Clock::time_point deadline) {
+    for (;;) {
+      require(Clock::now() < deadline,
               "rank {} waits for ranks behind it: nothing came in time "
               "(PFC_COMM_TIMEOUT, in seconds)",
               ownRank);
+      if (listening.comesWithin(glance))
+        return listening.accept();
+      others[0]->check();
     }
-    return listening.accept();
   }
 
   /// Any other rank: it goes to those before it and awaits those behind it.
@@ -240,8 +244,9 @@ private:
     others[0]->receive(endpoints.data(), endpoints.size() * sizeof(Endpoint));
     for (int other = 1; other < ownRank; ++other)
       goTo(other, endpoints[other]);
+    Clock::time_point deadline = Clock::now() + timeout;
     for (int count = ownRank + 1; count < size;) {
-      Socket connection = awaitNeighbour(listening);
+      Socket connection = awaitNeighbour(listening, deadline);
       auto hello = firstMessage<Hello>(connection);
       if (!hello || hello->token != own.endpoint.token)
         continue;

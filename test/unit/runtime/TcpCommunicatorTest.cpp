@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <netinet/in.h>
@@ -113,11 +114,12 @@ TEST(TcpCommunicator, ARankThatEndedMayComeAgain) {
 }
 
 TEST(TcpCommunicator, SaysWhoIsMissing) {
-  setenv("PFC_COMM_TIMEOUT", "2", 1);
+  setenv("PFC_COMM_TIMEOUT", "4", 1);
   int port = freePort();
   std::thread other([&] {
-    // Rank 0 began to wait before, and gives up before this rank does.
-    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    // Rank 0 began to wait before, and gives up before this rank does, whose
+    // coming does not make it wait longer.
+    std::this_thread::sleep_for(std::chrono::seconds(2));
     EXPECT_THAT(
         messageOf([&] { makeTcpCommunicator({1, 4, "localhost", port}); }),
         HasSubstr("rank 0"));
@@ -126,6 +128,26 @@ TEST(TcpCommunicator, SaysWhoIsMissing) {
       messageOf([&] { makeTcpCommunicator({0, 4, "localhost", port}); }),
       HasSubstr("for rank 2, 3: nothing came in time (PFC_COMM_TIMEOUT"));
   other.join();
+  unsetenv("PFC_COMM_TIMEOUT");
+}
+
+TEST(TcpCommunicator, WhoComesDoesNotProlongTheWait) {
+  setenv("PFC_COMM_TIMEOUT", "1", 1);
+  int port = freePort();
+  std::atomic<bool> gaveUp = false, cameTooOften = false;
+  std::thread strangers([&] {
+    for (int i = 0; i < 200 && !gaveUp; ++i) {
+      (void)Socket::tryConnect("localhost", port, std::chrono::seconds(1));
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    cameTooOften = !gaveUp;
+  });
+  EXPECT_THAT(
+      messageOf([&] { makeTcpCommunicator({0, 2, "localhost", port}); }),
+      HasSubstr("for rank 1: nothing came in time"));
+  gaveUp = true;
+  strangers.join();
+  EXPECT_FALSE(cameTooOften);
   unsetenv("PFC_COMM_TIMEOUT");
 }
 
