@@ -2,6 +2,7 @@
 
 #include "runtime/base/Error.h"
 #include "runtime/device/Processors.h"
+#include "runtime/device/cpu/AmxFilterGradient.h"
 #include "runtime/device/cpu/CpuFeatures.h"
 #include "runtime/plan/Shape.h"
 
@@ -129,6 +130,9 @@ std::unique_ptr<Task> CpuDevice::makeMatmul(const plan::fb::Matmul &op,
 std::unique_ptr<Task> CpuDevice::makeConv(const plan::fb::Conv &op,
                                           BufferView lhs, BufferView rhs,
                                           BufferView result) {
+  if (std::unique_ptr<Task> task = makeAmxFilterGradient(
+          oneDnn.scratchpad, op, lhs, rhs, result, threads))
+    return task;
   return makeOneDnnConv(oneDnn, op, lhs, rhs, result);
 }
 

@@ -122,5 +122,21 @@ INSTANTIATE_TEST_SUITE_P(
                         ProductTypes{DType_BF16, DType_BF16})),
     convName);
 
+// What AMX computes in parts: more positions than are packed at a time, and
+// channels that are no multiple of two tiles.
+INSTANTIATE_TEST_SUITE_P(
+    Large, DeviceConv,
+    testing::Combine(testing::Values(Shape{1, 136, 140, 16, 16, 3, 1, 1},
+                                     Shape{3, 97, 99, 16, 16, 3, 2, 1},
+                                     Shape{2, 13, 11, 48, 80, 3, 1, 1},
+                                     Shape{2, 9, 10, 48, 16, 5, 1, 2},
+                                     Shape{2, 12, 13, 16, 48, 7, 2, 3},
+                                     Shape{2, 11, 13, 32, 48, 3, 3, 1},
+                                     Shape{1, 9, 9, 16, 16, 3, 1, 0},
+                                     Shape{3, 10, 9, 80, 48, 1, 2, 0}),
+                     testing::Values(ConvKind_BackwardWeights),
+                     testing::Values(ProductTypes{DType_BF16, DType_F32})),
+    convName);
+
 } // namespace
 } // namespace pfc::rt::test
