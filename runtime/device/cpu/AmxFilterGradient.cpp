@@ -140,14 +140,19 @@ struct alignas(64) TileShapes {
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
+/// Which of two by two tiles of sums there are beside the first.
+struct Tiles {
+  bool right, below, across;
+};
+
 class AmxFilterGradient : public Task {
 public:
   AmxFilterGradient(Workspace &workspace, const Grid &grid,
                     const BufferView &input, const BufferView &outputGrad,
                     const BufferView &filterGrad, int threads)
       : workspace(workspace), grid(grid), channels(input.shape[3]),
-        filters(outputGrad.shape[3]), threads(threads),
-        input(reinterpret_cast<const Bf16 *>(input.data)),
+        seen(filterGrad.shape[3]), filters(outputGrad.shape[3]),
+        threads(threads), input(reinterpret_cast<const Bf16 *>(input.data)),
         outputGrad(reinterpret_cast<const Bf16 *>(outputGrad.data)),
         filterGrad(reinterpret_cast<float *>(filterGrad.data)),
         zeros(static_cast<size_t>(std::max(channels, filters))) {
@@ -171,9 +176,10 @@ private:
   void packInput(int64_t begin, int64_t size) const;
   void packGradient(int64_t begin, int64_t size) const;
   void multiply(bool first, int64_t size) const;
+  void multiplyTask(int64_t row, int64_t channel, int64_t filter, Tiles tiles,
+                    bool first, int64_t size) const;
   void multiplyTap(float *sums, const Bf16 *rows, const Bf16 *pairs,
-                   int64_t size, bool first, bool twoRows,
-                   bool twoColumns) const;
+                   Tiles tiles, bool first, int64_t size) const;
   void storeSums() const;
 
   /// [grid, channel, position], `margin` positions before and behind a chunk.
@@ -193,7 +199,7 @@ private:
 
   Workspace &workspace;
   Grid grid;
-  int64_t channels, filters;
+  int64_t channels, seen, filters; ///< seen: channels, by a filter
   int threads;
   const Bf16 *input, *outputGrad;
   float *filterGrad;
@@ -256,39 +262,48 @@ PFC_AMX void AmxFilterGradient::packGradient(int64_t begin,
 }
 
 /// Adds what a chunk gives to the sums, those of 32 channels by 32 filters for
-/// a row of taps at a time.
+/// a row of taps at a time. Groups lie in the tiles of the diagonal.
 PFC_AMX void AmxFilterGradient::multiply(bool first, int64_t size) const {
-  const int64_t filterBlocks = (filters + 31) / 32;
+  const bool grouped = seen < channels;
   const int64_t channelBlocks = (channels + 31) / 32;
+  const int64_t filterBlocks = grouped ? 1 : (filters + 31) / 32;
 #pragma omp for schedule(static)
   for (int64_t task = 0; task < channelBlocks * filterBlocks * grid.kernel;
        ++task) {
-    const int64_t i = task % grid.kernel;
-    const int64_t filter = task / grid.kernel % filterBlocks * 32;
     const int64_t channel = task / grid.kernel / filterBlocks * 32;
-    const Shift down = grid.shift(i);
-    for (int64_t run = 0; run < size; run += runPositions)
-      for (int64_t j = 0; j < grid.kernel; ++j) {
-        const Shift right = grid.shift(j);
-        const int64_t number = down.grid * grid.grids() + right.grid;
-        const int64_t shifted =
-            margin + run + down.by * grid.columns + right.by;
-        multiplyTap(sumsOf(i * grid.kernel + j, channel, filter),
-                    packedInput() + (number * channels + channel) * rowLength +
-                        shifted,
-                    packedGrad() + filter * chunk + run * 16,
-                    std::min(runPositions, size - run), first && run == 0,
-                    channel + 16 < channels, filter + 16 < filters);
-      }
+    const int64_t filter =
+        grouped ? channel : task / grid.kernel % filterBlocks * 32;
+    const bool twoRows = channel + 16 < channels,
+               twoColumns = filter + 16 < filters;
+    multiplyTask(
+        task % grid.kernel, channel, filter,
+        {twoColumns && !grouped, twoRows && !grouped, twoRows && twoColumns},
+        first, size);
   }
 }
 
-/// Two by two tiles of sums, or fewer at an edge, in registers 0 to 3; rows are
-/// the input's channels, columns filters.
+PFC_AMX void AmxFilterGradient::multiplyTask(int64_t row, int64_t channel,
+                                             int64_t filter, Tiles tiles,
+                                             bool first, int64_t size) const {
+  const Shift down = grid.shift(row);
+  for (int64_t run = 0; run < size; run += runPositions)
+    for (int64_t column = 0; column < grid.kernel; ++column) {
+      const Shift right = grid.shift(column);
+      const int64_t number = down.grid * grid.grids() + right.grid;
+      const int64_t shifted = margin + run + down.by * grid.columns + right.by;
+      multiplyTap(sumsOf(row * grid.kernel + column, channel, filter),
+                  packedInput() + (number * channels + channel) * rowLength +
+                      shifted,
+                  packedGrad() + filter * chunk + run * 16, tiles,
+                  first && run == 0, std::min(runPositions, size - run));
+    }
+}
+
+/// Sums are in registers 0 to 3; rows are the input's channels, columns
+/// filters.
 PFC_AMX void AmxFilterGradient::multiplyTap(float *sums, const Bf16 *rows,
-                                            const Bf16 *pairs, int64_t size,
-                                            bool first, bool twoRows,
-                                            bool twoColumns) const {
+                                            const Bf16 *pairs, Tiles tiles,
+                                            bool first, int64_t size) const {
   float *below = sums + filters / 16 * tileElements;
   const Bf16 *lowerRows = rows + tileRows * rowLength,
              *rightPairs = pairs + chunk * 16;
@@ -299,48 +314,52 @@ PFC_AMX void AmxFilterGradient::multiplyTap(float *sums, const Bf16 *rows,
   _tile_zero(3);
   if (!first) {
     _tile_loadd(0, sums, 64);
-    if (twoColumns)
+    if (tiles.right)
       _tile_loadd(1, sums + tileElements, 64);
-    if (twoRows)
+    if (tiles.below)
       _tile_loadd(2, below, 64);
-    if (twoRows && twoColumns)
+    if (tiles.across)
       _tile_loadd(3, below + tileElements, 64);
   }
   for (int64_t k = 0; k < size; k += tilePositions) {
     _tile_loadd(4, rows + k, stride);
     _tile_loadd(6, pairs + k * 16, 64);
     _tile_dpbf16ps(0, 4, 6);
-    if (twoColumns) {
+    if (tiles.right || tiles.across)
       _tile_loadd(7, rightPairs + k * 16, 64);
+    if (tiles.right)
       _tile_dpbf16ps(1, 4, 7);
-    }
-    if (twoRows) {
+    if (tiles.below || tiles.across)
       _tile_loadd(5, lowerRows + k, stride);
+    if (tiles.below)
       _tile_dpbf16ps(2, 5, 6);
-    }
-    if (twoRows && twoColumns)
+    if (tiles.across)
       _tile_dpbf16ps(3, 5, 7);
   }
   _tile_stored(0, sums, 64);
-  if (twoColumns)
+  if (tiles.right)
     _tile_stored(1, sums + tileElements, 64);
-  if (twoRows)
+  if (tiles.below)
     _tile_stored(2, below, 64);
-  if (twoRows && twoColumns)
+  if (tiles.across)
     _tile_stored(3, below + tileElements, 64);
 }
 
 void AmxFilterGradient::storeSums() const {
   const int64_t taps = grid.kernel * grid.kernel;
 #pragma omp for schedule(static)
-  for (int64_t filter = 0; filter < filters; ++filter)
+  for (int64_t filter = 0; filter < filters; ++filter) {
+    // Where there are groups, one has as many filters as channels.
+    const int64_t first = seen < channels ? filter / seen * seen : 0;
+    float *target = filterGrad + filter * taps * seen;
     for (int64_t tap = 0; tap < taps; ++tap)
-      for (int64_t channel = 0; channel < channels; channel += tileRows) {
-        const float *sums = sumsOf(tap, channel, filter) + filter % 16;
-        float *target = filterGrad + (filter * taps + tap) * channels + channel;
-        for (int64_t i = 0; i < tileRows; ++i)
-          target[i] = sums[i * 16];
+      for (int64_t channel = first; channel < first + seen;) {
+        const float *column = sumsOf(tap, channel, filter) + filter % 16;
+        for (int64_t i = channel % tileRows;
+             i < tileRows && channel < first + seen; ++i, ++channel)
+          *target++ = column[i * 16];
       }
+  }
 }
 
 PFC_AMX void AmxFilterGradient::execute() {
@@ -360,13 +379,20 @@ PFC_AMX void AmxFilterGradient::execute() {
   }
 }
 
+/// Whether no group is in two tiles; a channel by itself is all but one a tile.
+bool fitsTiles(const plan::fb::Conv &op) {
+  const int64_t seen = op.in_channels() / op.groups();
+  return op.groups() == 1 ||
+         (op.in_channels() == op.out_channels() && seen > 1 && 16 % seen == 0);
+}
+
 } // namespace
 
 std::unique_ptr<Task>
 makeAmxFilterGradient(Workspace &workspace, const plan::fb::Conv &op,
                       const BufferView &input, const BufferView &outputGrad,
                       const BufferView &filterGrad, int threads) {
-  if (op.kind() != plan::fb::ConvKind_BackwardWeights || op.groups() != 1 ||
+  if (op.kind() != plan::fb::ConvKind_BackwardWeights || !fitsTiles(op) ||
       op.in_channels() % 16 != 0 || op.out_channels() % 16 != 0 ||
       input.dtype != plan::fb::DType_BF16 ||
       filterGrad.dtype != plan::fb::DType_F32 || !cpuSupports("amx_bf16"))

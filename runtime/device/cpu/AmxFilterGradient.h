@@ -24,10 +24,10 @@ namespace pfc::rt {
 
 /// A task for `op` on a team of `threads`; null where that is not the gradient
 /// of filters, the processor has no AMX, or the shape is not for it: channels
-/// in and out by 16, one group, zeros around the image that go as far as the
-/// filter does. `input` and `outputGrad` are bf16, `filterGrad` f32, sums f32,
-/// in an order that does not depend on the team. `workspace` is used while it
-/// executes.
+/// in and out by 16, in one group or as many in as out in groups of 2, 4, 8 or
+/// 16, and zeros around the image that go as far as the filter does. `input`
+/// and `outputGrad` are bf16, `filterGrad` f32, sums f32, in an order that does
+/// not depend on the team. `workspace` is used while it executes.
 std::unique_ptr<Task>
 makeAmxFilterGradient(Workspace &workspace, const plan::fb::Conv &op,
                       const BufferView &input, const BufferView &outputGrad,

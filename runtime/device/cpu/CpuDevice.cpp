@@ -4,6 +4,7 @@
 #include "runtime/device/Processors.h"
 #include "runtime/device/cpu/AmxFilterGradient.h"
 #include "runtime/device/cpu/CpuFeatures.h"
+#include "runtime/device/cpu/MergedGroups.h"
 #include "runtime/plan/Shape.h"
 
 #include <llvm/Config/llvm-config.h>
@@ -132,6 +133,9 @@ std::unique_ptr<Task> CpuDevice::makeConv(const plan::fb::Conv &op,
                                           BufferView result) {
   if (std::unique_ptr<Task> task = makeAmxFilterGradient(
           oneDnn.scratchpad, op, lhs, rhs, result, threads))
+    return task;
+  if (std::unique_ptr<Task> task =
+          makeMergedGroupsConv(oneDnn, op, lhs, rhs, result))
     return task;
   return makeOneDnnConv(oneDnn, op, lhs, rhs, result);
 }

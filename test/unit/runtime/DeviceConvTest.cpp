@@ -114,6 +114,7 @@ INSTANTIATE_TEST_SUITE_P(
                         Shape{2, 7, 9, 24, 24, 3, 2, 1, 24}, // its stride
                         Shape{3, 7, 7, 16, 16, 7, 1, 0, 16}, // global
                         Shape{2, 6, 6, 32, 32, 3, 1, 1, 16}, // by pairs
+                        Shape{2, 7, 9, 48, 48, 3, 2, 1, 12}, // by fours
                         Shape{2, 5, 5, 12, 6, 3, 2, 1, 3}),  // 4 to 2
         testing::Values(ConvKind_Forward, ConvKind_BackwardData,
                         ConvKind_BackwardWeights),
@@ -133,7 +134,8 @@ INSTANTIATE_TEST_SUITE_P(
                                      Shape{2, 12, 13, 16, 48, 7, 2, 3},
                                      Shape{2, 11, 13, 32, 48, 3, 3, 1},
                                      Shape{1, 9, 9, 16, 16, 3, 1, 0},
-                                     Shape{3, 10, 9, 80, 48, 1, 2, 0}),
+                                     Shape{3, 10, 9, 80, 48, 1, 2, 0},
+                                     Shape{2, 9, 7, 48, 48, 3, 1, 1, 3}),
                      testing::Values(ConvKind_BackwardWeights),
                      testing::Values(ProductTypes{DType_BF16, DType_F32})),
     convName);
