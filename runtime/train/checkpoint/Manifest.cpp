@@ -125,7 +125,8 @@ private:
   }
 
   static constexpr const char *advice =
-      "it was damaged, or written by another program";
+      "it was damaged, or written by another program: a resume takes the "
+      "checkpoint before it when its folder is removed";
 
   const std::string &path;
 };
