@@ -2,6 +2,7 @@
 
 #include "CachingAllocator.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
@@ -54,25 +55,113 @@ using Shared = std::shared_ptr<Tensor>;
 /// What a convolution computes.
 enum class Product { Forward, InputGradient, FilterGradient };
 
-/// The workspace that the neediest of cuDNN's algorithms asks for, for each of
-/// the three products; TorchStep.h says how it is known.
-double largestWorkspace(const EagerConv &conv, double images) {
-  if (conv.kernel != 3 || conv.side != conv.outputSide || conv.groups != 1)
-    return 0; // neither algorithm
-  const double in = static_cast<double>(conv.inputs);
-  const double out = static_cast<double>(conv.outputs);
-  auto transformed = [&](double anImage, double filter, double bytes) {
-    return bytes * (images * anImage * (in + out) + filter * in * out);
-  };
-  // FFT: half of the spectrum of an image with its padding.
-  const double size = static_cast<double>(
-      llvm::PowerOf2Ceil(static_cast<uint64_t>(conv.side + 2)));
-  const double spectrum = size * (size / 2 + 1);
-  // Winograd: 4 x 4 outputs of 6 x 6 inputs.
-  const double row = static_cast<double>(llvm::divideCeil(conv.side, 4));
-  return std::max(transformed(spectrum, spectrum, 8),
-                  transformed(36 * row * row, 36, 4));
-}
+/// Into how many parts cuDNN cuts the sum over images and places that is a
+/// filter's gradient, where the convolution has a stride; each has its result.
+struct Cuts {
+  int64_t images, inputs, outputs, kernel;
+  double parts;
+};
+constexpr Cuts cuts[] = {
+    {64, 64, 64, 1, 33},   {64, 64, 128, 1, 17},  {64, 256, 512, 1, 9},
+    {64, 128, 128, 3, 9},  {64, 256, 256, 3, 3},  {128, 64, 64, 1, 65},
+    {128, 64, 128, 1, 17}, {128, 128, 256, 1, 9}, {128, 128, 128, 3, 9},
+};
+
+/// Bytes that cuDNN's algorithms ask for to compute a product of a convolution;
+/// TorchStep.h says how they are known.
+class Workspaces {
+public:
+  Workspaces(const EagerConv &conv, double images, bool half)
+      : conv(conv), half(half), images(images),
+        inputs(static_cast<double>(conv.inputs)),
+        outputs(static_cast<double>(conv.outputs)),
+        side(static_cast<double>(conv.side)),
+        outputSide(static_cast<double>(conv.outputSide)),
+        taps(static_cast<double>(conv.kernel * conv.kernel)) {}
+
+  double largest(Product product) const {
+    if (conv.groups != 1)
+      return 0;
+    double most = rearranged(product);
+    if (product == Product::Forward) // a matrix of all that filters see
+      most = std::max(most, size() * images * inputs * taps * outputSide *
+                                outputSide);
+    if (conv.kernel != 3)
+      return most;
+    if (product != Product::FilterGradient)
+      most = std::max(most, tiledFft());
+    if (conv.side == conv.outputSide)
+      most = std::max({most, fft(product), winograd()});
+    return most;
+  }
+
+  /// Of the algorithm that is chosen: at 16 bits tensor cores'.
+  double chosen(Product product) const {
+    return half && conv.groups == 1 ? rearranged(product) : 0;
+  }
+
+private:
+  double size() const { return half ? 2 : 4; }
+  double filters() const { return inputs * outputs; }
+  double parts() const {
+    for (const Cuts &of : cuts)
+      if (conv.side != conv.outputSide &&
+          of.images == static_cast<int64_t>(images) &&
+          of.inputs == conv.inputs && of.outputs == conv.outputs &&
+          of.kernel == conv.kernel)
+        return of.parts;
+    return 1;
+  }
+
+  /// Channels last, as tensor cores read them; results besides.
+  double rearranged(Product product) const {
+    const double in = images * inputs * side * side;
+    const double out = images * outputs * outputSide * outputSide;
+    switch (product) {
+    case Product::Forward:
+      return size() * (in + 2 * out + filters() * taps);
+    case Product::InputGradient:
+      return size() * (in + out + filters() * taps);
+    case Product::FilterGradient:
+      return size() * (in + out) + 4 * filters() * taps * parts();
+    }
+    llvm_unreachable("all products have a size");
+  }
+
+  /// Complex spectra of one tile or two of 32 x 32, half of each.
+  double tiledFft() const {
+    const double tiles = conv.side > 30 ? 2 : 1;
+    return 8 * 32 * 17 * (filters() + tiles * images * (inputs + outputs)) +
+           24576 * tiles;
+  }
+
+  /// Half of the complex spectra of images with their padding, twice, since
+  /// they are transposed: of two operands, or of the result.
+  double fft(Product product) const {
+    const double length = static_cast<double>(
+        llvm::PowerOf2Ceil(static_cast<uint64_t>(conv.side + 2)));
+    double first = images * inputs, second = filters(),
+           result = images * outputs, besides = 4 * filters() * taps;
+    if (product == Product::InputGradient)
+      std::swap(first, result);
+    if (product == Product::FilterGradient) {
+      std::swap(second, result);
+      besides = 4 * images * outputs * side * side;
+    }
+    return 16 * length * (length / 2 + 1) * std::max(first + second, result) +
+           besides;
+  }
+
+  /// 4 x 4 outputs of 6 x 6 inputs.
+  double winograd() const {
+    const auto row = static_cast<double>(llvm::divideCeil(conv.side, 4));
+    return 4 * 36 * (row * row * images * (inputs + outputs) + filters());
+  }
+
+  const EagerConv &conv;
+  bool half;
+  double images, inputs, outputs, side, outputSide, taps;
+};
 
 /// iresnet.py in DistributedDataParallel, with its SGD.
 class Backbone {
@@ -212,12 +301,13 @@ private:
 
   /// cudnn.benchmark: the first time, all algorithms are tried, and the cache
   /// is emptied while their workspace is still in use.
-  void search(const EagerConv &conv, Product product) {
-    if (!searched.emplace(product, conv).second)
-      return;
-    Tensor workspace(allocator, largestWorkspace(conv, images),
-                     Stream::Compute);
-    allocator.releaseSegments();
+  void convolve(const EagerConv &conv, Product product) {
+    const Workspaces workspaces(conv, images, half);
+    if (searched.emplace(product, conv).second) {
+      Tensor workspace(allocator, workspaces.largest(product), Stream::Compute);
+      allocator.releaseSegments();
+    }
+    Tensor workspace(allocator, workspaces.chosen(product), Stream::Compute);
   }
 
   void forward(const EagerLayer &layer, std::vector<Shared> &values,
@@ -235,7 +325,7 @@ private:
       else if (half)
         kept.push_back(activation(0, false));
       output = activation(layer.output, wide);
-      search(layer.conv, Product::Forward);
+      convolve(layer.conv, Product::Forward);
       return;
     case Kind::Linear:
       kept.push_back(half ? activation(input, true) : values[input]);
@@ -280,10 +370,10 @@ private:
     case Kind::Conv:
       if (input != 0) {
         made.input = activation(input, false);
-        search(layer.conv, Product::InputGradient);
+        convolve(layer.conv, Product::InputGradient);
       }
       made.parameters.push_back(narrow(layer.parameters.front()));
-      search(layer.conv, Product::FilterGradient);
+      convolve(layer.conv, Product::FilterGradient);
       break;
     case Kind::Linear:
       made.input = activation(input, true);

@@ -1,14 +1,26 @@
 """What PyTorch 1.8 holds of a GPU for arcface_torch's step of July 2021, worked
 out by hand: the allocator by the rules of c10/cuda/CUDACachingAllocator.cpp,
 the tensors by reading iresnet.py, partial_fc.py, losses.py (ArcFace), autograd's
-derivatives.yaml and train.py line by line; cuDNN's workspaces as its sample
-mnistCUDNN prints them.
+derivatives.yaml and train.py line by line; cuDNN's workspaces as version 7.6.5
+asks for them on a V100.
 """
 
 import bisect
 
 MIB = 1 << 20
 STEPS = 5
+# Of a filter's gradient where there is a stride: images, channels, kernel.
+CUTS = {
+    (64, 64, 64, 1): 33,
+    (64, 64, 128, 1): 17,
+    (64, 256, 512, 1): 9,
+    (64, 128, 128, 3): 9,
+    (64, 256, 256, 3): 3,
+    (128, 64, 64, 1): 65,
+    (128, 64, 128, 1): 17,
+    (128, 128, 256, 1): 9,
+    (128, 128, 128, 3): 9,
+}
 
 
 class Block:
@@ -178,22 +190,48 @@ class Backbone:
         self.tape.append([inputs, number, saved, derivative, convert])
         return Activation(output, number)
 
-    def try_algorithms(self, product, *shape):
-        """Conv_v7.cpp, findAlgorithms: `ws` lives when the cache is emptied."""
-        if (product, shape) in self.tried:
-            return
-        self.tried.add((product, shape))
+    def workspace(self, product, shape):
+        """Of the neediest algorithm, and of the one for tensor cores."""
         inputs, outputs, kernel, side, out = shape
-        size = 0
+        n, pairs = self.images, inputs * outputs
+        read, written = n * inputs * side**2, n * outputs * out**2
+        if product == "filter":
+            parts = CUTS.get((n, inputs, outputs, kernel), 1) if side != out else 1
+            chosen = 2 * (read + written) + 4 * pairs * kernel**2 * parts
+        else:
+            written *= 2 if product == "forward" else 1
+            chosen = 2 * (read + written + pairs * kernel**2)
+        sizes = [chosen]
+        if product == "forward":
+            sizes.append(2 * n * inputs * kernel**2 * out**2)
+        if kernel == 3 and product != "filter":
+            tiles = 2 if side > 30 else 1
+            tiled = 8 * 32 * 17 * (pairs + tiles * n * (inputs + outputs))
+            sizes.append(tiled + 24576 * tiles)
         if kernel == 3 and side == out:
             power = 1 << (side + 1).bit_length()
-            spectrum = power * (power // 2 + 1)
+            images, results = n * inputs, n * outputs
+            operands, result = {
+                "forward": (images + pairs, results),
+                "input": (results + pairs, images),
+                "filter": (images + results, pairs),
+            }[product]
+            more = 4 * results * side**2 if product == "filter" else 36 * pairs
+            spectra = max(operands, result) * power * (power // 2 + 1)
+            sizes.append(16 * spectra + more)
             tiles = (-(-side // 4)) ** 2
-            both, filters = self.images * (inputs + outputs), inputs * outputs
-            fft = 8 * spectrum * (both + filters)
-            size = max(fft, 4 * 36 * (tiles * both + filters))
-        ws = self.new(size, 1)
-        self.memory.empty_cache()
+            sizes.append(4 * 36 * (tiles * (images + results) + pairs))
+        return max(sizes), chosen
+
+    def convolve(self, product, *shape):
+        """Conv_v7.cpp, findAlgorithms: `ws` lives when the cache is emptied."""
+        largest, chosen = self.workspace(product, shape)
+        if (product, shape) not in self.tried:
+            self.tried.add((product, shape))
+            ws = self.new(largest, 1)
+            self.memory.empty_cache()
+            del ws
+        self.new(chosen, 1)
 
     def act(self, channels, side):
         return self.new(self.images * channels * side * side, 2)
@@ -213,9 +251,9 @@ class Backbone:
             given = None
             if not first:
                 given = self.act(inputs, side)
-                self.try_algorithms("input", *shape)
+                self.convolve("input", *shape)
             half.append(self.new(inputs * outputs * kernel**2, 2))
-            self.try_algorithms("filter", *shape)
+            self.convolve("filter", *shape)
             return [given]
 
         def widen(given):
@@ -226,7 +264,7 @@ class Backbone:
         half = []
         numbers = [x.number] if x else [None]
         y = self.act(outputs, out)
-        self.try_algorithms("forward", *shape)
+        self.convolve("forward", *shape)
         return self.record(numbers, y, [weight, source], derivative, widen)
 
     def norm(self, x, channels, side):
