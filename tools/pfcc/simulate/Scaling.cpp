@@ -37,13 +37,16 @@ What to know of it:
   for in the first step. A tensor of the logits' size more or less is 2 to 5 % of a row of the third table. Here the
   simulation does what PyTorch does: 1.8.1 with cuDNN 7.6.5, running that code without a GPU (`TorchStep.h`), holds within
   25 MiB of it in every row of model parallel and Partial FC; a test compares.
-- So what is left of those rows is not a matter of the step, of autograd's temporaries or of the allocator's rules, as far
-  as such a run shows them. Without the base seven rows agree with the run to 5 MiB. Of the others three have one tensor
-  of the sampled rows' size more (model parallel at 500 k classes, Partial FC at 16 M and 29 M), one has one less (Partial
-  FC at 4 M); model parallel has one and 146 MiB more at 1 M, one and 890 MiB at 5.5 M. None of this changes that: PyTorch
-  1.6.0 or 1.7.1, other algorithms the fastest, sixty steps, a card nearly full, events that complete late. Rank 0 has one
-  tensor more, which is too much at 4 M and too little at 5.5 M. Not tried: cuDNN 8, which PyTorch 1.7 and 1.8 for
-  CUDA 11 have, and which may ask for other workspaces. What the tables ran on is not said.
+- So what is left of those rows is not a matter of the step, of autograd's temporaries or of the allocator's rules. The
+  third table does not say whose memory it is, and it is not one rank's: rank 0, which has the class of all images, holds
+  one tensor more. Less one number for all, seven rows of the last two tables agree to 5 MiB with PyTorch's on a rank
+  other than 0 (model parallel at 1.4, 2 and 3 M classes, Partial FC at 1, 2, 3 and 8 M), and five others to 10 MiB with
+  its on rank 0 (model parallel at 125, 250 and 500 k, Partial FC at 16 and 29 M). All of the third table are taken for
+  another rank here: a row whose rank is chosen by what it says is no test. As rank 0's, model parallel would be 0.9 % off
+  at 1 M and 2.6 % at 5.5 M.
+- Tried on two to nine of these rows, none of this moves one by more than 25 MiB: PyTorch 1.6.0, 1.7.1 or 1.9.0, other
+  fast algorithms chosen, sixty steps, a card nearly full, events that complete late. Not tried: cuDNN 8, which PyTorch
+  1.7 and 1.8 for CUDA 11 have, and which may ask for other workspaces. What the tables ran on is not said.
 - How arcface_torch ran data parallel is not in its source: memory is linear in the classes there, by data_buffers. With
   W and momentum that is 10 buffers of rows, as a head in DistributedDataParallel with cross entropy takes. Six ways to
   write one were run in PyTorch as above. By the fitted rows the best has a DistributedDataParallel of its own and fp32

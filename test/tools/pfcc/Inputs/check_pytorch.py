@@ -9,7 +9,7 @@ usage: check_pytorch.py PEERS_TOML < SCALING
 import sys
 import tomllib
 
-# MiB reserved after the fifth step, on a rank without positives.
+# MiB reserved after the fifth step, on a rank without positives if none is said.
 RESERVED = {
     (125_000, 512, "model parallel"): 3606,
     (125_000, 512, "Partial FC"): 3154,
