@@ -56,6 +56,18 @@ bool becomesConnected(int descriptor, std::chrono::seconds timeout) {
   return error == 0;
 }
 
+/// Who connects to a port of this machine where nobody listens, and that the
+/// system chose for this side too, is connected to itself: TCP allows that.
+bool reachesItself(int descriptor) {
+  sockaddr_storage own{}, other{};
+  socklen_t size = sizeof own, otherSize = sizeof other;
+  return getsockname(descriptor, reinterpret_cast<sockaddr *>(&own), &size) ==
+             0 &&
+         getpeername(descriptor, reinterpret_cast<sockaddr *>(&other),
+                     &otherSize) == 0 &&
+         size == otherSize && std::memcmp(&own, &other, size) == 0;
+}
+
 /// A connected descriptor, or -1 with errno.
 int connectToOne(const addrinfo *addresses, std::chrono::seconds timeout) {
   for (const addrinfo *at = addresses; at; at = at->ai_next) {
@@ -63,10 +75,14 @@ int connectToOne(const addrinfo *addresses, std::chrono::seconds timeout) {
     if (descriptor < 0)
       continue;
     limitWaits(descriptor, timeout); // connect's too
-    if (::connect(descriptor, at->ai_addr, at->ai_addrlen) == 0 ||
-        (errno == EINTR && becomesConnected(descriptor, timeout)))
+    int error = 0;
+    if (::connect(descriptor, at->ai_addr, at->ai_addrlen) != 0 &&
+        !(errno == EINTR && becomesConnected(descriptor, timeout)))
+      error = errno;
+    else if (reachesItself(descriptor))
+      error = ECONNREFUSED; // nobody else is there
+    else
       return descriptor;
-    int error = errno;
     close(descriptor);
     errno = error;
   }

@@ -1,7 +1,9 @@
 // What communicator-test, in which all goes well, does not see.
-#include "runtime/comm/tcp/TcpCommunicator.h"
+#include "ReservedPort.h"
+
 #include "runtime/base/Error.h"
 #include "runtime/comm/tcp/Socket.h"
+#include "runtime/comm/tcp/TcpCommunicator.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,8 +11,6 @@
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -19,17 +19,6 @@ namespace pfc::rt::test {
 namespace {
 
 using testing::HasSubstr;
-
-int freePort() {
-  int probe = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  socklen_t size = sizeof address;
-  bind(probe, reinterpret_cast<sockaddr *>(&address), size);
-  getsockname(probe, reinterpret_cast<sockaddr *>(&address), &size);
-  close(probe);
-  return ntohs(address.sin_port);
-}
 
 template <typename Body>
 std::string messageOf(Body body) {
@@ -42,7 +31,7 @@ std::string messageOf(Body body) {
 }
 
 TEST(TcpCommunicator, ARankThatEndsIsNamed) {
-  int port = freePort();
+  ReservedPort port;
   std::thread other([&] { makeTcpCommunicator({1, 2, "localhost", port}); });
   auto communicator = makeTcpCommunicator({0, 2, "localhost", port});
   other.join();
@@ -52,7 +41,7 @@ TEST(TcpCommunicator, ARankThatEndsIsNamed) {
 }
 
 TEST(TcpCommunicator, RanksBesidesTheFirstKnowWhoEnds) {
-  int port = freePort();
+  ReservedPort port;
   std::thread ends([&] { makeTcpCommunicator({2, 3, "localhost", port}); });
   std::thread notices([&] {
     auto communicator = makeTcpCommunicator({1, 3, "localhost", port});
@@ -65,7 +54,7 @@ TEST(TcpCommunicator, RanksBesidesTheFirstKnowWhoEnds) {
 }
 
 TEST(TcpCommunicator, StrangersAreSentAway) {
-  int port = freePort();
+  ReservedPort port;
   std::thread other([&] {
     Socket stranger =
         Socket::connect("localhost", port, std::chrono::seconds(60));
@@ -78,7 +67,7 @@ TEST(TcpCommunicator, StrangersAreSentAway) {
 }
 
 TEST(TcpCommunicator, RefusesARankOfAnotherJob) {
-  int port = freePort();
+  ReservedPort port;
   std::thread other([&] {
     EXPECT_THAT(
         messageOf([&] { makeTcpCommunicator({1, 3, "localhost", port}); }),
@@ -90,22 +79,30 @@ TEST(TcpCommunicator, RefusesARankOfAnotherJob) {
   other.join();
 }
 
-/// Greets rank 0 as a rank of another process would, and ends.
-void meetAndEnd(int rank, int worldSize, int port) {
+/// Another process that is a rank. Its status is 0 where rank 0 is in what it
+/// says of why the ranks didn't meet.
+pid_t startRank(int rank, int worldSize, int port, unsigned seconds) {
   pid_t child = fork();
-  if (child == 0) {
-    alarm(1); // while it waits for the others
-    makeTcpCommunicator({rank, worldSize, "localhost", port});
-    _exit(0);
-  }
-  waitpid(child, nullptr, 0);
+  if (child != 0)
+    return child;
+  alarm(seconds); // that it lives at most
+  std::string message = messageOf(
+      [&] { makeTcpCommunicator({rank, worldSize, "localhost", port}); });
+  _exit(message.find("rank 0") != std::string::npos ? 0 : 1);
+}
+
+int statusOf(pid_t child) {
+  int status = -1;
+  waitpid(child, &status, 0);
+  return status;
 }
 
 TEST(TcpCommunicator, ARankThatEndedMayComeAgain) {
-  int port = freePort();
+  ReservedPort port;
+  pid_t leaves = startRank(1, 3, port, 1); // while it waits for the others
   std::thread first(
       [&] { makeTcpCommunicator({0, 3, "localhost", port})->barrier(); });
-  meetAndEnd(1, 3, port);
+  EXPECT_EQ(statusOf(leaves), SIGALRM);
   std::thread second(
       [&] { makeTcpCommunicator({1, 3, "localhost", port})->barrier(); });
   makeTcpCommunicator({2, 3, "localhost", port})->barrier();
@@ -113,30 +110,35 @@ TEST(TcpCommunicator, ARankThatEndedMayComeAgain) {
   second.join();
 }
 
+// Rank 1 comes, and waits longer than rank 0 does.
 TEST(TcpCommunicator, SaysWhoIsMissing) {
-  setenv("PFC_COMM_TIMEOUT", "4", 1);
-  int port = freePort();
-  std::thread other([&] {
-    // Rank 0 began to wait before, and gives up before this rank does, whose
-    // coming does not make it wait longer.
-    std::this_thread::sleep_for(std::chrono::seconds(2));
-    EXPECT_THAT(
-        messageOf([&] { makeTcpCommunicator({1, 4, "localhost", port}); }),
-        HasSubstr("rank 0"));
-  });
+  ReservedPort port;
+  pid_t other = startRank(1, 4, port, 120);
+  setenv("PFC_COMM_TIMEOUT", "10", 1);
   EXPECT_THAT(
       messageOf([&] { makeTcpCommunicator({0, 4, "localhost", port}); }),
       HasSubstr("for rank 2, 3: nothing came in time (PFC_COMM_TIMEOUT"));
-  other.join();
   unsetenv("PFC_COMM_TIMEOUT");
+  EXPECT_EQ(statusOf(other), 0);
+}
+
+// The system chooses a connection's own port, and that may be the one where
+// nobody listens yet: of so many connections, one's.
+TEST(TcpCommunicator, NobodyReachesThemselves) {
+  ReservedPort reserved;
+  int other = reserved ^ 1; // connections get the ports that bind() does not
+  for (int i = 0; i < 40000; ++i)
+    ASSERT_FALSE(
+        Socket::tryConnect("127.0.0.1", other, std::chrono::seconds(1)))
+        << "connection " << i;
 }
 
 TEST(TcpCommunicator, WhoComesDoesNotProlongTheWait) {
   setenv("PFC_COMM_TIMEOUT", "1", 1);
-  int port = freePort();
+  ReservedPort port;
   std::atomic<bool> gaveUp = false, cameTooOften = false;
   std::thread strangers([&] {
-    for (int i = 0; i < 200 && !gaveUp; ++i) {
+    for (int i = 0; i < 600 && !gaveUp; ++i) {
       (void)Socket::tryConnect("localhost", port, std::chrono::seconds(1));
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
@@ -172,10 +174,10 @@ TEST(TcpCommunicator, ASignalDoesNotEndTheWait) {
 
 TEST(TcpCommunicator, WaitsNoLongerThanItMay) {
   setenv("PFC_COMM_TIMEOUT", "1", 1);
-  int port = freePort();
+  ReservedPort port;
   EXPECT_THAT(
       messageOf([&] { makeTcpCommunicator({1, 2, "localhost", port}); }),
-      HasSubstr(fmt::format("rank 0 at localhost:{}", port)));
+      HasSubstr(fmt::format("rank 0 at localhost:{}", int{port})));
   EXPECT_THAT(
       messageOf([&] { makeTcpCommunicator({0, 2, "localhost", port}); }),
       HasSubstr("PFC_COMM_TIMEOUT"));
