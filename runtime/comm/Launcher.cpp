@@ -95,6 +95,10 @@ launchCommand(int ranks, const std::vector<std::string> &arguments) {
   std::vector<std::string> command = {
       "mpirun", "--quiet", "--oversubscribe",    "--bind-to",
       "none",   "-n",      std::to_string(ranks)};
+  // When a rank is lost mpirun kills the others, but not before they have found
+  // out and one has said what happened: that takes more than its one second
+  // where the processors are busy.
+  command.insert(command.end(), {"--mca", "odls_base_sigkill_timeout", "2"});
   if (geteuid() == 0)
     command.push_back("--allow-run-as-root");
   command.push_back(self);
@@ -117,9 +121,9 @@ volatile std::sig_atomic_t isRank = false; // not mpirun, but a job of one
 volatile std::sig_atomic_t interrupted = false, asked = false;
 char askedFile[4096] = {}; // a handler can reach nothing but a global
 
-/// mpirun would kill its ranks a second after a SIGTERM or SIGINT, whatever
-/// they are at; SIGUSR1 it passes on, but not before it has started them: those
-/// find the file. A rank takes a SIGTERM for one more wish.
+/// mpirun would kill its ranks soon after a SIGTERM or SIGINT, whatever they
+/// are at; SIGUSR1 it passes on, but not before it has started them: those find
+/// the file. A rank takes a SIGTERM for one more wish.
 void askRanksToEnd(int signal) {
   asked = true;
   if (int file = open(askedFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);

@@ -29,12 +29,10 @@ using Kind = WatchMessage::Kind;
 using Life = RankState::Life;
 
 /// How long the judge gives the ranks to come to where they wait, and to fail
-/// of the same cause.
+/// of the same cause. mpirun kills the ranks a second after it lost one.
 constexpr double hearing = 0.5;
 /// By when they have answered where they are.
 constexpr double freshness = 0.1;
-/// How long a rank that lost rank 0 waits for rank 1's verdict.
-constexpr double grace = 1.5;
 /// How long this rank's goodbyes may take.
 constexpr double farewell = 2;
 
@@ -99,9 +97,11 @@ private:
   double beat() const { return std::clamp(options.timeout / 10, 0.05, 1.0); }
   /// Silence longer than this is none of the network's delays. The rest of the
   /// timeout is for the verdict.
-  double limit() const {
-    return options.timeout - std::max(1.0, options.timeout / 5);
-  }
+  double limit() const { return options.timeout - rest(); }
+  double rest() const { return std::max(1.0, options.timeout / 5); }
+  /// How long a rank that lost rank 0 waits for rank 1's verdict: rank 1 may
+  /// notice the loss later than it does.
+  double grace() const { return std::max(1.5, rest()); }
   bool isJudge() const { return own < judges; }
 
   void wake() {
@@ -243,7 +243,7 @@ private:
       lostAt = now;
       return;
     }
-    if (!lost(1) && secondsBetween(lostAt, now) < grace)
+    if (!lost(1) && secondsBetween(lostAt, now) < grace())
       return;
     end({fmt::format("rank {}: rank 0 ended, hangs, or lost its network", own),
          statusWorthRestart});
