@@ -9,6 +9,7 @@
 #include <chrono>
 #include <filesystem>
 #include <thread>
+#include <unistd.h>
 
 namespace pfc::rt::test {
 namespace {
@@ -143,10 +144,13 @@ protected:
     device = openDevice("cuda", {});
     executor = std::make_unique<Executor>(
         finished, *finished.variants()->Get(0), *device, *communicator);
-    multiplying("scale", 2, 2);
+    multiplying("scale", 2, 10);
     multiplying("both", factor, 0);
   }
-  ~CudaFormsTest() override { setenv("PFC_CACHE_DIR", PFC_TEST_CACHE, 1); }
+  ~CudaFormsTest() override {
+    setenv("PFC_CACHE_DIR", PFC_TEST_CACHE, 1);
+    std::filesystem::remove_all(folder);
+  }
 
   static void multiplying(const std::string &kernel, float factor,
                           int milliseconds) {
@@ -170,7 +174,7 @@ protected:
   }
 
   std::string folder =
-      (std::filesystem::path(testing::TempDir()) / "cuda-forms").string();
+      testing::TempDir() + "/cuda-forms-" + std::to_string(getpid());
 };
 
 // In the first step; the graph of the others has the fastest alone.

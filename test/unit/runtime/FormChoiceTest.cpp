@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
+#include <unistd.h>
 
 namespace pfc::rt::test {
 namespace {
@@ -39,7 +40,10 @@ protected:
     numbers = {1, 2, 3, 4};
     device->upload(numbers.data(), view);
   }
-  ~FormChoiceTest() override { unsetenv("PFC_FORM"); }
+  ~FormChoiceTest() override {
+    unsetenv("PFC_FORM");
+    std::filesystem::remove_all(folder);
+  }
 
   std::unique_ptr<Call> adding(float what, int milliseconds) {
     return std::make_unique<Call>([=, this] {
@@ -69,7 +73,7 @@ protected:
   }
 
   std::string folder =
-      (std::filesystem::path(testing::TempDir()) / "forms").string();
+      testing::TempDir() + "/forms-" + std::to_string(getpid());
   std::unique_ptr<Device> device = openDevice("cpu", {1});
   BufferView view{device->allocateArena(64).device, DType_F32, {4}};
   std::vector<float> numbers;
@@ -115,7 +119,7 @@ TEST_F(FormChoiceTest, WhatIsNoForm) {
 
 TEST_F(FormChoiceTest, TheFastestAndTheBuffersAsTheyWere) {
   setenv("PFC_FORM", "measured", 1);
-  auto choice = choiceOf(5, adding(1, 0));
+  auto choice = choiceOf(20, adding(1, 0));
   choice->choose();
   EXPECT_EQ(choice->chosen(), 1u);
   EXPECT_THAT(contents(), testing::ElementsAreArray(numbers));
@@ -123,7 +127,7 @@ TEST_F(FormChoiceTest, TheFastestAndTheBuffersAsTheyWere) {
 
 TEST_F(FormChoiceTest, NotWhatIsSlower) {
   setenv("PFC_FORM", "measured", 1);
-  auto choice = choiceOf(0, adding(1, 5));
+  auto choice = choiceOf(0, adding(1, 20));
   choice->choose();
   EXPECT_EQ(choice->chosen(), 0u);
   EXPECT_GT(fused->times, 0);
@@ -132,7 +136,7 @@ TEST_F(FormChoiceTest, NotWhatIsSlower) {
 // A wrong kernel must not win by being fast.
 TEST_F(FormChoiceTest, NotWhatComputesSomethingElse) {
   setenv("PFC_FORM", "measured", 1);
-  auto choice = choiceOf(5, adding(1.5, 0));
+  auto choice = choiceOf(20, adding(1.5, 0));
   testing::internal::CaptureStderr();
   choice->choose();
   EXPECT_THAT(testing::internal::GetCapturedStderr(),
@@ -145,8 +149,8 @@ TEST_F(FormChoiceTest, NotWhatComputesSomethingElse) {
 // So that a job which is resumed computes the same bits.
 TEST_F(FormChoiceTest, IsRemembered) {
   setenv("PFC_FORM", "measured", 1);
-  choiceOf(5, adding(1, 0))->choose();
-  auto again = choiceOf(0, adding(1, 5));
+  choiceOf(20, adding(1, 0))->choose();
+  auto again = choiceOf(0, adding(1, 20));
   again->choose();
   EXPECT_EQ(again->chosen(), 1u);
   EXPECT_EQ(plans->times + fused->times, 0);
