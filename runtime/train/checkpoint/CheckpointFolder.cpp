@@ -48,13 +48,15 @@ void makeFolder(const std::string &path) {
 
 std::vector<CheckpointFolder::Entry> CheckpointFolder::list() const {
   std::vector<Entry> entries;
-  std::error_code error;
+  std::error_code error, gone; // who lists them may not be who writes them
   for (const fs::directory_entry &entry : fs::directory_iterator(path, error))
     if (auto step = stepOf(entry.path().filename().string());
-        step && entry.is_directory())
+        step && entry.is_directory(gone))
       entries.push_back({*step, entry.path().string()});
-  require(!error || !fs::exists(path), "{}: cannot be listed: {}", path,
-          error.message());
+  // A folder that wasn't there may be by now.
+  bool absent = error == std::errc::no_such_file_or_directory;
+  require(!error || absent || !fs::exists(path), "{}: cannot be listed: {}",
+          path, error.message());
   std::sort(entries.begin(), entries.end(),
             [](const Entry &a, const Entry &b) { return a.step < b.step; });
   return entries;
