@@ -22,7 +22,8 @@ namespace fs = std::filesystem;
 
 class AtomicFileTest : public testing::Test {
 protected:
-  std::string path = testing::TempDir() + "/atomic-file-test";
+  std::string path =
+      testing::TempDir() + "/atomic-file-test-" + std::to_string(getpid());
   std::string link = path + "-link";
   void SetUp() override { TearDown(); }
   void TearDown() override {

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace pfc::rt::test {
 namespace {
@@ -17,7 +18,8 @@ namespace fs = std::filesystem;
 
 class PathsTest : public testing::Test {
 protected:
-  std::string root = testing::TempDir() + "/paths-test";
+  std::string root =
+      testing::TempDir() + "/paths-test-" + std::to_string(getpid());
   void SetUp() override {
     TearDown();
     fs::create_directories(root + "/in/deep");

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <span>
+#include <unistd.h>
 
 namespace pfc::rt::test {
 namespace {
@@ -19,7 +20,8 @@ constexpr uint64_t page = 64 << 10; // of any machine, and of any file system
 
 class HostFileTest : public testing::Test {
 protected:
-  std::string folder = testing::TempDir() + "/host-file-test";
+  std::string folder =
+      testing::TempDir() + "/host-file-test-" + std::to_string(getpid());
   void TearDown() override { fs::remove_all(folder); }
 
   static void expectExtent(const HostFile &memory, uint64_t at, uint64_t count,

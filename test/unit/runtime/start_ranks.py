@@ -8,15 +8,18 @@ import subprocess
 import sys
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return probe.getsockname()[1]
+def reserve_port():
+    """Nobody else gets its port; rank 0 may listen there (SO_REUSEADDR)."""
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("", 0))
+    return reserved
 
 
 def main():
     ranks, command = int(sys.argv[1]), sys.argv[2:]
-    port = str(free_port())
+    reserved = reserve_port()
+    port = str(reserved.getsockname()[1])
     processes = []
     for rank in range(ranks):
         environment = dict(
