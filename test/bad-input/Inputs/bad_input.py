@@ -238,7 +238,7 @@ def outcome(family, text, path):
     os.makedirs(path)
     command = FAMILIES[family](text, Folder(path))
     done = subprocess.run(command, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=60)
+                          stderr=subprocess.STDOUT, timeout=600)
     printed = done.stdout.decode(errors="backslashreplace")
     printed = printed.replace(path, "DIR").strip("\n")
     if "bad records" in printed: # what comes before is of the good ones

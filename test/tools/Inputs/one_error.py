@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE,
-                      stderr=subprocess.PIPE, timeout=60)
+                      stderr=subprocess.PIPE, timeout=600)
 lines = done.stderr.decode().splitlines()
 print("\n".join(lines))
 if done.returncode != 1 or len(lines) != 1 or done.stdout:
