@@ -110,6 +110,14 @@ private:
   TestPlan plan;
 };
 
+/// With two buffers of 64 floats, to break a rule of CUDA on.
+class EmulatedCudaChecks : public EmulatedCudaTest {
+protected:
+  std::vector<float> zeros = std::vector<float>(64);
+  BufferView x = hold(plan::fb::DType_F32, zeros),
+             y = hold(plan::fb::DType_F32, zeros);
+};
+
 } // namespace pfc::rt::test
 
 #endif // PFC_TEST_UNIT_RUNTIME_EMULATEDCUDATEST_H
