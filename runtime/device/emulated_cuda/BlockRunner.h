@@ -1,19 +1,22 @@
 //===- BlockRunner.h - Executes the blocks of a grid, one by one *- C++ -*-===//
 //
-// A block's threads run one after another on one system thread. A thread that
-// must wait (a barrier, a warp exchange) leaves its fiber where it is, and the
-// next thread gets another; so threads that never wait share one fiber and cost
-// a function call each.
+//   ThreadSchedule        runs its threads: one waits while another runs
+//   BlockRunner.cpp       what they wait for, barriers and exchanges of a warp,
+//                         and what they may not do
+//   AsynchronousWork.cpp  copies and products that they begin and wait for
+//
+// What compiled kernels call (KernelCalls.cpp) comes here, to the runner whose
+// block the system thread executes.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_RUNTIME_DEVICE_EMULATED_CUDA_BLOCKRUNNER_H
 #define PFC_RUNTIME_DEVICE_EMULATED_CUDA_BLOCKRUNNER_H
 
 #include "runtime/device/emulated_cuda/BulkCopies.h"
-#include "runtime/device/emulated_cuda/Fiber.h"
 #include "runtime/device/emulated_cuda/LaunchShape.h"
 #include "runtime/device/emulated_cuda/MemoryChecks.h"
 #include "runtime/device/emulated_cuda/TensorCore.h"
+#include "runtime/device/emulated_cuda/ThreadSchedule.h"
 #include "runtime/device/emulated_cuda/Warp.h"
 
 #include <deque>
@@ -32,10 +35,6 @@ extern __thread BlockRunner *runnerOfThisThread
 
 class BlockRunner {
 public:
-  static constexpr unsigned maxThreads = 1024;
-
-  BlockRunner();
-
   /// Prepares for blocks of a launch.
   void startLaunch(const LaunchShape &launch);
   /// Executes a block. Returns what it did wrong, if it did.
@@ -46,10 +45,11 @@ public:
   /// The runner whose block this system thread executes; null outside kernels.
   static BlockRunner *current() { return runnerOfThisThread; }
 
-  unsigned threadIndex() const { return running; }
+  unsigned threadIndex() const { return running(); }
   unsigned blockIndex() const { return block; }
   const LaunchShape &shape() const { return *launch; }
 
+  /// Here `line` is the plan's text's, `caller` the code that calls.
   void syncThreads(unsigned line);
   /// Where the running thread leaves what it brings to an exchange.
   Offer &runningOffer();
@@ -62,16 +62,22 @@ public:
   void commitCopies();
   /// Ends the running thread's copies but for those of the last `left` groups.
   void waitCopies(unsigned left, const void *caller);
+  /// The memory that a launch gives a block, and an address in it as chips
+  /// count them.
   std::byte *dynamicSharedArray(const char *name);
   uint32_t sharedAddress(const void *shared, const void *caller);
+  /// What the running thread wrote may be read by boxes and products after the
+  /// next barrier.
   void publishShared();
+  /// Barriers of boxes and their phases: see BulkCopies.h.
   void makeBarrier(const void *barrier, unsigned arrivals, const void *caller);
   void dropBarrier(const void *barrier, const void *caller);
   void arriveExpecting(const void *barrier, uint64_t bytes, const void *caller);
   void waitPhase(const void *barrier, unsigned parity, const void *caller);
   void copyBox(std::byte *shared, const emulation::TensorMap &map, int64_t row,
                int64_t column, const void *barrier, const void *caller);
-  void beginProducts() { threads[running].multiplies = true; }
+  /// Products of warpgroups: see TensorCore.h.
+  void beginProducts() { threads[running()].multiplies = true; }
   void multiplyGroup(const GroupProduct &product, const void *caller);
   void commitProducts(const void *caller);
   /// Ends the running thread's products but for those of the last `left`
@@ -91,7 +97,7 @@ public:
   }
 
 private:
-  enum class State { Running, AtBarrier, AtExchange, AtPhase, Done };
+  enum class State { Running, AtBarrier, AtExchange, AtPhase };
 
   /// On its way to shared memory.
   struct Copy {
@@ -108,9 +114,8 @@ private:
     }
   };
   struct CudaThread {
-    State state = State::Done;
+    State state = State::Running;
     unsigned line = 0;
-    unsigned fiber = 0;
     PhaseBarrier *waitsAt = nullptr;
     Span written; // that bulk copies may not overwrite yet
     std::deque<std::vector<Copy>> copies; // groups; the last is still open
@@ -120,19 +125,15 @@ private:
     std::deque<std::vector<GroupProduct>> productGroups; // not ended
   };
 
-  static void runFiber(void *pointer);
-  void runThreads(unsigned fiber);
   void startBlock(unsigned block);
-  void schedule();
-  Context &next();
-  void enter(unsigned thread);
+  unsigned running() const { return schedule.running(); }
   void wait(State state);
-  void wake(unsigned thread);
-  unsigned freshFiber();
   void releaseBarrier();
   void wakeOthers(uint32_t mask);
   [[noreturn]] void refuseExchange();
+  bool isAt(unsigned thread, State state) const;
   void explainStuck();
+  void explainExchange(unsigned waiting);
   std::string absence(unsigned thread) const;
   void checkOther(const void *address, uint64_t bytes, Access kind,
                   const void *caller);
@@ -145,22 +146,14 @@ private:
   void wakeWaiting(PhaseBarrier &barrier);
   void report(unsigned thread, const std::string &problem);
   void reportAt(const void *caller, const std::string &problem);
-  /// Ends the block, of which something was reported. The stack of the running
-  /// thread is left as it is: whoever calls this owns nothing.
-  [[noreturn]] void leave();
 
   const LaunchShape *launch = nullptr;
+  ThreadSchedule schedule;
   SharedMemory shared;
-  Stacks stacks{maxThreads};
-  MemoryChecks memory{stacks, shared};
-  Context scheduler;
-  std::vector<Context> fibers;
-  std::vector<unsigned> idleFibers; // wait for more threads to run
+  MemoryChecks memory{schedule.localMemory(), shared};
   std::vector<CudaThread> threads;
   std::vector<Warp> warps;
-  std::vector<unsigned> ready; // threads that need wait no more, in order
-  size_t nextReady = 0;
-  unsigned block = 0, running = 0, nextThread = 0, done = 0, atBarrier = 0;
+  unsigned block = 0, atBarrier = 0;
   BulkCopies bulk;
   Span unpublishedWrites;   // passed a barrier so
   bool unpublished = false; // copies passed a barrier so
