@@ -5,8 +5,8 @@
 // used once and no element of it would be computed twice.
 //
 //===----------------------------------------------------------------------===//
+#include "dialects/pfc/ir/KernelBuilder.h"
 #include "passes/Passes.h"
-#include "passes/codegen/Outline.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

@@ -1,14 +1,15 @@
 //===- ConvertPfcToPlan.cpp - Values to buffers and instructions ----------===//
 //
 // Walks each function once, in order. A product, convolution or collective
-// becomes an instruction; runs of generated code become kernels (KernelBuilder
-// of passes/codegen/Outline.h); every tensor gets a buffer the first time an
+// becomes an instruction; runs of generated code become kernels
+// (passes/codegen/Outliner.h); every tensor gets a buffer the first time an
 // instruction needs one. A new value of a variable is written where the old
 // one is when nobody reads the old one any more.
 //
 //===----------------------------------------------------------------------===//
 #include "passes/Passes.h"
-#include "passes/codegen/Outline.h"
+#include "passes/codegen/InPlace.h"
+#include "passes/codegen/KernelGroup.h"
 #include "passes/codegen/cuda/ChannelRuns.h"
 #include "passes/codegen/cuda/Products.h"
 
@@ -47,6 +48,8 @@ public:
 private:
   LogicalResult convertArguments();
   LogicalResult convertOp(Operation *op);
+  bool convertName(Operation *op);
+  LogicalResult convertInstruction(Operation *op);
   LogicalResult convertRowKernel(RowKernelOpInterface op);
   plan::MatmulOp convertMatmul(MatmulOp op);
   void convertConv(Operation *op, plan::ConvKind kind, Value lhs, Value rhs,
@@ -95,121 +98,6 @@ LogicalResult ProgramConverter::convertArguments() {
     buffers.bind(argument, input.getBuffer());
   }
   return success();
-}
-
-namespace {
-
-/// A variable's new value may overwrite the old one in place when its producer
-/// is the last to read the old one, and reads it element by element. Buckets of
-/// variables are updated in place as one, and class centers in steps, some rows
-/// in each.
-class InPlaceUpdates {
-public:
-  explicit InPlaceUpdates(func::FuncOp function) : function(function) {
-    unsigned next = 0;
-    function.walk([&](Operation *op) {
-      order[op] = next++;
-      if (auto variable = dyn_cast<VariableOp>(op))
-        variables[variable.getName()].push_back(variable);
-    });
-  }
-
-  void plan(BufferTable &buffers);
-
-private:
-  SmallVector<Value> stepsTo(Value value);
-  bool overwrites(Value value, ArrayRef<StringRef> names);
-  bool isReadInTime(Value old, Value value, bool sameElements);
-
-  func::FuncOp function;
-  llvm::StringMap<SmallVector<VariableOp>> variables;
-  llvm::DenseMap<Operation *, unsigned> order;
-};
-
-/// Whether `bucket` is of the variables `names`, in order.
-bool isBucketOf(BucketOp bucket, ArrayRef<StringRef> names) {
-  return llvm::equal(bucket.getTensors(), names,
-                     [](Value tensor, StringRef name) {
-                       auto variable = tensor.getDefiningOp<VariableOp>();
-                       return variable && variable.getName() == name;
-                     });
-}
-
-} // namespace
-
-/// Whether all readers of `old` come before the producer of `value`, or are the
-/// producer, which may overwrite each element that it has read. Who reads the
-/// same memory under another shape is a reader.
-bool InPlaceUpdates::isReadInTime(Value old, Value value, bool sameElements) {
-  Operation *producer = value.getDefiningOp();
-  return llvm::all_of(old.getUses(), [&](OpOperand &use) {
-    Operation *reader = use.getOwner();
-    if (isa<ReshapeOp, SliceOp, BarrierOp>(reader))
-      return isReadInTime(reader->getResult(0), value, /*sameElements=*/false);
-    return isa<BucketOp>(reader) || order[reader] < order[producer] ||
-           (sameElements && reader == producer &&
-            updatesElementwise(use, value));
-  });
-}
-
-/// `value` and, before it, what row kernels made it from in place, up to a
-/// variable.
-SmallVector<Value> InPlaceUpdates::stepsTo(Value value) {
-  SmallVector<Value> steps = {value};
-  while (auto rows = value.getDefiningOp<RowKernelOpInterface>()) {
-    int operand =
-        rows.getInPlaceOperand(cast<OpResult>(value).getResultNumber());
-    if (operand < 0)
-      break;
-    value = rows->getOperand(operand);
-    if (!value.getDefiningOp<RowKernelOpInterface>())
-      break;
-    steps.push_back(value);
-  }
-  std::reverse(steps.begin(), steps.end());
-  return steps;
-}
-
-bool InPlaceUpdates::overwrites(Value value, ArrayRef<StringRef> names) {
-  Operation *producer = value.getDefiningOp();
-  if (!isa_and_nonnull<linalg::GenericOp, RowKernelOpInterface>(producer))
-    return false;
-  SmallVector<Value> steps = stepsTo(value);
-  for (auto [step, next] :
-       llvm::zip(steps, ArrayRef<Value>(steps).drop_front()))
-    if (!isReadInTime(step, next, /*sameElements=*/true))
-      return false;
-  for (StringRef name : names)
-    for (VariableOp variable : variables[name]) {
-      if (!isReadInTime(variable, steps.front(), names.size() == 1))
-        return false;
-      for (Operation *user : variable->getUsers())
-        if (auto bucket = dyn_cast<BucketOp>(user);
-            bucket && !isReadInTime(bucket, value, isBucketOf(bucket, names)))
-          return false;
-    }
-  return true;
-}
-
-void InPlaceUpdates::plan(BufferTable &buffers) {
-  llvm::DenseSet<Value> taken;
-  function.walk([&](AssignOp assign) {
-    Value value = assign.getValue();
-    if (overwrites(value, assign.getName()) && taken.insert(value).second)
-      for (Value step : stepsTo(value))
-        buffers.writeInPlace(step, step, assign.getName());
-  });
-  function.walk([&](UnbucketOp op) {
-    SmallVector<StringRef> names;
-    for (Value tensor : op.getTensors())
-      if (auto assign = tensor.hasOneUse()
-                            ? dyn_cast<AssignOp>(*tensor.user_begin())
-                            : AssignOp())
-        names.push_back(assign.getName());
-    SmallVector<Value> tensors(op.getTensors());
-    if (names.size() == tensors.size() && overwrites(op.getBucket(), names))
-      buffers.writeInPlace(op.getBucket(), tensors, names);
-  });
 }
 
 void ProgramConverter::finishAssignments() {
@@ -332,44 +220,55 @@ LogicalResult ProgramConverter::convertRowKernel(RowKernelOpInterface op) {
   return outliner.outlineRows(op, buffers, builder);
 }
 
+/// Ops that end no run of generated code: they are part of a kernel, or done at
+/// the end, or name what a value is in. False for others.
+bool ProgramConverter::convertName(Operation *op) {
+  return TypeSwitch<Operation *, bool>(op)
+      .Case<linalg::FillOp, tensor::EmptyOp, arith::ConstantOp, AssignOp,
+            func::ReturnOp>([](auto) { return true; })
+      .Case([&](tensor::BitcastOp bitcast) {
+        buffers.alias(bitcast.getResult(), bitcast.getSource());
+        return true;
+      })
+      .Case([&](BarrierOp barrier) {
+        // Instructions keep their order.
+        buffers.alias(barrier.getOutput(), barrier.getInput());
+        return true;
+      })
+      .Case([&](VariableOp variable) {
+        buffers.bind(variable.getValue(),
+                     buffers.state(variable.getName(), op->getLoc(),
+                                   variable.getValue().getType()));
+        return true;
+      })
+      .Case([&](RankConstantOp constant) {
+        auto buffer = plan::RankConstantOp::create(
+            builder, op->getLoc(), bufferTypeOf(constant.getValue().getType()),
+            constant.getBase(), constant.getPerRank(), constant.getThreshold(),
+            constant.getBelow(), constant.getPerCappedRank(), IntegerAttr());
+        buffers.bind(constant.getValue(), buffer.getBuffer());
+        return true;
+      })
+      .Default(false);
+}
+
 LogicalResult ProgramConverter::convertOp(Operation *op) {
-  if (isa<linalg::GenericOp>(op)) {
+  if (convertName(op))
+    return success();
+  if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
     if (!group)
       group.emplace(outliner, buffers, builder);
-    return group->add(cast<linalg::GenericOp>(op));
-  }
-  if (isa<linalg::FillOp, tensor::EmptyOp, arith::ConstantOp, AssignOp,
-          func::ReturnOp>(op))
-    return success(); // part of a kernel, or done at the end
-  if (auto bitcast = dyn_cast<tensor::BitcastOp>(op)) {
-    buffers.alias(bitcast.getResult(), bitcast.getSource());
-    return success();
-  }
-  if (auto barrier = dyn_cast<BarrierOp>(op)) {
-    // Instructions keep their order.
-    buffers.alias(barrier.getOutput(), barrier.getInput());
-    return success();
+    return group->add(generic);
   }
   if (auto rows = dyn_cast<RowKernelOpInterface>(op))
     return convertRowKernel(rows);
-  if (auto variable = dyn_cast<VariableOp>(op)) {
-    buffers.bind(variable.getValue(),
-                 buffers.state(variable.getName(), op->getLoc(),
-                               variable.getValue().getType()));
-    return success();
-  }
-  if (auto constant = dyn_cast<RankConstantOp>(op)) {
-    auto buffer = plan::RankConstantOp::create(
-        builder, op->getLoc(), bufferTypeOf(constant.getValue().getType()),
-        constant.getBase(), constant.getPerRank(), constant.getThreshold(),
-        constant.getBelow(), constant.getPerCappedRank(), IntegerAttr());
-    buffers.bind(constant.getValue(), buffer.getBuffer());
-    return success();
-  }
-
-  // Everything else is an instruction of its own.
   if (failed(flush()))
     return failure();
+  return convertInstruction(op);
+}
+
+/// One instruction, or another view of a buffer.
+LogicalResult ProgramConverter::convertInstruction(Operation *op) {
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](MatmulOp matmul) {
         read = convertMatmul(matmul);
@@ -445,7 +344,7 @@ LogicalResult ProgramConverter::convertOp(Operation *op) {
 LogicalResult ProgramConverter::convert() {
   if (failed(convertArguments()))
     return failure();
-  InPlaceUpdates(function).plan(buffers);
+  updateVariablesInPlace(function, buffers);
   for (Operation &op : function.getBody().front())
     if (failed(convertOp(&op)))
       return failure();

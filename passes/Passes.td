@@ -743,7 +743,7 @@ def ConvertPfcToPlanPass : Pass<"convert-pfc-to-plan", "::mlir::ModuleOp"> {
     collectives become instructions, a convolution with filters of one pixel a
     product of the pixels' rows; runs of generics with the same outer
     parallel loop become one kernel in the module @kernels (see
-    passes/codegen/Outline.h), each gather, scatter and sampling op one of its
+    passes/codegen/Outliner.h), each gather, scatter and sampling op one of its
     own. With `target=cuda` every generic is a kernel, but for runs
     on channels, like what merges a batch norm's statistics and makes them into
     coefficients (passes/codegen/cuda/ChannelRuns.h); small ops are brought

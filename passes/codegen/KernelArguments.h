@@ -11,8 +11,9 @@ namespace pfc {
 /// The distinct buffers of a kernel, in order of first use.
 class KernelArguments {
 public:
-  /// `elements` of it are read, or written. What the kernel itself wrote is
-  /// not read from memory.
+  /// The position of `buffer` among the arguments. So many of its elements, or
+  /// all, are read or written. What the kernel itself wrote is not read from
+  /// memory.
   unsigned add(mlir::Value buffer, bool write, uint64_t elements);
   unsigned add(mlir::Value buffer, bool write);
   mlir::TypeRange types() const { return mlir::ValueRange(buffers).getTypes(); }
@@ -20,7 +21,8 @@ public:
   /// What is read and written once, with `flops` operations.
   OpCost costOf(uint64_t flops) const;
 
-  /// The launch, with its predicted cost.
+  /// The launch, with its predicted cost. A transfer goes on beside other
+  /// instructions, up to a plan.wait.
   plan::LaunchOp launch(mlir::OpBuilder &builder, mlir::Location loc,
                         mlir::SymbolRefAttr kernel, int64_t extent,
                         const OpCost &cost, bool isTransfer = false);

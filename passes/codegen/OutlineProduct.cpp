@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "passes/codegen/KernelArguments.h"
-#include "passes/codegen/Outline.h"
+#include "passes/codegen/Outliner.h"
 #include "passes/codegen/cuda/Products.h"
 
 #include "llvm/ADT/SetVector.h"
