@@ -1,8 +1,8 @@
 //===- Partition.cpp - pfc-partition --------------------------------------===//
 //
 // Builds a second body for each function, op by op in program order, in which
-// every value is one rank's. Ops decide (Partitioning.cpp); this file keeps
-// the forms and inserts the collectives.
+// every value is one rank's. Ops decide (dialects/pfc/ir/partition); this file
+// keeps the forms and inserts the collectives.
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/pfc/ir/Partitioner.h"

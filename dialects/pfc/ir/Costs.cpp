@@ -7,14 +7,11 @@
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/pfc/ir/PfcDialect.h"
+#include "dialects/pfc/ir/TensorTypes.h"
 
 using namespace mlir;
 
 namespace pfc {
-
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 static uint64_t elementsOf(Value value) {
   return typeOf(value).getNumElements();

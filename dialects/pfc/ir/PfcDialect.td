@@ -15,7 +15,7 @@
 //   PfcOps.td         the ops, which ops/ has by what they are for
 //   verify/           their constraints, by file of ops/
 //   Vjp.cpp           their gradients
-//   Partitioning.cpp  what one rank does of each
+//   partition/        what one rank does of each
 //   Costs.cpp         FLOPs and bytes
 //   *Kernel*.cpp      their generated code
 //   Sweep.h           which of them may share a pass over activations

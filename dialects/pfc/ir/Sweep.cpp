@@ -1,15 +1,12 @@
 #include "dialects/pfc/ir/Sweep.h"
 
 #include "dialects/pfc/ir/PfcDialect.h"
+#include "dialects/pfc/ir/TensorTypes.h"
 #include "llvm/ADT/SmallPtrSet.h"
 
 using namespace mlir;
 
 namespace pfc {
-
-static ArrayRef<int64_t> shapeOf(Value value) {
-  return cast<RankedTensorType>(value.getType()).getShape();
-}
 
 ArrayRef<int64_t> sweptShape(Operation *op) {
   if (auto sweep = dyn_cast<SweepOp>(op))

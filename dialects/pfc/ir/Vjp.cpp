@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "dialects/pfc/ir/PfcDialect.h"
+#include "dialects/pfc/ir/TensorTypes.h"
 
 using namespace mlir;
 
@@ -20,10 +21,6 @@ static Location gradientLoc(Operation *op) {
         StringAttr::get(op->getContext(), name.getName().getValue() + ".grad"),
         name.getChildLoc());
   return op->getLoc();
-}
-
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
 }
 
 /// Gradients of a per-channel parameter are fp32 whatever the activation is.

@@ -8,12 +8,9 @@
 #define PFC_DIALECTS_PFC_IR_VERIFY_SHAPES_H
 
 #include "dialects/pfc/ir/PfcDialect.h"
+#include "dialects/pfc/ir/TensorTypes.h"
 
 namespace pfc::verify {
-
-inline mlir::ArrayRef<int64_t> shapeOf(mlir::Value value) {
-  return llvm::cast<mlir::RankedTensorType>(value.getType()).getShape();
-}
 
 /// Checks that `value`, called `name`, has shape `expected`.
 mlir::LogicalResult verifyShape(mlir::Operation *op, mlir::Value value,
