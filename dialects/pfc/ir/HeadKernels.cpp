@@ -1,11 +1,11 @@
-//===- HeadKernels.cpp - Margin, softmax and sums of chunks ---------------===//
+//===- HeadKernels.cpp - Margin and softmax -------------------------------===//
 //
-// One row of each op's outer parallel loop, on buffers. Formulas and shapes are
-// those of ops/*.td.
+// One row of each op's outer parallel loop, on buffers; the loss as linalg.
+// Formulas and shapes are those of ops/Head.td and ops/RankHead.td.
 //
 //===----------------------------------------------------------------------===//
-#include "dialects/pfc/ir/PfcDialect.h"
 #include "dialects/pfc/ir/RowCode.h"
+#include "dialects/pfc/ir/TensorTypes.h"
 
 #include <cmath>
 #include <numbers>
@@ -13,37 +13,6 @@
 using namespace mlir;
 
 namespace pfc {
-
-//===----------------------------------------------------------------------===//
-// Gradients of the backbone
-//===----------------------------------------------------------------------===//
-
-int64_t ChunkSumSquaresOp::getRowExtent() { return extent(getOutput(), 0); }
-int ChunkSumSquaresOp::getInPlaceOperand(unsigned) { return -1; }
-
-LogicalResult ChunkSumSquaresOp::buildRow(OpBuilder &builder,
-                                          ValueRange operands,
-                                          ValueRange results, Value row) {
-  RowCode code(builder, getLoc());
-  Value chunk = code.index(getChunk());
-  Value first = arith::MulIOp::create(builder, getLoc(), row, chunk);
-  Value rest = arith::SubIOp::create(builder, getLoc(),
-                                     code.index(extent(getInput(), 0)), first);
-  Value count = arith::MinUIOp::create(builder, getLoc(), rest, chunk);
-  Value sum = code.sum(code.index(0), count, code.scalars.constant(0.0),
-                       [&](RowCode &c, Value j) {
-                         Value at =
-                             arith::AddIOp::create(c.builder, c.loc, first, j);
-                         Value x = c.load(operands[0], {at});
-                         return c.scalars.mul(x, x);
-                       });
-  code.store(sum, results[0], {row});
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// Margin and softmax
-//===----------------------------------------------------------------------===//
 
 /// sin θ of c = cos θ.
 static Value sine(Scalars &s, Value c) {
@@ -421,6 +390,20 @@ LogicalResult MarginCosinesGradOp::buildRow(OpBuilder &builder,
     Value own = targetGradient(c, *this, operands, row);
     c.store(c.scalars.mul(factor, own), gradient, {row, c.toIndex(column)});
   });
+  return success();
+}
+
+LogicalResult SoftmaxLossOp::buildKernelBody(OpBuilder &builder,
+                                             SmallVectorImpl<Value> &results) {
+  int64_t rows = shapeOf(getStats())[0];
+  double shift = getShift().convertToDouble();
+  results.push_back(buildTotal(
+      builder, getLoc(),
+      {{getStats(), Access::Pair0}, {getStats(), Access::Pair1}},
+      [&](Scalars &s, ValueRange v) -> SmallVector<Value> {
+        Value row = s.sub(s.add(s.log(v[0]), s.constant(shift)), v[1]);
+        return {s.mul(row, s.constant(1.0 / rows))};
+      }));
   return success();
 }
 

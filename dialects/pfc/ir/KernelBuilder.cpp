@@ -189,10 +189,7 @@ Value buildChannelSum(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape,
                       ArrayRef<Input> inputs, PointwiseBody body) {
   Value images = buildImageSums(builder, loc, shape, inputs, body).front();
   return buildColumnSums(builder, loc, shape[0], shape.back(),
-                         /*keepRow=*/false, {{images}},
-                         [](Scalars &, ValueRange x) -> SmallVector<Value> {
-                           return {x[0]};
-                         })
+                         /*keepRow=*/false, {{images}}, asIs)
       .front();
 }
 
@@ -213,7 +210,6 @@ SmallVector<Value> buildRowSums(OpBuilder &builder, Location loc,
 SmallVector<Value> buildColumnSums(OpBuilder &builder, Location loc,
                                    int64_t rows, int64_t channels, bool keepRow,
                                    ArrayRef<Input> inputs, PointwiseBody body) {
-  (void)rows;
   if (!keepRow)
     return buildDenseSums(builder, loc, {rows, channels}, {1}, inputs, body);
   // A leading dimension of extent one carries the kept row.
@@ -229,9 +225,8 @@ SmallVector<Value> buildColumnSums(OpBuilder &builder, Location loc,
                       /*accumulate=*/true, body);
 }
 
-Value buildTotal(OpBuilder &builder, Location loc, int64_t rows,
-                 ArrayRef<Input> inputs, PointwiseBody body) {
-  (void)rows;
+Value buildTotal(OpBuilder &builder, Location loc, ArrayRef<Input> inputs,
+                 PointwiseBody body) {
   Space space{2, {1}, 1, 1};
   SmallVector<utils::IteratorType> iterators{utils::IteratorType::parallel,
                                              utils::IteratorType::reduction};

@@ -106,17 +106,24 @@ enum class Access {
   Image,   ///< [first, last]: a value for each image and channel, [N,C]
   Middle,  ///< [first, …, last] at the middle of what the body has no dim for
   Scalar,  ///< [0]: a tensor of one
-  Pair0,   ///< [0, 0] … of stats [B,2]: (dimension 0, 0)
-  Pair1,   ///< (dimension 0, 1)
+  Pair0,   ///< [dimension 0, 0]: the first of a row's two statistics, [B,2]
+  Pair1,   ///< [dimension 0, 1]: the second
 };
 
+/// A tensor, and which element of it a body reads.
 struct Input {
   mlir::Value tensor;
   Access access = Access::Full;
 };
 
+/// What a body computes, f32, from the elements of its inputs.
 using PointwiseBody = llvm::function_ref<llvm::SmallVector<mlir::Value>(
     Scalars &, mlir::ValueRange)>;
+
+/// The body whose value is its first input.
+inline llvm::SmallVector<mlir::Value> asIs(Scalars &, mlir::ValueRange inputs) {
+  return {inputs[0]};
+}
 
 /// One generic over the shape of `resultTypes` (all alike): results[i] at every
 /// element = body(inputs).
@@ -158,11 +165,10 @@ llvm::SmallVector<mlir::Value> buildColumnSums(mlir::OpBuilder &builder,
                                                llvm::ArrayRef<Input> inputs,
                                                PointwiseBody body);
 
-/// Sum over i < rows of the body: an f32 tensor of one. Accesses `Row`,
+/// Sum of the body over all rows i: an f32 tensor of one. Accesses `Row`,
 /// `Pair0` and `Pair1` see i.
 mlir::Value buildTotal(mlir::OpBuilder &builder, mlir::Location loc,
-                       int64_t rows, llvm::ArrayRef<Input> inputs,
-                       PointwiseBody body);
+                       llvm::ArrayRef<Input> inputs, PointwiseBody body);
 
 /// The ten rounds of Philox4x32 (runtime/base/Philox.h) on i32 counter words.
 llvm::SmallVector<mlir::Value, 4> buildPhilox(mlir::OpBuilder &builder,

@@ -17,8 +17,11 @@
 //   Vjp.cpp           their gradients
 //   partition/        what one rank does of each
 //   Costs.cpp         FLOPs and bytes
-//   *Kernel*.cpp      their generated code
-//   Sweep.h           which of them may share a pass over activations
+//   *Kernels.cpp      their generated code, by family: linalg (KernelBuilder.h)
+//                     or, with addresses that depend on data, loops (RowCode.h)
+//   SamplingKernel.h  the sampler's, from the texts in kernels/
+//   Sweep.h           which of them may share a pass over activations;
+//   SweepKernel.cpp   the code of that
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_DIALECT

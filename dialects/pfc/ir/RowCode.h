@@ -32,6 +32,7 @@ public:
     return mlir::arith::IndexCastOp::create(builder, loc,
                                             builder.getIndexType(), value);
   }
+  /// Whether an index is that of a row this rank has: another's is -1.
   mlir::Value isOwned(mlir::Value integerValue) {
     return mlir::arith::CmpIOp::create(builder, loc,
                                        mlir::arith::CmpIPredicate::sge,
@@ -50,6 +51,7 @@ public:
       value = scalars.fromF32(value, element);
     mlir::memref::StoreOp::create(builder, loc, value, buffer, at);
   }
+  /// body(i) for from <= i < to.
   void loop(mlir::Value from, mlir::Value to,
             llvm::function_ref<void(RowCode &, mlir::Value)> body) {
     mlir::scf::ForOp::create(builder, loc, from, to, index(1),
@@ -108,6 +110,7 @@ private:
   }
 };
 
+/// Of a tensor or its buffer.
 inline int64_t extent(mlir::Value value, unsigned dimension) {
   return llvm::cast<mlir::ShapedType>(value.getType()).getDimSize(dimension);
 }
