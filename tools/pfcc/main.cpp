@@ -14,21 +14,19 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Compile.h"
+#include "Explain.h"
+#include "OnMachine.h"
 #include "Output.h"
+#include "Session.h"
 #include "Simulate.h"
 #include "Timeline.h"
-#include "explain/Explanation.h"
-#include "simulate/Constants.h"
 #ifdef PFCC_ONNX
-#include "dialects/pfc/onnx/ExportOnnx.h"
-#include "frontend/graph/GraphBuilder.h"
+#include "Onnx.h"
 #include "onnx/TrainedModel.h"
 #endif
 
 #include "frontend/spec/SpecWriter.h"
-#include "frontend/spec/TomlText.h"
 #include "mlir/IR/AsmState.h"
-#include "mlir/InitAllDialects.h"
 #include "mlir/Pass/PassManager.h"
 #include "runtime/plan/PlanPrint.h"
 #include "llvm/Config/llvm-config.h"
@@ -120,49 +118,15 @@ static mlir::LogicalResult make(const pfc::LoadedSpec &loaded,
   return plan;
 }
 
-using SpecWork = llvm::function_ref<mlir::LogicalResult(
-    const pfc::LoadedSpec &, mlir::MLIRContext &, mlir::TimingScope &)>;
-
-/// Does `work` in a context with all dialects.
-static int
-withContext(llvm::function_ref<mlir::LogicalResult(mlir::MLIRContext &,
-                                                   mlir::TimingScope &)>
-                work) {
-  mlir::DialectRegistry registry;
-  mlir::registerAllDialects(registry);
-  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
-  mlir::DefaultTimingManager timingManager;
-  mlir::applyDefaultTimingManagerCLOptions(timingManager);
-  mlir::TimingScope timing = timingManager.getRootScope();
-  return mlir::failed(work(context, timing));
+static std::vector<std::string> settings() {
+  return {overrides.begin(), overrides.end()};
 }
 
-/// Parses the spec in `sources`, changed by `settings`, and does `work` with
-/// it. Errors are diagnostics.
-static int withSources(llvm::SourceMgr &sources,
-                       llvm::ArrayRef<std::string> settings, SpecWork work) {
-  return withContext([&](mlir::MLIRContext &context,
-                         mlir::TimingScope &timing) -> mlir::LogicalResult {
-    auto run = [&]() -> mlir::LogicalResult {
-      std::optional<pfc::LoadedSpec> loaded =
-          pfc::parseSpec(sources, settings, context);
-      return loaded ? work(*loaded, context, timing) : mlir::failure();
-    };
-    if (verifyDiagnostics) {
-      mlir::SourceMgrDiagnosticVerifierHandler handler(sources, &context);
-      (void)run();
-      return handler.verify();
-    }
-    mlir::SourceMgrDiagnosticHandler handler(sources, &context);
-    return run();
-  });
-}
-
-static int withSpec(llvm::ArrayRef<std::string> settings, SpecWork work) {
+static int withSpec(llvm::ArrayRef<std::string> settings, pfc::SpecWork work) {
   llvm::SourceMgr sources;
   if (!pfc::addSpecFile(input, sources, llvm::errs()))
     return 1;
-  return withSources(sources, settings, work);
+  return failed(pfc::withSpec(sources, settings, verifyDiagnostics, work));
 }
 
 static int compile(llvm::raw_ostream &os) {
@@ -173,62 +137,17 @@ static int compile(llvm::raw_ostream &os) {
   const pfc::Stage *stage = pfc::findStage(emit);
   if (!stage && !emit.empty() && emit != "spec")
     return fail("unknown stage '" + emit + "'; known: " + pfc::knownStages());
-  const std::vector<std::string> settings(overrides.begin(), overrides.end());
-  return withSpec(settings,
+  return withSpec(settings(),
                   [&](const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
                       mlir::TimingScope &timing) {
                     return make(loaded, context, stage, timing, os);
                   });
 }
 
-/// A machine, with what sums of gradients reach of its network where that was
-/// published.
-static llvm::Expected<pfc::explain::MachineRequest>
-connectedMachine(llvm::StringRef name) {
-  llvm::Expected<pfc::explain::MachineRequest> request =
-      pfc::explain::findMachine(name);
-  if (request)
-    request->machine =
-        pfc::simulate::Constants::declared().connected(request->machine);
-  return request;
-}
-
-/// Without --on, of a plan for `device`. A GPU's is said: there are many.
-static pfc::explain::Machine usualMachine(llvm::StringRef device) {
-  const char *name = device == "cuda" ? "h200" : "cpu";
-  if (device == "cuda")
-    llvm::errs() << "pfcc: note: without --on this is of " << name
-                 << ", as the device is cuda; known: "
-                 << pfc::explain::machineNames() << ", or FILE.toml\n";
-  return llvm::cantFail(connectedMachine(name)).machine;
-}
-
 /// What to do with a spec and the machine of --on.
 using MachineWork = llvm::function_ref<mlir::LogicalResult(
     const pfc::LoadedSpec &, mlir::MLIRContext &, const pfc::CompileRequest &,
     const pfc::explain::Machine &)>;
-
-/// Whether a --set says `path`, which has the last word then. A text that is
-/// wrong says nothing, but an error later.
-static bool isSet(llvm::StringRef path) {
-  return llvm::any_of(overrides, [&](llvm::StringRef option) {
-    return option.split('=').first.trim() == path ||
-           pfc::parseToml(option).table.at_path(path);
-  });
-}
-
-/// What --on says of the spec. It comes after what --set says, so that this
-/// stays where its errors are told to be; nothing is wrong with it, see
-/// findMachine.
-static std::vector<std::string>
-overridesOn(const pfc::explain::MachineRequest &request) {
-  std::vector<std::string> all(overrides.begin(), overrides.end());
-  if (request.ranks && !isSet("cluster.world_size"))
-    all.push_back("cluster.world_size=" + std::to_string(*request.ranks));
-  if (!request.machine.device.empty() && !isSet("cluster.device"))
-    all.push_back("cluster.device=\"" + request.machine.device + "\"");
-  return all;
-}
 
 static llvm::StringRef deviceOf(const pfc::TrainSpec &spec) {
   return spec.cluster.device == pfc::DeviceType::CUDA ? "cuda" : "cpu";
@@ -238,52 +157,39 @@ static int onMachine(MachineWork work) {
   if (input.empty())
     return fail(command + " needs a SPEC");
   std::optional<pfc::explain::Machine> on;
-  std::vector<std::string> all(overrides.begin(), overrides.end());
+  std::vector<std::string> all = settings();
   if (!machine.empty()) {
     llvm::Expected<pfc::explain::MachineRequest> request =
-        connectedMachine(machine);
+        pfc::requestedMachine(machine);
     if (!request)
       return fail(llvm::toString(request.takeError()));
-    all = overridesOn(*request);
+    all = pfc::settingsOn(*request, all);
     on = std::move(request->machine);
   }
   return withSpec(all, [&](const pfc::LoadedSpec &loaded,
                            mlir::MLIRContext &context,
                            mlir::TimingScope &timing) {
     if (!on)
-      on = usualMachine(deviceOf(loaded.spec));
+      on = pfc::usualMachine(deviceOf(loaded.spec));
     return work(loaded, context,
                 {llvm::sys::path::stem(input).str(), "", timing}, *on);
   });
 }
 
 static int explain(llvm::raw_ostream &os) {
-  return onMachine([&](const pfc::LoadedSpec &loaded,
-                       mlir::MLIRContext &context,
-                       const pfc::CompileRequest &request,
-                       const pfc::explain::Machine &on) -> mlir::LogicalResult {
-    mlir::FailureOr<std::string> bytes =
-        pfc::compilePlan(loaded, context, request);
-    if (failed(bytes))
-      return mlir::failure();
-    llvm::Expected<pfc::explain::Explanation> explanation =
-        pfc::explain::explainPlan(*pfc::plan::fb::GetPlan(bytes->data()), on);
-    if (!explanation)
-      return mlir::emitError(loaded.locations.of("train.precision"),
-                             llvm::toString(explanation.takeError()));
-    if (json)
-      pfc::explain::printJson(*explanation, os);
-    else
-      pfc::explain::printText(*explanation, os);
-    return mlir::success();
-  });
+  return onMachine(
+      [&](const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
+          const pfc::CompileRequest &request, const pfc::explain::Machine &on) {
+        return pfc::explainSpec(loaded, context, request, on, json, os);
+      });
 }
 
 static int simulate(llvm::raw_ostream &os) {
   if (fit)
-    return withContext([&](mlir::MLIRContext &context, mlir::TimingScope &) {
-      return pfc::fitPeers(context, os);
-    });
+    return failed(
+        pfc::withContext([&](mlir::MLIRContext &context, mlir::TimingScope &) {
+          return pfc::fitPeers(context, os);
+        }));
   return onMachine(
       [&](const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
           const pfc::CompileRequest &request, const pfc::explain::Machine &on) {
@@ -292,10 +198,10 @@ static int simulate(llvm::raw_ostream &os) {
 }
 
 static int scaling(llvm::raw_ostream &os) {
-  return withContext(
+  return failed(pfc::withContext(
       [&](mlir::MLIRContext &context, mlir::TimingScope &timing) {
         return pfc::writeScaling(context, timing, os);
-      });
+      }));
 }
 
 #ifdef PFCC_ONNX
@@ -304,35 +210,8 @@ static int onnx(llvm::raw_ostream &os) {
     return fail("onnx needs a MODEL, the --out of a run or a checkpoint, and "
                 "-o FILE");
   std::string message;
-  std::unique_ptr<pfc::TrainedModel> model =
-      pfc::TrainedModel::open(input, message);
-  if (!model)
-    return fail(message);
-  llvm::SourceMgr sources;
-  if (!pfc::addSpecText(model->spec(), input + "/train.plan", sources,
-                        llvm::errs()))
-    return 1;
-  auto read = [&](llvm::StringRef name) -> std::optional<pfc::OnnxWeight> {
-    pfc::OnnxWeight weight;
-    if (!model->read(name.str(), weight.shape, weight.bytes, message))
-      return std::nullopt;
-    return weight;
-  };
-  int status = withSources(
-      sources, /*settings=*/{},
-      [&](const pfc::LoadedSpec &loaded, mlir::MLIRContext &context,
-          mlir::TimingScope &) -> mlir::LogicalResult {
-        mlir::OwningOpRef<mlir::ModuleOp> module =
-            pfc::buildGraph(loaded, context);
-        if (!module)
-          return mlir::failure();
-        mlir::FailureOr<std::string> bytes = pfc::exportOnnx(
-            module->lookupSymbol<mlir::func::FuncOp>("embed"), read);
-        if (succeeded(bytes))
-          os << *bytes;
-        return bytes;
-      });
-  return message.empty() ? status : fail(message);
+  bool hasFailed = failed(pfc::exportTrained(input, os, message));
+  return message.empty() ? hasFailed : fail(message);
 }
 #endif
 
@@ -341,22 +220,11 @@ static int write(llvm::StringRef path, llvm::StringRef bytes) {
   return error ? fail(llvm::toString(std::move(error))) : 0;
 }
 
-static llvm::Expected<pfc::explain::Machine>
-machineOfPlan(llvm::StringRef device) {
-  if (machine.empty())
-    return usualMachine(device);
-  llvm::Expected<pfc::explain::MachineRequest> request =
-      connectedMachine(machine);
-  if (!request)
-    return request.takeError();
-  if (request->ranks)
-    return llvm::createStringError(
-        "--on: a plan has its number of ranks: name a machine");
-  return std::move(request->machine);
-}
-
 static int writeTimeline() {
-  llvm::Expected<std::string> trace = pfc::predictedTrace(input, machineOfPlan);
+  llvm::Expected<std::string> trace =
+      pfc::predictedTrace(input, [](llvm::StringRef device) {
+        return pfc::machineOfPlan(machine, device);
+      });
   if (!trace)
     return fail(llvm::toString(trace.takeError()));
   return write(timeline, *trace);
