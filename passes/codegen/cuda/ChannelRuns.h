@@ -17,10 +17,10 @@
 
 namespace pfc::cuda {
 
-/// What blocks share among them in an op that may be part of a run: nothing but
-/// `channels`, the last loop, where the rest is at most some thousand steps; or
-/// channels of images, the first loop, where the rest are an image's pixels,
-/// over which it sums. Both are parallel and index the results.
+/// By what blocks share the work of an op that may be part of a run: by
+/// `channels`, its last loop, where the rest is at most some thousand steps; or
+/// by channels of `images`, its first loop, where the rest are an image's
+/// pixels, over which it sums. These loops are parallel and index the results.
 struct RunForm {
   int64_t images = 0, channels = 0; ///< 0: of no run
   bool ofImages() const { return images > 1; }
@@ -31,6 +31,7 @@ struct RunForm {
   /// through `map`.
   bool isOwn(mlir::AffineMap map) const;
 };
+/// That of `op`; false if it can be part of none.
 RunForm runFormOf(mlir::linalg::GenericOp op);
 
 /// Moves small ops on channels up to those that they need, if these have as

@@ -18,8 +18,7 @@ struct Position {
 /// neighbours along its last loop.
 ///
 ///   load(at)            operands that a pack reads as neighbours, to
-///   registers;
-///                       those it reads at one place, once
+///                       registers; those it reads at one place, once
 ///   body(at, j, outs)   the body for iteration j of the pack
 class PackedBody {
 public:

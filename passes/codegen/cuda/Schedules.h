@@ -1,12 +1,13 @@
 //===- Schedules.h - Which thread does what ---------------------*- C++ -*-===//
 //
-//   ScheduleFlat.cpp   element-wise ops: packs of neighbours by threads
-//   ScheduleSums.cpp   channel sums and row sums, in two levels, of fixed
-//   order;
-//                      sweeps: channel sums of what is written on the way
-//   ScheduleRows.cpp   rows with data-dependent addresses: a block a row
+//   ScheduleFlat.cpp      element-wise ops: packs of neighbours by threads
+//   ScheduleSums.cpp      channel sums and row sums, in two levels, of fixed
+//                         order; sweeps: channel sums of what is written on the
+//                         way
+//   ScheduleRows.cpp      rows with data-dependent addresses: a block a row
 //   ScheduleChannels.cpp  runs of small ops: a block has some channels
-//   Products.h     a tile of a product, and what becomes of it: a block
+//   Products.h            a tile of a product and what becomes of it: a block
+//   Schedule.cpp          chooses among them
 //
 // Each turns the body of a kernel as convert-pfc-to-plan outlines it for CUDA,
 // one op over whole buffers or a run on channels, into a thread's code
