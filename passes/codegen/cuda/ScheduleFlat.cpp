@@ -44,7 +44,7 @@ LaunchShape scheduleFlat(linalg::GenericOp op) {
       code.storePack(registers, code.flat(output), at.linear);
   });
   op.erase();
-  return {kThreads, llvm::divideCeil(packs, kThreads)};
+  return {kThreads, llvm::divideCeilSigned(packs, kThreads)};
 }
 
 } // namespace pfc::cuda

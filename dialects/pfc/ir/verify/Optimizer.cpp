@@ -67,7 +67,7 @@ LogicalResult ChunkSumSquaresOp::verify() {
   if (getChunk() < 1 || input.size() != 1)
     return emitOpError("takes a vector, in chunks of at least 1");
   return verifyShape(*this, getOutput(), "output",
-                     {llvm::divideCeil(input[0], getChunk())});
+                     {llvm::divideCeilSigned(input[0], getChunk())});
 }
 
 /// Results are the table and its state, anew.
