@@ -30,6 +30,7 @@ enum class RandomPurpose : uint32_t {
   ProbeNoise = 8,    ///< counter: (probe, place in the embedding)
   DropPath = 9,      ///< counter: (global image/4, step, layer)
   SampleTokens = 10, ///< counter: (global token/4, step)
+  Synthetic = 11,    ///< counter: (image low, high, 0) or (byte/16, 0, 1)
 };
 
 using PhiloxBlock = std::array<uint32_t, 4>;

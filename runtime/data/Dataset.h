@@ -45,7 +45,8 @@ public:
   virtual const std::vector<std::string> &damage() const = 0;
 
   /// Decodes image `i` into `out`, which holds shape.bytes().
-  void decode(int64_t i, ImageShape shape, std::span<uint8_t> out) const;
+  virtual void decode(int64_t i, ImageShape shape,
+                      std::span<uint8_t> out) const;
 };
 
 /// Opens a data set by what `path` is: a folder with a train.rec, a .rec file,

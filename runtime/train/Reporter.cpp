@@ -31,24 +31,30 @@ ConsoleOptions optionsFor(const Job &job, int64_t totalSteps,
   return options;
 }
 
-nlohmann::ordered_json describeRun(const Job &job, int64_t totalSteps) {
-  return {{"kind", "run"},
-          {"plan", job.plan.name()->str()},
-          {"spec_hash", job.plan.spec_hash()->str()},
-          {"device", job.device->describe()},
-          {"precision", job.variant.precision()->str()},
-          {"world_size", job.plan.world_size()},
-          {"batch_per_rank", job.settings.batch_per_rank()},
-          {"classes", job.settings.classes()},
-          {"sample_rate", job.settings.sample_rate()},
-          {"seed", job.settings.seed()},
-          {"arena_bytes", job.executor.arena().bytes()},
-          {"steps", totalSteps}};
+nlohmann::ordered_json describeRun(const Job &job, int64_t totalSteps,
+                                   bool synthetic) {
+  nlohmann::ordered_json json = {
+      {"kind", "run"},
+      {"plan", job.plan.name()->str()},
+      {"spec_hash", job.plan.spec_hash()->str()},
+      {"device", job.device->describe()},
+      {"precision", job.variant.precision()->str()},
+      {"world_size", job.plan.world_size()},
+      {"batch_per_rank", job.settings.batch_per_rank()},
+      {"classes", job.settings.classes()},
+      {"sample_rate", job.settings.sample_rate()},
+      {"seed", job.settings.seed()},
+      {"arena_bytes", job.executor.arena().bytes()},
+      {"steps", totalSteps}};
+  if (synthetic)
+    json["synthetic"] = true;
+  return json;
 }
 
 nlohmann::ordered_json describeResumed(const Job &job, int64_t totalSteps,
+                                       bool synthetic,
                                        const Checkpoint &resumed) {
-  nlohmann::ordered_json json = describeRun(job, totalSteps);
+  nlohmann::ordered_json json = describeRun(job, totalSteps, synthetic);
   json["kind"] = "resume";
   json["checkpoint"] = resumed.path();
   json["step"] = resumed.manifest().step;
@@ -76,7 +82,8 @@ std::string prepareMetrics(const ModelFolder &folder, Checkpoint *resumed) {
 
 Reporter::Reporter(const Job &job, const ModelFolder &folder,
                    int64_t totalSteps, int64_t stepsPerEpoch,
-                   const std::string &dataSummary, Checkpoint *resumed)
+                   const std::string &dataSummary, bool synthetic,
+                   Checkpoint *resumed)
     : folder(folder),
       console(std::cout, optionsFor(job, totalSteps, stepsPerEpoch)),
       log(prepareMetrics(folder, resumed), resumed != nullptr),
@@ -94,11 +101,11 @@ Reporter::Reporter(const Job &job, const ModelFolder &folder,
                   unsupported.empty() ? "" : "; not for it: ", unsupported));
   console.message(dataSummary);
   if (!resumed) {
-    log.write(describeRun(job, totalSteps));
+    log.write(describeRun(job, totalSteps, synthetic));
     return;
   }
   restoreCurves();
-  log.write(describeResumed(job, totalSteps, *resumed));
+  log.write(describeResumed(job, totalSteps, synthetic, *resumed));
   console.message(fmt::format("resumed from {}: step {} of {}", resumed->path(),
                               resumed->manifest().step, totalSteps));
 }

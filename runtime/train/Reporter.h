@@ -17,12 +17,12 @@ namespace pfc::rt {
 /// Tells a person and other programs how a run goes. Only rank 0 has one.
 class Reporter {
 public:
-  /// `stepsPerEpoch` is 0 where the run isn't counted in epochs. `resumed`,
-  /// where given, is what the run goes on from: metrics.jsonl and the curves
-  /// continue its.
+  /// `stepsPerEpoch` is 0 where the run isn't counted in epochs; `synthetic` is
+  /// whether its data are. `resumed`, where given, is what the run goes on
+  /// from: metrics.jsonl and the curves continue its.
   Reporter(const Job &job, const ModelFolder &folder, int64_t totalSteps,
            int64_t stepsPerEpoch, const std::string &dataSummary,
-           Checkpoint *resumed);
+           bool synthetic, Checkpoint *resumed);
   ~Reporter();
 
   void step(const StepMetrics &metrics);

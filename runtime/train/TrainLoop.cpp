@@ -20,33 +20,10 @@ constexpr const char *program = trainProgram;
 /// Below it no scale helps; as fairseq's min_loss_scale.
 constexpr double smallestLossScale = 1e-4;
 
-std::string trainPath(const Job &job, const std::string &dataDir) {
-  std::filesystem::path path = dataDir;
-  if (job.settings.train_data() && job.settings.train_data()->size() != 0)
-    path /= job.settings.train_data()->str();
-  return path.lexically_normal().string();
-}
-
-std::vector<std::string> verificationPaths(const Job &job,
-                                           const std::string &dataDir) {
-  std::vector<std::string> paths;
-  if (const auto *names = job.settings.verification())
-    for (const flatbuffers::String *name : *names)
-      paths.push_back(verificationPath(dataDir, name->str()));
-  return paths;
-}
-
 int decodeThreads(const Job &job) {
   if (job.settings.data_threads() > 0)
     return static_cast<int>(job.settings.data_threads());
   return job.processors;
-}
-
-data::BatchShape batchShape(const plan::fb::Settings &settings) {
-  return {static_cast<int>(settings.batch_per_rank()),
-          static_cast<int>(settings.input_height()),
-          static_cast<int>(settings.input_width()),
-          static_cast<int>(settings.input_channels())};
 }
 
 /// What the train program must look like for this loop to drive it.
@@ -61,55 +38,21 @@ void checkProgram(const Job &job) {
           fmt::join(images, ", "));
 }
 
-/// A set with more identities than the plan has classes is a mistake; one with
-/// fewer is only a waste, see describeIdle.
-void checkClasses(const data::Dataset &dataset, const std::string &path,
-                  int64_t classes) {
-  require(
-      dataset.classes() <= classes,
-      "{}: {} identities, but the plan was compiled for {} classes: compile "
-      "it with head.classes = {}",
-      path, dataset.classes(), classes, dataset.classes());
-}
-
-/// Of how many class centers the set has no images; empty where of none, or it
-/// doesn't say how many identities it has.
-std::string describeIdle(const data::Dataset &dataset, int64_t classes) {
-  if (dataset.classes() < 0 || dataset.classes() >= classes)
-    return {};
-  return fmt::format("{} of head.classes = {} class centers have no images: "
-                     "compile the plan with head.classes = {}",
-                     classes - dataset.classes(), classes, dataset.classes());
-}
-
-std::string describeData(const data::Dataset &dataset, const std::string &path,
-                         int64_t stepsPerEpoch) {
-  std::string identities;
-  if (dataset.classes() >= 0)
-    identities = fmt::format(" of {} identities", dataset.classes());
-  return fmt::format("{}: {} images{}, {} steps an epoch", path, dataset.size(),
-                     identities, stepsPerEpoch);
-}
-
 } // namespace
 
 TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
     : job(job), folder(options.outDir), lock(options.outDir),
-      dataset(data::openDataset(trainPath(job, options.dataDir))),
-      resumed(choose(options)),
+      source(job, options.dataDir), resumed(choose(options)),
       loader(makeLoader(firstStep(), badRecordsBefore())),
       total(totalSteps(job.settings, loader->stepsPerEpoch(), options.steps)),
       profile(options.profile),
       schedule(makeSchedule(job.settings, loader->stepsPerEpoch(), total)),
-      verifier(job, verificationPaths(job, options.dataDir),
-               job.settings.flip_test()),
+      verifier(job, source.verification(), job.settings.flip_test()),
       checkpointing(options.checkpoint), init(options.init),
       skipping(options.skipNotFinite) {
   checkProgram(job);
-  std::string path = trainPath(job, options.dataDir);
-  checkClasses(*dataset, path, job.settings.classes());
   std::string checked =
-      preflight(job, options.planHash, *dataset, checkpointBytes());
+      preflight(job, options.planHash, *source.images(), checkpointBytes());
   initialize();
   if (!options.trace.empty() && !(resumed && firstStep() == total))
     tracer.emplace(job, options.trace, firstStep(), total);
@@ -120,12 +63,11 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
     const bool inEpochs = options.steps < 0 && job.settings.steps() == 0;
     reporter = std::make_unique<Reporter>(
         job, folder, total, inEpochs ? loader->stepsPerEpoch() : 0,
-        describeData(*dataset, path, loader->stepsPerEpoch()),
+        source.describe(loader->stepsPerEpoch()), source.synthetic(),
         resumed ? &*resumed : nullptr);
     reporter->message(checked);
-    if (std::string idle = describeIdle(*dataset, job.settings.classes());
-        !idle.empty())
-      reporter->message("note: " + idle);
+    for (const std::string &note : source.notes())
+      reporter->message(note);
     if (std::string left = unreached(schedule); !left.empty())
       reporter->message("note: " + left);
   }
@@ -136,7 +78,13 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
 std::optional<Checkpoint> TrainLoop::choose(const TrainOptions &options) {
   if (job.isRoot())
     lockFolder(); // a run that is at work may write another one
-  return chooseCheckpoint(job.communicator, options.outDir, options.resume);
+  if (job.isRoot() && source.synthetic())
+    protectResults(folder);
+  auto chosen =
+      chooseCheckpoint(job.communicator, options.outDir, options.resume);
+  if (chosen)
+    checkSameData(*chosen, source.synthetic());
+  return chosen;
 }
 
 void TrainLoop::lockFolder() {
@@ -187,7 +135,8 @@ void TrainLoop::barrier(const char *name) {
 }
 
 void TrainLoop::prepareCheckpoints(bool resume) {
-  Manifest run = describeRun(job, total, dataset->size());
+  Manifest run = describeRun(job, total, source.images()->size());
+  run.synthetic = source.synthetic();
   if (reporter && resumed)
     for (const std::string &note : resumeNotes(*resumed, run, job.plan))
       reporter->message("note: " + note);
@@ -226,7 +175,8 @@ TrainLoop::makeLoader(int64_t step, std::vector<int64_t> knownBad) {
       fmt::print(stderr, "warning: rank {}: {}\n", job.communicator.rank(),
                  message);
   };
-  return std::make_unique<data::BatchLoader>(dataset, std::move(options));
+  return std::make_unique<data::BatchLoader>(source.images(),
+                                             std::move(options));
 }
 
 void TrainLoop::run() {
@@ -300,7 +250,7 @@ void TrainLoop::startCheckpoint(int64_t stepsDone) {
 
 /// What the checkpoint knows of this data set.
 std::vector<int64_t> TrainLoop::badRecordsBefore() const {
-  if (!resumed || resumed->manifest().images != dataset->size())
+  if (!resumed || resumed->manifest().images != source.images()->size())
     return {};
   return resumed->manifest().badRecords;
 }
@@ -361,6 +311,8 @@ void TrainLoop::finish() {
   folder.removeOfOtherRanks(job.communicator.worldSize());
   if (profile)
     reporter->message(job.executor.profile(program));
+  if (std::string verdict = source.verdict(folder.folder()); !verdict.empty())
+    reporter->message(verdict);
   reporter->finish(total);
 }
 
@@ -440,10 +392,11 @@ void TrainLoop::finishStep() {
 
 void TrainLoop::uploadBatch(const data::Batch &batch) {
   for (size_t row = 0; row < batch.labels.size(); ++row)
-    require(
-        batch.labels[row] >= 0 && batch.labels[row] < job.settings.classes(),
-        "{}: label {} is outside [0, {})", dataset->where(batch.samples[row]),
-        batch.labels[row], job.settings.classes());
+    require(batch.labels[row] >= 0 &&
+                batch.labels[row] < job.settings.classes(),
+            "{}: label {} is outside [0, {})",
+            source.images()->where(batch.samples[row]), batch.labels[row],
+            job.settings.classes());
   job.executor.setInput(program, "images", batch.images.data(),
                         batch.images.size());
   job.executor.setInput(program, "labels", batch.labels.data(),

@@ -23,6 +23,7 @@
 #include "runtime/train/Preflight.h"
 #include "runtime/train/Reporter.h"
 #include "runtime/train/StepTracer.h"
+#include "runtime/train/TrainData.h"
 #include "runtime/train/Verifier.h"
 #include "runtime/train/checkpoint/Checkpointer.h"
 #include "runtime/train/checkpoint/Resume.h"
@@ -37,7 +38,9 @@
 namespace pfc::rt {
 
 struct TrainOptions {
-  std::string planPath, dataDir, outDir;
+  std::string planPath;
+  std::string dataDir; ///< or what syntheticData() takes
+  std::string outDir;
   int64_t steps = -1;     ///< instead of the plan's; negative: the plan's
   bool profile = false;   ///< print where a step's time goes
   std::string trace = {}; ///< file for the times of a step; empty: none
@@ -118,7 +121,7 @@ private:
   Job &job;
   ModelFolder folder;
   FolderLock lock; // rank 0's
-  std::shared_ptr<const data::Dataset> dataset;
+  TrainData source;
   std::optional<Checkpoint> resumed;
   std::unique_ptr<Reporter> reporter; // rank 0's; the loader tells it
   std::unique_ptr<data::BatchLoader> loader;

@@ -1,6 +1,7 @@
 //===- main.cpp - pfc-run: train a plan -------------------------*- C++ -*-===//
 //
-//   pfc-run PLAN --data DIR --out DIR [--steps N] [--device cpu]
+//   pfc-run PLAN --data DIR|synthetic[:IMAGES] --out DIR [--steps N]
+//           [--device cpu|cuda|emulated-cuda]
 //           [--precision auto|fp32|bf16|fp16] [--threads N]
 //           [--checkpoint-every N] [--keep K] [--resume[=DIR]]
 //           [--init DIR [--class-map FILE] | --init-backbone DIR|FILE]
@@ -42,12 +43,28 @@ struct Arguments {
   std::string expectedHash;
 };
 
+CLI::Validator isData() {
+  return CLI::Validator(
+      [](std::string &text) {
+        try {
+          syntheticData(text);
+          return std::string();
+        } catch (const Error &error) {
+          return std::string(error.what());
+        }
+      },
+      "DIR|synthetic[:IMAGES]");
+}
+
 void declare(CLI::App &app, Arguments &arguments) {
   app.add_option("plan", arguments.train.planPath,
                  "the plan, made by 'pfcc compile'")
       ->required();
   app.add_option("--data", arguments.train.dataDir,
-                 "folder that the spec's data.* names are relative to")
+                 "folder that the spec's data.* names are relative to; or "
+                 "'synthetic', noise made in memory, to measure with: IMAGES, "
+                 "or 20 a class")
+      ->check(isData())
       ->required();
   app.add_option("--out", arguments.train.outDir, "folder for the results")
       ->required();

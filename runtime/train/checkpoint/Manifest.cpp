@@ -41,6 +41,8 @@ public:
     manifest.batchPerRank = integer(json, "batch_per_rank", 1);
     manifest.seed = unsignedInteger(json, "seed");
     manifest.images = integer(json, "images", 0);
+    if (json.contains("synthetic"))
+      manifest.synthetic = boolean(json, "synthetic");
     if (json.contains("bad_records")) // not in older ones
       for (const Json &record : list(json, "bad_records"))
         manifest.badRecords.push_back(
@@ -87,6 +89,11 @@ private:
   std::string string(const Json &json, const char *key) {
     bool right = json.contains(key) && json[key].is_string();
     return member(json, key, right, "a text").get<std::string>();
+  }
+
+  bool boolean(const Json &json, const char *key) {
+    bool right = json.contains(key) && json[key].is_boolean();
+    return member(json, key, right, "true or false").get<bool>();
   }
 
   const Json &list(const Json &json, const char *key) {
@@ -176,6 +183,8 @@ std::string formatManifest(const Manifest &manifest) {
                       {"bad_records", manifest.badRecords},
                       {"files", std::move(files)},
                       {"shards", std::move(shards)}};
+  if (manifest.synthetic)
+    json["synthetic"] = true;
   // Names of files need not be UTF-8.
   return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }

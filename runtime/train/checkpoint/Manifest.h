@@ -12,6 +12,7 @@
 //               …]}
 // `step` is the position in everything: steps done, the next batch of the data,
 // the learning rate's place, and with `seed` the key of every random number.
+// Of synthetic data it has "synthetic": true.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_RUNTIME_TRAIN_CHECKPOINT_MANIFEST_H
@@ -43,6 +44,7 @@ struct Manifest {
   int64_t worldSize = 1, batchPerRank = 1;
   uint64_t seed = 0;
   int64_t images = 0;              ///< of the training set
+  bool synthetic = false;          ///< it was made in memory
   std::vector<int64_t> badRecords; ///< images found bad so far, rising
   std::vector<ManifestFile> files;
   std::vector<ManifestShard> shards; ///< in the order of their classes

@@ -82,6 +82,15 @@ chooseCheckpoint(Communicator &communicator, const std::string &outDir,
   return Checkpoint(path.data());
 }
 
+void checkSameData(const Checkpoint &checkpoint, bool synthetic) {
+  const bool before = checkpoint.manifest().synthetic;
+  require(before == synthetic,
+          "{}: was trained on {} data, and --data is {}: a run doesn't go on "
+          "with other data; choose another --out",
+          checkpoint.path(), before ? "synthetic" : "real",
+          synthetic ? "synthetic" : "not");
+}
+
 Manifest describeRun(const Job &job, int64_t totalSteps, int64_t images) {
   Manifest run;
   run.totalSteps = totalSteps;

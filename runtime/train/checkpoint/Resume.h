@@ -18,6 +18,10 @@ std::optional<Checkpoint>
 chooseCheckpoint(Communicator &communicator, const std::string &outDir,
                  const std::optional<std::string> &resume);
 
+/// Throws where one of a checkpoint's data and a run's is synthetic: real
+/// training would be spoilt, or taken for what it is not.
+void checkSameData(const Checkpoint &checkpoint, bool synthetic);
+
 /// What the manifests of this run say, but for step and files.
 Manifest describeRun(const Job &job, int64_t totalSteps, int64_t images);
 

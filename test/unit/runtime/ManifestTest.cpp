@@ -40,6 +40,9 @@ TEST(Manifest, SaysWhatItWasGiven) {
   EXPECT_EQ(parsed.totalBytes(), 20u);
   EXPECT_EQ(parsed.find("backbone.safetensors")->bytes, 12u);
   EXPECT_EQ(parsed.find("a"), nullptr); // a shard
+  EXPECT_FALSE(parsed.synthetic);
+  manifest.synthetic = true;
+  EXPECT_TRUE(parseManifest(formatManifest(manifest), "m.json").synthetic);
 }
 
 TEST(Manifest, RefusesWhatItCannotBe) {
@@ -55,6 +58,7 @@ TEST(Manifest, RefusesWhatItCannotBe) {
       {"/world_size", "0", "\"world_size\" is 0, outside [1, "},
       {"/batch_per_rank", "0", "\"batch_per_rank\" is 0"},
       {"/plan", "7", "\"plan\" is missing, or not a text"},
+      {"/synthetic", "1", "\"synthetic\" is missing, or not true or false"},
       {"/files", "{}", "\"files\" is missing, or not a list"},
       {"/files/0", "[]", "a file's entry is not an object"},
       {"/files/0/name", "\"../x\"", "\"../x\" is not one in the"},
