@@ -31,8 +31,7 @@ ConsoleOptions optionsFor(const Job &job, int64_t totalSteps,
   return options;
 }
 
-nlohmann::ordered_json describeRun(const Job &job, int64_t totalSteps,
-                                   bool synthetic) {
+nlohmann::ordered_json describeRun(const Job &job, const RunSummary &run) {
   nlohmann::ordered_json json = {
       {"kind", "run"},
       {"plan", job.plan.name()->str()},
@@ -45,16 +44,15 @@ nlohmann::ordered_json describeRun(const Job &job, int64_t totalSteps,
       {"sample_rate", job.settings.sample_rate()},
       {"seed", job.settings.seed()},
       {"arena_bytes", job.executor.arena().bytes()},
-      {"steps", totalSteps}};
-  if (synthetic)
+      {"steps", run.totalSteps}};
+  if (run.synthetic)
     json["synthetic"] = true;
   return json;
 }
 
-nlohmann::ordered_json describeResumed(const Job &job, int64_t totalSteps,
-                                       bool synthetic,
+nlohmann::ordered_json describeResumed(const Job &job, const RunSummary &run,
                                        const Checkpoint &resumed) {
-  nlohmann::ordered_json json = describeRun(job, totalSteps, synthetic);
+  nlohmann::ordered_json json = describeRun(job, run);
   json["kind"] = "resume";
   json["checkpoint"] = resumed.path();
   json["step"] = resumed.manifest().step;
@@ -81,11 +79,9 @@ std::string prepareMetrics(const ModelFolder &folder, Checkpoint *resumed) {
 } // namespace
 
 Reporter::Reporter(const Job &job, const ModelFolder &folder,
-                   int64_t totalSteps, int64_t stepsPerEpoch,
-                   const std::string &dataSummary, bool synthetic,
-                   Checkpoint *resumed)
+                   const RunSummary &run, Checkpoint *resumed)
     : folder(folder),
-      console(std::cout, optionsFor(job, totalSteps, stepsPerEpoch)),
+      console(std::cout, optionsFor(job, run.totalSteps, run.stepsPerEpoch)),
       log(prepareMetrics(folder, resumed), resumed != nullptr),
       plot(job.plan.name()->str()) {
   console.message(fmt::format(
@@ -93,21 +89,23 @@ Reporter::Reporter(const Job &job, const ModelFolder &folder,
       job.plan.name()->str(), job.settings.backbone()->str(),
       job.settings.classes(), job.plan.world_size(),
       job.plan.world_size() == 1 ? "" : "s", job.settings.batch_per_rank(),
-      totalSteps, job.variant.precision()->str()));
+      run.totalSteps, job.variant.precision()->str()));
   std::string unsupported =
       unsupportedBefore(job.plan, *job.device, job.variant);
   console.message(
       fmt::format("{}{}{}", job.device->describe(),
                   unsupported.empty() ? "" : "; not for it: ", unsupported));
-  console.message(dataSummary);
+  console.message(run.data);
+  if (!run.tensorboard.empty())
+    events.emplace(run.tensorboard, resumed ? resumed->manifest().step + 1 : 0);
   if (!resumed) {
-    log.write(describeRun(job, totalSteps, synthetic));
+    log.write(describeRun(job, run));
     return;
   }
   restoreCurves();
-  log.write(describeResumed(job, totalSteps, synthetic, *resumed));
+  log.write(describeResumed(job, run, *resumed));
   console.message(fmt::format("resumed from {}: step {} of {}", resumed->path(),
-                              resumed->manifest().step, totalSteps));
+                              resumed->manifest().step, run.totalSteps));
 }
 
 void Reporter::restoreCurves() {
@@ -137,6 +135,8 @@ void Reporter::step(const StepMetrics &metrics) {
                                 "the loss scale is now {:.6g}",
                                 metrics.step, metrics.lossScale.value_or(0)));
   log.step(metrics);
+  if (events)
+    events->step(metrics);
   plot.addLoss(metrics.step, metrics.loss);
 }
 
@@ -145,6 +145,8 @@ void Reporter::verification(int64_t step,
   for (const VerificationResult &result : results) {
     console.verification(step, result);
     log.verification(step, result);
+    if (events)
+      events->verification(step, result);
     plot.addAccuracy(result.name, step, result.accuracy);
   }
   last = results;

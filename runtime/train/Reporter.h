@@ -1,4 +1,4 @@
-//===- Reporter.h - Console, metrics.jsonl and curves of a run --*- C++ -*-===//
+//===- Reporter.h - What a run says of itself ----*- C++ -*-===//
 #ifndef PFC_RUNTIME_TRAIN_REPORTER_H
 #define PFC_RUNTIME_TRAIN_REPORTER_H
 
@@ -7,22 +7,31 @@
 #include "runtime/train/checkpoint/Checkpoint.h"
 #include "runtime/train/progress/ConsoleProgress.h"
 #include "runtime/train/progress/CurvePlot.h"
+#include "runtime/train/progress/EventLog.h"
 #include "runtime/train/progress/JsonLog.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace pfc::rt {
 
+/// What a run is told to be.
+struct RunSummary {
+  int64_t totalSteps;
+  int64_t stepsPerEpoch;   ///< 0 where it isn't counted in epochs
+  std::string data;        ///< for people
+  bool synthetic;          ///< the data are
+  std::string tensorboard; ///< folder for its files; empty: none
+};
+
 /// Tells a person and other programs how a run goes. Only rank 0 has one.
 class Reporter {
 public:
-  /// `stepsPerEpoch` is 0 where the run isn't counted in epochs; `synthetic` is
-  /// whether its data are. `resumed`, where given, is what the run goes on
-  /// from: metrics.jsonl and the curves continue its.
-  Reporter(const Job &job, const ModelFolder &folder, int64_t totalSteps,
-           int64_t stepsPerEpoch, const std::string &dataSummary,
-           bool synthetic, Checkpoint *resumed);
+  /// `resumed`, where given, is what the run goes on from: metrics.jsonl and
+  /// the curves continue its.
+  Reporter(const Job &job, const ModelFolder &folder, const RunSummary &run,
+           Checkpoint *resumed);
   ~Reporter();
 
   void step(const StepMetrics &metrics);
@@ -44,6 +53,7 @@ private:
   const ModelFolder &folder;
   ConsoleProgress console;
   JsonLog log;
+  std::optional<EventLog> events;
   CurvePlot plot;
   std::vector<VerificationResult> last;
   bool finished = false;

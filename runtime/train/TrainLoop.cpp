@@ -62,8 +62,10 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
     folder.keepPlan(options.planPath, options.planHash);
     const bool inEpochs = options.steps < 0 && job.settings.steps() == 0;
     reporter = std::make_unique<Reporter>(
-        job, folder, total, inEpochs ? loader->stepsPerEpoch() : 0,
-        source.describe(loader->stepsPerEpoch()), source.synthetic(),
+        job, folder,
+        RunSummary{total, inEpochs ? loader->stepsPerEpoch() : 0,
+                   source.describe(loader->stepsPerEpoch()), source.synthetic(),
+                   options.tensorboard},
         resumed ? &*resumed : nullptr);
     reporter->message(checked);
     for (const std::string &note : source.notes())
@@ -384,8 +386,10 @@ void TrainLoop::finishStep() {
   }
   checkFinite("loss", metrics.loss, metrics);
   // A gradient that overflowed was not used, and the next one is smaller.
-  if (step.gradNorm && !metrics.skipped)
-    checkFinite("gradient's norm", step.gradNorm->wait().at(0), metrics);
+  if (step.gradNorm && !metrics.skipped) {
+    metrics.gradNorm = step.gradNorm->wait().at(0);
+    checkFinite("gradient's norm", *metrics.gradNorm, metrics);
+  }
   if (reporter)
     reporter->step(metrics);
 }

@@ -41,9 +41,10 @@ struct TrainOptions {
   std::string planPath;
   std::string dataDir; ///< or what syntheticData() takes
   std::string outDir;
-  int64_t steps = -1;     ///< instead of the plan's; negative: the plan's
-  bool profile = false;   ///< print where a step's time goes
-  std::string trace = {}; ///< file for the times of a step; empty: none
+  int64_t steps = -1;           ///< instead of the plan's; negative: the plan's
+  bool profile = false;         ///< print where a step's time goes
+  std::string trace = {};       ///< file for the times of a step; empty: none
+  std::string tensorboard = {}; ///< folder for its files; empty: none
   CheckpointOptions checkpoint = {};
   bool skipNotFinite = false; ///< leave out a step with NaN, and go on
   std::string planHash = {};  ///< of what was read of planPath

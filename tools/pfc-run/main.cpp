@@ -6,7 +6,7 @@
 //           [--checkpoint-every N] [--keep K] [--resume[=DIR]]
 //           [--init DIR [--class-map FILE] | --init-backbone DIR|FILE]
 //           [--timeout SECONDS] [--max-restarts N] [--expect-hash HEX]
-//           [--profile] [--trace FILE]
+//           [--profile] [--trace FILE] [--tensorboard[=DIR]]
 //
 // Executes a compiled plan on this rank. A plan for several ranks starts them
 // itself, unless mpirun or srun did.
@@ -34,8 +34,11 @@ namespace {
 /// What --resume without a folder reads as.
 constexpr const char *lastCheckpoint = "last";
 
+/// The same of --tensorboard.
+constexpr const char *besideResults = "tensorboard";
+
 struct Arguments {
-  std::string resume;
+  std::string resume, tensorboard;
   TrainOptions train;
   JobOptions job;
   double timeout = 60;
@@ -77,6 +80,11 @@ void declare(CLI::App &app, Arguments &arguments) {
   app.add_option("--trace", arguments.train.trace,
                  "write when each instruction of the third step ran, on every "
                  "rank, as a trace for ui.perfetto.dev");
+  // As --resume: DIR needs '='.
+  app.add_flag(std::string("--tensorboard{") + besideResults + "}",
+               arguments.tensorboard,
+               "write the metrics for TensorBoard, too, into "
+               "OUT/tensorboard, or with =DIR into that folder");
   app.add_option("--device", arguments.job.device,
                  "what executes the plan: cpu, cuda, or emulated-cuda, which "
                  "runs a CUDA plan without a GPU (default: the plan's)");
@@ -173,6 +181,10 @@ int body(int argc, char **argv) {
   if (!arguments.resume.empty())
     arguments.train.resume =
         arguments.resume == lastCheckpoint ? "" : arguments.resume;
+  if (!arguments.tensorboard.empty())
+    arguments.train.tensorboard = arguments.tensorboard == besideResults
+                                      ? arguments.train.outDir + "/tensorboard"
+                                      : arguments.tensorboard;
   checkTrace(arguments.train);
   PlanFile plan = PlanFile::open(arguments.train.planPath);
   checkHash(plan, arguments.expectedHash);

@@ -29,6 +29,8 @@ void JsonLog::step(const StepMetrics &metrics) {
       {"seconds", metrics.seconds},
       {"images_per_second",
        static_cast<double>(metrics.images) / metrics.seconds}};
+  if (metrics.gradNorm)
+    row["grad_norm"] = *metrics.gradNorm;
   if (metrics.lossScale) {
     row["loss_scale"] = *metrics.lossScale;
     row["skipped"] = metrics.skipped;

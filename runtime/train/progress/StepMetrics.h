@@ -15,6 +15,8 @@ struct StepMetrics {
   /// Wall time of this step. Verification and checkpoints don't count, so that
   /// images/s is the training speed.
   double seconds = 0;
+  /// Before clipping; none where the plan doesn't clip, or skipped the step.
+  std::optional<double> gradNorm = {};
   /// Of the next step; none where the plan doesn't scale its loss.
   std::optional<double> lossScale = {};
   bool skipped = false; ///< a gradient overflowed: nothing was updated

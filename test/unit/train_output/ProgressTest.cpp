@@ -2,6 +2,7 @@
 #include "runtime/base/Error.h"
 #include "runtime/train/progress/ConsoleProgress.h"
 #include "runtime/train/progress/CurvePlot.h"
+#include "runtime/train/progress/EventLog.h"
 #include "runtime/train/progress/JsonLog.h"
 #include "runtime/train/progress/PlotAxis.h"
 
@@ -11,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <unistd.h>
 
@@ -199,6 +201,7 @@ TEST_F(OutputFileTest, JsonLogIsOneObjectALineAndFlushed) {
   EXPECT_EQ(read[0]["loss"], 2.0);
   EXPECT_EQ(read[0]["learning_rate"], 0.1);
   EXPECT_EQ(read[0]["images_per_second"], 512.0);
+  EXPECT_FALSE(read[0].contains("grad_norm"));
   EXPECT_TRUE(read[1]["loss"].is_null());
   EXPECT_EQ(read[2]["kind"], "verification");
   EXPECT_EQ(read[2]["set"], "g_unseen");
@@ -222,6 +225,39 @@ TEST_F(OutputFileTest, JsonLogAppendsOnResumeAndReportsFailure) {
   if (std::filesystem::exists("/dev/full")) {
     EXPECT_THROW(JsonLog("/dev/full").step(stepAt(1)), Error);
   }
+}
+
+// What is in them, check_events.py reads (test/tools/pfc-run).
+TEST_F(OutputFileTest, EventLogsAreFlushedAndInTheOrderOfTheirNames) {
+  namespace fs = std::filesystem;
+  fs::path folder = path.string() + ".events";
+  fs::remove_all(folder);
+  EventLog first(folder.string(), 0);
+  fs::path file = fs::directory_iterator(folder)->path();
+  EXPECT_TRUE(
+      file.filename().string().starts_with("events.out.tfevents.")) // then time
+      << file;
+  uintmax_t size = fs::file_size(file);
+  first.step(stepAt(3));
+  uintmax_t afterStep = fs::file_size(file); // while the log is open
+  EXPECT_GT(afterStep, size);
+  first.verification(3, result());
+  EXPECT_GT(fs::file_size(file), afterStep);
+
+  // Of another machine, whose clock is wrong.
+  std::ofstream(folder / "events.out.tfevents.4000000000.other.1") << "";
+  EventLog second(folder.string(), 4);
+  std::set<fs::path> names;
+  for (const fs::directory_entry &entry : fs::directory_iterator(folder))
+    names.insert(entry.path().filename());
+  ASSERT_EQ(names.size(), 3u);
+  EXPECT_TRUE(
+      names.rbegin()->string().starts_with("events.out.tfevents.4000000001."))
+      << *names.rbegin();
+  fs::remove_all(folder);
+
+  std::ofstream(path) << "a file";
+  EXPECT_THROW(EventLog((path / "x").string(), 0), Error);
 }
 
 TEST(PlotAxis, TicksAreRoundNumbers) {
