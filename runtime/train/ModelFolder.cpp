@@ -54,12 +54,13 @@ std::string ModelFolder::classCenters(int rank, int worldSize) const {
 
 void ModelFolder::save(const plan::fb::Variant &variant,
                        const Executor &executor,
-                       const Communicator &communicator, int64_t steps) const {
+                       const Communicator &communicator, int64_t steps,
+                       ResultParts parts) const {
   StateFiles files(variant, StateScope::Network, communicator.rank());
   StateReader reader = readerOf(executor);
   if (communicator.rank() == 0)
     files.writeBackbone(backbone(), reader, steps);
-  if (files.hasClassCenters())
+  if (parts == ResultParts::All && files.hasClassCenters())
     files.writeClassCenters(
         classCenters(communicator.rank(), communicator.worldSize()), reader,
         steps);
@@ -71,16 +72,17 @@ bool ModelFolder::isClassCenters(const std::string &name) {
   return std::regex_match(name, ranks);
 }
 
-void ModelFolder::removeOfOtherRanks(int worldSize) const {
+void ModelFolder::removeOlder(int worldSize, ResultParts parts) const {
   const std::string ending = fs::path(classCenters(0, worldSize)).filename();
   const std::string own = ending.substr(ending.find("-of-"));
-  std::vector<fs::path> others;
+  std::vector<fs::path> older;
   for (const fs::directory_entry &entry : fs::directory_iterator(path)) {
     const std::string name = entry.path().filename();
-    if (isClassCenters(name) && !name.ends_with(own))
-      others.push_back(entry.path());
+    if (isClassCenters(name) &&
+        (parts == ResultParts::Backbone || !name.ends_with(own)))
+      older.push_back(entry.path());
   }
-  for (const fs::path &file : others)
+  for (const fs::path &file : older)
     fs::remove(file);
 }
 

@@ -4,7 +4,8 @@
 //   OUT/backbone.safetensors      weights, the field's state-dict names
 //   OUT/class_centers-RRRRR-of-WWWWW.safetensors
 //                                 rank R's rows of W; metadata: first_class,
-//                                 classes (on the rank), total_classes
+//                                 classes (on the rank), total_classes; not of
+//                                 a run that leaves them out
 //   OUT/metrics.jsonl, OUT/curves.svg
 //
 //===----------------------------------------------------------------------===//
@@ -17,6 +18,9 @@
 #include <string>
 
 namespace pfc::rt {
+
+/// What a run leaves of its weights.
+enum class ResultParts { All, Backbone };
 
 class ModelFolder {
 public:
@@ -36,13 +40,15 @@ public:
   std::string metrics() const { return path + "/metrics.jsonl"; }
   std::string curves() const { return path + "/curves.svg"; }
 
-  /// Writes what rank `communicator.rank()` has to: the backbone on rank 0,
-  /// and each rank's class centers. `steps` were trained.
+  /// Writes what rank `communicator.rank()` has to of `parts`: the backbone on
+  /// rank 0, and each rank's class centers. `steps` were trained.
   void save(const plan::fb::Variant &variant, const Executor &executor,
-            const Communicator &communicator, int64_t steps) const;
-  /// Removes class centers that another number of ranks had left, which all
-  /// that save() wrote takes the place of.
-  void removeOfOtherRanks(int worldSize) const;
+            const Communicator &communicator, int64_t steps,
+            ResultParts parts = ResultParts::All) const;
+  /// Removes class centers that an earlier run had left, which all that save()
+  /// wrote takes the place of: of another number of ranks, or all, where it
+  /// wrote none.
+  void removeOlder(int worldSize, ResultParts parts) const;
 
 private:
   std::string path;

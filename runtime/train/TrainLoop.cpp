@@ -45,7 +45,7 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
       source(job, options.dataDir), resumed(choose(options)),
       loader(makeLoader(firstStep(), badRecordsBefore())),
       total(totalSteps(job.settings, loader->stepsPerEpoch(), options.steps)),
-      profile(options.profile),
+      profile(options.profile), results(options.results),
       schedule(makeSchedule(job.settings, loader->stepsPerEpoch(), total)),
       verifier(job, source.verification(), job.settings.flip_test()),
       checkpointing(options.checkpoint), init(options.init),
@@ -306,11 +306,11 @@ void TrainLoop::finish() {
   verify(total);
   Doing doing(job.communicator.activity(), "writing the results",
               Activity::Kind::Slow);
-  folder.save(job.variant, job.executor, job.communicator, total);
+  folder.save(job.variant, job.executor, job.communicator, total, results);
   barrier("the barrier after the results"); // the other ranks' files are there
   if (!reporter)
     return;
-  folder.removeOfOtherRanks(job.communicator.worldSize());
+  folder.removeOlder(job.communicator.worldSize(), results);
   if (profile)
     reporter->message(job.executor.profile(program));
   if (std::string verdict = source.verdict(folder.folder()); !verdict.empty())

@@ -45,6 +45,7 @@ struct TrainOptions {
   bool profile = false;         ///< print where a step's time goes
   std::string trace = {};       ///< file for the times of a step; empty: none
   std::string tensorboard = {}; ///< folder for its files; empty: none
+  ResultParts results = ResultParts::All;
   CheckpointOptions checkpoint = {};
   bool skipNotFinite = false; ///< leave out a step with NaN, and go on
   std::string planHash = {};  ///< of what was read of planPath
@@ -128,6 +129,7 @@ private:
   std::unique_ptr<data::BatchLoader> loader;
   int64_t total;
   bool profile;
+  ResultParts results;
   LrSchedule schedule;
   Verifier verifier;
   CheckpointOptions checkpointing;

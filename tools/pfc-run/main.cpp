@@ -1,6 +1,7 @@
 //===- main.cpp - pfc-run: train a plan -------------------------*- C++ -*-===//
 //
-//   pfc-run PLAN --data DIR|synthetic[:IMAGES] --out DIR [--steps N]
+//   pfc-run PLAN --data DIR|synthetic[:IMAGES] --out DIR
+//           [--results all|backbone] [--steps N]
 //           [--device cpu|cuda|emulated-cuda]
 //           [--precision auto|fp32|bf16|fp16] [--threads N]
 //           [--checkpoint-every N] [--keep K] [--resume[=DIR]]
@@ -71,6 +72,17 @@ void declare(CLI::App &app, Arguments &arguments) {
       ->required();
   app.add_option("--out", arguments.train.outDir, "folder for the results")
       ->required();
+  app.add_option(
+         "--results",
+         [&](const CLI::results_t &words) {
+           arguments.train.results = words[0] == "backbone"
+                                         ? ResultParts::Backbone
+                                         : ResultParts::All;
+           return true;
+         },
+         "what is left at the end: all (default), or the backbone without the "
+         "class centers; checkpoints have both")
+      ->check(CLI::IsMember({"all", "backbone"}));
   app.add_option("--steps", arguments.train.steps,
                  "train this many steps, not the plan's; the schedule follows; "
                  "0 verifies and writes the initial network")

@@ -60,7 +60,10 @@ ClassCenterFiles ClassCenterFiles::inFolder(const std::string &folder) {
                      metadata(file, "classes")});
   }
   require(!error, "{}: {}", folder, error.message());
-  require(!files.empty(), "{}: holds no class centers", folder);
+  require(!files.empty(),
+          "{}: holds no class centers; of a run with --results=backbone only "
+          "checkpoints have them: {}/checkpoints/step-…",
+          folder, folder);
   std::sort(files.begin(), files.end(), [](const File &a, const File &b) {
     return std::pair(a.firstClass, a.classes) <
            std::pair(b.firstClass, b.classes);
