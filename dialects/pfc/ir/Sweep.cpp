@@ -8,10 +8,16 @@ using namespace mlir;
 
 namespace pfc {
 
+/// A filter has dimensions enough, too.
+static bool isParameterCast(Operation *op) {
+  auto cast = dyn_cast<CastOp>(op);
+  return cast && cast.getInput().getDefiningOp<VariableOp>();
+}
+
 ArrayRef<int64_t> sweptShape(Operation *op) {
   if (auto sweep = dyn_cast<SweepOp>(op))
     return sweptShape(&sweep.getBody().front().front());
-  if (!op->hasTrait<Sweepable>())
+  if (!op->hasTrait<Sweepable>() || isParameterCast(op))
     return {};
   ArrayRef<int64_t> shape = shapeOf(op->getOperand(0));
   return shape.size() < 3 ? ArrayRef<int64_t>() : shape;

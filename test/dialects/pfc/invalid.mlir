@@ -610,7 +610,49 @@ func.func @layer_stats_vector(%x: tensor<8xf32>) {
 
 func.func @layer_norm_gamma(%x: tensor<2x6x1x8xf32>, %m: tensor<2x6x1xf32>, %c: tensor<7xf32>) {
   // expected-error @below {{gamma must have one element a channel (8)}}
-  %y = pfc.layer_norm %x, %m, %m, %c, %c {eps = 1.0e-5 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<7xf32>
+  %y = pfc.layer_norm %x, %m, %m, %c, %c {eps = 1.0e-5 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<7xf32> -> tensor<2x6x1x8xf32>
+  return
+}
+
+// -----
+
+// Element types may differ, shapes may not.
+func.func @layer_norm_output(%x: tensor<2x6x1x8xf32>, %m: tensor<2x6x1xf32>, %c: tensor<8xf32>) {
+  // expected-error @below {{all of {input, output} have same shape}}
+  %y = pfc.layer_norm %x, %m, %m, %c, %c {eps = 1.0e-5 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32> -> tensor<2x6x8xbf16>
+  return
+}
+
+// -----
+
+func.func @layer_norm_grad_stats_output_grad(%dy: tensor<2x5x1x8xbf16>, %x: tensor<2x6x1x8xf32>, %m: tensor<2x6x1xf32>, %c: tensor<8xf32>) {
+  // expected-error @below {{all of {input, output_grad} have same shape}}
+  %a, %b = pfc.layer_norm_grad_stats %dy, %x, %m, %m, %c {eps = 1.0e-5 : f64} : tensor<2x5x1x8xbf16>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @layer_norm_grad_output_grad(%dy: tensor<2x5x1x8xbf16>, %x: tensor<2x6x1x8xf32>, %m: tensor<2x6x1xf32>, %c: tensor<8xf32>) {
+  // expected-error @below {{all of {input, output_grad} have same shape}}
+  %y = pfc.layer_norm_grad %dy, %x, %m, %m, %c, %m, %m {eps = 1.0e-5 : f64} : tensor<2x5x1x8xbf16>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  return
+}
+
+// -----
+
+// What adds to a stream's gradient has its type.
+func.func @layer_norm_grad_type(%dy: tensor<2x6x1x8xbf16>, %x: tensor<2x6x1x8xf32>, %m: tensor<2x6x1xf32>, %c: tensor<8xf32>) {
+  // expected-error @below {{all of {input, input_grad} have same type}}
+  %y = "pfc.layer_norm_grad"(%dy, %x, %m, %m, %c, %m, %m) {eps = 1.0e-5 : f64} : (tensor<2x6x1x8xbf16>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<2x6x1xf32>, tensor<8xf32>, tensor<2x6x1xf32>, tensor<2x6x1xf32>) -> tensor<2x6x1x8xbf16>
+  return
+}
+
+// -----
+
+func.func @layer_norm_gain_grad_output_grad(%dy: tensor<2x5x1x8xbf16>, %x: tensor<2x6x1x8xf32>, %m: tensor<2x6x1xf32>) {
+  // expected-error @below {{all of {input, output_grad} have same shape}}
+  %y = pfc.layer_norm_gain_grad %dy, %x, %m, %m {eps = 1.0e-5 : f64} : tensor<2x5x1x8xbf16>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32> -> tensor<8xf32>
   return
 }
 
@@ -618,7 +660,7 @@ func.func @layer_norm_gamma(%x: tensor<2x6x1x8xf32>, %m: tensor<2x6x1xf32>, %c: 
 
 func.func @layer_norm_grad_stats_shape(%x: tensor<2x6x1x8xf32>, %m: tensor<2x6xf32>, %c: tensor<8xf32>) {
   // expected-error @below {{a statistic must be [2, 6, 1]}}
-  %a, %b = pfc.layer_norm_grad_stats %x, %x, %m, %m, %c {eps = 1.0e-5 : f64} : tensor<2x6x1x8xf32>, tensor<2x6xf32>, tensor<8xf32>
+  %a, %b = pfc.layer_norm_grad_stats %x, %x, %m, %m, %c {eps = 1.0e-5 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1x8xf32>, tensor<2x6xf32>, tensor<8xf32>
   return
 }
 
@@ -626,7 +668,7 @@ func.func @layer_norm_grad_stats_shape(%x: tensor<2x6x1x8xf32>, %m: tensor<2x6xf
 
 func.func @layer_norm_grad_shape(%x: tensor<2x6x1x8xf32>, %m: tensor<2x6xf32>, %c: tensor<8xf32>) {
   // expected-error @below {{a statistic must be [2, 6, 1]}}
-  %y = pfc.layer_norm_grad %x, %x, %m, %m, %c, %m, %m {eps = 1.0e-5 : f64} : tensor<2x6x1x8xf32>, tensor<2x6xf32>, tensor<8xf32>
+  %y = pfc.layer_norm_grad %x, %x, %m, %m, %c, %m, %m {eps = 1.0e-5 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1x8xf32>, tensor<2x6xf32>, tensor<8xf32>
   return
 }
 
@@ -634,7 +676,7 @@ func.func @layer_norm_grad_shape(%x: tensor<2x6x1x8xf32>, %m: tensor<2x6xf32>, %
 
 func.func @layer_norm_gain_grad_shape(%x: tensor<2x6x1x8xf32>, %m: tensor<2x6x1xf32>) {
   // expected-error @below {{gamma_grad must have one element a channel (8)}}
-  %y = pfc.layer_norm_gain_grad %x, %x, %m, %m {eps = 1.0e-5 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32> -> tensor<6xf32>
+  %y = pfc.layer_norm_gain_grad %x, %x, %m, %m {eps = 1.0e-5 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32> -> tensor<6xf32>
   return
 }
 

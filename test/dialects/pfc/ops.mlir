@@ -66,18 +66,32 @@ func.func @network(%arg0: tensor<8x6x6x3xui8>, %arg1: tensor<4x3x3x3xf32>, %arg2
   return
 }
 
+// Of a residual stream in fp32, beside what products take.
+// CHECK-LABEL: func.func @stream
+func.func @stream(%x: tensor<2x6x1x8xf32>, %mean: tensor<2x6x1xf32>, %c: tensor<8xf32>) {
+  // CHECK: pfc.layer_norm %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32> -> tensor<2x6x1x8xbf16>
+  %y = pfc.layer_norm %x, %mean, %mean, %c, %c {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32> -> tensor<2x6x1x8xbf16>
+  // CHECK: pfc.layer_norm_grad_stats %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xbf16>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  %sum, %projection = pfc.layer_norm_grad_stats %y, %x, %mean, %mean, %c {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xbf16>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  // CHECK: pfc.layer_norm_grad %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xbf16>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  %dx = pfc.layer_norm_grad %y, %x, %mean, %mean, %c, %sum, %projection {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xbf16>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  // CHECK: pfc.layer_norm_gain_grad %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xbf16>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32> -> tensor<8xf32>
+  %dgamma = pfc.layer_norm_gain_grad %y, %x, %mean, %mean {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xbf16>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32> -> tensor<8xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @tokens
 func.func @tokens(%x: tensor<2x6x1x8xf32>, %c: tensor<8xf32>, %n: tensor<1xi64>) {
   // CHECK: pfc.layer_stats %{{[a-z_0-9#]+}} : tensor<2x6x1x8xf32> -> tensor<2x6x1xf32>
   %mean, %variance = pfc.layer_stats %x : tensor<2x6x1x8xf32> -> tensor<2x6x1xf32>
-  // CHECK: pfc.layer_norm %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
-  %0 = pfc.layer_norm %x, %mean, %variance, %c, %c {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
-  // CHECK: pfc.layer_norm_grad_stats %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
-  %sum, %projection = pfc.layer_norm_grad_stats %x, %0, %mean, %variance, %c {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
-  // CHECK: pfc.layer_norm_grad %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
-  %1 = pfc.layer_norm_grad %x, %0, %mean, %variance, %c, %sum, %projection {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
-  // CHECK: pfc.layer_norm_gain_grad %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32> -> tensor<8xf32>
-  %2 = pfc.layer_norm_gain_grad %x, %0, %mean, %variance {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32> -> tensor<8xf32>
+  // CHECK: pfc.layer_norm %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32> -> tensor<2x6x1x8xf32>
+  %0 = pfc.layer_norm %x, %mean, %variance, %c, %c {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32> -> tensor<2x6x1x8xf32>
+  // CHECK: pfc.layer_norm_grad_stats %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  %sum, %projection = pfc.layer_norm_grad_stats %x, %0, %mean, %variance, %c {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  // CHECK: pfc.layer_norm_grad %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  %1 = pfc.layer_norm_grad %x, %0, %mean, %variance, %c, %sum, %projection {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32>, tensor<8xf32>
+  // CHECK: pfc.layer_norm_gain_grad %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32> -> tensor<8xf32>
+  %2 = pfc.layer_norm_gain_grad %x, %0, %mean, %variance {eps = 1.000000e-05 : f64} : tensor<2x6x1x8xf32>, tensor<2x6x1x8xf32>, tensor<2x6x1xf32> -> tensor<8xf32>
   // CHECK: pfc.relu6 %{{[a-z_0-9#]+}} : tensor<2x6x1x8xf32>
   %3 = pfc.relu6 %1 : tensor<2x6x1x8xf32>
   // CHECK: pfc.relu6_grad %{{[a-z_0-9#]+}}, %{{[a-z_0-9#]+}} : tensor<2x6x1x8xf32>

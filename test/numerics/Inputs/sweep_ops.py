@@ -121,35 +121,50 @@ def gradients(size, x, element):
 
 
 def tokens(size, x, element):
-    t, c, full = x[:-1], x[-1:], (x, element)
+    full = x, element
+    join("", size, full, full)
+    norm_grad("", size, full, full)
+    if element != "f32":
+        join("_stream", size, full, (x, "f32"))
+        norm_grad("_stream", size, full, (x, "f32"))
 
-    # A transformer's branch joins it; backwards, a layer norm's gradient
-    # and the sums of the layer before.
-    f = function("sweep_join", size)
 
-    def join(y, x_, bias, step):
-        y = f.pfc("add_bias", [y, bias], [full], **hidden)
-        y = f.pfc("drop_path", [y, step], [full], rate=0.4, seed=9, layer=1,
+def join(kind, size, full, stream):
+    """A transformer's branch, of type `full`, joins the residual stream."""
+    c = full[0][-1:]
+    f = function("sweep_join" + kind, size)
+
+    def build(y, x_, bias, step):
+        if full != stream:
+            y = f.pfc("cast", [y], [stream], **hidden)
+        y = f.pfc("add_bias", [y, bias], [stream], **hidden)
+        y = f.pfc("drop_path", [y, step], [stream], rate=0.4, seed=9, layer=1,
                   **hidden)
-        return [f.pfc("add", [x_, y], [full], **hidden)]
-    f.sweep([f.input(*full), f.input(*full), f.input(c),
-             f.input((1,), I64, "step")], join)
+        return [f.pfc("add", [x_, y], [stream], **hidden)]
+    f.sweep([f.input(*full), f.input(*stream), f.input(c),
+             f.input((1,), I64, "step")], build)
 
-    f = function("sweep_layer_norm_grad", size)
 
-    def norm_grad(dy, x_, shortcut, mean, variance, gamma, sum_,
-                  projection, step):
+def norm_grad(kind, size, full, stream):
+    """Backwards: a layer norm's gradient and the sums of the layer before."""
+    t, c = full[0][:-1], full[0][-1:]
+    f = function("sweep_layer_norm_grad" + kind, size)
+
+    def build(dy, x_, shortcut, mean, variance, gamma, sum_, projection, step):
         d = f.pfc("layer_norm_grad", [dy, x_, mean, variance, gamma, sum_,
-                                      projection], [full], eps=1e-5,
+                                      projection], [stream], eps=1e-5,
                   **hidden)
-        z = f.pfc("add", [shortcut, d], [full], **hidden)
-        kept = f.pfc("drop_path", [z, step], [full], rate=0.4, seed=9,
+        z = f.pfc("add", [shortcut, d], [stream], **hidden)
+        kept = f.pfc("drop_path", [z, step], [stream], rate=0.4, seed=9,
                      layer=1, **hidden)
-        return [z, kept,
+        branch = kept
+        if full != stream:
+            branch = f.pfc("cast", [kept], [full], **hidden)
+        return [z, branch,
                 f.pfc("layer_norm_gain_grad", [dy, x_, mean, variance], [c],
                       eps=1e-5, **hidden),
                 f.pfc("channel_sum", [dy], [c], **hidden),
                 f.pfc("channel_sum", [kept], [c], **hidden)]
-    f.sweep([f.input(*full) for _ in range(3)] +
-            [f.input(t), f.uniform(t, 0.5, 1.5), f.input(c), f.input(t),
-             f.input(t), f.input((1,), I64, "step")], norm_grad)
+    f.sweep([f.input(*full), f.input(*stream), f.input(*stream), f.input(t),
+             f.uniform(t, 0.5, 1.5), f.input(c), f.input(t), f.input(t),
+             f.input((1,), I64, "step")], build)

@@ -14,27 +14,35 @@ def tokens(element):
 
 
 def layer_norms(size, x, element):
-    t, c, full = x[:-1], x[-1:], (x, element)
+    t, full = x[:-1], (x, element)
     f = function("layer_stats", size)
     f.pfc("layer_stats", [f.input(*full)], [t, t])
     # A mean of 100: a variance from sums of squares would be off by 1e-3.
     f = function("layer_stats_far", size)
     f.pfc("layer_stats", [f.uniform(x, 99.0, 101.0)], [t, t])
-    f = function("layer_norm", size)
-    f.pfc("layer_norm", [f.input(*full), f.input(t), f.uniform(t, 0.5, 1.5),
+    layer_norm("", size, full, full)
+    if element != "f32":  # of a residual stream, which is fp32
+        layer_norm("_stream", size, full, (x, "f32"))
+
+
+def layer_norm(kind, size, full, of):
+    """Of an input of type `of`, to an output of type `full`."""
+    t, c = full[0][:-1], full[0][-1:]
+    f = function("layer_norm" + kind, size)
+    f.pfc("layer_norm", [f.input(*of), f.input(t), f.uniform(t, 0.5, 1.5),
                          f.input(c), f.input(c)], [full], eps=1e-5)
 
     def stats(f):
-        return [f.input(*full), f.input(*full), f.input(t),
+        return [f.input(*full), f.input(*of), f.input(t),
                 f.uniform(t, 0.5, 1.5)]
 
-    f = function("layer_norm_grad_stats", size)
+    f = function("layer_norm_grad_stats" + kind, size)
     f.pfc("layer_norm_grad_stats", stats(f) + [f.input(c)], [t, t],
           eps=1e-5)
-    f = function("layer_norm_grad", size)
+    f = function("layer_norm_grad" + kind, size)
     f.pfc("layer_norm_grad",
-          stats(f) + [f.input(c), f.input(t), f.input(t)], [full], eps=1e-5)
-    f = function("layer_norm_gain_grad", size)
+          stats(f) + [f.input(c), f.input(t), f.input(t)], [of], eps=1e-5)
+    f = function("layer_norm_gain_grad" + kind, size)
     f.pfc("layer_norm_gain_grad", stats(f), [c], eps=1e-5)
 
 

@@ -23,7 +23,7 @@ module {
     %beta = pfc.variable "norm.bias" parameter init <normal, 0.0, 0.5> : tensor<8xf32>
     %mean, %var = pfc.layer_stats %x : tensor<8x3x1x8xf32> -> tensor<8x3x1xf32>
     %norm = pfc.layer_norm %x, %mean, %var, %gamma, %beta {eps = 1.0e-5 : f64}
-      : tensor<8x3x1x8xf32>, tensor<8x3x1xf32>, tensor<8xf32>
+      : tensor<8x3x1x8xf32>, tensor<8x3x1xf32>, tensor<8xf32> -> tensor<8x3x1x8xf32>
     %qkv.weight = pfc.variable "qkv.weight" parameter init <normal, 0.0, 0.5> : tensor<24x1x1x8xf32>
     %qkv = pfc.conv2d %norm, %qkv.weight {stride = 1 : i64, padding = 0 : i64}
       : tensor<8x3x1x8xf32>, tensor<24x1x1x8xf32> -> tensor<8x3x1x24xf32>

@@ -195,15 +195,15 @@ func.func @gradient(%x: tensor<3x5xf32> {pfc.input = "x"}, %w: tensor<4x5xf32> {
     {"LayerNorm", {"x", "gamma", "beta"}, R"mlir(
 func.func @forward(%x: tensor<2x3x1x5xf32> {pfc.input = "x"}, %gamma: tensor<5xf32> {pfc.input = "gamma"}, %beta: tensor<5xf32> {pfc.input = "beta"}) {
   %mean, %var = pfc.layer_stats %x : tensor<2x3x1x5xf32> -> tensor<2x3x1xf32>
-  %y = pfc.layer_norm %x, %mean, %var, %gamma, %beta {eps = 0.01 : f64} : tensor<2x3x1x5xf32>, tensor<2x3x1xf32>, tensor<5xf32>
+  %y = pfc.layer_norm %x, %mean, %var, %gamma, %beta {eps = 0.01 : f64} : tensor<2x3x1x5xf32>, tensor<2x3x1xf32>, tensor<5xf32> -> tensor<2x3x1x5xf32>
   pfc.output "y", %y : tensor<2x3x1x5xf32>
   return
 }
 func.func @gradient(%x: tensor<2x3x1x5xf32> {pfc.input = "x"}, %gamma: tensor<5xf32> {pfc.input = "gamma"}, %beta: tensor<5xf32> {pfc.input = "beta"}, %dy: tensor<2x3x1x5xf32> {pfc.input = "dy"}) {
   %mean, %var = pfc.layer_stats %x : tensor<2x3x1x5xf32> -> tensor<2x3x1xf32>
-  %sum, %projection = pfc.layer_norm_grad_stats %dy, %x, %mean, %var, %gamma {eps = 0.01 : f64} : tensor<2x3x1x5xf32>, tensor<2x3x1xf32>, tensor<5xf32>
-  %dx = pfc.layer_norm_grad %dy, %x, %mean, %var, %gamma, %sum, %projection {eps = 0.01 : f64} : tensor<2x3x1x5xf32>, tensor<2x3x1xf32>, tensor<5xf32>
-  %dgamma = pfc.layer_norm_gain_grad %dy, %x, %mean, %var {eps = 0.01 : f64} : tensor<2x3x1x5xf32>, tensor<2x3x1xf32> -> tensor<5xf32>
+  %sum, %projection = pfc.layer_norm_grad_stats %dy, %x, %mean, %var, %gamma {eps = 0.01 : f64} : tensor<2x3x1x5xf32>, tensor<2x3x1x5xf32>, tensor<2x3x1xf32>, tensor<5xf32>
+  %dx = pfc.layer_norm_grad %dy, %x, %mean, %var, %gamma, %sum, %projection {eps = 0.01 : f64} : tensor<2x3x1x5xf32>, tensor<2x3x1x5xf32>, tensor<2x3x1xf32>, tensor<5xf32>
+  %dgamma = pfc.layer_norm_gain_grad %dy, %x, %mean, %var {eps = 0.01 : f64} : tensor<2x3x1x5xf32>, tensor<2x3x1x5xf32>, tensor<2x3x1xf32> -> tensor<5xf32>
   %dbeta = pfc.channel_sum %dy : tensor<2x3x1x5xf32> -> tensor<5xf32>
   pfc.output "d_x", %dx : tensor<2x3x1x5xf32>
   pfc.output "d_gamma", %dgamma : tensor<5xf32>

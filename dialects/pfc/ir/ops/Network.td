@@ -440,7 +440,7 @@ def Pfc_DropoutOp : Pfc_KernelOp<"dropout", [Vjp, Partitionable, Pointwise,
   let hasVerifier = 1;
 }
 
-def Pfc_CastOp : Pfc_KernelOp<"cast", [Pointwise]> {
+def Pfc_CastOp : Pfc_KernelOp<"cast", [Pointwise, Sweepable]> {
   let summary = "Converts the element type, to nearest even";
   let description = [{
     Example: `%y = pfc.cast %x : tensor<8x512xf32> -> tensor<8x512xbf16>`

@@ -31,7 +31,7 @@ def Pfc_LayerStatsOp : Pfc_KernelOp<"layer_stats", [Partitionable, Costed,
 def Pfc_LayerNormOp : Pfc_KernelOp<"layer_norm",
     [Vjp, Partitionable, Pointwise, Sweepable,
      AllTypesMatch<["mean", "variance"]>, AllTypesMatch<["gamma", "beta"]>,
-     AllTypesMatch<["input", "output"]>]> {
+     AllShapesMatch<["input", "output"]>]> {
   let summary = "Applies layer normalisation with the input's own statistics";
   let description = [{
     y = (x − mean[b,…])·rsqrt(var[b,…] + eps)·gamma[c] + beta[c]
@@ -39,11 +39,13 @@ def Pfc_LayerNormOp : Pfc_KernelOp<"layer_norm",
     with the statistics of layer_stats; the gradient accounts for their being
     x's (Ba et al., Layer Normalization, 2016).
 
-    Shapes: input [B,…,C]; mean, var [B,…]; gamma, beta [C].
+    Shapes: input, output [B,…,C] (element types may differ: of a residual
+    stream in fp32 it makes what a product takes); mean, var [B,…]; gamma, beta
+    [C].
     Example:
     ```mlir
     %y = pfc.layer_norm %x, %mean, %var, %gamma, %beta {eps = 1.0e-5 : f64}
-           : tensor<8x144x1x512xf32>, tensor<8x144x1xf32>, tensor<512xf32>
+           : tensor<8x144x1x512xf32>, tensor<8x144x1xf32>, tensor<512xf32> -> tensor<8x144x1x512xbf16>
     ```
     Made by: frontend/graph. Gone after: convert-pfc-to-plan.
   }];
@@ -52,19 +54,20 @@ def Pfc_LayerNormOp : Pfc_KernelOp<"layer_norm",
   let results = (outs Pfc_Float:$output);
   let assemblyFormat = [{
     $input `,` $mean `,` $variance `,` $gamma `,` $beta attr-dict `:`
-    type($input) `,` type($mean) `,` type($gamma)
+    type($input) `,` type($mean) `,` type($gamma) `->` type($output)
   }];
   let hasVerifier = 1;
 }
 
 def Pfc_LayerNormGradStatsOp : Pfc_KernelOp<"layer_norm_grad_stats",
-    [Partitionable, Costed, AllTypesMatch<["input", "output_grad"]>,
+    [Partitionable, Costed, AllShapesMatch<["input", "output_grad"]>,
      AllTypesMatch<["mean", "variance", "sum", "projection"]>]> {
   let summary = "What a token's gradient has along its statistics";
   let description = [{
     With x̂ = (x − mean)·rsqrt(var + eps), for each position
         sum = Σ_c gamma·dy        projection = Σ_c gamma·dy·x̂
-    Shapes as in layer_norm; sum, projection [B,…].
+    Shapes and types as in layer_norm, dy being its output's; sum, projection
+    [B,…].
     Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input, Pfc_F32:$mean,
@@ -72,14 +75,15 @@ def Pfc_LayerNormGradStatsOp : Pfc_KernelOp<"layer_norm_grad_stats",
   let results = (outs Pfc_F32:$sum, Pfc_F32:$projection);
   let assemblyFormat = [{
     $output_grad `,` $input `,` $mean `,` $variance `,` $gamma attr-dict `:`
-    type($input) `,` type($mean) `,` type($gamma)
+    type($output_grad) `,` type($input) `,` type($mean) `,` type($gamma)
   }];
   let hasVerifier = 1;
 }
 
 def Pfc_LayerNormGradOp : Pfc_KernelOp<"layer_norm_grad",
     [Partitionable, Pointwise, Sweepable,
-     AllTypesMatch<["input", "output_grad", "input_grad"]>,
+     AllShapesMatch<["input", "output_grad"]>,
+     AllTypesMatch<["input", "input_grad"]>,
      AllTypesMatch<["mean", "variance", "sum", "projection"]>]> {
   let summary = "Gradient of layer_norm with respect to its input";
   let description = [{
@@ -94,14 +98,15 @@ def Pfc_LayerNormGradOp : Pfc_KernelOp<"layer_norm_grad",
   let results = (outs Pfc_Float:$input_grad);
   let assemblyFormat = [{
     $output_grad `,` $input `,` $mean `,` $variance `,` $gamma `,` $sum `,`
-    $projection attr-dict `:` type($input) `,` type($mean) `,` type($gamma)
+    $projection attr-dict `:` type($output_grad) `,` type($input) `,`
+    type($mean) `,` type($gamma)
   }];
   let hasVerifier = 1;
 }
 
 def Pfc_LayerNormGainGradOp : Pfc_KernelOp<"layer_norm_gain_grad",
     [Partitionable, Costed, Sweepable,
-     AllTypesMatch<["input", "output_grad"]>,
+     AllShapesMatch<["input", "output_grad"]>,
      AllTypesMatch<["mean", "variance"]>]> {
   let summary = "dgamma[c] = Σ over the positions of dy·x̂";
   let description = [{
@@ -114,7 +119,7 @@ def Pfc_LayerNormGainGradOp : Pfc_KernelOp<"layer_norm_gain_grad",
   let results = (outs Pfc_F32:$gamma_grad);
   let assemblyFormat = [{
     $output_grad `,` $input `,` $mean `,` $variance attr-dict `:`
-    type($input) `,` type($mean) `->` type($gamma_grad)
+    type($output_grad) `,` type($input) `,` type($mean) `->` type($gamma_grad)
   }];
   let hasVerifier = 1;
 }
