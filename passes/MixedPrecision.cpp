@@ -1,5 +1,6 @@
 //===- MixedPrecision.cpp - pfc-mixed-precision ---------------------------===//
 //
+// Residual streams are found first: what layer norms read, and sums with it.
 // One walk in program order gives each value its element type; a second moves
 // casts up to where the value is made.
 //
@@ -44,8 +45,13 @@ private:
   func::FuncOp function;
   OpBuilder builder;
   Type narrow;
+  DenseSet<Value> streams;      ///< fp32: residual streams, their gradients
   DenseMap<Value, Value> casts; ///< fp32 value to its narrow copy
   SmallVector<CastOp> created;
+
+  void findStreams();
+  void addToStream(Value value);
+  bool isInStream(Value value) const { return streams.contains(value); }
 
   RankedTensorType narrowed(Value value) { return typeOf(value).clone(narrow); }
   void makeNarrow(Value result) { result.setType(narrowed(result)); }
@@ -77,13 +83,50 @@ static bool makesScores(MatmulOp product) {
 static bool makesActivation(Operation *op) {
   if (auto product = dyn_cast<MatmulOp>(op))
     return product.isBatched() && !makesScores(product);
-  return isa<Conv2dOp, Conv2dInputGradOp, ScalePixelsOp, SoftmaxOp>(op);
+  return isa<Conv2dOp, Conv2dInputGradOp, ScalePixelsOp, LayerNormOp,
+             SoftmaxOp>(op);
 }
 
 /// Ops that only move elements: a result's cast may as well be their input's.
 static bool movesElements(Operation *op) {
   return isa<ReshapeOp, DropoutOp, SplitHeadsOp, MergeHeadsOp, GatherTokensOp,
              RestoreTokensOp, shard::AllGatherOp>(op);
+}
+
+/// Ops of a residual stream and of its branches' ends: sums and scales, which
+/// are fp32 in registers whatever is stored.
+static bool keepsStream(Operation *op) {
+  return isa<AddOp, AddBiasOp, DropPathOp, DropoutOp, ReshapeOp, GatherTokensOp,
+             RestoreTokensOp>(op);
+}
+
+static bool isLayerNormGrad(Operation *op) {
+  return isa<LayerNormGradStatsOp, LayerNormGradOp, LayerNormGainGradOp>(op);
+}
+
+/// `value`, and what it is summed up from, back to products.
+void Lowering::addToStream(Value value) {
+  Operation *producer = value.getDefiningOp();
+  if (!producer || !keepsStream(producer) || !streams.insert(value).second)
+    return;
+  addToStream(producer->getOperand(0));
+  if (auto sum = dyn_cast<AddOp>(producer))
+    addToStream(sum.getRhs());
+}
+
+/// A layer norm reads a stream, and its gradient adds to the stream's gradient.
+void Lowering::findStreams() {
+  for (Operation &op : function.getOps()) {
+    if (auto norm = dyn_cast<LayerNormOp>(op)) {
+      addToStream(norm.getInput());
+    } else if (auto gradient = dyn_cast<LayerNormGradOp>(op)) {
+      if (isInStream(gradient.getInput()))
+        streams.insert(gradient.getInputGrad());
+    } else if (auto sum = dyn_cast<AddOp>(op)) {
+      if (isInStream(sum.getLhs()) || isInStream(sum.getRhs()))
+        addToStream(sum.getResult());
+    }
+  }
 }
 
 /// Makes a use of an fp32 value one of its narrow copy; the copy is made once.
@@ -120,7 +163,7 @@ void Lowering::follow(Operation *op) {
       makeNarrow(result);
 }
 
-/// State and what the host reads stay fp32.
+/// State, what the host reads and residual streams stay fp32.
 void Lowering::raiseOperands(Operation *op) {
   for (OpOperand &operand : op->getOpOperands()) {
     if (!isNarrow(operand.get()))
@@ -145,9 +188,16 @@ void Lowering::lowerOp(Operation *op) {
   if (isa<AssignOp, OutputOp>(op))
     return hasOwnTypes(op->getOperand(0).getDefiningOp()) ? void()
                                                           : raiseOperands(op);
+  if (keepsStream(op) && isInStream(op->getResult(0)))
+    return raiseOperands(op);
   if (isProduct(op)) {
     for (OpOperand &operand : op->getOpOperands())
       lowerOperand(operand);
+  } else if (isLayerNormGrad(op)) {
+    // Of the input's type, whatever that of the output and its gradient is.
+    lowerOperand(op->getOpOperand(0));
+    if (auto gradient = dyn_cast<LayerNormGradOp>(op))
+      gradient.getInputGrad().setType(typeOf(gradient.getInput()));
   } else {
     follow(op);
   }
@@ -174,6 +224,7 @@ bool Lowering::moveUp(CastOp cast) {
 }
 
 void Lowering::run() {
+  findStreams();
   for (Operation &op : llvm::make_early_inc_range(function.getOps()))
     lowerOp(&op);
   // Copies made before this point may be erased below: start afresh.

@@ -28,6 +28,28 @@
 // VIT-NEXT:   pfc.layer_norm_gain_grad
 // VIT-NEXT:   pfc.channel_sum
 //
+// So it is where the residual stream is fp32: a branch and its gradient are
+// converted on the way, in passes that are there anyway.
+// RUN: pfcc compile %root/specs/vit_b.spec --emit=fused -o %t.stream.mlir --set train.recompute=none --set train.precision=bf16 --set model.backbone=vit_t --set model.input_size=24 --set model.embedding_size=8 --set head.classes=11 --set train.batch_per_rank=2 --set cluster.world_size=2
+// RUN: FileCheck %s --check-prefix=STREAM --input-file=%t.stream.mlir
+// RUN: not grep -E "^    %[^=]+ = pfc\.(cast|add|add_bias|drop_path) .*tensor<2x[34]x1x256x" %t.stream.mlir
+// STREAM-LABEL: func.func @train_step
+// STREAM:      %[[X:blocks.11.attn_[0-9]+]] = pfc.sweep(%blocks.11.attn.proj,
+// STREAM:        %[[WIDE:.+]] = pfc.cast %blocks.11.attn.proj{{.*}} : tensor<2x3x1x256xbf16> -> tensor<2x3x1x256xf32>
+// STREAM-NEXT:   %[[BIASED:.+]] = pfc.add_bias %[[WIDE]],
+// STREAM-NEXT:   %[[DROPPED:.+]] = pfc.drop_path %[[BIASED]],
+// STREAM-NEXT:   %[[SUM:.+]] = pfc.add %{{.+}}, %[[DROPPED]] : tensor<2x3x1x256xf32>
+// STREAM-NEXT:   pfc.yield %[[SUM]] :
+// STREAM:      pfc.layer_norm %[[X]], {{.*}} -> tensor<2x3x1x256xbf16>
+// STREAM:      pfc.layer_norm_grad_stats %{{.+}}, %[[X]], {{.*}} : tensor<2x3x1x256xbf16>, tensor<2x3x1x256xf32>,
+// STREAM-NEXT: pfc.sweep(
+// STREAM:        %[[D:.+]] = pfc.layer_norm_grad
+// STREAM-NEXT:   %[[DX:.+]] = pfc.add %{{.+}}, %[[D]] : tensor<2x3x1x256xf32>
+// STREAM-NEXT:   %[[KEPT:.+]] = pfc.drop_path %[[DX]],
+// STREAM-NEXT:   %[[DBIAS:.+]] = pfc.channel_sum %[[KEPT]] :
+// STREAM-NEXT:   %[[NARROW:.+]] = pfc.cast %[[KEPT]] : tensor<2x3x1x256xf32> -> tensor<2x3x1x256xbf16>
+// STREAM:        pfc.yield %[[DX]], %[[DBIAS]], %[[NARROW]],
+//
 // In bf16 results are rounded where they were: an activation that is recomputed
 // has the bits it had.
 // RUN: pfc-opt %t.mlir --pfc-mixed-precision=precision=bf16 -o %t.bf16.mlir

@@ -72,15 +72,29 @@
 // RUN: pfc-opt %t.vit.mlir --pfc-mixed-precision=precision=bf16 -o %t.vit.bf16.mlir
 // RUN: FileCheck %s --check-prefix=VIT --input-file=%t.vit.bf16.mlir
 // RUN: pfc-interpret %t.vit.mlir --against %t.vit.bf16.mlir --steps 2
-// VIT:      pfc.gather_tokens {{.*}} -> tensor<2x3x1x8xbf16>
-// VIT:      pfc.layer_stats %{{.*}} : tensor<2x3x1x8xbf16> -> tensor<2x3x1xf32>
+// The residual stream is fp32 from the embedding of positions on; a branch joins
+// it from its last product on.
+// VIT:      %[[PATCHES:.*]] = pfc.conv2d {{.*}} -> tensor<2x2x2x8xbf16>
+// VIT:      pfc.cast %[[PATCHES]] : tensor<2x2x2x8xbf16> -> tensor<2x2x2x8xf32>
+// VIT:      pfc.add_bias %{{.*}} : tensor<2x32xf32>, tensor<32xf32>
+// VIT:      %[[X:.*]] = pfc.gather_tokens {{.*}} -> tensor<2x3x1x8xf32>
+// VIT:      pfc.layer_stats %[[X]] : tensor<2x3x1x8xf32> -> tensor<2x3x1xf32>
+// VIT-NEXT: %[[NORM:.*]] = pfc.layer_norm %[[X]], {{.*}} : tensor<2x3x1x8xf32>, tensor<2x3x1xf32>, tensor<8xf32> -> tensor<2x3x1x8xbf16>
+// VIT:      pfc.conv2d %[[NORM]], {{.*}} -> tensor<2x3x1x24xbf16>
 // VIT:      pfc.split_heads {{.*}} -> tensor<4x3x4xbf16>, tensor<4x3x4xbf16>, tensor<4x3x4xbf16>
 // VIT-NEXT: %[[SCORES:.*]] = pfc.matmul {{.*}} -> tensor<4x3x3xf32>
 // VIT-NEXT: pfc.softmax %[[SCORES]] {{.*}} : tensor<4x3x3xf32> -> tensor<4x3x3xbf16>
 // VIT-NEXT: pfc.matmul {{.*}} -> tensor<4x3x4xbf16>
-// VIT-NEXT: pfc.merge_heads {{.*}} -> tensor<2x3x1x8xbf16>
+// VIT-NEXT: %[[BRANCH:.*]] = pfc.merge_heads {{.*}} -> tensor<2x3x1x8xbf16>
+// VIT:      %[[WIDE:.*]] = pfc.cast %[[BRANCH]] : tensor<2x3x1x8xbf16> -> tensor<2x3x1x8xf32>
+// VIT-NEXT: %[[BIASED:.*]] = pfc.add_bias %[[WIDE]], {{.*}} : tensor<2x3x1x8xf32>
+// VIT-NEXT: %[[DROPPED:.*]] = pfc.drop_path %[[BIASED]], {{.*}} : tensor<2x3x1x8xf32>
+// VIT-NEXT: pfc.add %[[X]], %[[DROPPED]] : tensor<2x3x1x8xf32>
+// Gradients of the stream are fp32, those of a branch are not.
 // VIT:      pfc.softmax_grad {{.*}} -> tensor<4x3x3xbf16>
 // VIT:      pfc.merge_heads {{.*}} -> tensor<2x3x1x24xbf16>
+// VIT:      %[[DNORM:.*]] = pfc.conv2d_input_grad {{.*}} -> tensor<2x3x1x8xbf16>
 // VIT-NOT:  pfc.cast
-// VIT:      pfc.layer_norm_grad {{.*}} : tensor<2x3x1x8xbf16>
-// VIT:      pfc.restore_tokens {{.*}} -> tensor<2x4x1x8xbf16>
+// VIT:      %[[DX:.*]] = pfc.layer_norm_grad %[[DNORM]], %[[X]], {{.*}} : tensor<2x3x1x8xbf16>, tensor<2x3x1x8xf32>, tensor<2x3x1xf32>, tensor<8xf32>
+// VIT:      %[[SUM:.*]] = pfc.add %{{.*}}, %[[DX]] : tensor<2x3x1x8xf32>
+// VIT-NEXT: pfc.restore_tokens %[[SUM]], {{.*}} -> tensor<2x4x1x8xf32>
