@@ -64,9 +64,9 @@ TEST(SyntheticDataset, PixelsAreNoise) {
   std::vector<uint8_t> pixels(64 * 64 * 3);
   set.decode(0, {64, 64, 3}, pixels);
   double sum = 0, squares = 0;
-  for (uint8_t pixel : pixels) {
+  for (double pixel : pixels) {
     sum += pixel;
-    squares += double{pixel} * pixel;
+    squares += pixel * pixel;
   }
   double mean = sum / pixels.size();
   EXPECT_NEAR(mean, 127.5, 4);
