@@ -123,10 +123,12 @@ LogicalResult pfc::fitPeers(MLIRContext &context, llvm::raw_ostream &os) {
   for (const std::string &name : declared.fitted()) {
     const bool close =
         std::abs(fitted[name] / declared[name] - 1) < roundingOfConstants;
-    os << llvm::format("%-32s %10.4g", name.c_str(), fitted[name]);
-    if (!close)
-      os << llvm::format(", and not %.4g as in peers.toml", declared[name]);
-    os << '\n';
+    os << llvm::format("%-32s %10.4g\n", name.c_str(), fitted[name]);
+    if (!close) // the output is that of a success
+      llvm::errs() << llvm::format(
+          "pfcc: error: peers.toml: %s is %.4g, and the fitted rows give "
+          "%.4g\n",
+          name.c_str(), declared[name], fitted[name]);
     same &= close;
   }
   return success(same);

@@ -16,7 +16,7 @@ mlir::LogicalResult simulateSpec(const LoadedSpec &loaded,
                                  llvm::raw_ostream &os);
 
 /// `pfcc simulate --fit`: fits the constants of frameworks again, and prints
-/// them beside those of peers.toml. Fails when they differ.
+/// them. Fails where they differ from those of peers.toml, and says which.
 mlir::LogicalResult fitPeers(mlir::MLIRContext &context, llvm::raw_ostream &os);
 
 /// `pfcc scaling`: docs/scaling.md.
