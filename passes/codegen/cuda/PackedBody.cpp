@@ -64,12 +64,23 @@ void PackedBody::chooseWidth(int64_t most) {
     packWidth /= 2;
 }
 
-int64_t PackedBody::countPacks(bool invariant) {
-  return llvm::count_if(op.getDpsInputOperands(), [&](OpOperand *input) {
-    AffineMap map = op.getMatchingIndexingMap(input);
-    return reachOf(map) == Reach::Neighbours &&
-           dependsOnReduction(op, map) != invariant;
-  });
+SmallVector<OpOperand *> PackedBody::packs(bool invariant) {
+  return llvm::filter_to_vector(
+      op.getDpsInputOperands(), [&](OpOperand *input) {
+        AffineMap map = op.getMatchingIndexingMap(input);
+        return reachOf(map) == Reach::Neighbours &&
+               dependsOnReduction(op, map) != invariant;
+      });
+}
+
+int64_t PackedBody::countLoads() {
+  int64_t loads = 0;
+  for (OpOperand *input : packs(/*invariant=*/false))
+    loads += llvm::divideCeilSigned(
+        packWidth * getElementTypeOrSelf(input->get()).getIntOrFloatBitWidth() /
+            8,
+        kAccessBytes);
+  return loads;
 }
 
 Position PackedBody::positionOf(Value linear) {

@@ -30,8 +30,12 @@ public:
   /// loop, or with `linear()` all of them, has a multiple of that.
   int64_t width() const { return packWidth; }
 
-  /// Inputs that a pack reads as neighbours; `invariant` as in load().
-  int64_t countPacks(bool invariant);
+  /// Inputs that a pack reads as neighbours and that depend on no reduction
+  /// loop: registers for each of them.
+  int64_t countInvariant() { return packs(/*invariant=*/true).size(); }
+  /// Loads of 16 bytes of the others: a pack of the narrowest operand's is one,
+  /// one of wider elements several.
+  int64_t countLoads();
 
   /// `linear` in [0, volume) as a position.
   Position positionOf(mlir::Value linear);
@@ -57,6 +61,8 @@ private:
     Uniform,    ///< at one element
     Scattered,  ///< at any
   };
+  /// Inputs that a pack reads as neighbours; `invariant` as in load().
+  mlir::SmallVector<mlir::OpOperand *> packs(bool invariant);
   Reach reachOf(mlir::AffineMap map) const;
   bool dependsOnPosition();
   void chooseWidth(int64_t most);

@@ -25,7 +25,7 @@ constexpr int64_t kRegisters = 65536;
 constexpr int64_t kScalarRegisters = 28;
 /// Loads of 16 bytes that a thread has under way. With 1024 threads of a
 /// multiprocessor that is 64 KB, more than bandwidth times latency of any chip.
-constexpr int64_t kPacksUnderWay = 4;
+constexpr int64_t kLoadsUnderWay = 4;
 
 using Ranges = ArrayRef<int64_t>;
 
@@ -136,14 +136,13 @@ struct ChannelLayout {
     channels = ranges.back();
     lanes =
         std::min<int64_t>(kChannelLanes, llvm::PowerOf2Ceil(channels / width));
-    int64_t packs = body.countPacks(/*invariant=*/false);
+    int64_t loads = body.countLoads();
     unroll =
-        std::clamp<int64_t>(kPacksUnderWay / std::max<int64_t>(packs, 1), 1, 4);
+        std::clamp<int64_t>(kLoadsUnderWay / std::max<int64_t>(loads, 1), 1, 4);
     // Few units: more threads each, as long as they have something to sum and
     // registers to do it with.
-    int64_t fp32 =
-        summedOutputs(op).size() + body.countPacks(/*invariant=*/true);
-    int64_t registers = kScalarRegisters + fp32 * width + unroll * packs * 4;
+    int64_t fp32 = summedOutputs(op).size() + body.countInvariant();
+    int64_t registers = kScalarRegisters + fp32 * width + unroll * loads * 4;
     threads = 256;
     while (threads < 1024 && outer * tiles() * threads < (1 << 18) &&
            area >= threads / lanes * 4 && 2 * threads * registers <= kRegisters)
