@@ -114,14 +114,7 @@ void EventLog::step(const StepMetrics &metrics) {
 }
 
 void EventLog::verification(int64_t step, const VerificationResult &result) {
-  Numbers numbers = {{"accuracy", result.accuracy},
-                     {"accuracy_std", result.accuracyStd},
-                     {"threshold", result.threshold},
-                     {"tar_at_far_1e-3", result.tarAtFar1e3},
-                     {"tar_at_far_1e-4", result.tarAtFar1e4},
-                     {"roc_tar_at_far_1e-3", result.rocTarAtFar1e3},
-                     {"roc_tar_at_far_1e-4", result.rocTarAtFar1e4},
-                     {"xnorm", result.xnorm}};
+  Numbers numbers = numbersOf(result);
   for (auto &[tag, number] : numbers)
     tag += "/" + result.name;
   write(step, numbers);

@@ -12,14 +12,12 @@
 #ifndef PFC_RUNTIME_TRAIN_PROGRESS_EVENTLOG_H
 #define PFC_RUNTIME_TRAIN_PROGRESS_EVENTLOG_H
 
-#include "runtime/eval/Verification.h"
+#include "runtime/train/progress/Numbers.h"
 #include "runtime/train/progress/StepMetrics.h"
 
 #include <cstdint>
 #include <fstream>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace pfc::rt {
 
@@ -33,8 +31,6 @@ public:
   void verification(int64_t step, const VerificationResult &result);
 
 private:
-  using Numbers = std::vector<std::pair<std::string, double>>;
-
   void write(int64_t step, const Numbers &numbers);
   void writeRecord(const std::string &event);
 

@@ -1,6 +1,7 @@
 #include "runtime/train/progress/JsonLog.h"
 
 #include "runtime/base/Error.h"
+#include "runtime/train/progress/Numbers.h"
 
 #include <nlohmann/json.hpp>
 
@@ -39,18 +40,13 @@ void JsonLog::step(const StepMetrics &metrics) {
 }
 
 void JsonLog::verification(int64_t step, const VerificationResult &result) {
-  write({{"kind", "verification"},
-         {"step", step},
-         {"set", result.name},
-         {"pairs", result.pairs},
-         {"accuracy", result.accuracy},
-         {"accuracy_std", result.accuracyStd},
-         {"threshold", result.threshold},
-         {"tar_at_far_1e-3", result.tarAtFar1e3},
-         {"tar_at_far_1e-4", result.tarAtFar1e4},
-         {"roc_tar_at_far_1e-3", result.rocTarAtFar1e3},
-         {"roc_tar_at_far_1e-4", result.rocTarAtFar1e4},
-         {"xnorm", result.xnorm}});
+  nlohmann::ordered_json row = {{"kind", "verification"},
+                                {"step", step},
+                                {"set", result.name},
+                                {"pairs", result.pairs}};
+  for (const auto &[name, number] : numbersOf(result))
+    row[name] = number;
+  write(row);
 }
 
 } // namespace pfc::rt
