@@ -1,4 +1,4 @@
-//===- Reporter.h - What a run says of itself ----*- C++ -*-===//
+//===- Reporter.h - What a run says of itself -------------------*- C++ -*-===//
 #ifndef PFC_RUNTIME_TRAIN_REPORTER_H
 #define PFC_RUNTIME_TRAIN_REPORTER_H
 

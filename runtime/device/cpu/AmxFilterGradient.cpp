@@ -72,13 +72,13 @@ struct Grid {
   int64_t border, rows, columns, positions;
 };
 
-/// The channels of 32 positions, the first of them at `at` and there or not.
+/// 32 positions: where the channels of each are, or as many zeros.
 struct Block {
   std::array<const Bf16 *, tilePositions> channels;
 };
 
-/// Finds the positions from `first` on, of which `pixel(image, row, column)` is
-/// the first channel; where that is null, and beyond the grid, `zeros`.
+/// The positions from `first` on. `pixel(image, row, column)` is the first
+/// channel of one; where that is null, and outside the grid, it is `zeros`.
 template <typename Pixel>
 Block findBlock(const Grid &grid, int64_t first, const Bf16 *zeros,
                 Pixel pixel) {
