@@ -8,7 +8,8 @@
 //   - the first instruction to write a buffer takes its bytes, from whomever;
 //   - every later use, and every output at the end, must find the buffer in
 //     possession of all its bytes; a `plan.wait` uses what its transfer uses;
-//   - between a transfer and its wait nothing touches the bytes that it writes
+//   - between a transfer, or a branch, and its wait nothing touches the bytes
+//   that it writes
 //     or writes those that it reads.
 //
 // A use of a span is a use of each of its parts, which lie one behind the
@@ -152,6 +153,7 @@ private:
   LogicalResult take(const Region &region, Operation *at);
   LogicalResult requireHeld(const Region &region, Operation *user);
   LogicalResult execute(plan::InstructionOpInterface instruction);
+  LogicalResult execute(plan::BesideOp branch);
   LogicalResult verifyOperands(plan::InstructionOpInterface op,
                                ArrayRef<Access> accesses);
   LogicalResult verifyTransfers(plan::InstructionOpInterface op,
@@ -314,9 +316,21 @@ LogicalResult Replay::wait(plan::WaitOp op) {
   return success();
 }
 
+/// As the instructions do where they stand; from then on they go on.
+LogicalResult Replay::execute(plan::BesideOp branch) {
+  for (auto instruction :
+       branch.getBody().getOps<plan::InstructionOpInterface>())
+    if (failed(execute(instruction)))
+      return failure();
+  goingOn.push_back(branch);
+  return success();
+}
+
 LogicalResult Replay::execute(plan::InstructionOpInterface instruction) {
   if (auto op = dyn_cast<plan::WaitOp>(instruction.getOperation()))
     return wait(op);
+  if (auto op = dyn_cast<plan::BesideOp>(instruction.getOperation()))
+    return execute(op);
   SmallVector<Access> accesses = accessesOf(instruction);
   SmallVector<Region> firstWrites;
   for (const Access &access : accesses) {

@@ -26,6 +26,30 @@ std::vector<bool> writtenBy(const plan::fb::Instruction &transfer) {
   return written;
 }
 
+std::vector<uint32_t>
+knownToBeWritten(const plan::fb::Instruction &instruction) {
+  switch (instruction.operation_type()) {
+  case plan::fb::Operation_Matmul:
+    return {instruction.operation_as_Matmul()->out()};
+  case plan::fb::Operation_Conv:
+    return {instruction.operation_as_Conv()->result()};
+  case plan::fb::Operation_Copy:
+    return {instruction.operation_as_Copy()->target()};
+  case plan::fb::Operation_Collective:
+    return {instruction.operation_as_Collective()->target()};
+  case plan::fb::Operation_Launch: {
+    std::vector<uint32_t> written;
+    const auto &launch = *instruction.operation_as_Launch();
+    if (launch.writes())
+      for (uint32_t argument : *launch.writes())
+        written.push_back(launch.arguments()->Get(argument));
+    return written;
+  }
+  default:
+    return {};
+  }
+}
+
 std::vector<uint32_t> buffersOf(const plan::fb::Instruction &instruction) {
   switch (instruction.operation_type()) {
   case plan::fb::Operation_Launch: {

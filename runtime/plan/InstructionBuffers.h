@@ -22,6 +22,11 @@ bool isTransfer(const plan::fb::Instruction &instruction);
 /// them.
 std::vector<bool> writtenBy(const plan::fb::Instruction &transfer);
 
+/// Those of buffersOf that an instruction is known to write: all that it writes
+/// but where it is a launch and no transfer.
+std::vector<uint32_t>
+knownToBeWritten(const plan::fb::Instruction &instruction);
+
 /// Whether two buffers of a validated plan have a byte of the arena in common.
 bool overlap(const plan::fb::Buffer &a, const plan::fb::Buffer &b);
 

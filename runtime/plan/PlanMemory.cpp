@@ -114,6 +114,12 @@ std::vector<Lifetime> lifetimes(const Program &program) {
           result[buffer].include(alternative->first() + alternative->count() -
                                  1);
         }
+  if (program.branches())
+    for (const Branch *branch : *program.branches())
+      for (uint32_t i = 0; i < branch->count(); ++i)
+        for (uint32_t buffer :
+             buffersOf(*program.instructions()->Get(branch->first() + i)))
+          result[buffer].include(branch->end() - 1);
   for (const Binding *input : *program.inputs())
     result[input->buffer()].include(0);
   for (const Binding *output : *program.outputs())

@@ -231,6 +231,17 @@ void printAlternatives(Text &out, const Variant &variant,
   }
 }
 
+void printBranches(Text &out, const Program &program) {
+  if (!program.branches())
+    return;
+  for (const Branch *branch : *program.branches()) {
+    const bool last = branch->end() == program.instructions()->size();
+    line(out, "    {} to {} may go on beside those behind them, up to {}",
+         branch->first(), branch->first() + branch->count() - 1,
+         last ? "the end" : fmt::format("instruction {}", branch->end()));
+  }
+}
+
 void printBindings(
     Text &out, const char *kind, const Program &program,
     const flatbuffers::Vector<flatbuffers::Offset<Binding>> &bindings) {
@@ -254,6 +265,7 @@ void printProgram(Text &out, const Variant &variant, const Program &program,
   printBuffers(out, program);
   printInstructions(out, variant, program);
   printAlternatives(out, variant, program);
+  printBranches(out, program);
 }
 
 /// What one launch of a kernel costs, and how many there are in all programs.

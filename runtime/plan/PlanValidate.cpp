@@ -5,6 +5,7 @@
 #include "runtime/plan/PlanFile.h"
 #include "runtime/plan/RankInteger.h"
 #include "runtime/plan/Shape.h"
+#include "runtime/plan/ValidateBranches.h"
 #include "runtime/plan/ValidateOperation.h"
 #include "runtime/plan/ValidateWaits.h"
 
@@ -332,6 +333,7 @@ void validateProgram(const Program &program, const Variant &variant,
   }
   validateWaits(program, where);
   validateAlternatives(program, scope, where);
+  validateBranches(program, where);
 }
 
 /// On CUDA a kernel says what it is launched with; no chip takes blocks of more

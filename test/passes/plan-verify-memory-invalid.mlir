@@ -340,3 +340,57 @@ module attributes {plan.arena_bytes = 4096 : i64} {
     plan.output "y", %y : memref<4x16xf32>
   }
 }
+
+// -----
+
+// What a branch writes is not there before it is waited for.
+module attributes {plan.arena_bytes = 256 : i64} {
+  plan.program @p batch 1 {
+    %x = plan.input "x" at 0 : memref<16xf32>
+    %y = plan.alloc at 64 : memref<16xf32>
+    %z = plan.alloc at 128 : memref<16xf32>
+    // expected-note@+1 {{it started here}}
+    %t = plan.beside(%x, %y) writes [1] : memref<16xf32>, memref<16xf32> {
+      plan.copy %x, %y : memref<16xf32>, memref<16xf32>
+    }
+    // expected-error@+1 {{reads buffer %0 (bytes 64..128), which a transfer that is not waited for writes}}
+    plan.copy %y, %z : memref<16xf32>, memref<16xf32>
+    plan.wait %t
+  }
+}
+
+// -----
+
+// Nothing takes the bytes of what a branch reads.
+module attributes {plan.arena_bytes = 256 : i64} {
+  plan.program @p batch 1 {
+    %x = plan.input "x" at 0 : memref<16xf32>
+    %y = plan.alloc at 64 : memref<16xf32>
+    %z = plan.alloc at 0 : memref<16xf32>
+    // expected-note@+1 {{it started here}}
+    %t = plan.beside(%x, %y) writes [1] : memref<16xf32>, memref<16xf32> {
+      plan.copy %x, %y : memref<16xf32>, memref<16xf32>
+    }
+    // expected-error@+1 {{writes buffer %1 (bytes 0..64), which a transfer that is not waited for reads}}
+    plan.launch @k(%z) extent 1 writes [0] : memref<16xf32>
+    plan.wait %t
+  }
+  plan.kernel @k arguments 1 description ""
+}
+
+// -----
+
+// Its instructions are looked at one by one.
+module attributes {plan.arena_bytes = 256 : i64} {
+  plan.program @p batch 1 {
+    %a = plan.alloc at 0 : memref<16xf32>
+    %y = plan.alloc at 64 : memref<16xf32>
+    %t = plan.beside(%a, %y) writes [0, 1] : memref<16xf32>, memref<16xf32> {
+      // expected-error@+1 {{is read before anything wrote it}}
+      plan.copy %a, %y : memref<16xf32>, memref<16xf32>
+      plan.launch @k(%a) extent 1 writes [0] : memref<16xf32>
+    }
+    plan.wait %t
+  }
+  plan.kernel @k arguments 1 description ""
+}

@@ -134,16 +134,24 @@ bool EitherOp::writesOperand(unsigned operand) {
   return llvm::is_contained(getWrites(), operand);
 }
 
-CostAttr EitherOp::getCostAttr() {
+bool BesideOp::writesOperand(unsigned operand) {
+  return llvm::is_contained(getWrites(), operand);
+}
+
+/// Of all instructions of `region`, none of which sends.
+static CostAttr costOf(Region &region) {
   int64_t flops = 0, read = 0, written = 0;
-  for (auto op : getForms().front().getOps<InstructionOpInterface>())
+  for (auto op : region.getOps<InstructionOpInterface>())
     if (CostAttr cost = op.getPredictedCost()) {
       flops += cost.getFlops();
       read += cost.getRead();
       written += cost.getWritten();
     }
-  return CostAttr::get(getContext(), flops, read, written, /*sent=*/0);
+  return CostAttr::get(region.getContext(), flops, read, written, /*sent=*/0);
 }
+
+CostAttr EitherOp::getCostAttr() { return costOf(getForms().front()); }
+CostAttr BesideOp::getCostAttr() { return costOf(getBody()); }
 
 //===----------------------------------------------------------------------===//
 // Transfers and their waits
@@ -152,6 +160,8 @@ CostAttr EitherOp::getCostAttr() {
 static Value transferOf(Operation *op) {
   if (auto collective = dyn_cast<CollectiveOp>(op))
     return collective.getTransfer();
+  if (auto branch = dyn_cast<BesideOp>(op))
+    return branch.getTransfer();
   auto launch = dyn_cast<LaunchOp>(op);
   return launch ? launch.getTransfer() : Value();
 }

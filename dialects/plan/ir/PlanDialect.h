@@ -54,8 +54,8 @@ bool isState(mlir::Value buffer);
 /// processor).
 constexpr int64_t hostAlignment = 64 << 10;
 
-/// Whether `op` may go on under the instructions behind it: a collective, or a
-/// launch that is a transfer.
+/// Whether `op` may go on under the instructions behind it: a collective, a
+/// launch that is a transfer, or a branch (`plan.beside`).
 bool isTransfer(mlir::Operation *op);
 /// The op that waits for transfer `op`; null: it is done where it stands.
 WaitOp waitOf(mlir::Operation *op);

@@ -2,7 +2,7 @@
 //
 //   Module        variable program kernel
 //   Buffers       input output state rank_constant alloc view span
-//   Instructions  launch matmul conv copy collective wait either
+//   Instructions  launch matmul conv copy collective wait either beside
 //
 // Each op is one table of runtime/plan/plan.fbs; alloc, view and span only
 // place Buffer entries. Every op states its constraints (C1) …, who makes it and
@@ -45,7 +45,7 @@ class Plan_StepOp<string mnemonic, list<Trait> traits = []>
 
 class Plan_InstructionOp<string mnemonic, list<Trait> traits = []>
     : Plan_Op<mnemonic, !listconcat(
-        [ParentOneOf<["ProgramOp", "EitherOp"]>,
+        [ParentOneOf<["ProgramOp", "EitherOp", "BesideOp"]>,
          DeclareOpInterfaceMethods<InstructionOpInterface>], traits)>;
 
 // An op whose result is printed under the name the host or the state gives it.
@@ -499,7 +499,7 @@ def Plan_CollectiveOp : Plan_InstructionOp<"collective"> {
 }
 
 def Plan_WaitOp : Plan_InstructionOp<"wait"> {
-  let summary = "Waits until a collective or another transfer is done";
+  let summary = "Waits until a collective, another transfer or a branch is done";
   let description = [{
     From its start to here, no instruction touches the bytes that it writes or
     writes those that it reads; plan-verify-memory proves it.
@@ -555,6 +555,46 @@ def Plan_EitherOp : Plan_InstructionOp<"either", [NoTerminator, NoRegionArgument
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     /// That of the first form.
+    CostAttr getCostAttr();
+  }];
+}
+
+def Plan_BesideOp : Plan_InstructionOp<"beside", [NoTerminator, NoRegionArguments]> {
+  let summary = "Instructions that may go on beside those behind them";
+  let description = [{
+    In their order, up to the `plan.wait`: a branch of the program, on a stream
+    of its own where a device has one. Done where they stand they compute the
+    same. `buffers` are all that they touch, `writes` the indices of those that
+    some of them writes.
+
+    (C1) Launches, products and copies, one at least; no transfer. (C2) They
+    touch `buffers`, each given once or viewed, and write those that are in
+    `writes`, no others. (C3) One wait.
+
+    Example: class centers are updated while the backbone's gradient is
+    computed:
+    ```mlir
+    %t = plan.beside(%e, %x, %dw, %w) writes [2, 3]
+        : memref<64x100xbf16>, memref<64x512xbf16>, memref<100x512xf32>, memref<100x512xf32> {
+      plan.matmul %e, %x, %dw {transpose_lhs} : …
+      plan.launch @kernels::@update_rows(%dw, %w) extent 100 writes [1] : …
+    }
+    plan.conv backward_data …
+    plan.wait %t
+    ```
+    Made by: plan-fork-updates. Gone after: the plan file, which has them among
+    its instructions and says up to which one they may take.
+  }];
+  let arguments = (ins Variadic<Plan_Buffer>:$buffers,
+                       DenseI64ArrayAttr:$writes);
+  let results = (outs Plan_TransferType:$transfer);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    `(` $buffers `)` `writes` $writes attr-dict `:` type($buffers) $body
+  }];
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// That of all of them.
     CostAttr getCostAttr();
   }];
 }

@@ -398,3 +398,34 @@ LogicalResult EitherOp::verifyRegions() {
       return failure();
   return success();
 }
+
+//===----------------------------------------------------------------------===//
+// Branches
+//===----------------------------------------------------------------------===//
+
+LogicalResult BesideOp::verifyRegions() {
+  llvm::SmallMapVector<Value, bool, 16> written; // by what is viewed
+  for (auto [at, buffer] : llvm::enumerate(getBuffers()))
+    if (!written.insert({viewedBuffer(buffer), false}).second) // (C2)
+      return emitOpError("is given a buffer twice");
+  for (Operation &op : getBody().front()) {
+    if (!isa<LaunchOp, MatmulOp, CopyOp>(op) || isTransfer(&op)) // (C1)
+      return op.emitOpError("is nothing that a branch may have");
+    for (OpOperand &operand : op.getOpOperands()) { // (C2)
+      auto *known = written.find(viewedBuffer(operand.get()));
+      if (known == written.end())
+        return op.emitOpError("takes a buffer that the branch around it does "
+                              "not");
+      known->second |= cast<InstructionOpInterface>(op).writesOperand(
+          operand.getOperandNumber());
+    }
+  }
+  for (auto [at, known] : llvm::enumerate(written))
+    if (known.second != writesOperand(at)) // (C2)
+      return emitOpError("says that its buffer ")
+             << at << (known.second ? " is read alone" : " is written")
+             << ", and its instructions do otherwise";
+  if (!getTransfer().hasOneUse()) // (C3)
+    return emitOpError("wants one plan.wait");
+  return success();
+}

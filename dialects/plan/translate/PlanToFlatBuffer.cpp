@@ -94,6 +94,7 @@ private:
   std::unique_ptr<fb::ProgramT> result = std::make_unique<fb::ProgramT>();
   llvm::DenseMap<Value, uint32_t> indices;
   llvm::DenseMap<Operation *, uint32_t> instructions;
+  llvm::DenseMap<Operation *, size_t> branches;
 
   uint32_t indexOf(Value value) const { return indices.at(value); }
   void addBuffer(Value value, const std::string &name, uint64_t offset);
@@ -101,6 +102,8 @@ private:
   void visit(RankConstantOp op);
   void visit(InstructionOpInterface op);
   void visit(EitherOp op);
+  void visit(BesideOp op);
+  void visit(WaitOp op);
   std::unique_ptr<fb::InstructionT> translate(InstructionOpInterface op);
   std::vector<uint32_t> resultsOf(EitherOp op);
 
@@ -219,6 +222,27 @@ void ProgramTranslator::visit(EitherOp op) {
   }
 }
 
+/// Its instructions are the program's.
+void ProgramTranslator::visit(BesideOp op) {
+  auto branch = std::make_unique<fb::BranchT>();
+  branch->first = result->instructions.size();
+  for (auto instruction : op.getBody().getOps<InstructionOpInterface>())
+    visit(instruction);
+  branch->count = result->instructions.size() - branch->first;
+  for (int64_t at : op.getWrites())
+    branch->writes.push_back(indexOf(op.getBuffers()[at]));
+  branches[op] = result->branches.size();
+  result->branches.push_back(std::move(branch));
+}
+
+/// What waits for a branch is no instruction: the branch says where it ends.
+void ProgramTranslator::visit(WaitOp op) {
+  auto branch = branches.find(op.getStarted());
+  if (branch == branches.end())
+    return visit(cast<InstructionOpInterface>(*op));
+  result->branches[branch->second]->end = result->instructions.size();
+}
+
 void ProgramTranslator::visit(Operation &op) {
   llvm::TypeSwitch<Operation *>(&op)
       .Case([&](InputOp input) {
@@ -260,7 +284,7 @@ void ProgramTranslator::visit(Operation &op) {
         for (Value part : span.getParts())
           result->buffers.back()->parts.push_back(indexOf(part));
       })
-      .Case<RankConstantOp, EitherOp, InstructionOpInterface>(
+      .Case<RankConstantOp, EitherOp, BesideOp, WaitOp, InstructionOpInterface>(
           [&](auto known) { visit(known); });
 }
 

@@ -545,3 +545,84 @@ plan.program @p batch 1 {
     plan.copy %a, %n : memref<1xi64>, memref<1xi64>
   }
 }
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  %v = plan.view %a : memref<4xf32> to memref<2x2xf32>
+  // expected-error@+1 {{is given a buffer twice}}
+  %t = plan.beside(%a, %v) writes [1] : memref<4xf32>, memref<2x2xf32> {
+    plan.copy %a, %v : memref<4xf32>, memref<2x2xf32>
+  }
+  plan.wait %t
+}
+
+// -----
+
+shard.grid @ranks(shape = 1)
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  %t = plan.beside(%a) writes [0] : memref<4xf32> {
+    // expected-error@+1 {{is nothing that a branch may have}}
+    %u = plan.collective all_reduce_sum %a, %a : memref<4xf32>, memref<4xf32>
+  }
+  plan.wait %t
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  // expected-error@+1 {{region with 1 blocks}}
+  %t = plan.beside(%a) writes [0] : memref<4xf32> {
+  }
+  plan.wait %t
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  %b = plan.alloc : memref<4xf32>
+  %t = plan.beside(%a) writes [0] : memref<4xf32> {
+    // expected-error@+1 {{takes a buffer that the branch around it does not}}
+    plan.copy %a, %b : memref<4xf32>, memref<4xf32>
+  }
+  plan.wait %t
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  %b = plan.alloc : memref<4xf32>
+  // expected-error@+1 {{says that its buffer 0 is written, and its instructions do otherwise}}
+  %t = plan.beside(%a, %b) writes [0, 1] : memref<4xf32>, memref<4xf32> {
+    plan.copy %a, %b : memref<4xf32>, memref<4xf32>
+  }
+  plan.wait %t
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  %b = plan.alloc : memref<4xf32>
+  // expected-error@+1 {{says that its buffer 1 is read alone, and its instructions do otherwise}}
+  %t = plan.beside(%a, %b) writes [] : memref<4xf32>, memref<4xf32> {
+    plan.copy %a, %b : memref<4xf32>, memref<4xf32>
+  }
+  plan.wait %t
+}
+
+// -----
+
+plan.program @p batch 1 {
+  %a = plan.alloc : memref<4xf32>
+  %b = plan.alloc : memref<4xf32>
+  // expected-error@+1 {{wants one plan.wait}}
+  %t = plan.beside(%a, %b) writes [1] : memref<4xf32>, memref<4xf32> {
+    plan.copy %a, %b : memref<4xf32>, memref<4xf32>
+  }
+}

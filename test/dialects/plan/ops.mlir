@@ -104,6 +104,18 @@ plan.program @train_step batch 2 {
     plan.launch @kernels::@relu(%x, %y) extent 2 writes [1]
         : memref<2x6x6x4xf32>, memref<2x6x6x4xf32>
   }
+  // CHECK-NEXT: %[[BRANCH:.*]] = plan.beside(%[[X]], %[[Y]]) writes [1] : memref<2x6x6x4xf32>, memref<2x6x6x4xf32> {
+  // CHECK-NEXT:   plan.copy %[[X]], %[[Y]]
+  // CHECK-NEXT:   plan.launch @kernels::@relu(%[[X]], %[[Y]]) extent 2 writes [1]
+  // CHECK-NEXT: }
+  // CHECK-NEXT: plan.wait %[[BRANCH]]
+  %branch = plan.beside(%x, %y) writes [1]
+      : memref<2x6x6x4xf32>, memref<2x6x6x4xf32> {
+    plan.copy %x, %y : memref<2x6x6x4xf32>, memref<2x6x6x4xf32>
+    plan.launch @kernels::@relu(%x, %y) extent 2 writes [1]
+        : memref<2x6x6x4xf32>, memref<2x6x6x4xf32>
+  }
+  plan.wait %branch
   // CHECK-NEXT: plan.output "product", %[[P]] : memref<2x4xf32>
   plan.output "product", %product : memref<2x4xf32>
 }

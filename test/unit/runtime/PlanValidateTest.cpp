@@ -56,6 +56,14 @@ AlternativeT &alternative(TestPlan &test) {
   test.program().alternatives.push_back(std::move(form));
   return *test.program().alternatives.back();
 }
+/// Of the copy, which what sums it has to wait for.
+BranchT &branch(TestPlan &test) {
+  auto beside = std::make_unique<BranchT>();
+  beside->first = 2, beside->count = 1, beside->end = 3;
+  beside->writes = {copy(test).target};
+  test.program().branches.push_back(std::move(beside));
+  return *test.program().branches.back();
+}
 BufferT &buffer(TestPlan &test, size_t index) {
   return *test.program().buffers[index];
 }
@@ -359,6 +367,39 @@ const Case cases[] = {
      "alternative 1: is for instructions 1 to 2, and one before it for 2 to 2"},
     {"NoSuchResult", [](TestPlan &t) { alternative(t).results = {5, 1000}; },
      "a result is buffer 1000"},
+    {"BranchBeyondTheEnd", [](TestPlan &t) { branch(t).count = 4; },
+     "branch 0: has 4 instructions from 2 on; the program has 5"},
+    {"BranchOfNothing", [](TestPlan &t) { branch(t).count = 0; },
+     "branch 0: has 0 instructions from 2 on"},
+    {"BranchEndsInItself", [](TestPlan &t) { branch(t).end = 2; },
+     "branch 0: ends before instruction 2; 3 to 5 is possible"},
+    {"BranchEndsBehindAll", [](TestPlan &t) { branch(t).end = 6; },
+     "branch 0: ends before instruction 6; 3 to 5 is possible"},
+    {"BranchWithASum",
+     [](TestPlan &t) { branch(t).first = 3, t.program().branches[0]->end = 4; },
+     "branch 0: instruction 3 is no launch, product or copy"},
+    {"BranchWithAConvolution", [](TestPlan &t) { branch(t).first = 0; },
+     "branch 0: instruction 0 is no launch, product or copy"},
+    {"BranchesOverlap", [](TestPlan &t) { branch(t), branch(t); },
+     "branch 1: has 1 instructions from 2 on; the program has 5, and a branch "
+     "before it those before 3"},
+    {"BranchOfAnAlternative", [](TestPlan &t) { alternative(t), branch(t); },
+     "branch 0: an alternative is for instructions 2 to 2 of it"},
+    {"BranchWritesNoBuffer", [](TestPlan &t) { branch(t).writes = {1000}; },
+     "branch 0: writes buffer 1000, but the program has"},
+    {"BranchDoesNotSayWhatItWrites",
+     [](TestPlan &t) { branch(t).writes.clear(); },
+     "branch 0: instruction 2 writes buffer 5, and the branch does not say so"},
+    {"BranchWritesWhatIsRead", [](TestPlan &t) { branch(t).end = 4; },
+     "branch 0: writes what instruction 3 touches, buffer 5, and ends before "
+     "instruction 4"},
+    {"BranchReadsWhatIsWritten",
+     [](TestPlan &t) {
+       reduce(t).source = reduce(t).target = copy(t).source;
+       branch(t).end = 4;
+     },
+     "branch 0: touches what instruction 3 writes, buffer 3, and ends before "
+     "instruction 4"},
     {"NegativeLaunch", [](TestPlan &t) { launch(t).extent = -1; },
      "out of range"},
     {"MatmulShape", [](TestPlan &t) { matmul(t).k = 9; },
@@ -422,6 +463,12 @@ INSTANTIATE_TEST_SUITE_P(Cases, PlanValidate, testing::ValuesIn(cases),
                          [](const auto &info) {
                            return std::string(info.param.name);
                          });
+
+TEST(PlanValidateBranches, UpToWhatNeedsThem) {
+  TestPlan test = makeFullPlan(3);
+  branch(test);
+  EXPECT_NO_THROW(test.finish());
+}
 
 TEST(PlanValidateAlternatives, SeveralOfTheSameInstructions) {
   TestPlan test = makeFullPlan(3);

@@ -355,6 +355,43 @@ module attributes {plan.arena_bytes = 256 : i64, plan.kernel_cuda = "// none"} {
               testing::ElementsAre(0, 2));
 }
 
+// A branch's instructions are among the others; what waits for it is none.
+TEST_F(PlanToFlatBufferTest, Branches) {
+  mlir::OwningOpRef<mlir::ModuleOp> module = parse(R"mlir(
+module attributes {plan.arena_bytes = 512 : i64, plan.kernel_cuda = "text"} {
+  plan.variable @w parameter init <constant, 0.0, 0.0> at 0 : memref<16xf32>
+  plan.program @step batch 1 {
+    %x = plan.input "x" at 64 : memref<16xf32>
+    %w = plan.state @w : memref<16xf32>
+    %y = plan.alloc at 128 : memref<16xf32>
+    %z = plan.alloc at 192 : memref<16xf32>
+    plan.copy %x, %z : memref<16xf32>, memref<16xf32>
+    %t = plan.beside(%x, %y, %w) writes [1, 2]
+        : memref<16xf32>, memref<16xf32>, memref<16xf32> {
+      plan.copy %x, %y : memref<16xf32>, memref<16xf32>
+      plan.copy %y, %w : memref<16xf32>, memref<16xf32>
+    }
+    plan.copy %x, %z : memref<16xf32>, memref<16xf32>
+    plan.wait %t
+    plan.copy %z, %y : memref<16xf32>, memref<16xf32>
+  }
+})mlir");
+  ASSERT_TRUE(module);
+  header.device = "cuda";
+  auto bytes = translateToFlatBuffer({{*module, "fp32", ""}}, header);
+  ASSERT_TRUE(mlir::succeeded(bytes));
+  const fb::Program &program =
+      *fb::GetPlan(bytes->data())->variants()->Get(0)->programs()->Get(0);
+  ASSERT_EQ(program.instructions()->size(), 5u);
+  EXPECT_EQ(program.instructions()->Get(2)->operation_as_Copy()->target(), 1u);
+  ASSERT_EQ(program.branches()->size(), 1u);
+  const fb::Branch &branch = *program.branches()->Get(0);
+  EXPECT_EQ(branch.first(), 1u);
+  EXPECT_EQ(branch.count(), 2u);
+  EXPECT_EQ(branch.end(), 4u);
+  EXPECT_THAT(*branch.writes(), testing::ElementsAre(2, 1));
+}
+
 TEST_F(PlanToFlatBufferTest, AMissingPassIsNamed) {
   struct {
     const char *text, *message;
