@@ -57,6 +57,8 @@ static void buildScheduled(OpPassManager &manager,
                            const CompileOptions &options) {
   if (options.overlap)
     manager.addPass(createScheduleCollectivesPass());
+  if (options.overlap && options.target == KernelTarget::Cuda)
+    manager.addPass(createForkUpdatesPass());
 }
 
 static void buildAllocated(OpPassManager &manager, const CompileOptions &) {

@@ -106,7 +106,8 @@ LogicalResult pfc::emitStage(const LoadedSpec &given, MLIRContext &context,
 }
 
 /// Of its instructions in their order, by the rates that the schedule assumes:
-/// a transfer goes on beside others until its wait.
+/// a transfer goes on beside others until its wait. A branch counts where it
+/// stands.
 static double secondsOf(plan::ProgramOp step) {
   const ScheduleCollectivesPassOptions rates;
   double now = 0, exchanging = 0, copying = 0;
@@ -121,7 +122,7 @@ static double secondsOf(plan::ProgramOp step) {
       continue;
     auto most =
         static_cast<double>(std::max(cost.getRead(), cost.getWritten()));
-    if (!plan::isTransfer(op)) {
+    if (!plan::isTransfer(op) || isa<plan::BesideOp>(*op)) {
       now += std::max(static_cast<double>(cost.getFlops()) / rates.flops,
                       static_cast<double>(cost.getRead() + cost.getWritten()) /
                           rates.memoryBandwidth);
