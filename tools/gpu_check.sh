@@ -93,7 +93,8 @@ check_kernels() {
   done
 }
 
-# Whole steps with the head's products in each form that a plan offers.
+# Whole steps with the head's products in each form that a plan offers, and with
+# its branches beside the rest.
 check_forms() {
   local plan name form
   for plan in "$here"/plans/check-*-bf16.plan; do
@@ -102,6 +103,8 @@ check_forms() {
       PFC_FORM=$form check "$name-form-$form" pfc pfc-device check \
         "$plan" --device "$device" --against "${plan%.plan}.json"
     done
+    PFC_BRANCHES=beside check "$name-beside" pfc pfc-device check \
+      "$plan" --device "$device" --against "${plan%.plan}.json"
   done
 }
 
@@ -189,6 +192,7 @@ time_steps() {
       pfc pfc-device time "$plan" --device "$device" "${timing[@]}" \
       -o "$results/$name.json"
     sed -n '2,30p' "$results/$name.log" | tee -a "$summary"
+    grep '^note: ' "$results/$name.log" | tee -a "$summary" || true
   done
 }
 

@@ -135,6 +135,7 @@ else
     recorded nano quickstart $precision
     recorded r18 r18 $precision
   done
+  recorded centers quickstart bf16 head.classes=40000
   recorded host quickstart bf16 head.placement=host head.weight_dtype=bf16 \
     head.sample_rate=0.3
   for batch in 128 256; do

@@ -67,6 +67,27 @@ struct EnqueuedTransfer {
   std::function<std::pair<Time, Time>()> ran = {};
 };
 
+/// Where a device does a plan's branches (plan.fbs): what it is given goes on
+/// beside the device's other work, one after the other.
+class BranchDevice {
+public:
+  virtual ~BranchDevice() = default;
+  /// As Device's; the same bits.
+  virtual std::unique_ptr<Task> makeLaunch(const plan::fb::Launch &op,
+                                           std::vector<BufferView> args) = 0;
+  virtual std::unique_ptr<Task> makeMatmul(const plan::fb::Matmul &op,
+                                           BufferView lhs, BufferView rhs,
+                                           BufferView out) = 0;
+  virtual std::unique_ptr<Task> makeCopy(BufferView source,
+                                         BufferView target) = 0;
+  /// What the branch is given from then on comes after what the device was
+  /// given before.
+  virtual std::unique_ptr<Task> makeFork() = 0;
+  /// What the device is given from then on comes after what the branch was
+  /// given before.
+  virtual std::unique_ptr<Task> makeJoin() = 0;
+};
+
 /// A rank's arena. All of it is zero at first.
 struct Arena {
   std::byte *device = nullptr; ///< 64-byte aligned, device-resident
@@ -130,6 +151,9 @@ public:
                                          BufferView result) = 0;
   virtual std::unique_ptr<Task> makeCopy(BufferView source,
                                          BufferView target) = 0;
+
+  /// Null: the device does one thing after the other.
+  virtual BranchDevice *branch() { return nullptr; }
 
   /// Host memory -> arena, after what was enqueued before. Returns when `host`
   /// may change.

@@ -90,6 +90,10 @@ struct Executor::Impl {
   void addTasks(const plan::fb::Program &program, ProgramRunner &runner);
   uint32_t addForms(const plan::fb::Program &program, uint32_t first,
                     ProgramRunner &runner);
+  void addBranches(const plan::fb::Program &program, ProgramRunner &runner);
+  std::unique_ptr<Task>
+  makeBranchTask(BranchDevice &place, const plan::fb::Program &program,
+                 const plan::fb::Instruction &instruction);
   FormChoice::Form makeForm(const plan::fb::Program &program,
                             const plan::fb::Alternative &alternative);
   std::string keyOf(const plan::fb::Program &program,
@@ -150,6 +154,7 @@ void Executor::Impl::prepare(const plan::fb::Program &program) {
       program, communicator.rank(), device, communicator.activity(),
       [this] { waiter->waitForDevice(); });
   addTasks(program, *prepared.runner);
+  addBranches(program, *prepared.runner);
 }
 
 /// What may go on beside other instructions, if this one may; else null.
@@ -271,6 +276,37 @@ void Executor::Impl::addTasks(const plan::fb::Program &program,
     } catch (const Error &error) {
       fail("{}: {}", runner.describe(i), error.what());
     }
+  }
+}
+
+std::unique_ptr<Task>
+Executor::Impl::makeBranchTask(BranchDevice &place,
+                               const plan::fb::Program &program,
+                               const plan::fb::Instruction &instruction) {
+  if (const auto *op = instruction.operation_as_Launch())
+    return place.makeLaunch(*op, arguments(program, *op));
+  if (const auto *op = instruction.operation_as_Matmul())
+    return place.makeMatmul(*op, view(program, op->lhs()),
+                            view(program, op->rhs()), view(program, op->out()));
+  const auto &op = *instruction.operation_as_Copy();
+  return place.makeCopy(view(program, op.source()), view(program, op.target()));
+}
+
+void Executor::Impl::addBranches(const plan::fb::Program &program,
+                                 ProgramRunner &runner) {
+  if (!program.branches())
+    return;
+  for (const plan::fb::Branch *branch : *program.branches()) {
+    ProgramRunner::Beside beside;
+    if (BranchDevice *place = device.branch()) {
+      for (uint32_t i = 0; i < branch->count(); ++i)
+        beside.tasks.push_back(
+            makeBranchTask(*place, program,
+                           *program.instructions()->Get(branch->first() + i)));
+      beside.fork = place->makeFork();
+      beside.join = place->makeJoin();
+    }
+    runner.addBranch(*branch, std::move(beside));
   }
 }
 

@@ -5,6 +5,13 @@
 // device can (a CUDA graph), and replayed: a whole step is then one graph, or
 // one between any two collectives that wait for other ranks.
 //
+// Where a program has branches and the device a place for them, the next runs
+// are recorded and timed both ways, in the order in which the instructions
+// stand and with the branches beside the others; the faster is kept. The bits
+// are the same. $PFC_BRANCHES says otherwise: "measured"; "inline", in order;
+// "beside"; or "late", on any device: in order, but each branch when others
+// need it to be done, as late as a plan allows it.
+//
 //===----------------------------------------------------------------------===//
 #ifndef PFC_RUNTIME_EXEC_PROGRAMRUNNER_H
 #define PFC_RUNTIME_EXEC_PROGRAMRUNNER_H
@@ -16,8 +23,10 @@
 #include "runtime/trace/StepTrace.h"
 
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +45,14 @@ public:
   /// Of a collective that goes on beside the tasks: when it last ran.
   using Ran = decltype(EnqueuedTransfer::ran);
   void addTimes(uint32_t collective, Ran ran);
+
+  /// A branch of the program, all of whose instructions have their tasks, and
+  /// those that do the same beside others; without a place for them, none.
+  struct Beside {
+    std::vector<std::unique_ptr<Task>> tasks;
+    std::unique_ptr<Task> fork, join;
+  };
+  void addBranch(const plan::fb::Branch &branch, Beside beside);
 
   /// Enqueues every task.
   void enqueue();
@@ -90,13 +107,32 @@ private:
     std::unique_ptr<Task> recorded;
   };
 
+  /// Steps [begin, end), which step `joined` comes after.
+  struct Branch {
+    size_t begin, end, joined;
+    Beside beside;
+  };
+  /// How branches are done.
+  enum class Way { Inline, Beside, Late };
+  /// A whole run, done in one way.
+  struct Recording {
+    std::vector<Segment> segments;
+    double seconds = std::numeric_limits<double>::infinity(); ///< the least
+  };
+
+  void enqueueSteps(size_t begin, size_t end, Way way);
+  void join(const Branch &branch, Way way);
+  std::optional<Way> decidedWay() const;
+  void measureWays();
+  void run(Way way);
+  size_t firstStepOf(uint32_t instruction) const;
   void endTransfersWithWaits(StepTimes &times) const;
   Activity::Place placeOf(uint32_t instruction, const Task &task) const;
   void execute(size_t step, bool alone = false);
   void pair(size_t finish);
   bool isRecordable(size_t step, const Chosen &chosen) const;
-  void replay(const Segment &segment);
-  void recordSegments();
+  void replay(const Segment &segment, Way way);
+  void recordSegments(Way way);
   std::function<void()> recordedOr(bool recordable,
                                    std::function<void()> enqueue);
   double secondsOf(const std::function<void()> &enqueue) const;
@@ -107,7 +143,10 @@ private:
   Activity &activity;
   std::function<void()> wait;
   std::vector<Step> steps;
-  std::vector<Segment> segments;
+  std::vector<Branch> branches;
+  std::optional<Way> way; ///< once it is known
+  int measured = 0;       ///< runs
+  std::map<Way, Recording> recordings;
   std::map<uint32_t, Ran> transfers; // by collective
   Profile times;
   bool ran = false;

@@ -146,7 +146,7 @@ public:
         beta(op.accumulate() ? 1.0f : 0.0f) {}
 
   /// What cuBLASLt recommends.
-  cublasLtMatmulAlgo_t recommended(uint64_t workspaceLimit) const {
+  cublasLtMatmulHeuristicResult_t recommended(uint64_t workspaceLimit) const {
     Preference preference(workspaceLimit, a, b, d);
     cublasLtMatmulHeuristicResult_t result{};
     int found = 0;
@@ -157,7 +157,7 @@ public:
             "cuBLASLt has no product of {} into {} for this chip ({})",
             dtypeName(lhs.dtype), dtypeName(out.dtype),
             cublasLt().cublasLtGetStatusName(status));
-    return result.algo;
+    return result;
   }
 
   void use(const cublasLtMatmulAlgo_t &chosen) { algorithm = chosen; }
@@ -186,8 +186,9 @@ private:
 } // namespace
 
 CublasLt::CublasLt(CUstream stream, DeviceMemory &workspace,
-                   uint64_t workspaceLimit)
-    : stream(stream), workspace(workspace), workspaceLimit(workspaceLimit) {
+                   uint64_t workspaceLimit, uint64_t workspaceLeast)
+    : stream(stream), workspace(workspace), workspaceLimit(workspaceLimit),
+      workspaceLeast(workspaceLeast) {
   check(cublasLt().cublasLtCreate(&handle), "cublasLtCreate");
 }
 
@@ -201,7 +202,6 @@ std::unique_ptr<Task> CublasLt::makeMatmul(const plan::fb::Matmul &op,
           dtypeName(lhs.dtype), dtypeName(rhs.dtype));
   auto task = std::make_unique<MatmulTask>(op, lhs, rhs, out, handle, stream,
                                            workspace);
-  workspace.reserve(workspaceLimit);
   std::string key =
       fmt::format("{}x{}x{}x{} {}{}{} {} {}", op.batch(), op.m(), op.n(),
                   op.k(), op.transpose_lhs(), op.transpose_rhs(),
@@ -209,7 +209,9 @@ std::unique_ptr<Task> CublasLt::makeMatmul(const plan::fb::Matmul &op,
   auto known = algorithms.find(key);
   if (known == algorithms.end())
     known = algorithms.emplace(key, task->recommended(workspaceLimit)).first;
-  task->use(known->second);
+  workspace.reserve(
+      std::max<uint64_t>(workspaceLeast, known->second.workspaceSize));
+  task->use(known->second.algo);
   return task;
 }
 

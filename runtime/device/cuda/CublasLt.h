@@ -16,8 +16,10 @@ namespace pfc::rt::cuda {
 class CublasLt {
 public:
   /// `workspace` is used by one task at a time; the library may ask for up to
-  /// `workspaceLimit` bytes of it.
-  CublasLt(CUstream stream, DeviceMemory &workspace, uint64_t workspaceLimit);
+  /// `workspaceLimit` bytes. The memory has those it asks for, and
+  /// `workspaceLeast` at least.
+  CublasLt(CUstream stream, DeviceMemory &workspace, uint64_t workspaceLimit,
+           uint64_t workspaceLeast);
   ~CublasLt();
   CublasLt(const CublasLt &) = delete;
   CublasLt &operator=(const CublasLt &) = delete;
@@ -29,9 +31,10 @@ public:
 private:
   CUstream stream;
   DeviceMemory &workspace;
-  uint64_t workspaceLimit;
+  uint64_t workspaceLimit, workspaceLeast;
   cublasLtHandle_t handle = nullptr;
-  std::map<std::string, cublasLtMatmulAlgo_t> algorithms; // by shape and types
+  // By shape and types.
+  std::map<std::string, cublasLtMatmulHeuristicResult_t> algorithms;
 };
 
 } // namespace pfc::rt::cuda

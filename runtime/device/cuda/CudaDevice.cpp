@@ -141,7 +141,7 @@ std::unique_ptr<Task> CudaDevice::makeMatmul(const plan::fb::Matmul &op,
                                              BufferView lhs, BufferView rhs,
                                              BufferView out) {
   if (!cublasLt)
-    cublasLt.emplace(work.get(), workspace, workspaceLimit);
+    cublasLt.emplace(work.get(), workspace, workspaceLimit, workspaceLimit);
   return cublasLt->makeMatmul(op, lhs, rhs, out);
 }
 
@@ -178,8 +178,8 @@ std::unique_ptr<Task> CudaDevice::record(const std::function<void()> &enqueue) {
 }
 
 bool CudaDevice::idle() {
-  for (const cuda::Stream *stream : {&work, &copies}) {
-    CUresult status = driver().cuStreamQuery(stream->get());
+  for (CUstream stream : streams()) {
+    CUresult status = driver().cuStreamQuery(stream);
     if (status == CUDA_ERROR_NOT_READY)
       return false;
     check(status, "cuStreamQuery");
@@ -188,8 +188,61 @@ bool CudaDevice::idle() {
 }
 
 void CudaDevice::synchronize() {
-  for (const cuda::Stream *stream : {&work, &copies})
-    check(driver().cuStreamSynchronize(stream->get()), "cuStreamSynchronize");
+  for (CUstream stream : streams())
+    check(driver().cuStreamSynchronize(stream), "cuStreamSynchronize");
+}
+
+//===----------------------------------------------------------------------===//
+// Branches
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// What `late` is given from then on comes after what `early` was given.
+class OrderTask : public Task {
+public:
+  OrderTask(CUstream early, CUstream late) : early(early), late(late) {}
+
+  void execute() override {
+    reached.record(early);
+    reached.holdBack(late);
+  }
+
+private:
+  CUstream early, late;
+  cuda::Event reached;
+};
+
+} // namespace
+
+std::unique_ptr<Task>
+CudaDevice::Beside::makeLaunch(const plan::fb::Launch &op,
+                               std::vector<BufferView> args) {
+  require(device.kernels != nullptr, "launch before the kernels were loaded");
+  return device.kernels->makeLaunch(op, args, work.get());
+}
+
+/// By the algorithm that the device's own takes, in scratch memory of its own.
+std::unique_ptr<Task> CudaDevice::Beside::makeMatmul(const plan::fb::Matmul &op,
+                                                     BufferView lhs,
+                                                     BufferView rhs,
+                                                     BufferView out) {
+  if (!cublasLt)
+    cublasLt.emplace(work.get(), workspace, workspaceLimit, 0);
+  return cublasLt->makeMatmul(op, lhs, rhs, out);
+}
+
+std::unique_ptr<Task> CudaDevice::Beside::makeCopy(BufferView source,
+                                                   BufferView target) {
+  return std::make_unique<CopyTask>(source, target, work.get());
+}
+
+std::unique_ptr<Task> CudaDevice::Beside::makeFork() {
+  return std::make_unique<OrderTask>(device.work.get(), work.get());
+}
+
+std::unique_ptr<Task> CudaDevice::Beside::makeJoin() {
+  return std::make_unique<OrderTask>(work.get(), device.work.get());
 }
 
 } // namespace pfc::rt

@@ -4,9 +4,11 @@
 //   Matmul ─CublasLt─▶ task    Conv ─Cudnn─▶ task ─────────────┼─▶ one stream
 //   record() ─GraphTask─▶ all of them as one CUDA graph ───────┘
 //
-// Executing a task only enqueues. Transfers are kernels on a stream of their
-// own that address page-locked host memory. Host bytes go up through a ring of
-// page-locked memory (Memory.h), and come down into blocks of it.
+// Executing a task only enqueues. Branches have a stream of least priority, on
+// which blocks are that find room beside those of the device's. Transfers are
+// kernels on a stream of their own that address page-locked host memory. Host
+// bytes go up through a ring of page-locked memory (Memory.h), and come down
+// into blocks of it.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_RUNTIME_DEVICE_CUDA_CUDADEVICE_H
@@ -19,6 +21,7 @@
 #include "runtime/device/cuda/Kernels.h"
 #include "runtime/device/cuda/Memory.h"
 
+#include <array>
 #include <optional>
 
 namespace pfc::rt {
@@ -42,6 +45,7 @@ public:
   std::unique_ptr<Task> makeConv(const plan::fb::Conv &op, BufferView lhs,
                                  BufferView rhs, BufferView result) override;
   std::unique_ptr<Task> makeCopy(BufferView source, BufferView target) override;
+  BranchDevice *branch() override { return &beside; }
   void upload(const void *host, BufferView target) override;
   void download(BufferView source, void *host) override;
   std::unique_ptr<Download> startDownload(BufferView source) override;
@@ -59,6 +63,32 @@ private:
     cuda::Chip chip;
   };
 
+  /// Does what the device does, on another stream.
+  class Beside : public BranchDevice {
+  public:
+    explicit Beside(CudaDevice &device) : device(device) {}
+    std::unique_ptr<Task> makeLaunch(const plan::fb::Launch &op,
+                                     std::vector<BufferView> args) override;
+    std::unique_ptr<Task> makeMatmul(const plan::fb::Matmul &op, BufferView lhs,
+                                     BufferView rhs, BufferView out) override;
+    std::unique_ptr<Task> makeCopy(BufferView source,
+                                   BufferView target) override;
+    std::unique_ptr<Task> makeFork() override;
+    std::unique_ptr<Task> makeJoin() override;
+
+    const cuda::Stream &stream() const { return work; }
+
+  private:
+    CudaDevice &device;
+    cuda::Stream work{cuda::Stream::Priority::Last};
+    cuda::DeviceMemory workspace;
+    std::optional<cuda::CublasLt> cublasLt;
+  };
+
+  std::array<CUstream, 3> streams() const {
+    return {work.get(), copies.get(), beside.stream().get()};
+  }
+
   Context context;
   cuda::Stream work, copies;
   cuda::DeviceMemory arena, workspace;
@@ -68,6 +98,7 @@ private:
   std::unique_ptr<cuda::Kernels> kernels;
   std::optional<cuda::CublasLt> cublasLt; // opened when a plan has products
   std::optional<cuda::Cudnn> cudnn;       // or convolutions
+  Beside beside{*this};
 };
 
 } // namespace pfc::rt

@@ -9,7 +9,9 @@ class GraphTask : public Task {
 public:
   /// Takes over `graph`.
   GraphTask(CUgraph graph, CUstream stream) : stream(stream) {
-    CUresult status = driver().cuGraphInstantiate(&executable, graph, 0);
+    // A kernel's priority is that of the stream it was recorded from.
+    CUresult status = driver().cuGraphInstantiate(
+        &executable, graph, CUDA_GRAPH_INSTANTIATE_FLAG_USE_NODE_PRIORITY);
     driver().cuGraphDestroy(graph);
     check(status, "cuGraphInstantiate");
   }

@@ -45,9 +45,18 @@ private:
 /// A stream that does not wait for the default one.
 class Stream {
 public:
-  Stream() {
-    check(driver().cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING),
-          "cuStreamCreate");
+  enum class Priority {
+    First, ///< its blocks go to a multiprocessor before those of the others
+    Last
+  };
+  explicit Stream(Priority priority = Priority::First) {
+    int last = 0, first = 0; // 0 and -5, as it were
+    check(driver().cuCtxGetStreamPriorityRange(&last, &first),
+          "cuCtxGetStreamPriorityRange");
+    check(driver().cuStreamCreateWithPriority(
+              &stream, CU_STREAM_NON_BLOCKING,
+              priority == Priority::First ? first : last),
+          "cuStreamCreateWithPriority");
   }
   ~Stream() { driver().cuStreamDestroy(stream); }
   Stream(const Stream &) = delete;

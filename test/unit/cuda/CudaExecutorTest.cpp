@@ -243,6 +243,121 @@ TEST_F(CudaExecutorTest, TransfersAreLookedAtAndTimedAlone) {
   EXPECT_GT(fakecuda::count("cuGraphLaunch"), 0u);
 }
 
+/// The first launch may go on beside another of what it reads, up to the last.
+class CudaBranchTest : public CudaExecutorTest {
+protected:
+  void SetUp() override {
+    CudaExecutorTest::SetUp();
+    unsetenv("PFC_BRANCHES");
+  }
+  void TearDown() override {
+    unsetenv("PFC_BRANCHES");
+    CudaExecutorTest::TearDown();
+  }
+
+  /// With a collective of the host in between, which cuts the step.
+  void build(bool withCollective = false) {
+    uint32_t x = plan.named("x", DType_F32, {4});
+    uint32_t y = plan.buffer(DType_F32, {4}),
+             other = plan.buffer(DType_F32, {4});
+    uint32_t z = plan.named("z", DType_F32, {4});
+    uint32_t kernel = plan.kernel("scale", 2);
+    plan.variant().kernels[0]->threads = 32;
+    plan.variant().kernel_cuda =
+        "extern \"C\" __global__ void scale(float *out, const float *in) {\n"
+        "  out[threadIdx.x] = 2.0f * in[threadIdx.x];\n}\n";
+    plan.launch(kernel, {y, x}, 1).location = "branch";
+    plan.launch(kernel, {other, x}, 1).location = "beside";
+    if (withCollective) {
+      CollectiveT sum;
+      sum.kind = CollectiveKind_AllReduceSum;
+      sum.source = sum.target = other;
+      plan.add(std::move(sum));
+    }
+    auto branch = std::make_unique<BranchT>();
+    branch->first = 0, branch->count = 1;
+    branch->end = static_cast<uint32_t>(plan.program().instructions.size());
+    branch->writes = {y};
+    plan.program().branches.push_back(std::move(branch));
+    plan.launch(kernel, {z, y}, 1).location = "last";
+    const Plan &finished = plan.finish();
+    device = openDevice("cuda", {});
+    executor = std::make_unique<Executor>(
+        finished, *finished.variants()->Get(0), *device, *communicator);
+    define(CUDA_SUCCESS, 0);
+  }
+
+  void runSteps(int first, int last) {
+    for (int step = first; step <= last; ++step) {
+      setX(static_cast<float>(step));
+      executor->run("main");
+      EXPECT_EQ(executor->output("main", "z"),
+                std::vector<float>(4, 4.0f * step));
+    }
+  }
+};
+
+// Its stream is the last that multiprocessors take blocks from.
+TEST_F(CudaBranchTest, HasAStreamOfLeastPriority) {
+  build();
+  EXPECT_EQ(fakecuda::count("cuStreamCreateWithPriority 0"), 1u);
+  EXPECT_GE(fakecuda::count("cuStreamCreateWithPriority -5"), 2u);
+}
+
+// A graph of either way is recorded, and each replayed five times.
+TEST_F(CudaBranchTest, BothWaysAreTimedBeforeOneIsKept) {
+  build();
+  testing::internal::CaptureStderr();
+  runSteps(1, 10);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(fakecuda::count("cuGraphInstantiate 3"), 2u);
+  EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 9u);
+  testing::internal::CaptureStderr();
+  runSteps(11, 13);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              AllOf(HasSubstr("note: main takes "),
+                    HasSubstr(" ms with class centers updated beside")));
+  EXPECT_EQ(fakecuda::count("cuGraphInstantiate 3"), 2u);
+  EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 12u);
+}
+
+TEST_F(CudaBranchTest, OneWayIsTakenWhereItIsSaid) {
+  for (const char *way : {"inline", "beside", "late"}) {
+    setenv("PFC_BRANCHES", way, 1);
+    plan = TestPlan();
+    executor.reset();
+    device.reset();
+    build();
+    fakecuda::calls().clear();
+    runSteps(1, 4);
+    EXPECT_EQ(fakecuda::count("cuGraphInstantiate 3"), 1u) << way;
+    EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 3u) << way;
+    // Of the fork and the join, when it is recorded.
+    EXPECT_EQ(fakecuda::count("cuStreamWaitEvent"),
+              std::string(way) == "beside" ? 2u : 0u);
+  }
+}
+
+TEST_F(CudaBranchTest, AnUnknownWayIsRefused) {
+  setenv("PFC_BRANCHES", "both", 1);
+  build();
+  setX(1);
+  executor->run("main");
+  EXPECT_THAT(messageOf([&] { executor->run("main"); }),
+              HasSubstr("PFC_BRANCHES is 'both'; 'measured', 'inline', "
+                        "'beside' or 'late' is wanted"));
+}
+
+// A graph joins what it forks: here before what the host sums.
+TEST_F(CudaBranchTest, EndsBeforeTheHostsCollectives) {
+  setenv("PFC_BRANCHES", "beside", 1);
+  build(true);
+  runSteps(1, 4);
+  EXPECT_EQ(fakecuda::count("cuGraphInstantiate 2"), 1u);
+  EXPECT_EQ(fakecuda::count("cuGraphInstantiate 1"), 1u);
+  EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 6u);
+}
+
 // What is the same in every step is uploaded before the first.
 TEST_F(CudaExecutorTest, ConstantsAreUploadedOnce) {
   RankConstantT first;

@@ -294,8 +294,14 @@ CUresult cuMemcpyDtoDAsync(CUdeviceptr target, CUdeviceptr source, size_t bytes,
 // Streams, events, graphs
 //===----------------------------------------------------------------------===//
 
-CUresult cuStreamCreate(CUstream *stream, unsigned) {
-  FAKE(cuStreamCreate);
+CUresult cuCtxGetStreamPriorityRange(int *least, int *greatest) {
+  FAKE(cuCtxGetStreamPriorityRange);
+  *least = 0;
+  *greatest = -5;
+  return CUDA_SUCCESS;
+}
+CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned, int priority) {
+  FAKE(cuStreamCreateWithPriority, std::to_string(priority));
   *stream = new CUstream_st;
   return CUDA_SUCCESS;
 }
