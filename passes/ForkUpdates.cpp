@@ -22,6 +22,8 @@
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/MapVector.h"
 
+#include <map>
+
 namespace pfc {
 #define GEN_PASS_DEF_FORKUPDATESPASS
 #include "passes/Passes.h.inc"
@@ -38,6 +40,11 @@ struct Run {
 };
 
 class Forker {
+  /// Of a buffer, by instruction.
+  struct Use {
+    unsigned first, last;
+  };
+
 public:
   Forker(plan::ProgramOp program, int64_t leastBytes, int64_t moreBytes)
       : program(program), leastBytes(leastBytes), dependences(program),
@@ -63,6 +70,7 @@ private:
   SmallVector<Run> findRuns() const;
   int64_t bytesOf(Run run) const;
   bool hasWorkBehind(Run run) const;
+  SmallVector<std::pair<Value, Use>> scratchOf(Run run) const;
   void shareScratch(Run run);
   plan::BesideOp makeBranch(Run run);
   void fork(Run run);
@@ -122,49 +130,47 @@ bool Forker::hasWorkBehind(Run run) const {
   return false;
 }
 
-/// Buffers that the run alone has take the bytes of one that it has no longer
-/// use for.
-void Forker::shareScratch(Run run) {
-  struct Use {
-    unsigned first, last;
-  };
+/// The buffers that the run alone has, the largest first, and when it has them.
+SmallVector<std::pair<Value, Forker::Use>> Forker::scratchOf(Run run) const {
   llvm::MapVector<Value, Use> scratch;
   llvm::DenseSet<Operation *> inside;
   for (unsigned i = run.first; i < run.end; ++i)
     inside.insert(op(i));
+  auto isOutside = [&](Operation *user) { return !inside.contains(user); };
   for (unsigned i = run.first; i < run.end; ++i)
-    for (Value buffer : op(i)->getOperands()) {
-      if (!buffer.getDefiningOp<plan::AllocOp>() ||
-          !llvm::all_of(buffer.getUsers(),
-                        [&](Operation *user) { return inside.contains(user); }))
-        continue;
-      Use &use = scratch.try_emplace(buffer, Use{i, i}).first->second;
-      use.last = i;
-    }
+    for (Value buffer : op(i)->getOperands())
+      if (buffer.getDefiningOp<plan::AllocOp>() &&
+          llvm::none_of(buffer.getUsers(), isOutside))
+        scratch.try_emplace(buffer, Use{i, i}).first->second.last = i;
   SmallVector<std::pair<Value, Use>> largestFirst(scratch.begin(),
                                                   scratch.end());
-  auto bytes = [](Value buffer) {
-    return plan::byteSize(cast<MemRefType>(buffer.getType()));
-  };
-  llvm::stable_sort(largestFirst, [&](const auto &a, const auto &b) {
-    return bytes(a.first) > bytes(b.first);
+  llvm::stable_sort(largestFirst, [](const auto &a, const auto &b) {
+    return plan::byteSize(cast<MemRefType>(a.first.getType())) >
+           plan::byteSize(cast<MemRefType>(b.first.getType()));
   });
-  llvm::MapVector<Value, SmallVector<Use>> holders;
-  for (auto [buffer, use] : largestFirst) {
-    auto width = [](Value value) {
-      return cast<MemRefType>(value.getType()).getElementTypeBitWidth();
-    };
+  return largestFirst;
+}
+
+/// They take the bytes of one that the run has no use for at that time.
+void Forker::shareScratch(Run run) {
+  using Uses = std::map<unsigned, unsigned>; // disjoint: the last by the first
+  auto isFree = [](const Uses &uses, Use use) {
+    auto behind = uses.upper_bound(use.last);
+    return behind == uses.begin() || std::prev(behind)->second < use.first;
+  };
+  auto width = [](Value value) {
+    return cast<MemRefType>(value.getType()).getElementTypeBitWidth();
+  };
+  llvm::MapVector<Value, Uses> holders;
+  for (auto &[buffer, use] : scratchOf(run)) {
     auto *holder = llvm::find_if(holders, [&](const auto &entry) {
-      return width(entry.first) == width(buffer) &&
-             llvm::none_of(entry.second, [&](const Use &other) {
-               return use.first <= other.last && other.first <= use.last;
-             });
+      return width(entry.first) == width(buffer) && isFree(entry.second, use);
     });
     if (holder == holders.end()) {
-      holders[buffer].push_back(use);
+      holders[buffer][use.first] = use.last;
       continue;
     }
-    holder->second.push_back(use);
+    holder->second[use.first] = use.last;
     Value shared = holder->first;
     if (shared.getType() != buffer.getType()) {
       OpBuilder builder(program.getContext());
