@@ -355,8 +355,8 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        leftOpen(0, 65536), {},
        "What the plan may take of a rank's memory (its arena; libraries and the "
        "process need about 1 GiB besides on a GPU). Logits and activations are "
-       "recomputed if they have to be, in the fastest way that fits, where "
-       "`head.logits` and `train.recompute` are `auto`; if nothing fits, the "
+       "recomputed if they have to be, in the fastest way that fits, as `pfcc "
+       "explain` predicts it on a `cpu` or an `h200`, where `head.logits` and `train.recompute` are `auto`; if nothing fits, the "
        "error says by how much and, with their cost, the three cheapest changes "
        "of a key that would. With `train.precision = "
        "\"auto\"` all variants recompute alike, and fp32 has to fit, too: "

@@ -1,7 +1,9 @@
 #include "Compile.h"
 #include "MemoryLimit.h"
+#include "OnMachine.h"
 #include "Output.h"
 #include "SpecMapping.h"
+#include "explain/StepCost.h"
 
 #include "frontend/graph/GraphBuilder.h"
 #include "mlir/Pass/PassManager.h"
@@ -105,40 +107,24 @@ LogicalResult pfc::emitStage(const LoadedSpec &given, MLIRContext &context,
   return success();
 }
 
-/// Of its instructions in their order, by the rates that the schedule assumes:
-/// a transfer goes on beside others until its wait. A branch counts where it
-/// stands.
-static double secondsOf(plan::ProgramOp step) {
-  const ScheduleCollectivesPassOptions rates;
-  double now = 0, exchanging = 0, copying = 0;
-  llvm::DenseMap<Operation *, double> done;
-  for (auto op : step.getOps<plan::InstructionOpInterface>()) {
-    if (auto wait = dyn_cast<plan::WaitOp>(*op)) {
-      now = std::max(now, done.lookup(wait.getStarted()));
-      continue;
-    }
-    plan::CostAttr cost = op.getPredictedCost();
-    if (!cost)
-      continue;
-    auto most =
-        static_cast<double>(std::max(cost.getRead(), cost.getWritten()));
-    if (!plan::isTransfer(op) || isa<plan::BesideOp>(*op)) {
-      now += std::max(static_cast<double>(cost.getFlops()) / rates.flops,
-                      static_cast<double>(cost.getRead() + cost.getWritten()) /
-                          rates.memoryBandwidth);
-      continue;
-    }
-    bool collective = isa<plan::CollectiveOp>(*op);
-    double &stream = collective ? exchanging : copying;
-    stream = std::max(stream, now) +
-             (collective ? rates.latency + static_cast<double>(cost.getSent()) /
-                                               rates.networkBandwidth
-                         : most / rates.hostBandwidth);
-    done[op] = stream;
-    if (!plan::waitOf(op))
-      now = stream;
-  }
-  return now;
+/// As `pfcc explain` predicts it on the usual machine for `target`. Before its
+/// code is generated a kernel for CUDA does not have its blocks yet; but for
+/// transfers, one of them is a kernel that takes no time.
+static double secondsOf(plan::ProgramOp step, KernelTarget target) {
+  std::unique_ptr<plan::fb::ProgramT> program = plan::translateProgram(step);
+  if (target == KernelTarget::Cuda)
+    for (auto &instruction : program->instructions)
+      if (auto *launch = instruction->operation.AsLaunch();
+          launch && !launch->transfer)
+        launch->extent = std::max<int64_t>(launch->extent, 2);
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(plan::fb::Program::Pack(builder, program.get()));
+  const auto &packed =
+      *flatbuffers::GetRoot<plan::fb::Program>(builder.GetBufferPointer());
+  return explain::stepCost(
+             packed, plan::worldSize(step->getParentOfType<ModuleOp>()),
+             usualMachine(target == KernelTarget::Cuda ? "cuda" : "cpu"))
+      .seconds;
 }
 
 FailureOr<PlanSize> pfc::planSize(const LoadedSpec &loaded,
@@ -159,7 +145,7 @@ FailureOr<PlanSize> pfc::planSize(const LoadedSpec &loaded,
   size.bytes = bytesOf(plan::arenaBytesAttrName) - size.hostBytes;
   for (auto program : module->getOps<plan::ProgramOp>())
     if (program.getSymName() == "train_step")
-      size.seconds = secondsOf(program);
+      size.seconds = secondsOf(program, kernelTarget(loaded.spec));
   return size;
 }
 

@@ -17,17 +17,22 @@ llvm::Expected<explain::MachineRequest> requestedMachine(llvm::StringRef name) {
 
 explain::Machine usualMachine(llvm::StringRef device) {
   const char *name = device == "cuda" ? "h200" : "cpu";
+  return llvm::cantFail(requestedMachine(name)).machine;
+}
+
+explain::Machine sayUsualMachine(llvm::StringRef device) {
+  explain::Machine machine = usualMachine(device);
   if (device == "cuda")
-    llvm::errs() << "pfcc: note: without --on this is of " << name
+    llvm::errs() << "pfcc: note: without --on this is of " << machine.name
                  << ", as the device is cuda; known: "
                  << explain::machineNames() << ", or FILE.toml\n";
-  return llvm::cantFail(requestedMachine(name)).machine;
+  return machine;
 }
 
 llvm::Expected<explain::Machine> machineOfPlan(llvm::StringRef name,
                                                llvm::StringRef device) {
   if (name.empty())
-    return usualMachine(device);
+    return sayUsualMachine(device);
   llvm::Expected<explain::MachineRequest> request = requestedMachine(name);
   if (!request)
     return request.takeError();

@@ -12,8 +12,10 @@ namespace pfc {
 /// network where that was published.
 llvm::Expected<explain::MachineRequest> requestedMachine(llvm::StringRef name);
 
-/// Without --on, of a plan for `device`. A GPU's is said: there are many.
+/// Without --on, of a plan for `device`.
 explain::Machine usualMachine(llvm::StringRef device);
+/// The same, and says which if it is a GPU: there are many.
+explain::Machine sayUsualMachine(llvm::StringRef device);
 
 /// The machine to predict a plan for `device` on; without a name the usual one.
 llvm::Expected<explain::Machine> machineOfPlan(llvm::StringRef name,

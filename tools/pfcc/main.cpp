@@ -170,7 +170,7 @@ static int onMachine(MachineWork work) {
                            mlir::MLIRContext &context,
                            mlir::TimingScope &timing) {
     if (!on)
-      on = pfc::usualMachine(deviceOf(loaded.spec));
+      on = pfc::sayUsualMachine(deviceOf(loaded.spec));
     return work(loaded, context,
                 {llvm::sys::path::stem(input).str(), "", timing}, *on);
   });

@@ -444,6 +444,11 @@ translate(const PlanVariant &source) {
   return variant;
 }
 
+std::unique_ptr<fb::ProgramT> pfc::plan::translateProgram(ProgramOp program) {
+  SymbolTable symbols(program->getParentOfType<ModuleOp>());
+  return ProgramTranslator(program, /*kernels=*/{}, symbols).translate();
+}
+
 /// SHA-256, in hex.
 static std::string hashOf(StringRef text) {
   auto digest = llvm::SHA256::hash(

@@ -31,6 +31,10 @@ struct PlanVariant {
   std::string requiredFeature; ///< of the chip, "amx_bf16"; empty: none
 };
 
+/// One program of a module that plan-assign-memory has seen, to look at what it
+/// costs: its kernels need no code yet, and launches don't say which they are.
+std::unique_ptr<fb::ProgramT> translateProgram(ProgramOp program);
+
 /// A plan of `variants`, of which a rank takes the first that its chip can run.
 /// The bytes pass FlatBuffers' verifier. Errors are diagnostics at the op that
 /// has no place in a plan file, or where a pass is missing.
