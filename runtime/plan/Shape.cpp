@@ -1,5 +1,7 @@
 #include "runtime/plan/Shape.h"
 
+#include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 
 namespace pfc::rt {
@@ -48,6 +50,14 @@ std::string bytesText(uint64_t bytes) {
     value /= 1024;
   }
   return fmt::format("{:.1f} TiB", value);
+}
+
+std::string fittingAdvice(uint64_t bytes, uint64_t besides) {
+  const uint64_t arena = bytes > besides ? bytes - besides : 0;
+  const double tenths = std::floor(static_cast<double>(arena) * 10 / 0x1p30);
+  return fmt::format("compile it with cluster.memory_per_rank = {:.1f}, which "
+                     "recomputes what has to be or says what else would fit",
+                     std::max(tenths, 1.0) / 10);
 }
 
 } // namespace pfc::rt

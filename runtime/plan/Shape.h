@@ -55,6 +55,10 @@ toVector(const flatbuffers::Vector<int64_t> &shape) {
 /// "1.5 GiB", "12.0 KiB", "17 bytes"
 std::string bytesText(uint64_t bytes);
 
+/// What to do where a plan's arena may have `bytes` of the memory there is,
+/// less `besides`: "compile it with cluster.memory_per_rank = 7.9, which …".
+std::string fittingAdvice(uint64_t bytes, uint64_t besides);
+
 } // namespace pfc::rt
 
 #endif // PFC_RUNTIME_PLAN_SHAPE_H

@@ -64,15 +64,14 @@ uint64_t checkMemory(const Job &job, uint64_t stateBytes) {
     perRank += host;        // page-locked
   else                      // pages of a file may come and go
     perRank += job.variant.arena_bytes() - host;
-  uint64_t needed =
-      perRank * static_cast<uint64_t>(job.communicator.localRanks());
+  const auto ranks = static_cast<uint64_t>(job.communicator.localRanks());
+  uint64_t needed = perRank * ranks;
   uint64_t available = availableMemory();
   require(needed <= available,
           "the plan needs {} for {} rank(s) on this machine, of whose memory "
-          "{} is free: use more machines, a smaller train.batch_per_rank, or "
-          "fewer classes",
-          bytesText(needed), job.communicator.localRanks(),
-          bytesText(available));
+          "{} is free: use more machines, or {}",
+          bytesText(needed), ranks, bytesText(available),
+          fittingAdvice(available / ranks, stateBytes));
   return available;
 }
 

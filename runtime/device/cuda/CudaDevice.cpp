@@ -95,10 +95,10 @@ Arena CudaDevice::allocateArena(uint64_t bytes, uint64_t hostBytes) {
   require(arena.bytes() == 0, "the arena was allocated before");
   const cuda::Chip &chip = context.chip;
   require(bytes <= chip.freeMemory,
-          "the plan needs {} on a GPU; GPU {} has {} free of {}: use more "
-          "ranks, a smaller train.batch_per_rank, or fewer classes",
+          "the plan needs {} on a GPU; GPU {} has {} free of {}: {}",
           bytesText(bytes), chip.number, bytesText(chip.freeMemory),
-          bytesText(chip.memory));
+          bytesText(chip.memory),
+          fittingAdvice(chip.freeMemory, 2 * workspaceLimit));
   arena.reserve(std::max<uint64_t>(bytes, 1));
   check(driver().cuMemsetD8Async(arena.address(), 0, arena.bytes(), work.get()),
         "cuMemsetD8Async");

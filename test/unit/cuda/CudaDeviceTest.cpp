@@ -115,7 +115,9 @@ TEST_F(CudaDeviceTest, SaysThatThereIsNoGpu) {
 TEST_F(CudaDeviceTest, SaysThatTheArenaDoesNotFit) {
   device = openDevice("cuda", {});
   EXPECT_THAT(messageOf([&] { device->allocateArena(uint64_t{2} << 30); }),
-              HasSubstr("needs 2.0 GiB on a GPU; GPU 0 has 1.0 GiB free"));
+              testing::AllOf(
+                  HasSubstr("needs 2.0 GiB on a GPU; GPU 0 has 1.0 GiB free"),
+                  HasSubstr("with cluster.memory_per_rank = 0.5, which")));
   fakecuda::failNext("cuMemAlloc", CUDA_ERROR_OUT_OF_MEMORY);
   EXPECT_THAT(messageOf([&] { device->allocateArena(1 << 20); }),
               HasSubstr("cuMemAlloc of 1.0 MiB: CUDA_ERROR_OUT_OF_MEMORY"));

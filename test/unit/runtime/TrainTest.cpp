@@ -69,7 +69,9 @@ TEST_F(Train, DivergenceIsOneClearError) {
 TEST_F(Train, TooLittleMemoryIsSaidBeforehand) {
   TestPlan test = makeTrainPlan(1);
   test.variant().arena_bytes = uint64_t{1} << 42;
-  EXPECT_THAT(failure(test), HasSubstr("the plan needs 4.0 TiB"));
+  EXPECT_THAT(failure(test),
+              testing::AllOf(HasSubstr("the plan needs 4.0 TiB"),
+                             HasSubstr("cluster.memory_per_rank = ")));
 }
 
 TEST_F(Train, MissingPairsAndTooManyIdentities) {
