@@ -146,7 +146,7 @@ def ScaleLossPass : Pass<"pfc-scale-loss", "::mlir::ModuleOp"> {
     off dX̂ instead.)
 
     R100 with Glint360K on 8 ranks: it saves no time, but steps that would be
-    lost. It costs a sum of squares of dX̂, 2 MB, and the 15th all_reduce, of 4
+    lost. It costs a sum of squares of dX̂, 2 MB, and the 12th all_reduce, of 4
     bytes.
 
     Precondition: pfc-insert-optimizer ran. Postcondition: every update can be
@@ -710,7 +710,7 @@ def ConvertPfcToLinalgPass
     generic that reads it when both run over the same iteration space, so that
     no element is computed twice; `pfc.source` on a generic names what it does.
 
-    R100 with Glint360K on 8 ranks for CUDA in bf16: 2372 generics. 352 of them do
+    R100 with Glint360K on 8 ranks for CUDA in bf16: 2363 generics. 352 of them do
     several ops, 351 as pfc-fuse-pointwise has made sweeps of those; what is left
     to save here is one pass over the embeddings.
 
@@ -765,9 +765,9 @@ def ConvertPfcToPlanPass : Pass<"convert-pfc-to-plan", "::mlir::ModuleOp"> {
     `pfc.bucket`'s tensors become a `plan.span`, so that neither it nor
     `pfc.unbucket` moves a byte. Equal kernels are one.
 
-    R100 with Glint360K on 8 ranks: the step on H200s launches 898 kernels, some
+    R100 with Glint360K on 8 ranks: the step on H200s launches 885 kernels, some
     1100 fewer than without runs, and is predicted to take 27.8 ms, 3.3 less. On
-    the CPU it launches 1563, of which 244 with the network's are distinct.
+    the CPU it launches 1551, of which 248 with the network's are distinct.
 
     A gradient in the place of that which it was made from: R50 with its blocks
     recomputed, 1468 MiB instead of 1517; R100 with all kept 6344 for 6340, its
@@ -836,8 +836,8 @@ def ScheduleCollectivesPass
     pass, {Σ E, target} are summed under E·Ŵ, dX̂ is under Eᵀ·X̂, and buckets of
     gradients under the rest of the backward pass.
 
-    R100 with Glint360K on 8 ranks, H200 as `pfcc explain` predicts: 29.9 ms a step
-    without the pass (`cluster.overlap = false`), 27.8 with it; 2.2 and 0.1 of
+    R100 with Glint360K on 8 ranks, H200 as `pfcc explain` predicts: 29.8 ms a step
+    without the pass (`cluster.overlap = false`), 27.8 with it; 2.0 and 0.1 of
     them wait for other ranks.
 
     Precondition: convert-pfc-to-plan ran.
@@ -891,10 +891,10 @@ def ForkUpdatesPass : Pass<"plan-fork-updates", "::mlir::ModuleOp"> {
     The runtime measures which is faster on the chip, the branch or the order in
     which the instructions stand (docs/gpu.md); both compute the same bits.
 
-    R100 with Glint360K on 8 ranks: 25 instructions, which by the schedule's
-    rates take 0.25 ms of a step of 27.8, may go on beside the backward pass; of
-    R50 with 100 M class centers, a tenth of them sampled, 6 ms of 25. What that saves
-    was not measured: there was no GPU.
+    R100 with Glint360K on 8 ranks: 4 instructions, which take 0.02 ms of a step
+    of 27.8, as sampling leaves one tile of a rank's class centers; of R50 with
+    100 M of them, a tenth sampled, it is 6 ms of 25 by the schedule's rates. What
+    that saves was not measured: there was no GPU.
 
     Precondition: plan-schedule-collectives ran, if it does.
     Postcondition: each branch has one wait; see plan-verify-memory.
@@ -934,8 +934,8 @@ def AssignMemoryPass : Pass<"plan-assign-memory", "::mlir::ModuleOp"> {
     the state, as only one runs at a time. An alloc without a use is erased.
     `host` state comes last, from a multiple of 64 KiB on.
 
-    R100 with Glint360K on 8 ranks in bf16: what the plan's 3819 buffers take is
-    16.4 MiB, 0.3 %, more than are in use at once (`pfcc explain`: "alignment and
+    R100 with Glint360K on 8 ranks in bf16: what the plan's 3813 buffers take is
+    11.6 MiB, 0.2 %, more than are in use at once (`pfcc explain`: "alignment and
     gaps").
 
     Precondition: convert-pfc-to-plan ran. Postcondition: each variable, input,
@@ -976,8 +976,8 @@ def VerifyMemoryPass : Pass<"plan-verify-memory", "::mlir::ModuleOp"> {
     written; a kernel that writes an argument has it once. Always in the
     pipeline; it changes nothing.
 
-    R100 with Glint360K on 8 ranks: nothing is saved; the lives of 3819 buffers
-    and 30 transfers are checked in 0.1 seconds, of 5.5 that it is compiled in.
+    R100 with Glint360K on 8 ranks: nothing is saved; the lives of 3813 buffers
+    and 27 transfers are checked in 0.1 seconds, of 5.5 that it is compiled in.
 
     Example (test/passes/plan-verify-memory-invalid.mlir):
     ```mlir
@@ -1001,7 +1001,7 @@ def CodegenLLVMPass : Pass<"codegen-llvm", "::mlir::ModuleOp"> {
     kernel's buffers are distinct, which its pointers say (`noalias`), so that
     the target's vectoriser needs no checks.
 
-    R100 with Glint360K on 8 ranks in bf16: 244 kernels in 996 KiB of text. For AVX2
+    R100 with Glint360K on 8 ranks in bf16: 248 kernels in 1001 KiB of text. For AVX2
     LLVM makes 3.2 MiB of it, without `noalias` 4.5 with 80 checks for overlap.
 
     Precondition: convert-pfc-to-plan ran.
@@ -1071,8 +1071,8 @@ def CodegenCudaPass : Pass<"codegen-cuda", "::mlir::ModuleOp"> {
     (passes/codegen/cuda/ShareKernels.h). docs/architecture.md, "CUDA kernels",
     is the contract with the runtime.
 
-    R100 with Glint360K on 8 ranks in bf16: 86 kernels in 248 KiB of text, instead
-    of the 208 that were outlined.
+    R100 with Glint360K on 8 ranks in bf16: 85 kernels in 247 KiB of text, instead
+    of the 212 that were outlined.
 
     Precondition: convert-pfc-to-plan=target=cuda ran.
 
