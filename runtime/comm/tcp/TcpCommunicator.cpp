@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 #include <unistd.h>
 
@@ -27,20 +28,36 @@ constexpr std::chrono::seconds patience(10);
 /// How often who waits for a connection looks at those it has.
 constexpr std::chrono::milliseconds glance(200);
 
+/// How long who comes to a job that has met may take to say who they are.
+constexpr std::chrono::seconds lateComersPatience(1);
+
+/// How long a rank waits before it asks again for the next job.
+constexpr std::chrono::seconds nextAsking(1);
+
 using Clock = std::chrono::steady_clock;
 
 /// How a rank introduces itself to rank 0.
 struct Greeting {
-  std::array<char, 8> magic = {'p', 'f', 'c', '-', 't', 'c', 'p', '2'};
+  std::array<char, 8> magic = {'p', 'f', 'c', '-', 't', 'c', 'p', '3'};
   int32_t rank = 0, worldSize = 0;
   std::array<char, 64> machine = {};
   Endpoint endpoint;
 };
 
-/// Where it stands among the ranks of its machine: rank 0's answer, before the
-/// endpoints of all.
+/// Where it stands among the ranks of its machine.
 struct Local {
   int32_t rank = 0, ranks = 1;
+};
+
+/// What rank 0 says to that. Where the rank is welcome the endpoints of all
+/// follow; one that comes to ranks that have met waits for their next job, as
+/// it may be started again before they are.
+struct Answer {
+  enum class Verdict : int32_t { Welcome, TooLate, Refused };
+
+  Verdict verdict = Verdict::Welcome;
+  Local local;
+  std::array<char, 512> why = {}; ///< it is refused
 };
 
 /// How a rank introduces itself to another one.
@@ -80,7 +97,8 @@ private:
 /// What somebody who has connected says first; nothing where that is a stranger
 /// who says nothing.
 template <typename Message>
-std::optional<Message> firstMessage(const Socket &connection) {
+std::optional<Message> firstMessage(const Socket &connection,
+                                    std::chrono::seconds patience) {
   connection.setTimeout(patience);
   Message message;
   try {
@@ -91,6 +109,62 @@ std::optional<Message> firstMessage(const Socket &connection) {
   connection.setTimeout(communicationTimeout());
   return message;
 }
+
+/// Nothing where they are of one job.
+std::string sizesDiffer(const Greeting &greeting, int size) {
+  if (greeting.worldSize == size)
+    return {};
+  return fmt::format(
+      "rank {} was started for {} ranks and rank 0 for {}: start all of them "
+      "with the same WORLD_SIZE",
+      greeting.rank, greeting.worldSize, size);
+}
+
+/// To who may not be there any more.
+void answer(const Socket &connection, Answer::Verdict verdict,
+            const std::string &why = {}) {
+  Answer message;
+  message.verdict = verdict;
+  copyText(why, message.why);
+  try {
+    connection.send(&message, sizeof message);
+  } catch (const Error &) {
+  }
+}
+
+/// Rank 0's port while the job runs: who comes is told so, and that it is of
+/// another size.
+class Door {
+public:
+  Door(Socket listening, int size)
+      : listening(std::move(listening)), size(size),
+        thread([this](const std::stop_token &end) { keep(end); }) {}
+
+private:
+  void keep(const std::stop_token &end) {
+    try {
+      while (!end.stop_requested())
+        if (listening.comesWithin(glance))
+          turnAway(listening.accept());
+    } catch (const Error &) { // those who come find nobody
+    }
+  }
+
+  void turnAway(const Socket &connection) const {
+    auto greeting = firstMessage<Greeting>(connection, lateComersPatience);
+    if (!greeting || greeting->magic != Greeting().magic)
+      return;
+    std::string why = sizesDiffer(*greeting, size);
+    if (why.empty())
+      return answer(connection, Answer::Verdict::TooLate);
+    fmt::print(stderr, "note: {}; it is sent away\n", why);
+    answer(connection, Answer::Verdict::Refused, why);
+  }
+
+  Socket listening;
+  int size;
+  std::jthread thread; // last: it uses the others
+};
 
 class TcpCommunicator : public SlicedCommunicator {
 public:
@@ -157,25 +231,73 @@ private:
     greetings[0] = own;
     while (!missing().empty()) {
       Socket connection = awaitRank(listening, place.port, deadline);
-      auto greeting = firstMessage<Greeting>(connection);
+      auto greeting = firstMessage<Greeting>(connection, patience);
       if (!greeting || greeting->magic != own.magic)
         continue; // a stranger at our port
-      int other = greeting->rank;
+      greeting->machine.back() = 0;
       forgetWhoLeft(); // the same one may come again
-      require(greeting->worldSize == size && other > 0 && other < size &&
-                  !others[other],
-              "rank {} of {} joins a job of {} ranks that has it already or "
-              "is of another size",
-              other, greeting->worldSize, size);
+      if (std::string why = whyRefused(*greeting, greetings); !why.empty())
+        refuse(listening, connection, *greeting, why);
+      int other = greeting->rank;
       greetings[other] = *greeting;
       connect(other, std::move(connection));
     }
+    welcome(greetings);
+    door.emplace(std::move(listening), size);
+  }
+
+  std::string whyRefused(const Greeting &greeting,
+                         const std::vector<Greeting> &greetings) const {
+    if (std::string why = sizesDiffer(greeting, size); !why.empty())
+      return why;
+    int other = greeting.rank;
+    if (other <= 0 || other >= size)
+      return fmt::format("rank {} joins a job of ranks 0 to {}", other,
+                         size - 1);
+    if (others[other])
+      return fmt::format("two ranks, on {} and on {}, were started as rank {}: "
+                         "give each a RANK of its own",
+                         greetings[other].machine.data(),
+                         greeting.machine.data(), other);
+    return {};
+  }
+
+  /// A job that is started wrongly ends. All ranks are told why: those that are
+  /// still to come, too, which would else wait for rank 0.
+  [[noreturn]] void refuse(const Socket &listening, const Socket &connection,
+                           const Greeting &greeting, const std::string &why) {
+    answer(connection, Answer::Verdict::Refused, why);
+    int untold = std::max(size, greeting.worldSize) - 2;
+    for (const std::optional<Socket> &other : others)
+      if (other) {
+        answer(*other, Answer::Verdict::Refused, why);
+        --untold;
+      }
+    if (untold > 0)
+      fmt::print(stderr, "note: {}; rank 0 tells those that come, for {} s\n",
+                 why, patience.count());
+    for (Clock::time_point end = Clock::now() + patience;
+         untold > 0 && Clock::now() < end;) {
+      if (!listening.comesWithin(glance))
+        continue;
+      Socket late = listening.accept();
+      auto message = firstMessage<Greeting>(late, lateComersPatience);
+      if (!message || message->magic != greeting.magic)
+        continue;
+      answer(late, Answer::Verdict::Refused, why);
+      --untold;
+    }
+    fail("{}", why);
+  }
+
+  void welcome(const std::vector<Greeting> &greetings) {
     std::vector<Endpoint> endpoints;
     for (const Greeting &greeting : greetings)
       endpoints.push_back(greeting.endpoint);
     local = localOf(greetings, 0);
     for (int other = 1; other < size; ++other) {
-      Local answer = localOf(greetings, other);
+      Answer answer;
+      answer.local = localOf(greetings, other);
       others[other]->send(&answer, sizeof answer);
       others[other]->send(endpoints.data(),
                           endpoints.size() * sizeof(Endpoint));
@@ -235,11 +357,8 @@ private:
 
   /// Any other rank: it goes to those before it and awaits those behind it.
   void join(Greeting own, const TcpPlace &place) {
-    connect(0, Socket::connect(place.host, place.port, timeout));
     Socket listening = Socket::listen(0, timeout);
-    own.endpoint = describe(listening, others[0]->host());
-    others[0]->send(&own, sizeof own);
-    others[0]->receive(&local, sizeof local);
+    meetFirst(own, listening, place);
     std::vector<Endpoint> endpoints(static_cast<size_t>(size));
     others[0]->receive(endpoints.data(), endpoints.size() * sizeof(Endpoint));
     for (int other = 1; other < ownRank; ++other)
@@ -247,7 +366,7 @@ private:
     Clock::time_point deadline = Clock::now() + timeout;
     for (int count = ownRank + 1; count < size;) {
       Socket connection = awaitNeighbour(listening, deadline);
-      auto hello = firstMessage<Hello>(connection);
+      auto hello = firstMessage<Hello>(connection, patience);
       if (!hello || hello->token != own.endpoint.token)
         continue;
       int other = hello->rank;
@@ -256,6 +375,38 @@ private:
               ownRank);
       connect(other, std::move(connection));
       ++count;
+    }
+  }
+
+  /// Until rank 0 is one that this rank is welcome to.
+  void meetFirst(Greeting &own, const Socket &listening,
+                 const TcpPlace &place) {
+    Clock::time_point deadline = Clock::now() + timeout;
+    for (bool asked = false;; asked = true) {
+      auto left =
+          std::chrono::ceil<std::chrono::seconds>(deadline - Clock::now());
+      require(left.count() > 0,
+              "rank {} waits for rank 0 at {}:{}: its job did not end in time "
+              "(PFC_COMM_TIMEOUT, in seconds)",
+              ownRank, place.host, place.port);
+      connect(0, Socket::connect(place.host, place.port, left));
+      own.endpoint = describe(listening, others[0]->host());
+      others[0]->send(&own, sizeof own);
+      Answer answer;
+      others[0]->receive(&answer, sizeof answer);
+      answer.why.back() = 0;
+      if (answer.verdict == Answer::Verdict::Welcome) {
+        local = answer.local;
+        return;
+      }
+      require(answer.verdict == Answer::Verdict::TooLate, "{}",
+              answer.why.data());
+      if (!asked)
+        fmt::print(stderr,
+                   "note: rank 0 at {}:{} has a rank {} already, with which it "
+                   "trains: this one waits for its next job\n",
+                   place.host, place.port, ownRank);
+      std::this_thread::sleep_for(nextAsking);
     }
   }
 
@@ -332,6 +483,7 @@ private:
   Local local;
   std::vector<std::optional<Socket>> others; ///< by rank; not this one
   std::vector<Messages> messages;            ///< of one exchange
+  std::optional<Door> door;                  ///< rank 0's
 };
 
 std::optional<int> integerFrom(const char *variable) {

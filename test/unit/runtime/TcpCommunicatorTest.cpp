@@ -8,9 +8,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <poll.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -66,17 +69,113 @@ TEST(TcpCommunicator, StrangersAreSentAway) {
   other.join();
 }
 
-TEST(TcpCommunicator, RefusesARankOfAnotherJob) {
+/// A rank that meets nobody: why.
+std::string refusal(int rank, int worldSize, int port) {
+  return messageOf(
+      [&] { makeTcpCommunicator({rank, worldSize, "localhost", port}); });
+}
+
+/// What ranks say that are started at once, each with a number and world size.
+std::vector<std::string> refusals(std::vector<std::pair<int, int>> ranks) {
   ReservedPort port;
-  std::thread other([&] {
-    EXPECT_THAT(
-        messageOf([&] { makeTcpCommunicator({1, 3, "localhost", port}); }),
-        HasSubstr("rank 0"));
-  });
+  setenv("PFC_COMM_TIMEOUT", "20", 1);
+  std::vector<std::string> said(ranks.size());
+  {
+    std::vector<std::jthread> threads;
+    for (size_t i = 0; i < ranks.size(); ++i)
+      threads.emplace_back(
+          [&, i] { said[i] = refusal(ranks[i].first, ranks[i].second, port); });
+  }
+  unsetenv("PFC_COMM_TIMEOUT");
+  return said;
+}
+
+TEST(TcpCommunicator, AllHearOfARankOfAnotherSize) {
+  EXPECT_THAT(refusals({{0, 4}, {1, 4}, {2, 3}, {3, 4}}),
+              testing::Each(HasSubstr(
+                  "rank 2 was started for 3 ranks and rank 0 for 4")));
+}
+
+TEST(TcpCommunicator, AllHearThatRankZeroIsOfAnotherSize) {
   EXPECT_THAT(
-      messageOf([&] { makeTcpCommunicator({0, 2, "localhost", port}); }),
-      HasSubstr("rank 1 of 3 joins a job of 2 ranks"));
+      refusals({{0, 2}, {1, 3}, {2, 3}}),
+      testing::Each(HasSubstr("was started for 3 ranks and rank 0 for 2")));
+}
+
+TEST(TcpCommunicator, AllHearThatTwoRanksAreOfOneNumber) {
+  EXPECT_THAT(refusals({{0, 3}, {1, 3}, {1, 3}}),
+              testing::Each(HasSubstr("were started as rank 1: ")));
+}
+
+TEST(TcpCommunicator, ALateRankOfAnotherSizeIsSentAway) {
+  ReservedPort port;
+  setenv("PFC_COMM_TIMEOUT", "5", 1);
+  std::unique_ptr<Communicator> one;
+  std::thread other(
+      [&] { one = makeTcpCommunicator({1, 2, "localhost", port}); });
+  auto zero = makeTcpCommunicator({0, 2, "localhost", port});
   other.join();
+  EXPECT_THAT(refusal(2, 3, port),
+              HasSubstr("rank 2 was started for 3 ranks and rank 0 for 2"));
+  // The job knows nothing of it.
+  std::thread there([&] { one->barrier(); });
+  zero->barrier();
+  there.join();
+  unsetenv("PFC_COMM_TIMEOUT");
+}
+
+/// What this process says on stderr while one lives.
+class ErrorOutput {
+public:
+  ErrorOutput() : before(dup(STDERR_FILENO)) {
+    if (pipe(ends) == 0)
+      dup2(ends[1], STDERR_FILENO);
+  }
+  ~ErrorOutput() {
+    dup2(before, STDERR_FILENO);
+    for (int end : {before, ends[0], ends[1]})
+      close(end);
+  }
+  ErrorOutput(const ErrorOutput &) = delete;
+  ErrorOutput &operator=(const ErrorOutput &) = delete;
+
+  /// All of it up to this word, for which it waits; not forever.
+  std::string upTo(const std::string &word) {
+    std::string said;
+    pollfd readable{ends[0], POLLIN, 0};
+    while (said.find(word) == std::string::npos &&
+           poll(&readable, 1, 60000) > 0) {
+      std::array<char, 256> part;
+      ssize_t count = read(ends[0], part.data(), part.size());
+      said.append(part.data(),
+                  static_cast<size_t>(std::max<ssize_t>(count, 0)));
+    }
+    return said;
+  }
+
+private:
+  int before, ends[2] = {-1, -1};
+};
+
+// A launcher may start a rank again before rank 0 has noticed that it is gone.
+TEST(TcpCommunicator, ARankThatComesAgainWaitsForTheNextJob) {
+  ReservedPort port;
+  std::unique_ptr<Communicator> one;
+  std::thread other(
+      [&] { one = makeTcpCommunicator({1, 2, "localhost", port}); });
+  auto zero = makeTcpCommunicator({0, 2, "localhost", port});
+  other.join();
+  std::thread again;
+  {
+    ErrorOutput output;
+    again = std::thread(
+        [&] { makeTcpCommunicator({1, 2, "localhost", port})->barrier(); });
+    EXPECT_THAT(output.upTo("next job"), HasSubstr("has a rank 1 already"));
+  }
+  one.reset();
+  zero.reset();
+  makeTcpCommunicator({0, 2, "localhost", port})->barrier();
+  again.join();
 }
 
 /// Another process that is a rank. Its status is 0 where rank 0 is in what it
