@@ -357,6 +357,134 @@ func.func @update_rows_without_eps(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %g: 
 
 // -----
 
+func.func @sgd_mu(%p: tensor<64xf32>, %lr: tensor<1xf32>) {
+  // expected-error @+1 {{attribute 'mu' failed to satisfy constraint: 64-bit float attribute in [0, 1)}}
+  %q:2 = pfc.sgd %p, %p, %p, %lr {mu = 1.0 : f64, weight_decay = 0.0 : f64} : tensor<64xf32>
+  return
+}
+
+// -----
+
+func.func @sgd_weight_decay(%p: tensor<64xf32>, %lr: tensor<1xf32>) {
+  // expected-error @+1 {{attribute 'weight_decay' failed to satisfy constraint: 64-bit float attribute 0 or above}}
+  %q:2 = pfc.sgd %p, %p, %p, %lr {mu = 0.9 : f64, weight_decay = -0.1 : f64} : tensor<64xf32>
+  return
+}
+
+// -----
+
+func.func @adamw_beta1(%p: tensor<64xf32>, %lr: tensor<1xf32>) {
+  // expected-error @+1 {{attribute 'beta1' failed to satisfy constraint: 64-bit float attribute in [0, 1)}}
+  %q:3 = pfc.adamw %p, %p, %p, %p, %lr corrected %lr, %lr {beta1 = -0.1 : f64, beta2 = 0.999 : f64, eps = 1.0e-8 : f64, weight_decay = 0.1 : f64} : tensor<64xf32>
+  return
+}
+
+// -----
+
+func.func @adamw_beta2(%p: tensor<64xf32>, %lr: tensor<1xf32>) {
+  // expected-error @+1 {{attribute 'beta2' failed to satisfy constraint: 64-bit float attribute in [0, 1)}}
+  %q:3 = pfc.adamw %p, %p, %p, %p, %lr corrected %lr, %lr {beta1 = 0.9 : f64, beta2 = 1.0 : f64, eps = 1.0e-8 : f64, weight_decay = 0.1 : f64} : tensor<64xf32>
+  return
+}
+
+// -----
+
+func.func @adamw_eps(%p: tensor<64xf32>, %lr: tensor<1xf32>) {
+  // expected-error @+1 {{attribute 'eps' failed to satisfy constraint: 64-bit float attribute above 0}}
+  %q:3 = pfc.adamw %p, %p, %p, %p, %lr corrected %lr, %lr {beta1 = 0.9 : f64, beta2 = 0.999 : f64, eps = 0.0 : f64, weight_decay = 0.1 : f64} : tensor<64xf32>
+  return
+}
+
+// -----
+
+func.func @adamw_weight_decay(%p: tensor<64xf32>, %lr: tensor<1xf32>) {
+  // expected-error @+1 {{attribute 'weight_decay' failed to satisfy constraint: 64-bit float attribute 0 or above}}
+  %q:3 = pfc.adamw %p, %p, %p, %p, %lr corrected %lr, %lr {beta1 = 0.9 : f64, beta2 = 0.999 : f64, eps = 1.0e-8 : f64, weight_decay = -0.1 : f64} : tensor<64xf32>
+  return
+}
+
+// -----
+
+func.func @bias_corrections_beta1(%c: tensor<1xf32>) {
+  // expected-error @+1 {{attribute 'beta1' failed to satisfy constraint: 64-bit float attribute in [0, 1)}}
+  %d:2 = pfc.bias_corrections %c, %c {beta1 = 1.0 : f64, beta2 = 0.999 : f64}
+  return
+}
+
+// -----
+
+func.func @bias_corrections_beta2(%c: tensor<1xf32>) {
+  // expected-error @+1 {{attribute 'beta2' failed to satisfy constraint: 64-bit float attribute in [0, 1)}}
+  %d:2 = pfc.bias_corrections %c, %c {beta1 = 0.9 : f64, beta2 = 0x7FF8000000000000 : f64}
+  return
+}
+
+// -----
+
+func.func @update_rows_mu(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %g: tensor<3x4xf32>, %lr: tensor<1xf32>) {
+  // expected-error @+1 {{attribute 'mu' failed to satisfy constraint: 64-bit float attribute in [0, 1)}}
+  %w:3 = pfc.update_rows sampled %t, %t adamw %t corrected %lr, %lr, %i, %g, %lr {mu = 1.0 : f64, beta2 = 0.999 : f64, eps = 1.0e-8 : f64, weight_decay = 0.1 : f64} : tensor<10x4xf32>, tensor<3xi64>, tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @update_rows_beta2(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %g: tensor<3x4xf32>, %lr: tensor<1xf32>) {
+  // expected-error @+1 {{attribute 'beta2' failed to satisfy constraint: 64-bit float attribute in [0, 1)}}
+  %w:3 = pfc.update_rows sampled %t, %t adamw %t corrected %lr, %lr, %i, %g, %lr {mu = 0.9 : f64, beta2 = 1.0 : f64, eps = 1.0e-8 : f64, weight_decay = 0.1 : f64} : tensor<10x4xf32>, tensor<3xi64>, tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @update_rows_eps(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %g: tensor<3x4xf32>, %lr: tensor<1xf32>) {
+  // expected-error @+1 {{attribute 'eps' failed to satisfy constraint: 64-bit float attribute above 0}}
+  %w:3 = pfc.update_rows sampled %t, %t adamw %t corrected %lr, %lr, %i, %g, %lr {mu = 0.9 : f64, beta2 = 0.999 : f64, eps = -1.0e-8 : f64, weight_decay = 0.1 : f64} : tensor<10x4xf32>, tensor<3xi64>, tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @update_rows_weight_decay(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %g: tensor<3x4xf32>, %lr: tensor<1xf32>) {
+  // expected-error @+1 {{attribute 'weight_decay' failed to satisfy constraint: 64-bit float attribute 0 or above}}
+  %w:3 = pfc.update_rows sampled %t, %t adamw %t corrected %lr, %lr, %i, %g, %lr {mu = 0.9 : f64, beta2 = 0.999 : f64, eps = 1.0e-8 : f64, weight_decay = -0.1 : f64} : tensor<10x4xf32>, tensor<3xi64>, tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @coast_rows_mu(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %lr: tensor<1xf32>, %n: tensor<1xi64>) {
+  // expected-error @+1 {{attribute 'mu' failed to satisfy constraint: 64-bit float attribute in [0, 1)}}
+  %w:3 = pfc.coast_rows %t, %t adamw %t corrected %lr, %lr, %i, %lr, %n {mu = 1.0 : f64, beta2 = 0.999 : f64, eps = 1.0e-8 : f64, weight_decay = 0.1 : f64} : tensor<10x4xf32>, tensor<3xi64>
+  return
+}
+
+// -----
+
+func.func @coast_rows_beta2(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %lr: tensor<1xf32>, %n: tensor<1xi64>) {
+  // expected-error @+1 {{attribute 'beta2' failed to satisfy constraint: 64-bit float attribute in [0, 1)}}
+  %w:3 = pfc.coast_rows %t, %t adamw %t corrected %lr, %lr, %i, %lr, %n {mu = 0.9 : f64, beta2 = -0.5 : f64, eps = 1.0e-8 : f64, weight_decay = 0.1 : f64} : tensor<10x4xf32>, tensor<3xi64>
+  return
+}
+
+// -----
+
+func.func @coast_rows_eps(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %lr: tensor<1xf32>, %n: tensor<1xi64>) {
+  // expected-error @+1 {{attribute 'eps' failed to satisfy constraint: 64-bit float attribute above 0}}
+  %w:3 = pfc.coast_rows %t, %t adamw %t corrected %lr, %lr, %i, %lr, %n {mu = 0.9 : f64, beta2 = 0.999 : f64, eps = 0.0 : f64, weight_decay = 0.1 : f64} : tensor<10x4xf32>, tensor<3xi64>
+  return
+}
+
+// -----
+
+func.func @coast_rows_weight_decay(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %lr: tensor<1xf32>, %n: tensor<1xi64>) {
+  // expected-error @+1 {{attribute 'weight_decay' failed to satisfy constraint: 64-bit float attribute 0 or above}}
+  %w:3 = pfc.coast_rows %t, %t adamw %t corrected %lr, %lr, %i, %lr, %n {mu = 0.9 : f64, beta2 = 0.999 : f64, eps = 1.0e-8 : f64, weight_decay = -0.1 : f64} : tensor<10x4xf32>, tensor<3xi64>
+  return
+}
+
+// -----
+
 func.func @coast_rows_without_squares(%t: tensor<10x4xf32>, %i: tensor<3xi64>, %lr: tensor<1xf32>, %n: tensor<1xi64>) {
   // expected-error @+1 {{takes squares, two corrections, beta2 and eps, or none of them}}
   %w, %v = pfc.coast_rows %t, %t, %i, %lr, %n {mu = 0.9 : f64, beta2 = 0.999 : f64, eps = 1.0e-8 : f64, weight_decay = 0.0 : f64} : tensor<10x4xf32>, tensor<3xi64>

@@ -36,6 +36,15 @@ def Pfc_Integer : Type<
                   "$_builder.getI64Type())">;
 def Pfc_Any : Pfc_TensorOf<[F32, BF16, F16, F64, I64, UI8, I8]>;
 
+// Numbers in a range, which a NaN is not.
+class Pfc_RealWhere<string condition, string range> : ConfinedAttr<F64Attr, [
+    AttrConstraint<CPred<"[](double value) { return " # condition # "; }("
+                         "::llvm::cast<::mlir::FloatAttr>($_self)"
+                         ".getValueAsDouble())">, range>]>;
+def Pfc_Share : Pfc_RealWhere<"value >= 0 && value < 1", "in [0, 1)">;
+def Pfc_Positive : Pfc_RealWhere<"value > 0", "above 0">;
+def Pfc_NotNegative : Pfc_RealWhere<"value >= 0", "0 or above">;
+
 // How an op takes part in the passes.
 def Vjp : DeclareOpInterfaceMethods<DifferentiableOpInterface>;
 def Partitionable : DeclareOpInterfaceMethods<PartitionableOpInterface>;

@@ -115,8 +115,8 @@ def Pfc_SgdOp : Pfc_KernelOp<"sgd", [Partitionable, Pointwise,
   }];
   let arguments = (ins Pfc_F32:$parameter, Pfc_F32:$momentum, Pfc_F32:$gradient,
                        Pfc_Scalar:$lr, Optional<Pfc_Scalar>:$clip,
-                       Optional<Pfc_Scalar>:$found_inf, F64Attr:$mu,
-                       F64Attr:$weight_decay);
+                       Optional<Pfc_Scalar>:$found_inf, Pfc_Share:$mu,
+                       Pfc_NotNegative:$weight_decay);
   let results = (outs Pfc_F32:$new_parameter, Pfc_F32:$new_momentum);
   let assemblyFormat = [{
     $parameter `,` $momentum `,` $gradient `,` $lr (`clip` $clip^)?
@@ -139,8 +139,8 @@ def Pfc_BiasCorrectionsOp : Pfc_KernelOp<"bias_corrections", [Partitionable,
     convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Scalar:$correction1, Pfc_Scalar:$correction2,
-                       Optional<Pfc_Scalar>:$found_inf, F64Attr:$beta1,
-                       F64Attr:$beta2);
+                       Optional<Pfc_Scalar>:$found_inf, Pfc_Share:$beta1,
+                       Pfc_Share:$beta2);
   let results = (outs Pfc_Scalar:$new_correction1,
                       Pfc_Scalar:$new_correction2);
   let assemblyFormat = [{
@@ -172,8 +172,8 @@ def Pfc_AdamWOp : Pfc_KernelOp<"adamw", [Partitionable, Pointwise,
                        Pfc_F32:$gradient, Pfc_Scalar:$lr,
                        Pfc_Scalar:$correction1, Pfc_Scalar:$correction2,
                        Optional<Pfc_Scalar>:$clip,
-                       Optional<Pfc_Scalar>:$found_inf, F64Attr:$beta1,
-                       F64Attr:$beta2, F64Attr:$eps, F64Attr:$weight_decay);
+                       Optional<Pfc_Scalar>:$found_inf, Pfc_Share:$beta1,
+                       Pfc_Share:$beta2, Pfc_Positive:$eps, Pfc_NotNegative:$weight_decay);
   let results = (outs Pfc_F32:$new_parameter, Pfc_F32:$new_momentum,
                       Pfc_F32:$new_squares);
   let assemblyFormat = [{
@@ -243,8 +243,8 @@ def Pfc_UpdateRowsOp : Pfc_Op<"update_rows", [Pure, Partitionable, Costed, Rows,
                        Optional<Pfc_Integer>:$step,
                        Optional<Pfc_Integer>:$first_row,
                        Pfc_RowUpdateAttr:$row_update, UnitAttr:$of_unit_rows,
-                       F64Attr:$mu, OptionalAttr<F64Attr>:$beta2,
-                       OptionalAttr<F64Attr>:$eps, F64Attr:$weight_decay,
+                       Pfc_Share:$mu, OptionalAttr<Pfc_Share>:$beta2,
+                       OptionalAttr<Pfc_Positive>:$eps, Pfc_NotNegative:$weight_decay,
                        DefaultValuedAttr<I64Attr, "0">:$seed);
   let results = (outs Pfc_Float:$new_table, Pfc_Float:$new_momentum,
                       Optional<Pfc_F32>:$new_squares);
@@ -289,9 +289,9 @@ def Pfc_CoastRowsOp : Pfc_Op<"coast_rows", [Pure, Costed, Rows,
                        Pfc_Scalar:$lr, Pfc_Integer:$count,
                        Optional<Pfc_Scalar>:$found_inf,
                        Optional<Pfc_Integer>:$step,
-                       Optional<Pfc_Integer>:$first_row, F64Attr:$mu,
-                       OptionalAttr<F64Attr>:$beta2,
-                       OptionalAttr<F64Attr>:$eps, F64Attr:$weight_decay,
+                       Optional<Pfc_Integer>:$first_row, Pfc_Share:$mu,
+                       OptionalAttr<Pfc_Share>:$beta2,
+                       OptionalAttr<Pfc_Positive>:$eps, Pfc_NotNegative:$weight_decay,
                        DefaultValuedAttr<I64Attr, "0">:$seed);
   let results = (outs Pfc_Float:$new_table, Pfc_Float:$new_momentum,
                       Optional<Pfc_F32>:$new_squares);
