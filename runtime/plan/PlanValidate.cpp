@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
+#include <iterator>
 #include <limits>
 #include <set>
 
@@ -78,24 +80,55 @@ Range validateStorage(DType dtype, const flatbuffers::Vector<int64_t> &shape,
   return {offset, end};
 }
 
+/// The formulas are linear in the rank up to one below their thresholds, and
+/// from there on: what is so of these ranks and those behind them is so of all.
+std::vector<int64_t>
+decidingRanks(int64_t worldSize,
+              std::initializer_list<const RankInteger *> formulas) {
+  std::set<int64_t> ranks;
+  auto take = [&](int64_t rank) {
+    if (rank >= 0 && rank < worldSize)
+      ranks.insert(rank);
+  };
+  for (int64_t rank : {int64_t{0}, worldSize - 2, worldSize - 1})
+    take(rank);
+  for (const RankInteger *formula : formulas) {
+    int64_t threshold = std::clamp(formula->threshold(), int64_t{0}, worldSize);
+    for (int64_t rank = threshold - 2; rank <= threshold; ++rank)
+      take(rank);
+  }
+  return {ranks.begin(), ranks.end()};
+}
+
 void validateShard(const RowShard &shard, const Variable &variable,
                    int64_t worldSize, const std::string &where) {
   require(variable.shape()->size() >= 1, "{}: a shard needs rows", where);
   int64_t capacity = variable.shape()->Get(0);
-  int64_t next = 0;
-  for (int64_t rank = 0; rank < worldSize; ++rank) {
+  auto rowsOf = [&](int64_t rank) {
     std::optional<int64_t> first = checkedRankInteger(*shard.first(), rank);
     std::optional<int64_t> count = checkedRankInteger(*shard.count(), rank);
-    require(first && count && *count >= 0 && *count <= capacity,
+    int64_t end = 0;
+    require(first && count && *count >= 0 && *count <= capacity &&
+                !__builtin_add_overflow(*first, *count, &end),
             "{}: rank {} would hold {} rows of at most {}", where, rank,
             count.value_or(-1), capacity);
-    require(*first == next,
+    return std::pair(*first, end);
+  };
+  auto startsAt = [&](int64_t rank, int64_t row) {
+    require(rowsOf(rank).first == row,
             "{}: rank {} starts at row {}, the ranks before it end at {}",
-            where, rank, *first, next);
-    next += *count; // at most worldSize * capacity, which fits
+            where, rank, rowsOf(rank).first, row);
+  };
+  startsAt(0, 0);
+  for (int64_t rank :
+       decidingRanks(worldSize, {shard.first(), shard.count()})) {
+    int64_t end = rowsOf(rank).second;
+    if (rank + 1 < worldSize)
+      startsAt(rank + 1, end);
+    else
+      require(end == shard.rows(), "{}: the ranks hold {} rows of {}", where,
+              end, shard.rows());
   }
-  require(next == shard.rows(), "{}: the ranks hold {} rows of {}", where, next,
-          shard.rows());
 }
 
 /// How a variable is written to a state dict: view, transpose, reshape. A
@@ -177,12 +210,19 @@ void validateAgainstState(Range buffer, const std::vector<Range> &state,
   auto first = std::partition_point(
       state.begin(), state.end(),
       [&](const Range &variable) { return variable.end <= buffer.begin; });
-  for (auto it = first; it != state.end() && it->begin < buffer.end; ++it) {
-    bool inside = it->begin <= buffer.begin && buffer.end <= it->end;
-    bool around = buffer.begin <= it->begin && it->end <= buffer.end;
+  auto end =
+      std::partition_point(first, state.end(), [&](const Range &variable) {
+        return variable.begin < buffer.end;
+      });
+  if (first == end)
+    return;
+  // Those between the outermost ones it is around.
+  for (const Range &variable : {*first, *std::prev(end)}) {
+    bool inside = variable.begin <= buffer.begin && buffer.end <= variable.end;
+    bool around = buffer.begin <= variable.begin && variable.end <= buffer.end;
     require(inside || around,
             "{} (bytes {}..{}) covers a part of the variable at bytes {}..{}",
-            where, buffer.begin, buffer.end, it->begin, it->end);
+            where, buffer.begin, buffer.end, variable.begin, variable.end);
   }
 }
 
@@ -237,7 +277,7 @@ void validateConstants(const Program &program, int64_t worldSize,
                 *checkedElements(*buffer.shape()) == 1,
             "{}: the constant in buffer {} is not one i64", where,
             constant->buffer());
-    for (int64_t rank = 0; rank < worldSize; ++rank)
+    for (int64_t rank : decidingRanks(worldSize, {constant->value()}))
       require(checkedRankInteger(*constant->value(), rank).has_value(),
               "{}: the constant in buffer {} overflows on rank {}", where,
               constant->buffer(), rank);
@@ -259,9 +299,8 @@ void validateFormInstruction(const Instruction &instruction,
           "{}: a form can't have transfers or waits", where);
 }
 
-void validateAlternative(const Alternative &alternative, OperationScope scope,
-                         const std::string &where) {
-  const Program &program = scope.program;
+void validateReplaced(const Alternative &alternative, const Program &program,
+                      const std::string &where) {
   uint32_t count = program.instructions()->size();
   require(alternative.first() < count && alternative.count() >= 1 &&
               alternative.count() <= count - alternative.first(),
@@ -270,6 +309,11 @@ void validateAlternative(const Alternative &alternative, OperationScope scope,
   for (uint32_t i = 0; i < alternative.count(); ++i)
     validateFormInstruction(
         *program.instructions()->Get(alternative.first() + i), where);
+}
+
+void validateAlternative(const Alternative &alternative, OperationScope scope,
+                         const std::string &where) {
+  const Program &program = scope.program;
   uint32_t number = 0;
   for (const Instruction *instruction : *alternative.instructions()) {
     scope.where = placeOf(*instruction,
@@ -293,10 +337,13 @@ void validateAlternatives(const Program &program, const OperationScope &scope,
   for (uint32_t i = 0; i < program.alternatives()->size(); ++i) {
     const Alternative &alternative = *program.alternatives()->Get(i);
     std::string what = fmt::format("{}, alternative {}", where, i);
+    const bool another = i == 0 || alternative.first() != first ||
+                         alternative.count() != end - first;
+    if (another)
+      validateReplaced(alternative, program, what);
     validateAlternative(alternative, scope, what);
     uint32_t last = alternative.first() + alternative.count();
-    require(alternative.first() >= end ||
-                (alternative.first() == first && last == end),
+    require(!another || alternative.first() >= end,
             "{}: is for instructions {} to {}, and one before it for {} to {}",
             what, alternative.first(), last - 1, first, end - 1);
     first = alternative.first();

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <random>
 
 namespace pfc::rt::test {
 namespace {
@@ -504,6 +505,117 @@ int64_t evaluate(const RankIntegerT &formula, int64_t rank) {
   builder.Finish(RankInteger::Pack(builder, &formula));
   return rankInteger(
       *flatbuffers::GetRoot<RankInteger>(builder.GetBufferPointer()), rank);
+}
+
+bool isValid(TestPlan &test) {
+  try {
+    test.finish();
+    return true;
+  } catch (const Error &) {
+    return false;
+  }
+}
+
+// Against a look at every pair of an instruction and a transfer that goes on.
+TEST(PlanValidateTransfers, NothingTouchesThemBeforeTheirWait) {
+  std::mt19937 random(1);
+  auto below = [&](size_t end) {
+    return static_cast<uint32_t>(random() % end);
+  };
+  int valid = 0;
+  for (int trial = 0; trial < 400; ++trial) {
+    TestPlan test;
+    constexpr int64_t elements = 48, places = 24;
+    const uint64_t begin = test.reserve(DType_F32, {elements * places});
+    std::vector<uint64_t> offsets; // some overlap by a part
+    for (int i = 0; i < 12; ++i) {
+      uint32_t buffer = test.buffer(DType_F32, {elements});
+      offsets.push_back(begin + 64 * below(places));
+      test.program().buffers[buffer]->offset = offsets.back();
+    }
+    auto overlaps = [&](uint32_t a, uint32_t b) {
+      constexpr uint64_t bytes = elements * 4;
+      return offsets[a] < offsets[b] + bytes && offsets[b] < offsets[a] + bytes;
+    };
+    struct Going {
+      uint32_t transfer, source, target;
+    };
+    std::vector<Going> going;
+    bool expected = true;
+    for (uint32_t i = 0; i < 8; ++i) {
+      if (!going.empty() && below(3) == 0) {
+        size_t which = below(going.size());
+        WaitT wait;
+        wait.transfer = going[which].transfer;
+        test.add(std::move(wait));
+        going.erase(going.begin() + static_cast<std::ptrdiff_t>(which));
+        continue;
+      }
+      uint32_t source = below(12), target = below(12);
+      while (overlaps(source, target))
+        source = below(12), target = below(12);
+      for (const Going &other : going)
+        if (overlaps(source, other.target) || overlaps(target, other.target) ||
+            overlaps(target, other.source))
+          expected = false;
+      if (below(2) == 0) {
+        CopyT copy;
+        copy.source = source, copy.target = target;
+        test.add(std::move(copy));
+      } else {
+        CollectiveT sum;
+        sum.source = source, sum.target = target;
+        test.add(std::move(sum));
+        going.push_back({i, source, target});
+      }
+    }
+    for (const Going &other : going) {
+      WaitT wait;
+      wait.transfer = other.transfer;
+      test.add(std::move(wait));
+    }
+    EXPECT_EQ(isValid(test), expected) << "trial " << trial;
+    valid += expected;
+  }
+  EXPECT_GT(valid, 40);
+  EXPECT_LT(valid, 360);
+}
+
+// Against a look at every rank.
+TEST(PlanValidateShards, FollowOneAnotherOnAllRanks) {
+  std::mt19937 random(1);
+  auto below = [&](int64_t end) {
+    return static_cast<int64_t>(random()) % end;
+  };
+  int valid = 0;
+  for (int trial = 0; trial < 4000; ++trial) {
+    const int64_t ranks = 1 + below(7), classes = ranks + below(3 * ranks);
+    TestPlan test = makeFullPlan(ranks);
+    RowShardT &shard = *test.variant().variables[1]->shard;
+    *shard.first = balanced(classes, ranks, false);
+    *shard.count = balanced(classes, ranks, true);
+    shard.rows = classes;
+    for (int64_t changes = below(3); changes > 0; --changes) {
+      RankIntegerT &formula = below(2) ? *shard.first : *shard.count;
+      int64_t *const fields[] = {&formula.base, &formula.per_rank,
+                                 &formula.threshold, &formula.below,
+                                 &formula.per_capped_rank};
+      *fields[below(5)] += below(3) - 1;
+    }
+    int64_t next = 0;
+    bool expected = true;
+    for (int64_t rank = 0; rank < ranks; ++rank) {
+      int64_t count = evaluate(*shard.count, rank);
+      expected &= evaluate(*shard.first, rank) == next && count >= 0 &&
+                  count <= test.variant().variables[1]->shape[0];
+      next += count;
+    }
+    expected &= next == classes;
+    EXPECT_EQ(isValid(test), expected) << "trial " << trial;
+    valid += expected;
+  }
+  EXPECT_GT(valid, 400);
+  EXPECT_LT(valid, 3600);
 }
 
 // Every class on one rank, counts that differ by one at most.
