@@ -38,9 +38,13 @@ int pixelFormat(int channels) { return channels == 1 ? TJPF_GRAY : TJPF_RGB; }
 
 ImageShape probeJpeg(std::span<const uint8_t> file) {
   tjhandle codec = decoder();
-  int width = 0, height = 0, subsampling = 0, colour = 0;
-  if (tjDecompressHeader3(codec, file.data(), file.size(), &width, &height,
-                          &subsampling, &colour) != 0)
+  int width = 0, height = 0, subsampling = 0, colour = -1;
+  int status = tjDecompressHeader3(codec, file.data(), file.size(), &width,
+                                   &height, &subsampling, &colour);
+  // Before 3.0 it has no name for some subsamplings, as 3x1, and fails when it
+  // has read all; they are decoded like others.
+  const bool unnamed = subsampling < 0 && colour >= 0;
+  if (status != 0 && !unnamed)
     failRecord("broken JPEG: {}", tjGetErrorStr2(codec));
   if (width <= 0 || height <= 0) // a file of tables alone is no error to it
     failRecord("broken JPEG: it has no picture");

@@ -4,6 +4,9 @@
 #include "runtime/data/BadRecord.h"
 #include "test/unit/data/TestFiles.h"
 
+#include <algorithm>
+#include <array>
+
 namespace pfc::rt::data {
 namespace {
 
@@ -66,6 +69,23 @@ TEST(ImageCodec, ConvertsChannels) {
 std::string decodeError(const std::vector<uint8_t> &file, ImageShape shape) {
   std::vector<uint8_t> pixels(shape.bytes());
   return messageOf([&] { decodeImage(file, shape, pixels); });
+}
+
+// Those that libjpeg-turbo 2 has no name for: of a picture of one colour the
+// same blocks, four of luma for one of each chroma, are another subsampling's.
+TEST(ImageCodec, JpegOfAnySubsampling) {
+  ImageShape shape{64, 64, 3};
+  std::vector<uint8_t> pixels(shape.bytes());
+  for (size_t i = 0; i < pixels.size(); ++i)
+    pixels[i] = static_cast<uint8_t>(40 + 70 * (i % 3));
+  std::vector<uint8_t> file = encodeJpeg(pixels, shape, 100);
+  const std::array<uint8_t, 2> frame = {0xff, 0xc0};
+  auto luma = std::ranges::search(file, frame).begin() + 11;
+  ASSERT_EQ(*luma, 0x22);
+  *luma = 0x14;
+  Image decoded = decodeImage(file, 3);
+  EXPECT_EQ(decoded.shape, shape);
+  EXPECT_LE(largestDifference(decoded.pixels, pixels), 2);
 }
 
 TEST(ImageCodec, NamesDamage) {
