@@ -96,13 +96,13 @@ std::string loadInitialWeights(const InitialWeights &from,
                                uint64_t seed, Executor &executor) {
   if (!from.backbone.empty()) {
     std::string file = networkFile(from.backbone);
-    loadBackbone(file, variant, executor);
+    loadBackbone(*openWeights(file), variant, executor);
     return "the network starts from " + file;
   }
   if (from.model.empty())
     return {};
   Model model(from.model);
-  loadBackbone(model.backbone(), variant, executor);
+  loadBackbone(*openWeights(model.backbone()), variant, executor);
   std::string taken = "the network starts from " + model.path();
   if (std::optional<ClassRange> range = classRange(variant, rank))
     taken +=

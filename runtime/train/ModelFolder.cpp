@@ -101,14 +101,21 @@ static void checkSameLayers(const TensorFile &file,
             file.fileName(), entry.name);
 }
 
-void loadBackbone(const std::string &weights, const plan::fb::Variant &variant,
+void checkBackbone(const TensorFile &weights,
+                   const plan::fb::Variant &variant) {
+  checkSameLayers(weights, variant);
+  for (const plan::fb::Variable *variable : *variant.variables())
+    if (inBackbone(*variable))
+      findStateDict(weights, *variable);
+}
+
+void loadBackbone(const TensorFile &weights, const plan::fb::Variant &variant,
                   Executor &executor) {
-  std::unique_ptr<TensorFile> file = openWeights(weights);
-  checkSameLayers(*file, variant);
+  checkSameLayers(weights, variant);
   for (const plan::fb::Variable *variable : *variant.variables()) {
     if (!inBackbone(*variable))
       continue;
-    std::vector<std::byte> contents = readStateDict(*file, *variable);
+    std::vector<std::byte> contents = readStateDict(weights, *variable);
     executor.writeVariable(variable->name()->str(), contents.data(),
                            contents.size());
   }

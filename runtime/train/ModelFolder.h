@@ -13,6 +13,7 @@
 #define PFC_RUNTIME_TRAIN_MODELFOLDER_H
 
 #include "runtime/exec/Executor.h"
+#include "runtime/train/weights/TensorFile.h"
 
 #include <cstdint>
 #include <string>
@@ -54,9 +55,13 @@ private:
   std::string path;
 };
 
-/// Reads the network of a weights file into the executor's variables. Throws
-/// where the file has not the plan's layers, all of them and no others.
-void loadBackbone(const std::string &weights, const plan::fb::Variant &variant,
+/// Throws where a weights file has not the plan's layers, all of them and no
+/// others.
+void checkBackbone(const TensorFile &weights, const plan::fb::Variant &variant);
+
+/// Reads the network of a weights file, which it checks, into the executor's
+/// variables.
+void loadBackbone(const TensorFile &weights, const plan::fb::Variant &variant,
                   Executor &executor);
 
 } // namespace pfc::rt

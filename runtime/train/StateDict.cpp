@@ -106,8 +106,8 @@ std::vector<std::byte> fromStateDict(const plan::fb::Variable &variable,
                    inverse, byteWidth(variable.dtype()));
 }
 
-std::vector<std::byte> readStateDict(const TensorFile &file,
-                                     const plan::fb::Variable &variable) {
+const TensorEntry &findStateDict(const TensorFile &file,
+                                 const plan::fb::Variable &variable) {
   std::string name = variable.name()->str();
   const TensorEntry *entry = file.find(name);
   require(entry, "{}: has no tensor '{}', which the plan needs",
@@ -118,8 +118,14 @@ std::vector<std::byte> readStateDict(const TensorFile &file,
           name, fmt::join(entry->shape, ", "), tensorTypeName(entry->type),
           fmt::join(exportShape(variable), ", "),
           tensorTypeName(tensorType(variable)));
-  std::vector<std::byte> contents(entry->bytes);
-  file.read(*entry, contents);
+  return *entry;
+}
+
+std::vector<std::byte> readStateDict(const TensorFile &file,
+                                     const plan::fb::Variable &variable) {
+  const TensorEntry &entry = findStateDict(file, variable);
+  std::vector<std::byte> contents(entry.bytes);
+  file.read(entry, contents);
   return fromStateDict(variable, std::move(contents));
 }
 

@@ -41,8 +41,12 @@ std::vector<std::byte> toStateDict(const plan::fb::Variable &variable,
 std::vector<std::byte> fromStateDict(const plan::fb::Variable &variable,
                                      std::vector<std::byte> contents);
 
-/// The variable's contents, in the plan's layout, from a file of the state
-/// dict's. Throws when the file has another tensor of that name, or none.
+/// The variable's tensor in a file of the state dict's. Throws when the file
+/// has another tensor of that name, or none.
+const TensorEntry &findStateDict(const TensorFile &file,
+                                 const plan::fb::Variable &variable);
+
+/// The variable's contents, in the plan's layout, from there.
 std::vector<std::byte> readStateDict(const TensorFile &file,
                                      const plan::fb::Variable &variable);
 

@@ -73,7 +73,6 @@ static std::string weightsFile(const EvalArguments &arguments) {
   return ModelFolder(arguments.model).backbone();
 }
 
-/// Says what is missing before anything is compiled.
 static PlanFile openPlan(const EvalArguments &arguments) {
   PlanFile plan = PlanFile::open(planFile(arguments));
   require(plan.path() != arguments.model || !arguments.weights.empty(),
@@ -124,13 +123,13 @@ void embedOnRoot(Job &job, EmbeddingNetwork &network, const Pictures &pictures,
 }
 
 /// What this rank has to do. A file that can't be written is found before.
-static void run(const EvalArguments &arguments, const Evaluate &evaluate,
-                Job &job) {
+static void run(const EvalArguments &arguments, const TensorFile &weights,
+                const Evaluate &evaluate, Job &job) {
   std::optional<AtomicFile> file;
   if (job.isRoot() && !arguments.json.empty())
     file.emplace(arguments.json);
   Doing doing(job.communicator.activity(), "evaluation", Activity::Kind::Slow);
-  loadBackbone(weightsFile(arguments), job.variant, job.executor);
+  loadBackbone(weights, job.variant, job.executor);
   nlohmann::json results = evaluate(job);
   if (!file)
     return;
@@ -170,14 +169,18 @@ static int body(int argc, char **argv) {
   std::unique_ptr<Communicator> communicator = openCommunicator();
   arguments.job.only = {"embed"};
   std::optional<PlanFile> plan;
+  std::unique_ptr<TensorFile> weights;
   return runOnRank(
       {.tool = "pfc-eval"}, *communicator,
       [&] {
         plan.emplace(openPlan(arguments));
+        // What is missing is said before anything is compiled.
+        weights = openWeights(weightsFile(arguments));
+        checkBackbone(*weights, *plan->plan().variants()->Get(0));
         return std::make_unique<Job>(*plan, *communicator, arguments.job);
       },
       [&](Job &job, std::shared_ptr<void> &) {
-        run(arguments, evaluate, job);
+        run(arguments, *weights, evaluate, job);
       });
 }
 

@@ -91,7 +91,7 @@ int body(int argc, char **argv) {
   PlanFile plan = PlanFile::open(folder.plan());
   std::unique_ptr<Communicator> communicator = openCommunicator();
   Job job(plan, *communicator, {.precision = "fp32", .only = {"embed"}});
-  loadBackbone(folder.backbone(), job.variant, job.executor);
+  loadBackbone(*openWeights(folder.backbone()), job.variant, job.executor);
   std::vector<int64_t> shape = job.executor.shapeOf("embed", "images");
   std::vector<uint8_t> images(shape[0] * shape[1] * shape[2] * shape[3]);
   for (size_t i = 0; i < images.size(); ++i)

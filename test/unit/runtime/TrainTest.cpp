@@ -135,7 +135,7 @@ TEST(ModelFolder, LoadsWhatItSaved) {
   }
   auto device = openDevice("cpu", {1});
   Executor executor(plan, variant, *device, *communicator);
-  loadBackbone(folder.backbone(), variant, executor);
+  loadBackbone(*openWeights(folder.backbone()), variant, executor);
   std::vector<std::byte> bytes = executor.readVariable("conv1.weight");
   EXPECT_EQ(std::memcmp(bytes.data(), weights.data(), 24), 0);
   fs::remove_all(fs::path(folder.plan()).parent_path());
