@@ -33,6 +33,7 @@ world_size = $ranks
 SPEC
     "$bin/pfcc" compile "$work/job.spec" -o "$work/job.plan"
     "$bin/pfcc" explain "$work/job.spec" --json >"$work/job.json"
+    rm -rf "$work/out"
     "$bin/pfc-run" "$work/job.plan" --data "$work/data" --out "$work/out" >"$work/log" 2>&1 || {
       cat "$work/log"
       exit 1

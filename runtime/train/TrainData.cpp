@@ -142,16 +142,13 @@ std::string TrainData::verdict(const std::string &outDir) const {
                      outDir);
 }
 
-void protectResults(const ModelFolder &folder) {
+bool holdsNetwork(const ModelFolder &folder) {
   std::string first;
   std::ifstream metrics(folder.metrics());
   std::getline(metrics, first);
   auto run = nlohmann::json::parse(first, nullptr, false);
   const bool worthless = run.is_object() && run["synthetic"] == true;
-  require(worthless || !fs::exists(folder.backbone()),
-          "{}: holds a network, which one of synthetic data would replace: "
-          "choose another --out",
-          folder.folder());
+  return !worthless && fs::exists(folder.backbone());
 }
 
 } // namespace pfc::rt

@@ -54,9 +54,8 @@ private:
   std::shared_ptr<const data::Dataset> set;
 };
 
-/// Throws where `folder` holds a network that real data made: synthetic data
-/// would replace it by one that is worth nothing.
-void protectResults(const ModelFolder &folder);
+/// Whether `folder` has a network that real data made.
+bool holdsNetwork(const ModelFolder &folder);
 
 } // namespace pfc::rt
 

@@ -80,10 +80,17 @@ TrainLoop::TrainLoop(Job &job, const TrainOptions &options)
 std::optional<Checkpoint> TrainLoop::choose(const TrainOptions &options) {
   if (job.isRoot())
     lockFolder(); // a run that is at work may write another one
-  if (job.isRoot() && source.synthetic())
-    protectResults(folder);
+  require(!job.isRoot() || !source.synthetic() || !holdsNetwork(folder),
+          "{}: holds a network, which one of synthetic data would replace: "
+          "choose another --out",
+          folder.folder());
   auto chosen =
       chooseCheckpoint(job.communicator, options.outDir, options.resume);
+  const bool goesOn = chosen && isOf(chosen->path(), options.outDir);
+  require(!job.isRoot() || goesOn || !holdsNetwork(folder),
+          "{}: an earlier run left its network here, which this one would "
+          "replace: choose another --out, or remove {}",
+          folder.folder(), folder.backbone());
   if (chosen)
     checkSameData(*chosen, source.synthetic());
   return chosen;

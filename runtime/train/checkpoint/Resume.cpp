@@ -23,15 +23,6 @@ void checkFresh(const std::string &outDir) {
           outDir, entries.empty() ? 0 : entries.back().step, outDir);
 }
 
-/// Another run's may only be gone on from where there are none.
-bool isOf(const std::string &chosen, const std::string &outDir) {
-  std::error_code error;
-  auto entries = CheckpointFolder(outDir).list();
-  return std::ranges::any_of(entries, [&](const auto &entry) {
-    return std::filesystem::equivalent(entry.path, chosen, error);
-  });
-}
-
 /// Going on from an earlier one would leave two histories in one folder.
 void checkNoLater(const std::string &outDir, const std::string &chosen) {
   int64_t step = Checkpoint(chosen).manifest().step;
@@ -58,12 +49,20 @@ std::string choosePath(const std::string &outDir,
     return path;
   if (isOf(path, outDir))
     checkNoLater(outDir, path);
-  else
+  else // another run's may only be gone on from where there are none
     checkFresh(outDir);
   return path;
 }
 
 } // namespace
+
+bool isOf(const std::string &path, const std::string &outDir) {
+  std::error_code error;
+  auto entries = CheckpointFolder(outDir).list();
+  return std::ranges::any_of(entries, [&](const auto &entry) {
+    return std::filesystem::equivalent(entry.path, path, error);
+  });
+}
 
 std::optional<Checkpoint>
 chooseCheckpoint(Communicator &communicator, const std::string &outDir,

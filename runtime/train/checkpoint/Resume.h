@@ -18,6 +18,9 @@ std::optional<Checkpoint>
 chooseCheckpoint(Communicator &communicator, const std::string &outDir,
                  const std::optional<std::string> &resume);
 
+/// Whether the checkpoint `path` is one of `outDir`'s own.
+bool isOf(const std::string &path, const std::string &outDir);
+
 /// Throws where one of a checkpoint's data and a run's is synthetic: real
 /// training would be spoilt, or taken for what it is not.
 void checkSameData(const Checkpoint &checkpoint, bool synthetic);
