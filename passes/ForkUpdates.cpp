@@ -242,9 +242,14 @@ void Forker::fork(Run run) {
 }
 
 void Forker::run() {
-  for (Run run : findRuns())
-    if (bytesOf(run) >= leastBytes && hasWorkBehind(run))
-      fork(run);
+  SmallVector<Run> runs = findRuns();
+  llvm::erase_if(runs, [&](Run run) {
+    return bytesOf(run) < leastBytes || !hasWorkBehind(run);
+  });
+  auto *largest = llvm::max_element(
+      runs, [&](Run a, Run b) { return bytesOf(a) < bytesOf(b); });
+  if (largest != runs.end())
+    fork(*largest);
 }
 
 namespace {

@@ -884,9 +884,9 @@ def ForkUpdatesPass : Pass<"plan-fork-updates", "::mlir::ModuleOp"> {
     where the exponentials, which live until then, would take more than
     `more-bytes` that the program doesn't need otherwise: activations are fewer
     and fewer meanwhile. The order of instructions stays; what the run alone
-    uses, the tiles' gradients, shares bytes inside of it. A run that moves less than
-    `least-bytes` is left alone, and so is one with nothing behind it that
-    others need: of updates that wait for all gradients (fp16) there is none.
+    uses, the tiles' gradients, shares bytes inside of it. Of several runs the
+    one that moves most is taken. One that moves less than `least-bytes` is left
+    alone, and so is one with nothing behind it that others need: of updates that wait for all gradients (fp16) there is none.
 
     The runtime measures which is faster on the chip, the branch or the order in
     which the instructions stand (docs/gpu.md); both compute the same bits.

@@ -318,6 +318,13 @@ LogicalResult Replay::wait(plan::WaitOp op) {
 
 /// As the instructions do where they stand; from then on they go on.
 LogicalResult Replay::execute(plan::BesideOp branch) {
+  for (plan::InstructionOpInterface other : goingOn)
+    if (isa<plan::BesideOp>(other.getOperation())) {
+      InFlightDiagnostic error =
+          branch.emitError("begins while another branch goes on");
+      error.attachNote(other->getLoc()) << "it started here";
+      return error;
+    }
   for (auto instruction :
        branch.getBody().getOps<plan::InstructionOpInterface>())
     if (failed(execute(instruction)))

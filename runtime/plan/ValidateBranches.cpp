@@ -59,7 +59,7 @@ void validateExtent(const Program &program, const Branch &branch,
   require(branch.first() >= endBefore && branch.first() < count &&
               branch.count() >= 1 && branch.count() <= count - branch.first(),
           "{}: has {} instructions from {} on; the program has {}, and a "
-          "branch before it those before {}",
+          "branch before it goes on up to {}",
           where, branch.count(), branch.first(), count, endBefore);
   const uint32_t behind = branch.first() + branch.count();
   require(branch.end() >= behind && branch.end() <= count,
@@ -126,7 +126,7 @@ void validateBranches(const Program &program, const std::string &where) {
     const std::string what = fmt::format("{}, branch {}", where, number++);
     validateExtent(program, *branch, endBefore, what);
     validateBranch(program, *branch, what);
-    endBefore = branch->first() + branch->count();
+    endBefore = branch->end();
   }
 }
 

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <optional>
 
 namespace pfc::rt {
 namespace {
@@ -15,22 +14,6 @@ using namespace plan::fb;
 
 /// Of a transfer that nothing waits for, and of what is none.
 constexpr uint32_t never = std::numeric_limits<uint32_t>::max();
-
-/// The buffer that everything but a launch writes.
-std::optional<uint32_t> resultOf(const Instruction &instruction) {
-  switch (instruction.operation_type()) {
-  case Operation_Matmul:
-    return instruction.operation_as_Matmul()->out();
-  case Operation_Conv:
-    return instruction.operation_as_Conv()->result();
-  case Operation_Copy:
-    return instruction.operation_as_Copy()->target();
-  case Operation_Collective:
-    return instruction.operation_as_Collective()->target();
-  default:
-    return std::nullopt;
-  }
-}
 
 /// Says what an instruction between a transfer and its wait touches of it, if
 /// it does.
@@ -41,7 +24,7 @@ void validateBetween(const Program &program, uint32_t transfer, uint32_t wait,
   const Instruction &between = *program.instructions()->Get(i);
   const std::vector<uint32_t> busy = buffersOf(started);
   const std::vector<bool> written = writtenBy(started);
-  std::optional<uint32_t> result = resultOf(between);
+  const std::vector<uint32_t> results = knownToBeWritten(between);
   for (size_t b = 0; b < busy.size(); ++b) {
     const Buffer &bytes = *buffers[busy[b]];
     if (written[b])
@@ -50,10 +33,11 @@ void validateBetween(const Program &program, uint32_t transfer, uint32_t wait,
                 "{}, instruction {}: touches buffer {}, which the transfer "
                 "of instruction {} writes until instruction {}",
                 where, i, buffer, transfer, wait);
-    require(!result || !overlap(*buffers[*result], bytes),
-            "{}, instruction {}: writes buffer {}, which the transfer of "
-            "instruction {} reads until instruction {}",
-            where, i, result.value_or(0), transfer, wait);
+    for (uint32_t buffer : results)
+      require(!overlap(*buffers[buffer], bytes),
+              "{}, instruction {}: writes buffer {}, which the transfer of "
+              "instruction {} reads until instruction {}",
+              where, i, buffer, transfer, wait);
   }
 }
 
@@ -199,11 +183,11 @@ private:
   }
 
   bool touches(const Instruction &instruction) const {
-    std::optional<uint32_t> result = resultOf(instruction);
-    return (result && all.overlap(*result)) ||
-           std::ranges::any_of(buffersOf(instruction), [&](uint32_t buffer) {
-             return written.overlap(buffer);
-           });
+    auto isIn = [](const BusyBytes &busy) {
+      return [&](uint32_t buffer) { return busy.overlap(buffer); };
+    };
+    return std::ranges::any_of(knownToBeWritten(instruction), isIn(all)) ||
+           std::ranges::any_of(buffersOf(instruction), isIn(written));
   }
 
   void fail(uint32_t i) const {

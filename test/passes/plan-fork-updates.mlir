@@ -10,6 +10,7 @@
 shard.grid @ranks(shape = 2)
 plan.variable @w parameter init <constant, 0.0, 0.0> : memref<8x16xf32>
 plan.variable @v parameter init <constant, 0.0, 0.0> : memref<16x16xf32>
+plan.variable @u parameter init <constant, 0.0, 0.0> : memref<4x16xf32>
 
 // The head: gradients of two tiles, which share bytes, and their updates, beside
 // the network's backward half and the sum of its gradient.
@@ -101,6 +102,39 @@ plan.program @read batch 4 {
   plan.launch @loss(%dw, %n) extent 1 writes [1] : memref<8x16xf32>, memref<1xf32>
   plan.launch @loss(%n, %m) extent 1 writes [1] : memref<1xf32>, memref<1xf32>
   plan.output "m", %m : memref<1xf32>
+}
+
+// Of two runs the one that moves more.
+// CHECK-LABEL: plan.program @several
+// CHECK-NEXT: plan.input
+// CHECK: plan.launch @rows
+// CHECK-NEXT: plan.launch @update
+// CHECK-NEXT: plan.launch @backward
+// CHECK-NEXT: plan.beside
+// CHECK-NEXT:   plan.matmul
+// CHECK-NEXT:   plan.launch @update
+// CHECK-NEXT: }
+// CHECK-NEXT: plan.launch @weights
+plan.program @several batch 4 {
+  %e = plan.input "e" : memref<4x8xf32>
+  %x = plan.input "x" : memref<4x16xf32>
+  %w = plan.state @w : memref<8x16xf32>
+  %v = plan.state @v : memref<16x16xf32>
+  %u = plan.state @u : memref<4x16xf32>
+  %dw = plan.alloc : memref<8x16xf32>
+  %dw2 = plan.alloc : memref<4x16xf32>
+  %dy = plan.alloc : memref<4x16xf32>
+  %dv = plan.alloc : memref<16x16xf32>
+  plan.launch @rows(%e, %dw2) extent 4 writes [1] : memref<4x8xf32>, memref<4x16xf32>
+  plan.launch @update(%dw2, %u) extent 4 writes [1] : memref<4x16xf32>, memref<4x16xf32>
+  plan.launch @backward(%x, %dy) extent 4 writes [1] : memref<4x16xf32>, memref<4x16xf32>
+  plan.matmul %e, %x, %dw {transpose_lhs, cost = #plan.cost<flops = 1024, read = 384, written = 512, sent = 0>}
+      : memref<4x8xf32>, memref<4x16xf32>, memref<8x16xf32>
+  plan.launch @update(%dw, %w) extent 8 writes [1] : memref<8x16xf32>, memref<8x16xf32>
+  plan.launch @weights(%dy, %dv) extent 4 writes [1] : memref<4x16xf32>, memref<16x16xf32>
+  %t = plan.collective all_reduce_sum %dv, %dv : memref<16x16xf32>, memref<16x16xf32>
+  plan.wait %t
+  plan.launch @update(%dv, %v) extent 16 writes [1] : memref<16x16xf32>, memref<16x16xf32>
 }
 
 plan.kernel @loss arguments 2 description ""

@@ -394,3 +394,24 @@ module attributes {plan.arena_bytes = 256 : i64} {
   }
   plan.kernel @k arguments 1 description ""
 }
+
+// -----
+
+// There is one place for branches.
+module attributes {plan.arena_bytes = 256 : i64} {
+  plan.program @p batch 1 {
+    %x = plan.input "x" at 0 : memref<16xf32>
+    %y = plan.alloc at 64 : memref<16xf32>
+    %z = plan.alloc at 128 : memref<16xf32>
+    // expected-note@+1 {{it started here}}
+    %t = plan.beside(%x, %y) writes [1] : memref<16xf32>, memref<16xf32> {
+      plan.copy %x, %y : memref<16xf32>, memref<16xf32>
+    }
+    // expected-error@+1 {{begins while another branch goes on}}
+    %u = plan.beside(%x, %z) writes [1] : memref<16xf32>, memref<16xf32> {
+      plan.copy %x, %z : memref<16xf32>, memref<16xf32>
+    }
+    plan.wait %t
+    plan.wait %u
+  }
+}

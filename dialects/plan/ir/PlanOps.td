@@ -569,7 +569,8 @@ def Plan_BesideOp : Plan_InstructionOp<"beside", [NoTerminator, NoRegionArgument
 
     (C1) Launches, products and copies, one at least; no transfer. (C2) They
     touch `buffers`, each given once or viewed, and write those that are in
-    `writes`, no others. (C3) One wait.
+    `writes`, no others. (C3) One wait. No other branch begins before it
+    (plan-verify-memory).
 
     Example: class centers are updated while the backbone's gradient is
     computed:

@@ -383,7 +383,7 @@ const Case cases[] = {
      "branch 0: instruction 0 is no launch, product or copy"},
     {"BranchesOverlap", [](TestPlan &t) { branch(t), branch(t); },
      "branch 1: has 1 instructions from 2 on; the program has 5, and a branch "
-     "before it those before 3"},
+     "before it goes on up to 3"},
     {"BranchOfAnAlternative", [](TestPlan &t) { alternative(t), branch(t); },
      "branch 0: an alternative is for instructions 2 to 2 of it"},
     {"BranchWritesNoBuffer", [](TestPlan &t) { branch(t).writes = {1000}; },
