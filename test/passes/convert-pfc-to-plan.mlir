@@ -186,4 +186,68 @@ module {
     pfc.output "r", %r : tensor<2x72xf32>
     return
   }
+
+  // What a rank sends to the next one of a ring: of a sum twice its share for
+  // each other rank, of a gather its part, of a scattered sum its share.
+  // CHECK-LABEL: plan.program @collectives
+  // CHECK:         plan.collective all_reduce_sum {{.*}}sent = 768>
+  // CHECK:         plan.collective all_gather {{.*}}sent = 768>
+  // CHECK:         plan.collective reduce_scatter_sum {{.*}}sent = 384>
+  func.func @collectives(%x: tensor<12x16xf32> {pfc.input = "x"}) {
+    %sum = shard.all_reduce %x on @ranks grid_axes = [0] : tensor<12x16xf32> -> tensor<12x16xf32>
+    %all = shard.all_gather %x on @ranks grid_axes = [0] gather_axis = 0 : tensor<12x16xf32> -> tensor<24x16xf32>
+    %part = shard.reduce_scatter %x on @ranks grid_axes = [0] scatter_axis = 0 : tensor<12x16xf32> -> tensor<6x16xf32>
+    pfc.output "sum", %sum : tensor<12x16xf32>
+    pfc.output "all", %all : tensor<24x16xf32>
+    pfc.output "part", %part : tensor<6x16xf32>
+    return
+  }
+
+  // A sum that nobody else reads grows where it is; one that is read again, or
+  // is the host's, is copied first.
+  // CHECK-LABEL: plan.program @sums
+  // CHECK-DAG:     %[[X:.*]] = plan.input "x"
+  // CHECK-DAG:     %[[W:.*]] = plan.input "w"
+  // CHECK:         plan.matmul %[[X]], %[[W]], %[[A:.*]] {cost = {{[^}]*}}} :
+  // CHECK-NOT:     plan.copy
+  // CHECK:         plan.matmul %[[X]], %[[W]], %[[A]] {accumulate,
+  // CHECK:         plan.copy %[[A]], %[[B:.*]] : memref<4x8xf32>
+  // CHECK:         plan.matmul %[[X]], %[[W]], %[[B]] {accumulate,
+  // CHECK:         plan.copy %[[X]], %[[C:.*]] : memref<4x8xf32>
+  // CHECK:         plan.matmul %[[X]], %[[W]], %[[C]] {accumulate,
+  // CHECK-DAG:     plan.output "a", %[[A]]
+  // CHECK-DAG:     plan.output "b", %[[B]]
+  // CHECK-DAG:     plan.output "c", %[[C]]
+  func.func @sums(%x: tensor<4x8xf32> {pfc.input = "x"},
+                  %w: tensor<8x8xf32> {pfc.input = "w"}) {
+    %first = pfc.matmul %x, %w : tensor<4x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
+    %a = pfc.matmul %x, %w plus %first : tensor<4x8xf32> : tensor<4x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
+    %b = pfc.matmul %x, %w plus %a : tensor<4x8xf32> : tensor<4x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
+    %c = pfc.matmul %x, %w plus %x : tensor<4x8xf32> : tensor<4x8xf32>, tensor<8x8xf32> -> tensor<4x8xf32>
+    pfc.output "a", %a : tensor<4x8xf32>
+    pfc.output "b", %b : tensor<4x8xf32>
+    pfc.output "c", %c : tensor<4x8xf32>
+    return
+  }
+
+  // Some rows of a buffer are a view from their first element on; a barrier's
+  // result is its first operand's buffer.
+  // CHECK-LABEL: plan.program @rows
+  // CHECK-DAG:     %[[X:.*]] = plan.input "x"
+  // CHECK:         %[[ROWS:.*]] = plan.view %[[X]] from 48 : memref<12x8xf32> to memref<3x8xf32>
+  // CHECK:         plan.matmul %[[ROWS]], %[[ROWS]],
+  // CHECK:         plan.matmul %[[X]], %[[X]],
+  // CHECK:         %[[N:.*]] = plan.rank_constant base 5 per_rank 1 threshold 2 below 3 per_capped_rank 4 : memref<1xi64>
+  // CHECK:         plan.output "n", %[[N]]
+  func.func @rows(%x: tensor<12x8xf32> {pfc.input = "x"}) {
+    %rows = pfc.slice %x from 6 : tensor<12x8xf32> -> tensor<3x8xf32>
+    %p = pfc.matmul %rows, %rows {transpose_rhs} : tensor<3x8xf32>, tensor<3x8xf32> -> tensor<3x3xf32>
+    %later = pfc.barrier %x after %p : tensor<12x8xf32>, tensor<3x3xf32>
+    %q = pfc.matmul %later, %later {transpose_rhs} : tensor<12x8xf32>, tensor<12x8xf32> -> tensor<12x12xf32>
+    %n = pfc.rank_constant base 5 per_rank 1 threshold 2 below 3 per_capped_rank 4 : tensor<1xi64>
+    pfc.output "p", %p : tensor<3x3xf32>
+    pfc.output "q", %q : tensor<12x12xf32>
+    pfc.output "n", %n : tensor<1xi64>
+    return
+  }
 }
