@@ -157,3 +157,45 @@ module {
     plan.launch @k3(%t, %p, %s) extent 1 writes [1] : memref<16xf32>, memref<48xf32>, memref<48xf32>
   }
 }
+
+// -----
+
+// Largest first would put %a and %d at 0, %b behind %a and %c behind both, in
+// 256 bytes. By size and time all weigh alike: in order of time %c and %d are
+// where %a was, and what is live at once is enough.
+// REMARK:     LiveAtOnce=192, Placed=192, Program=orders, State=0
+// CHECK:      module attributes {plan.arena_bytes = 192 : i64}
+// CHECK:      plan.program @orders
+// CHECK-NEXT: plan.alloc at 0 : memref<32xf32>
+// CHECK-NEXT: plan.alloc at 128 : memref<16xf32>
+// CHECK-NEXT: plan.alloc at 0 : memref<16xf32>
+// CHECK-NEXT: plan.alloc at 64 : memref<32xf32>
+module {
+  plan.kernel @k2 arguments 2 description ""
+  plan.program @orders batch 1 {
+    %a = plan.alloc : memref<32xf32>
+    %b = plan.alloc : memref<16xf32>
+    %c = plan.alloc : memref<16xf32>
+    %d = plan.alloc : memref<32xf32>
+    plan.launch @k2(%a, %b) extent 1 writes [0, 1] : memref<32xf32>, memref<16xf32>
+    plan.launch @k2(%b, %c) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.launch @k2(%c, %d) extent 1 writes [1] : memref<16xf32>, memref<32xf32>
+  }
+}
+
+// -----
+
+// A span that nobody uses is gone, and the buffer that only it named with it.
+// CHECK:      module attributes {plan.arena_bytes = 64 : i64}
+// CHECK:      plan.program @named
+// CHECK-NEXT: plan.input "x" at 0
+// CHECK-NEXT: plan.output
+module {
+  plan.program @named batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %a = plan.alloc : memref<16xf32>
+    %b = plan.alloc : memref<16xf32>
+    %s = plan.span %a, %b : memref<16xf32>, memref<16xf32> to memref<32xf32>
+    plan.output "x", %x : memref<16xf32>
+  }
+}
