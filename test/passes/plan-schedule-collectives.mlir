@@ -43,7 +43,7 @@
 
 // Of what could go ahead of the others while the gather goes on, the second is
 // too large to go far.
-// RUN: pfc-opt %s --plan-schedule-collectives="far=1 ahead-bytes=100" | FileCheck %s --check-prefix=FAR
+// RUN: pfc-opt %s --plan-schedule-collectives="far=1 ahead-bytes=64" | FileCheck %s --check-prefix=FAR
 // FAR-LABEL: plan.program @far
 // FAR: plan.collective
 // FAR-NEXT: plan.launch @k(%x, %[[SMALL:.*]]) extent 1
@@ -54,7 +54,7 @@
 // FAR-NEXT: plan.output
 
 // Here there is for one of them.
-// RUN: pfc-opt %s --plan-schedule-collectives="ahead-bytes=100" | FileCheck %s --check-prefix=LATE
+// RUN: pfc-opt %s --plan-schedule-collectives="ahead-bytes=64" | FileCheck %s --check-prefix=LATE
 // LATE-LABEL: plan.program @late
 // LATE: plan.collective
 // LATE-NEXT: plan.launch @k(%x, %[[ONE:.*]]) extent 1
@@ -64,6 +64,30 @@
 // LATE-NEXT: plan.launch @k(%[[TWO]], %[[ALL]]) extent 2
 // LATE-NEXT: plan.launch @k(%x, %[[THREE:.*]]) extent 3
 // LATE-NEXT: plan.launch @k(%[[THREE]], %[[ALL]]) extent 3
+
+// What things take, by the machine's rates, of which 5 seconds are five of the
+// launches: a collective a latency and its bytes' time; a launch its operations'
+// or its bytes'; a transfer those of the memory that has more of them, or a
+// block's operations, a hundredth of the chip's.
+// RUN: pfc-opt %s --plan-schedule-collectives="flops=4 memory-bandwidth=2 network-bandwidth=2 latency=2 host-bandwidth=2" | FileCheck %s --check-prefix=RATES
+// RATES-LABEL: plan.program @network
+// RATES: plan.collective
+// RATES-COUNT-5: plan.launch @k(%x,
+// RATES-NEXT: plan.wait
+// RATES-NEXT: plan.launch @k(%0,
+// RATES-NEXT: plan.launch @k(%x,
+// RATES-LABEL: plan.program @link
+// RATES: plan.launch {{.*}} -> !plan.transfer
+// RATES-COUNT-5: plan.launch @k(%x,
+// RATES-NEXT: plan.wait
+// RATES-NEXT: plan.launch @k(%0,
+// RATES-NEXT: plan.launch @k(%x,
+// RATES-LABEL: plan.program @block
+// RATES: plan.launch {{.*}} -> !plan.transfer
+// RATES-COUNT-5: plan.launch @k(%x,
+// RATES-NEXT: plan.wait
+// RATES-NEXT: plan.launch @k(%0,
+// RATES-NEXT: plan.launch @k(%x,
 
 // Nothing has the bytes of the gather's source before its wait.
 // PLACED-LABEL: plan.program @reused
@@ -204,5 +228,58 @@ module {
     plan.launch @k(%x, %c) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 99999999999, written = 64, sent = 0>} : memref<16xf32>, memref<16xf32>
     plan.output "a", %a : memref<16xf32>
     plan.output "c", %c : memref<16xf32>
+  }
+
+  plan.program @network batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %all = plan.alloc : memref<32xf32>
+    %y = plan.alloc : memref<16xf32>
+    %z = plan.alloc : memref<16xf32>
+    plan.collective all_gather %x, %all {cost = #plan.cost<flops = 0, read = 0, written = 0, sent = 6>} : memref<16xf32>, memref<32xf32>
+    plan.launch @k(%all, %y) extent 1 writes [1] : memref<32xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 4, read = 1, written = 0, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 1, written = 1, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 4, read = 1, written = 0, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 1, written = 1, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 4, read = 1, written = 0, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 1, written = 1, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.output "y", %y : memref<16xf32>
+    plan.output "z", %z : memref<16xf32>
+  }
+
+  plan.program @link batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %w = plan.state @w : memref<16xf32>
+    %rows = plan.alloc : memref<16xf32>
+    %y = plan.alloc : memref<16xf32>
+    %z = plan.alloc : memref<16xf32>
+    plan.launch @k(%w, %rows) extent 1 writes [1] {cost = #plan.cost<flops = 0, read = 6, written = 10, sent = 0>} : memref<16xf32>, memref<16xf32> -> !plan.transfer
+    plan.launch @k(%rows, %y) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 4, read = 1, written = 0, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 1, written = 1, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 4, read = 1, written = 0, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 1, written = 1, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 4, read = 1, written = 0, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 1, written = 1, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.output "y", %y : memref<16xf32>
+    plan.output "z", %z : memref<16xf32>
+  }
+
+  plan.program @block batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %w = plan.state @w : memref<16xf32>
+    %rows = plan.alloc : memref<16xf32>
+    %y = plan.alloc : memref<16xf32>
+    %z = plan.alloc : memref<16xf32>
+    plan.launch @k(%w, %rows) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 2, written = 2, sent = 0>} : memref<16xf32>, memref<16xf32> -> !plan.transfer
+    plan.launch @k(%rows, %y) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 20, read = 1, written = 0, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 20, read = 1, written = 0, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 20, read = 1, written = 0, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 20, read = 1, written = 0, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 20, read = 1, written = 0, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] {cost = #plan.cost<flops = 20, read = 1, written = 0, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.output "y", %y : memref<16xf32>
+    plan.output "z", %z : memref<16xf32>
   }
 }
