@@ -24,6 +24,9 @@
 // CHECK-NEXT: plan.launch @k(%x, %{{.*}}) extent 1
 // CHECK-NEXT: plan.launch @k(%x, %{{.*}}) extent 2
 // CHECK-NEXT: plan.launch @k(%x, %{{.*}}) extent 3
+// CHECK-NEXT: plan.launch @k(%x, %{{.*}}) extent 4
+// CHECK-NEXT: plan.launch @k(%{{.*}}, %{{.*}}) extent 4
+// CHECK-NEXT: plan.launch @k(%x, %{{.*}}) extent 5
 // CHECK-NEXT: plan.wait
 // Two transfers, one behind the other on the network: the one that is done
 // first is waited for first, and gradients go on to the end.
@@ -53,17 +56,22 @@
 // FAR-NEXT: plan.launch @k(%x, %{{.*}}) extent 2
 // FAR-NEXT: plan.output
 
-// Here there is for one of them.
+// Here there is for one of them. What is read at once (4), or sent when it can
+// be (5), needs none.
 // RUN: pfc-opt %s --plan-schedule-collectives="ahead-bytes=64" | FileCheck %s --check-prefix=LATE
 // LATE-LABEL: plan.program @late
 // LATE: plan.collective
 // LATE-NEXT: plan.launch @k(%x, %[[ONE:.*]]) extent 1
 // LATE-NEXT: plan.launch @k(%x, %[[TWO:.*]]) extent 2
+// LATE-NEXT: plan.launch @k(%x, %[[FOUR:.*]]) extent 4
+// LATE-NEXT: plan.launch @k(%[[FOUR]], %{{.*}}) extent 4
+// LATE-NEXT: plan.launch @k(%x, %[[FIVE:.*]]) extent 5
 // LATE-NEXT: plan.wait
 // LATE-NEXT: plan.launch @k(%[[ONE]], %[[ALL:.*]]) extent 1
 // LATE-NEXT: plan.launch @k(%[[TWO]], %[[ALL]]) extent 2
 // LATE-NEXT: plan.launch @k(%x, %[[THREE:.*]]) extent 3
 // LATE-NEXT: plan.launch @k(%[[THREE]], %[[ALL]]) extent 3
+// LATE-NEXT: plan.collective all_gather %[[FIVE]], %[[ALL]]
 
 // What things take, by the machine's rates, of which 5 seconds are five of the
 // launches: a collective a latency and its bytes' time; a launch its operations'
@@ -166,6 +174,9 @@ module {
     %a = plan.alloc : memref<16xf32>
     %b = plan.alloc : memref<16xf32>
     %c = plan.alloc : memref<16xf32>
+    %d = plan.alloc : memref<16xf32>
+    %e = plan.alloc : memref<16xf32>
+    %f = plan.alloc : memref<16xf32>
     plan.collective all_gather %x, %all {cost = #plan.cost<flops = 0, read = 0, written = 0, sent = 64>} : memref<16xf32>, memref<32xf32>
     plan.launch @k(%x, %a) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 64, written = 64, sent = 0>} : memref<16xf32>, memref<16xf32>
     plan.launch @k(%a, %all) extent 1 writes [1] : memref<16xf32>, memref<32xf32>
@@ -173,6 +184,11 @@ module {
     plan.launch @k(%b, %all) extent 2 writes [1] : memref<16xf32>, memref<32xf32>
     plan.launch @k(%x, %c) extent 3 writes [1] {cost = #plan.cost<flops = 1, read = 64, written = 64, sent = 0>} : memref<16xf32>, memref<16xf32>
     plan.launch @k(%c, %all) extent 3 writes [1] : memref<16xf32>, memref<32xf32>
+    plan.launch @k(%x, %d) extent 4 writes [1] {cost = #plan.cost<flops = 1, read = 64, written = 64, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%d, %e) extent 4 writes [1] {cost = #plan.cost<flops = 1, read = 64, written = 64, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %f) extent 5 writes [1] {cost = #plan.cost<flops = 1, read = 64, written = 64, sent = 0>} : memref<16xf32>, memref<16xf32>
+    plan.collective all_gather %f, %all : memref<16xf32>, memref<32xf32>
+    plan.output "e", %e : memref<16xf32>
     plan.output "all", %all : memref<32xf32>
   }
 
