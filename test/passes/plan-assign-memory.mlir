@@ -199,3 +199,89 @@ module {
     plan.output "x", %x : memref<16xf32>
   }
 }
+
+// -----
+
+// Of the holes that %a, %c and %e leave, of 448, 320 and 192 bytes, the smallest
+// that fits: %s is where %c was, and %t in the 64 bytes behind it.
+// REMARK:     LiveAtOnce=1728, Placed=1728, Program=holes, State=0
+// CHECK:      module attributes {plan.arena_bytes = 1728 : i64}
+// CHECK:      plan.program @holes
+// CHECK-NEXT: plan.alloc at 0 : memref<112xf32>
+// CHECK-NEXT: plan.alloc at 448 : memref<96xf32>
+// CHECK-NEXT: plan.alloc at 832 : memref<80xf32>
+// CHECK-NEXT: plan.alloc at 1152 : memref<64xf32>
+// CHECK-NEXT: plan.alloc at 1408 : memref<48xf32>
+// CHECK-NEXT: plan.alloc at 1600 : memref<32xf32>
+// CHECK-NEXT: plan.alloc at 832 : memref<64xf32>
+// CHECK-NEXT: plan.alloc at 1088 : memref<16xf32>
+module {
+  plan.kernel @k6 arguments 6 description ""
+  plan.kernel @k5 arguments 5 description ""
+  plan.kernel @k2 arguments 2 description ""
+  plan.program @holes batch 1 {
+    %a = plan.alloc : memref<112xf32>
+    %b = plan.alloc : memref<96xf32>
+    %c = plan.alloc : memref<80xf32>
+    %d = plan.alloc : memref<64xf32>
+    %e = plan.alloc : memref<48xf32>
+    %f = plan.alloc : memref<32xf32>
+    %s = plan.alloc : memref<64xf32>
+    %t = plan.alloc : memref<16xf32>
+    plan.launch @k6(%f, %e, %d, %c, %b, %a) extent 1 writes [0, 1, 2, 3, 4, 5] : memref<32xf32>, memref<48xf32>, memref<64xf32>, memref<80xf32>, memref<96xf32>, memref<112xf32>
+    plan.launch @k2(%s, %t) extent 1 writes [0, 1] : memref<64xf32>, memref<16xf32>
+    plan.launch @k5(%b, %d, %f, %s, %t) extent 1 writes [] : memref<96xf32>, memref<64xf32>, memref<32xf32>, memref<64xf32>, memref<16xf32>
+  }
+}
+
+// -----
+
+// A span goes as low as its parts may each: %h where %t was, as far up as %g,
+// which lives with %t, has to be.
+// REMARK:     LiveAtOnce=384, Placed=384, Program=low, State=0
+// CHECK:      plan.program @low
+// CHECK-NEXT: plan.alloc at 0 : memref<80xf32>
+// CHECK-NEXT: plan.alloc at 64 : memref<64xf32>
+// CHECK-NEXT: plan.alloc at 320 : memref<16xf32>
+module {
+  plan.kernel @k2 arguments 2 description ""
+  plan.kernel @k1 arguments 1 description ""
+  plan.program @low batch 1 {
+    %t = plan.alloc : memref<80xf32>
+    %h = plan.alloc : memref<64xf32>
+    %g = plan.alloc : memref<16xf32>
+    %s = plan.span %h, %g : memref<64xf32>, memref<16xf32> to memref<80xf32>
+    plan.launch @k2(%t, %g) extent 1 writes [0, 1] : memref<80xf32>, memref<16xf32>
+    plan.launch @k2(%t, %g) extent 1 writes [] : memref<80xf32>, memref<16xf32>
+    plan.launch @k1(%h) extent 1 writes [0] : memref<64xf32>
+    plan.launch @k1(%s) extent 1 writes [] : memref<80xf32>
+  }
+}
+
+// -----
+
+// %h must not meet %b, which is at 448, nor %g, behind it, %c, which is at 0.
+// REMARK:     LiveAtOnce=832, Placed=832, Program=between, State=0
+// CHECK:      plan.program @between
+// CHECK-NEXT: plan.alloc at 0 : memref<112xf32>
+// CHECK-NEXT: plan.alloc at 448 : memref<96xf32>
+// CHECK-NEXT: plan.alloc at 0 : memref<80xf32>
+// CHECK-NEXT: plan.alloc at 256 : memref<16xf32>
+// CHECK-NEXT: plan.alloc at 320 : memref<16xf32>
+module {
+  plan.kernel @k2 arguments 2 description ""
+  plan.kernel @k1 arguments 1 description ""
+  plan.program @between batch 1 {
+    %a = plan.alloc : memref<112xf32>
+    %b = plan.alloc : memref<96xf32>
+    %c = plan.alloc : memref<80xf32>
+    %h = plan.alloc : memref<16xf32>
+    %g = plan.alloc : memref<16xf32>
+    %s = plan.span %h, %g : memref<16xf32>, memref<16xf32> to memref<32xf32>
+    plan.launch @k2(%a, %b) extent 1 writes [0, 1] : memref<112xf32>, memref<96xf32>
+    plan.launch @k2(%b, %h) extent 1 writes [1] : memref<96xf32>, memref<16xf32>
+    plan.launch @k1(%s) extent 1 writes [0] : memref<32xf32>
+    plan.launch @k2(%g, %c) extent 1 writes [1] : memref<16xf32>, memref<80xf32>
+    plan.launch @k2(%g, %c) extent 1 writes [] : memref<16xf32>, memref<80xf32>
+  }
+}

@@ -116,10 +116,22 @@
 // CHECK-NEXT: plan.launch @k(%x, %{{.*}}) extent
 // CHECK: plan.wait
 // CHECK-NEXT: plan.wait
+// Parts of a span, and two names of a variable, are the same bytes.
+// CHECK-LABEL: plan.program @part
+// CHECK: plan.collective
+// CHECK-NEXT: plan.launch @k(%x, %{{.*}}) extent
+// CHECK-NEXT: plan.wait
+// CHECK-NEXT: plan.launch @k(%{{.*}}, %{{.*}}) extent 2
+// CHECK-LABEL: plan.program @names
+// CHECK: plan.collective
+// CHECK-NEXT: plan.launch @k(%x, %{{.*}}) extent
+// CHECK-NEXT: plan.wait
+// CHECK-NEXT: plan.launch @k(%{{.*}}, %{{.*}}) extent 2
 module {
   shard.grid @ranks(shape = 2)
   plan.kernel @k arguments 2 description ""
   plan.variable @w parameter init <constant, 0.0, 0.0> {host} : memref<16xf32>
+  plan.variable @v parameter init <constant, 0.0, 0.0> : memref<16xf32>
 
   plan.program @head batch 1 {
     %x = plan.input "x" : memref<8x2xf32>
@@ -244,6 +256,33 @@ module {
     plan.launch @k(%x, %c) extent 1 writes [1] {cost = #plan.cost<flops = 1, read = 99999999999, written = 64, sent = 0>} : memref<16xf32>, memref<16xf32>
     plan.output "a", %a : memref<16xf32>
     plan.output "c", %c : memref<16xf32>
+  }
+
+  plan.program @part batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %a = plan.alloc : memref<16xf32>
+    %b = plan.alloc : memref<16xf32>
+    %s = plan.span %a, %b : memref<16xf32>, memref<16xf32> to memref<32xf32>
+    %y = plan.alloc : memref<16xf32>
+    %z = plan.alloc : memref<16xf32>
+    plan.collective all_gather %x, %s : memref<16xf32>, memref<32xf32>
+    plan.launch @k(%b, %y) extent 2 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.output "y", %y : memref<16xf32>
+    plan.output "z", %z : memref<16xf32>
+  }
+
+  plan.program @names batch 1 {
+    %x = plan.input "x" : memref<16xf32>
+    %v = plan.state @v : memref<16xf32>
+    %again = plan.state @v : memref<16xf32>
+    %y = plan.alloc : memref<16xf32>
+    %z = plan.alloc : memref<16xf32>
+    plan.collective all_reduce_sum %v, %v : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%again, %y) extent 2 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.launch @k(%x, %z) extent 1 writes [1] : memref<16xf32>, memref<16xf32>
+    plan.output "y", %y : memref<16xf32>
+    plan.output "z", %z : memref<16xf32>
   }
 
   plan.program @network batch 1 {

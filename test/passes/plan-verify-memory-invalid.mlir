@@ -415,3 +415,18 @@ module attributes {plan.arena_bytes = 256 : i64} {
     plan.wait %u
   }
 }
+
+// -----
+
+module attributes {plan.arena_bytes = 128 : i64} {
+  plan.program @p batch 1 {
+    // expected-error@+1 {{starts at byte -64, not a multiple of 64}}
+    %a = plan.alloc at -64 : memref<16xf32>
+  }
+}
+
+// -----
+
+// expected-error@+1 {{host memory can't begin at byte -65536 of the arena}}
+module attributes {plan.arena_bytes = 64 : i64, plan.host_bytes = 65600 : i64} {
+}
