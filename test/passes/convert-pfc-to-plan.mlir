@@ -250,4 +250,145 @@ module {
     pfc.output "n", %n : tensor<1xi64>
     return
   }
+
+  // Class centers are updated in place, some rows in each step.
+  // CHECK-LABEL: plan.program @steps
+  // CHECK-DAG:     %[[W:.*]] = plan.state @centers :
+  // CHECK-DAG:     %[[V:.*]] = plan.state @centers.momentum
+  // CHECK-NOT:     plan.copy
+  // CHECK-COUNT-2: plan.launch @kernels::@{{.*}}update_rows(%[[W]], %[[V]], {{.*}} writes [0, 1]
+  // CHECK-NOT:     plan.copy
+  func.func @steps(%i: tensor<3xi64> {pfc.input = "i"},
+                   %j: tensor<3xi64> {pfc.input = "j"},
+                   %g: tensor<3x4xf32> {pfc.input = "g"},
+                   %lr: tensor<1xf32> {pfc.input = "lr"}) {
+    %w = pfc.variable "centers" parameter init<normal, 0.0, 0.1> : tensor<10x4xf32>
+    %v = pfc.variable "centers.momentum" optimizer_state init<constant, 0.0, 0.0> : tensor<10x4xf32>
+    %w1, %v1 = pfc.update_rows sampled %w, %v, %i, %g, %lr {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<10x4xf32>, tensor<3xi64>, tensor<3x4xf32>
+    %w2, %v2 = pfc.update_rows sampled %w1, %v1, %j, %g, %lr {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<10x4xf32>, tensor<3xi64>, tensor<3x4xf32>
+    pfc.assign "centers", %w2 : tensor<10x4xf32>
+    pfc.assign "centers.momentum", %v2 : tensor<10x4xf32>
+    return
+  }
+
+  // But not if they are read afterwards as they were before a step: each of the
+  // two works on a copy, of which the last becomes the variable. Nobody reads
+  // the momentum.
+  // CHECK-LABEL: plan.program @kept
+  // CHECK-DAG:     %[[W:.*]] = plan.state @centers :
+  // CHECK-DAG:     %[[V:.*]] = plan.state @centers.momentum
+  // CHECK:         plan.copy %[[W]], %[[W1:.*]] :
+  // CHECK-NEXT:    plan.launch @kernels::@{{.*}}update_rows(%[[W1]], %[[V]], {{.*}} writes [0, 1]
+  // CHECK:         plan.matmul %[[W]], %{{.*}}, %[[P:.*]] {
+  // CHECK:         plan.copy %[[W1]], %[[W2:.*]] :
+  // CHECK-NEXT:    plan.launch @kernels::@{{.*}}update_rows(%[[W2]], %[[V]], {{.*}} writes [0, 1]
+  // CHECK:         plan.matmul %[[W1]], %{{.*}}, %[[Q:.*]] {
+  // CHECK:         plan.copy %[[W2]], %[[W]]
+  // CHECK-NOT:     plan.copy
+  func.func @kept(%i: tensor<3xi64> {pfc.input = "i"},
+                  %j: tensor<3xi64> {pfc.input = "j"},
+                  %g: tensor<3x4xf32> {pfc.input = "g"},
+                  %lr: tensor<1xf32> {pfc.input = "lr"}) {
+    %w = pfc.variable "centers" parameter init<normal, 0.0, 0.1> : tensor<10x4xf32>
+    %v = pfc.variable "centers.momentum" optimizer_state init<constant, 0.0, 0.0> : tensor<10x4xf32>
+    %w1, %v1 = pfc.update_rows sampled %w, %v, %i, %g, %lr {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<10x4xf32>, tensor<3xi64>, tensor<3x4xf32>
+    %p = pfc.matmul %w, %g {transpose_rhs} : tensor<10x4xf32>, tensor<3x4xf32> -> tensor<10x3xf32>
+    %w2, %v2 = pfc.update_rows sampled %w1, %v1, %j, %g, %lr {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<10x4xf32>, tensor<3xi64>, tensor<3x4xf32>
+    %q = pfc.matmul %w1, %g {transpose_rhs} : tensor<10x4xf32>, tensor<3x4xf32> -> tensor<10x3xf32>
+    pfc.assign "centers", %w2 : tensor<10x4xf32>
+    pfc.assign "centers.momentum", %v2 : tensor<10x4xf32>
+    pfc.output "p", %p : tensor<10x3xf32>
+    pfc.output "q", %q : tensor<10x3xf32>
+    return
+  }
+
+  // Who reads an old value behind a barrier reads it, too.
+  // CHECK-LABEL: plan.program @barred
+  // CHECK:         %[[S:.*]] = plan.state @s
+  // CHECK:         plan.launch @kernels::@{{.*}}moving_average(%[[S]], %{{.*}}, %[[NEW:.*]]) extent 1 writes [2]
+  // CHECK:         plan.copy %[[NEW]], %[[S]]
+  func.func @barred(%x: tensor<8x16xf32> {pfc.input = "x"}) {
+    %r = pfc.variable "s" buffer init<constant, 0.0, 0.0> : tensor<8x16xf32>
+    %later = pfc.barrier %r after %x : tensor<8x16xf32>, tensor<8x16xf32>
+    %new = pfc.moving_average %later, %x {momentum = 0.1 : f64, scale = 1.0 : f64} : tensor<8x16xf32>
+    pfc.assign "s", %new : tensor<8x16xf32>
+    return
+  }
+
+  // One value is written over one of two variables.
+  // CHECK-LABEL: plan.program @two
+  // CHECK-DAG:     %[[S:.*]] = plan.state @s
+  // CHECK-DAG:     %[[T:.*]] = plan.state @t
+  // CHECK:         plan.launch @kernels::@{{.*}}moving_average(%[[S]], %{{.*}}) extent 1 writes [0]
+  // CHECK:         plan.copy %[[S]], %[[T]]
+  func.func @two(%x: tensor<8x16xf32> {pfc.input = "x"}) {
+    %r = pfc.variable "s" buffer init<constant, 0.0, 0.0> : tensor<8x16xf32>
+    %t = pfc.variable "t" buffer init<constant, 0.0, 0.0> : tensor<8x16xf32>
+    %p = pfc.matmul %t, %t {transpose_rhs} : tensor<8x16xf32>, tensor<8x16xf32> -> tensor<8x8xf32>
+    pfc.output "p", %p : tensor<8x8xf32>
+    %new = pfc.moving_average %r, %x {momentum = 0.1 : f64, scale = 1.0 : f64} : tensor<8x16xf32>
+    pfc.assign "s", %new : tensor<8x16xf32>
+    pfc.assign "t", %new : tensor<8x16xf32>
+    return
+  }
+
+  // New values that two variables exchange are not written over them, where
+  // each would be read as the other; the momenta are.
+  // CHECK-LABEL: plan.program @exchanged
+  // CHECK-DAG:     %[[C:.*]] = plan.state @c :
+  // CHECK-DAG:     %[[D:.*]] = plan.state @d :
+  // CHECK:         %[[P:.*]] = plan.span %[[C]], %[[D]]
+  // CHECK:         %[[V:.*]] = plan.span
+  // CHECK:         %[[NEW:.*]] = plan.span %[[NEWD:.*]], %[[NEWC:.*]] : memref<16xf32>
+  // CHECK:         plan.launch @kernels::@{{.*}}sgd(%[[P]], %[[V]], %{{.*}}, %{{.*}}, %[[NEW]]) extent 1 writes [1, 4]
+  // CHECK-DAG:     plan.copy %[[NEWD]], %[[D]]
+  // CHECK-DAG:     plan.copy %[[NEWC]], %[[C]]
+  func.func @exchanged(%g: tensor<32xf32> {pfc.input = "g"},
+                       %lr: tensor<1xf32> {pfc.input = "lr"}) {
+    %a = pfc.variable "c" parameter init<normal, 0.0, 0.1> : tensor<16xf32>
+    %b = pfc.variable "d" parameter init<normal, 0.0, 0.1> : tensor<16xf32>
+    %va = pfc.variable "c.momentum" optimizer_state init<constant, 0.0, 0.0> : tensor<16xf32>
+    %vb = pfc.variable "d.momentum" optimizer_state init<constant, 0.0, 0.0> : tensor<16xf32>
+    %ps = pfc.bucket %a, %b : tensor<16xf32>, tensor<16xf32> to tensor<32xf32>
+    %vs = pfc.bucket %va, %vb : tensor<16xf32>, tensor<16xf32> to tensor<32xf32>
+    %ps1, %vs1 = pfc.sgd %ps, %vs, %g, %lr {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<32xf32>
+    %new:2 = pfc.unbucket %ps1 : tensor<32xf32> to tensor<16xf32>, tensor<16xf32>
+    %newv:2 = pfc.unbucket %vs1 : tensor<32xf32> to tensor<16xf32>, tensor<16xf32>
+    pfc.assign "d", %new#0 : tensor<16xf32>
+    pfc.assign "c", %new#1 : tensor<16xf32>
+    pfc.assign "c.momentum", %newv#0 : tensor<16xf32>
+    pfc.assign "d.momentum", %newv#1 : tensor<16xf32>
+    return
+  }
+
+  // Nor are those of a bucket of which one variable is read afterwards.
+  // CHECK-LABEL: plan.program @read
+  // CHECK-DAG:     %[[C:.*]] = plan.state @c :
+  // CHECK-DAG:     %[[D:.*]] = plan.state @d :
+  // CHECK:         %[[P:.*]] = plan.span %[[C]], %[[D]]
+  // CHECK:         %[[V:.*]] = plan.span
+  // CHECK:         %[[NEW:.*]] = plan.span %[[NEWC:.*]], %[[NEWD:.*]] : memref<16xf32>
+  // CHECK:         plan.launch @kernels::@{{.*}}sgd(%[[P]], %[[V]], %{{.*}}, %{{.*}}, %[[NEW]]) extent 1 writes [1, 4]
+  // CHECK:         plan.launch @kernels::@{{.*}}add(%[[D]], %[[NEWD]], %{{.*}}) extent
+  // CHECK-DAG:     plan.copy %[[NEWC]], %[[C]]
+  // CHECK-DAG:     plan.copy %[[NEWD]], %[[D]]
+  func.func @read(%g: tensor<32xf32> {pfc.input = "g"},
+                  %lr: tensor<1xf32> {pfc.input = "lr"}) {
+    %a = pfc.variable "c" parameter init<normal, 0.0, 0.1> : tensor<16xf32>
+    %b = pfc.variable "d" parameter init<normal, 0.0, 0.1> : tensor<16xf32>
+    %va = pfc.variable "c.momentum" optimizer_state init<constant, 0.0, 0.0> : tensor<16xf32>
+    %vb = pfc.variable "d.momentum" optimizer_state init<constant, 0.0, 0.0> : tensor<16xf32>
+    %ps = pfc.bucket %a, %b : tensor<16xf32>, tensor<16xf32> to tensor<32xf32>
+    %vs = pfc.bucket %va, %vb : tensor<16xf32>, tensor<16xf32> to tensor<32xf32>
+    %ps1, %vs1 = pfc.sgd %ps, %vs, %g, %lr {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<32xf32>
+    %new:2 = pfc.unbucket %ps1 : tensor<32xf32> to tensor<16xf32>, tensor<16xf32>
+    %newv:2 = pfc.unbucket %vs1 : tensor<32xf32> to tensor<16xf32>, tensor<16xf32>
+    %old = pfc.add %b, %new#1 : tensor<16xf32>
+    pfc.output "old", %old : tensor<16xf32>
+    pfc.assign "c", %new#0 : tensor<16xf32>
+    pfc.assign "d", %new#1 : tensor<16xf32>
+    pfc.assign "c.momentum", %newv#0 : tensor<16xf32>
+    pfc.assign "d.momentum", %newv#1 : tensor<16xf32>
+    return
+  }
 }
