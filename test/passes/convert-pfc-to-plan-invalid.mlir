@@ -26,3 +26,13 @@ func.func @embed() {
   %a = pfc.variable "w" parameter init<normal, 0.0, 0.1> : tensor<4x8xf32>
   return
 }
+
+// -----
+
+func.func @train_step(%g: tensor<32xf32> {pfc.input = "g"}, %h: tensor<16xf32> {pfc.input = "h"}) {
+  %s = pfc.bucket %g, %h : tensor<32xf32>, tensor<16xf32> to tensor<48xf32>
+  // expected-error @below {{takes apart what was put together otherwise}}
+  %t:2 = pfc.unbucket %s : tensor<48xf32> to tensor<16xf32>, tensor<32xf32>
+  pfc.output "t", %t#0 : tensor<16xf32>
+  return
+}

@@ -391,4 +391,75 @@ module {
     pfc.assign "d.momentum", %newv#1 : tensor<16xf32>
     return
   }
+
+  // Rows that are read by an index are not where they are written, and what the
+  // host gives is not written over.
+  // CHECK-LABEL: plan.program @permuted
+  // CHECK-DAG:     %[[W:.*]] = plan.state @table
+  // CHECK-DAG:     %[[X:.*]] = plan.input "x"
+  // CHECK:         plan.launch @kernels::@{{.*}}gather_rows(%[[W]], %{{.*}}, %[[NEW:.*]]) extent 10 writes [2]
+  // CHECK:         plan.copy %[[X]], %[[X1:.*]] :
+  // CHECK:         plan.launch @kernels::@{{.*}}update_rows(%[[X1]],
+  // CHECK:         plan.output "x1", %[[X1]]
+  // CHECK:         plan.copy %[[NEW]], %[[W]]
+  func.func @permuted(%i: tensor<10xi64> {pfc.input = "i"},
+                      %j: tensor<3xi64> {pfc.input = "j"},
+                      %x: tensor<10x4xf32> {pfc.input = "x"},
+                      %v: tensor<10x4xf32> {pfc.input = "v"},
+                      %g: tensor<3x4xf32> {pfc.input = "g"},
+                      %lr: tensor<1xf32> {pfc.input = "lr"}) {
+    %w = pfc.variable "table" buffer init<constant, 0.0, 0.0> : tensor<10x4xf32>
+    %new = pfc.gather_rows %w, %i : tensor<10x4xf32>, tensor<10xi64> -> tensor<10x4xf32>
+    %x1, %v1 = pfc.update_rows sampled %x, %v, %j, %g, %lr {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<10x4xf32>, tensor<3xi64>, tensor<3x4xf32>
+    pfc.output "x1", %x1 : tensor<10x4xf32>
+    pfc.output "v1", %v1 : tensor<10x4xf32>
+    pfc.assign "table", %new : tensor<10x4xf32>
+    return
+  }
+
+  // Of what is summed where it is, %g is copied, as it is read afterwards, and
+  // %z, as it is the host's.
+  // CHECK-LABEL: plan.program @summed
+  // CHECK-DAG:     %[[X:.*]] = plan.input "x"
+  // CHECK:         plan.matmul %[[X]], %[[X]], %[[G:.*]] {
+  // CHECK:         plan.matmul %[[X]], %[[X]], %[[H:.*]] {
+  // CHECK:         plan.copy %[[G]], %[[G1:.*]] :
+  // CHECK:         %[[S:.*]] = plan.span %[[G1]], %[[H]], %[[Z1:.*]] : memref<8x8xf32>
+  // CHECK:         plan.copy %z, %[[Z1]]
+  // CHECK:         plan.collective all_reduce_sum %[[S]], %[[S]]
+  // CHECK:         plan.output "g", %[[G]]
+  func.func @summed(%x: tensor<8x8xf32> {pfc.input = "x"},
+                    %z: tensor<16xf32> {pfc.input = "z"}) {
+    %g = pfc.matmul %x, %x : tensor<8x8xf32>, tensor<8x8xf32> -> tensor<8x8xf32>
+    %h = pfc.matmul %x, %x {transpose_rhs} : tensor<8x8xf32>, tensor<8x8xf32> -> tensor<8x8xf32>
+    %s = pfc.bucket %g, %h, %z : tensor<8x8xf32>, tensor<8x8xf32>, tensor<16xf32> to tensor<144xf32>
+    %sum = shard.all_reduce %s on @ranks grid_axes = [0] : tensor<144xf32> -> tensor<144xf32>
+    pfc.output "sum", %sum : tensor<144xf32>
+    pfc.output "g", %g : tensor<8x8xf32>
+    return
+  }
+
+  // What is only read is in a bucket where it is; in a second one, in another
+  // order, its copies are.
+  // CHECK-LABEL: plan.program @gathered
+  // CHECK-DAG:     %[[X:.*]] = plan.input "x"
+  // CHECK:         plan.matmul %[[X]], %[[X]], %[[G:.*]] {
+  // CHECK:         plan.matmul %[[X]], %[[X]], %[[H:.*]] {
+  // CHECK-NOT:     plan.copy
+  // CHECK:         plan.collective all_gather %[[S:.*]], %{{.*}}
+  // CHECK:         plan.copy %[[H]], %[[H1:.*]] :
+  // CHECK:         %[[T:.*]] = plan.span %[[H1]], %[[G1:.*]] : memref<8x8xf32>
+  // CHECK:         plan.copy %[[G]], %[[G1]]
+  // CHECK:         plan.collective all_gather %[[T]],
+  func.func @gathered(%x: tensor<8x8xf32> {pfc.input = "x"}) {
+    %g = pfc.matmul %x, %x : tensor<8x8xf32>, tensor<8x8xf32> -> tensor<8x8xf32>
+    %h = pfc.matmul %x, %x {transpose_rhs} : tensor<8x8xf32>, tensor<8x8xf32> -> tensor<8x8xf32>
+    %s = pfc.bucket %g, %h : tensor<8x8xf32>, tensor<8x8xf32> to tensor<128xf32>
+    %all = shard.all_gather %s on @ranks grid_axes = [0] gather_axis = 0 : tensor<128xf32> -> tensor<256xf32>
+    %t = pfc.bucket %h, %g : tensor<8x8xf32>, tensor<8x8xf32> to tensor<128xf32>
+    %turned = shard.all_gather %t on @ranks grid_axes = [0] gather_axis = 0 : tensor<128xf32> -> tensor<256xf32>
+    pfc.output "all", %all : tensor<256xf32>
+    pfc.output "turned", %turned : tensor<256xf32>
+    return
+  }
 }
