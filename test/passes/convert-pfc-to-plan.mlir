@@ -462,4 +462,31 @@ module {
     pfc.output "turned", %turned : tensor<256xf32>
     return
   }
+
+  // What all rows make is there after a kernel's last row: who reads the sums of
+  // other rows, of all for each, is a kernel of its own.
+  // CHECK-LABEL: plan.program @crossed
+  // CHECK-DAG:     %[[X:.*]] = plan.input "x"
+  // CHECK:         plan.launch @kernels::@{{[^(]*}}(%[[X]], %[[SUMS:[^,)]*]]) extent 512 writes [1]
+  // CHECK:         plan.launch @kernels::@{{[^(]*}}(%[[X]], %[[SUMS]], %[[Y:[^,)]*]]) extent 512 writes [2]
+  // CHECK:         plan.output "y", %[[Y]]
+  func.func @crossed(%x: tensor<512x512xf32> {pfc.input = "x"}) {
+    %zero = arith.constant 0.0 : f32
+    %row = tensor.empty() : tensor<512xf32>
+    %zeros = linalg.fill ins(%zero : f32) outs(%row : tensor<512xf32>) -> tensor<512xf32>
+    %sums = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r)>], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<512x512xf32>) outs(%zeros : tensor<512xf32>) {
+    ^bb0(%in: f32, %sum: f32):
+      %next = arith.addf %sum, %in : f32
+      linalg.yield %next : f32
+    } -> tensor<512xf32>
+    %empty = tensor.empty() : tensor<512x512xf32>
+    %y = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]} ins(%x, %sums : tensor<512x512xf32>, tensor<512xf32>) outs(%empty : tensor<512x512xf32>) {
+    ^bb0(%in: f32, %sum: f32, %out: f32):
+      %product = arith.mulf %in, %sum : f32
+      linalg.yield %product : f32
+    } -> tensor<512x512xf32>
+    pfc.output "sums", %sums : tensor<512xf32>
+    pfc.output "y", %y : tensor<512x512xf32>
+    return
+  }
 }
