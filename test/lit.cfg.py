@@ -13,6 +13,7 @@ config.substitutions += [
     ("%root", config.source_dir),
     ("%build", config.build_dir),
     ("%python", config.python),
+    ("%llvm_include", os.path.join(config.llvm_tools_dir, "../include")),
 ]
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.build_dir, "bin"), config.llvm_tools_dir,

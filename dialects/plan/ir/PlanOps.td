@@ -370,7 +370,7 @@ def Plan_LaunchOp : Plan_InstructionOp<"launch", [UsesSymbol]> {
 }
 
 def Plan_MatmulOp : Plan_InstructionOp<"matmul"> {
-  let summary = "out = op(lhs)·op(rhs), sums in fp32";
+  let summary = "Matrix product out = op(lhs)·op(rhs), summed in fp32";
   let description = [{
     Shapes: lhs [m,k] ([k,m] with `transpose_lhs`), rhs [k,n] ([n,k] with
     `transpose_rhs`), out [m,n]. With `accumulate` the product is added to

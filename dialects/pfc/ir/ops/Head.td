@@ -58,7 +58,7 @@ def Pfc_SampleCentersOp : Pfc_Op<"sample_centers", [Pure, Partitionable,
 
 def Pfc_GatherRowsOp : Pfc_Op<"gather_rows", [Pure, Vjp, Partitionable, Costed,
                                               Rows]> {
-  let summary = "y[j] = indices[j] >= 0 ? table[indices[j]] : 0";
+  let summary = "Rows of a table: y[j] = indices[j] >= 0 ? table[indices[j]] : 0";
   let description = [{
     Shapes: table [C,D], indices [S], rows [S,D]. A bf16 table's rows may be f32.
     Example: `%w = pfc.gather_rows %table, %indices : tensor<10x64xf32>, tensor<12xi64> -> tensor<12x64xf32>`
@@ -80,6 +80,8 @@ def Pfc_ScatterRowsOp : Pfc_Op<"scatter_rows", [Pure]> {
     table_grad = 0; table_grad[indices[j]] += rows[j] for indices[j] >= 0.
     Never executed: pfc-insert-optimizer takes the rows and the indices into
     update_rows, so that no gradient of the table's size exists.
+    Example: `%dw = pfc.scatter_rows %rows, %indices : tensor<12x64xf32>, tensor<12xi64> -> tensor<10x64xf32>`
+
     Made by: pfc-differentiate. Gone after: pfc-insert-optimizer.
   }];
   let arguments = (ins Pfc_Float:$rows, Pfc_I64:$indices);
@@ -95,7 +97,8 @@ def Pfc_NormalizeOp : Pfc_KernelOp<"normalize", [Vjp, Partitionable, Costed,
                                        AllTypesMatch<["input", "output"]>]> {
   let summary = "Rows of unit length: y = x / max(‖x‖₂, 1e-12)";
   let description = [{
-    Shapes: [M,D]. Example: `%y = pfc.normalize %x : tensor<8x512xf32>`
+    Shapes: [M,D].
+    Example: `%y = pfc.normalize %x : tensor<8x512xf32>`
 
     Made by: frontend/graph. Gone after: convert-pfc-to-plan.
   }];
@@ -108,9 +111,12 @@ def Pfc_NormalizeOp : Pfc_KernelOp<"normalize", [Vjp, Partitionable, Costed,
 def Pfc_NormalizeGradOp : Pfc_KernelOp<"normalize_grad",
     [Partitionable, Costed,
      AllTypesMatch<["output_grad", "input", "input_grad"]>]> {
-  let summary = "dx = (dy − y·(y·dy)) / max(‖x‖₂, 1e-12), y = x/‖x‖";
+  let summary = "Gradient of normalize: dx = (dy − y·(y·dy)) / max(‖x‖₂, 1e-12), y = x/‖x‖";
   let description = [{
-    Shapes: [M,D]. Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
+    Shapes: [M,D].
+    Example: `%dx = pfc.normalize_grad %dy, %x : tensor<8x512xf32>`
+
+    Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input);
   let results = (outs Pfc_Float:$input_grad);
@@ -120,7 +126,7 @@ def Pfc_NormalizeGradOp : Pfc_KernelOp<"normalize_grad",
 
 def Pfc_CosineLogitsOp : Pfc_Op<"cosine_logits", [Pure, Vjp, Partitionable,
                                                   Costed]> {
-  let summary = "cos[i,j] = x̂_i·ŵ_j";
+  let summary = "The cosines cos[i,j] = x̂_i·ŵ_j";
   let description = [{
     Shapes: embeddings [B,D], centers [S,D], both with unit rows; result [B,S].
     Example: `%c = pfc.cosine_logits %x, %w : tensor<8x64xf32>, tensor<12x64xf32> -> tensor<8x12xf32>`
@@ -136,7 +142,7 @@ def Pfc_CosineLogitsOp : Pfc_Op<"cosine_logits", [Pure, Vjp, Partitionable,
   let hasVerifier = 1;
 }
 def Pfc_RowNormsOp : Pfc_KernelOp<"row_norms", [Partitionable, Pointwise]> {
-  let summary = "y[i] = ‖x[i]‖₂, without a gradient";
+  let summary = "Lengths of rows, without a gradient: y[i] = ‖x[i]‖₂";
   let description = [{
     x [B,D], y [B]. What pfc.adaptive_margins takes for the quality of an image:
     detached, as in AdaFace.
@@ -217,11 +223,17 @@ def Pfc_MarginOp : Pfc_Op<"margin", [Pure, Vjp, Partitionable, Pointwise,
 
 def Pfc_MarginGradOp : Pfc_Op<"margin_grad", [Pure, Partitionable, Pointwise,
     AllTypesMatch<["logits_grad", "cosines", "cosines_grad"]>]> {
-  let summary = "dcos = s·dz·ψ'(cos) at the target, s·dz elsewhere";
+  let summary = "Gradient of margin: dcos = s·dz·ψ'(cos) at the target, s·dz elsewhere";
   let description = [{
     0 where the filter applied. For `exact`,
     ψ'(c) = m1·sin(m1·θ + m2)/max(sin θ, 1e-6); with row_margins 0 where the
     angle is cut off.
+    Example:
+    ```mlir
+    %dc = pfc.margin_grad %dz, %c, %columns
+        margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0>
+        : tensor<8x12xf32>, tensor<8xi64>
+    ```
     Made by: pfc-differentiate. Gone after: pfc-fuse-margin-softmax.
   }];
   let arguments = (ins Pfc_Float:$logits_grad, Pfc_Float:$cosines,
@@ -269,11 +281,17 @@ def Pfc_SoftmaxCrossEntropyOp : Pfc_Op<"softmax_cross_entropy",
 def Pfc_SoftmaxCrossEntropyGradOp : Pfc_Op<"softmax_cross_entropy_grad",
     [Pure, Partitionable, Pointwise,
      AllTypesMatch<["logits", "logits_grad"]>]> {
-  let summary = "dz[i,j] = (exp(z[i,j] − shift)/Z_i − [j = columns[i]]) / batch";
+  let summary = "Gradient of softmax_cross_entropy: dz[i,j] = (exp(z[i,j] − shift)/Z_i − [j = columns[i]]) / batch";
   let description = [{
     0 in unused columns. `batch` is the number of rows the loss is a mean over.
     With `loss_scale`, a tensor of one, it is the gradient of loss_scale·loss,
     and so are all that follow from it.
+    Example:
+    ```mlir
+    %dz = pfc.softmax_cross_entropy_grad %z, %columns, %counts, %stats scale %s
+            {batch = 8 : i64, shift = 0.0 : f64}
+            : tensor<8x12xf32>, tensor<8xi64>, tensor<4xi64>, tensor<8x2xf32>
+    ```
     Made by: pfc-differentiate; loss_scale by pfc-scale-loss. Gone after:
     pfc-fuse-margin-softmax.
   }];

@@ -58,6 +58,11 @@ def Pfc_Conv2dInputGradOp : Pfc_ConvOp<"conv2d_input_grad"> {
   let summary = "Gradient of conv2d with respect to its input";
   let description = [{
     dx[b,i,j,c] = Σ over the outputs that read x[b,i,j,c] of dy·w.
+    Example:
+    ```mlir
+    %dx = pfc.conv2d_input_grad %dy, %w {stride = 2 : i64, padding = 1 : i64}
+            : tensor<8x28x28x128xf32>, tensor<128x3x3x64xf32> -> tensor<8x56x56x64xf32>
+    ```
     Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$filter,
@@ -75,6 +80,11 @@ def Pfc_Conv2dFilterGradOp : Pfc_ConvOp<"conv2d_filter_grad"> {
   let description = [{
     dw[o,u,v,c] = Σ_{b,i,j} dy[b,i,j,o]·x[b, i·stride + u − padding, …, c₀(o) + c].
     A sum over the batch: partial on a split batch.
+    Example:
+    ```mlir
+    %dw = pfc.conv2d_filter_grad %x, %dy {stride = 2 : i64, padding = 1 : i64}
+            : tensor<8x56x56x64xf32>, tensor<8x28x28x128xf32> -> tensor<128x3x3x64xf32>
+    ```
     Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$input, Pfc_Float:$output_grad,
@@ -123,6 +133,8 @@ def Pfc_MergeStatsOp : Pfc_KernelOp<"merge_stats",
     mean' = Σ_g mean[g]/G,  var' = Σ_g (var[g] + (mean[g] − mean')²)/G.
     Shapes: [G,C] → [1,C]. `train.sync_batch_norm` puts it behind batch_stats;
     partitioned, its operands are gathered from all ranks.
+    Example: `%m, %v = pfc.merge_stats %mean, %var : tensor<4x512xf32> -> tensor<1x512xf32>`
+
     Made by: frontend/graph. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_F32:$mean, Pfc_F32:$variance);
@@ -172,6 +184,11 @@ def Pfc_BatchNormGradStatsOp : Pfc_KernelOp<"batch_norm_grad_stats",
         dgamma[g,c] = Σ dy·x̂        dbeta[g,c] = Σ dy
     over the elements of group g. Shapes: output_grad, input [B,…,C]; the rest
     [G,C].
+    Example:
+    ```mlir
+    %dgamma, %dbeta = pfc.batch_norm_grad_stats %dy, %x, %mean, %var
+        {eps = 1.0e-5 : f64} : tensor<8x7x7x512xf32>, tensor<1x512xf32>
+    ```
     Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input, Pfc_F32:$mean,
@@ -194,6 +211,12 @@ def Pfc_BatchNormGradOp : Pfc_KernelOp<"batch_norm_grad",
 
     `count` is n, the elements a statistic was taken over. Shapes as in
     batch_norm; dgamma, dbeta [G,C].
+    Example:
+    ```mlir
+    %dx = pfc.batch_norm_grad %dy, %x, %mean, %var, %gamma, %dgamma, %dbeta
+            {eps = 1.0e-5 : f64, count = 392 : i64, training}
+            : tensor<8x7x7x512xf32>, tensor<1x512xf32>, tensor<512xf32>
+    ```
     Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input, Pfc_F32:$mean,
@@ -210,7 +233,7 @@ def Pfc_BatchNormGradOp : Pfc_KernelOp<"batch_norm_grad",
 
 def Pfc_PReluOp : Pfc_KernelOp<"prelu", [Vjp, Partitionable, Pointwise, Sweepable,
                                          AllTypesMatch<["input", "output"]>]> {
-  let summary = "y = x > 0 ? x : slope[c]·x";
+  let summary = "Parametric ReLU: y = x > 0 ? x : slope[c]·x";
   let description = [{
     Shapes: input [B,…,C], slope [C]. He et al., ICCV'15.
     Example: `%y = pfc.prelu %x, %a : tensor<8x7x7x64xf32>, tensor<64xf32>`
@@ -227,8 +250,12 @@ def Pfc_PReluOp : Pfc_KernelOp<"prelu", [Vjp, Partitionable, Pointwise, Sweepabl
 
 def Pfc_PReluGradOp : Pfc_KernelOp<"prelu_grad", [Partitionable, Pointwise, Sweepable,
     AllTypesMatch<["output_grad", "input", "input_grad"]>]> {
-  let summary = "dx = x > 0 ? dy : slope[c]·dy";
-  let description = "Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.";
+  let summary = "Gradient of prelu: dx = x > 0 ? dy : slope[c]·dy";
+  let description = [{
+    Example: `%dx = pfc.prelu_grad %dy, %x, %a : tensor<8x7x7x64xf32>, tensor<64xf32>`
+
+    Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
+  }];
   let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input,
                        Pfc_F32:$slope);
   let results = (outs Pfc_Float:$input_grad);
@@ -241,9 +268,11 @@ def Pfc_PReluGradOp : Pfc_KernelOp<"prelu_grad", [Partitionable, Pointwise, Swee
 
 def Pfc_PReluSlopeGradOp : Pfc_KernelOp<"prelu_slope_grad",
     [Partitionable, Costed, Sweepable, AllTypesMatch<["output_grad", "input"]>]> {
-  let summary = "dslope[c] = Σ over elements with x <= 0 of dy·x";
+  let summary = "Gradient of prelu's slopes: dslope[c] = Σ over elements with x <= 0 of dy·x";
   let description = [{
     A sum over the batch: partial on a split batch.
+    Example: `%da = pfc.prelu_slope_grad %dy, %x : tensor<8x7x7x64xf32> -> tensor<64xf32>`
+
     Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input);
@@ -289,7 +318,7 @@ def Pfc_ReshapeOp : Pfc_Op<"reshape", [Pure, Vjp, Partitionable, Pointwise]> {
 }
 
 def Pfc_SliceOp : Pfc_Op<"slice", [Pure]> {
-  let summary = "y[j] = x[from + j]: some rows of a tensor, in place";
+  let summary = "Some rows of a tensor, in place: y[j] = x[from + j]";
   let description = [{
     Rows are of dimension 0.
 
@@ -357,7 +386,7 @@ def Pfc_MatmulOp : Pfc_Op<"matmul", [Pure, Vjp, Partitionable, Costed]> {
 }
 
 def Pfc_LinearOp : Pfc_Op<"linear", [Pure, Vjp, Partitionable, Costed]> {
-  let summary = "y = x·wᵀ, the fully connected layer without its bias";
+  let summary = "The fully connected layer without its bias: y = x·wᵀ";
   let description = [{
     Shapes: input [B,K], weight [N,K], output [B,N]. Becomes `matmul` in
     pfc-partition.
@@ -376,9 +405,11 @@ def Pfc_LinearOp : Pfc_Op<"linear", [Pure, Vjp, Partitionable, Costed]> {
 
 def Pfc_AddBiasOp : Pfc_KernelOp<"add_bias", [Vjp, Partitionable, Pointwise, Sweepable,
                                      AllTypesMatch<["input", "output"]>]> {
-  let summary = "y = x + bias[c]";
+  let summary = "Adds each channel's bias: y = x + bias[c]";
   let description = [{
     Shapes: input [B,…,C], bias [C].
+    Example: `%y = pfc.add_bias %x, %b : tensor<8x512xf32>, tensor<512xf32>`
+
     Made by: frontend/graph. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$input, Pfc_F32:$bias);
@@ -390,7 +421,7 @@ def Pfc_AddBiasOp : Pfc_KernelOp<"add_bias", [Vjp, Partitionable, Pointwise, Swe
 }
 
 def Pfc_ChannelSumOp : Pfc_KernelOp<"channel_sum", [Partitionable, Costed, Sweepable]> {
-  let summary = "y[c] = Σ over all but the last dimension of x";
+  let summary = "Sums over all but the last dimension: y[c] = Σ x[…,c]";
   let description = [{
     A sum over the batch: partial on a split batch.
     Example: `%db = pfc.channel_sum %dy : tensor<8x512xf32> -> tensor<512xf32>`
@@ -404,7 +435,7 @@ def Pfc_ChannelSumOp : Pfc_KernelOp<"channel_sum", [Partitionable, Costed, Sweep
 }
 
 def Pfc_SumGroupsOp : Pfc_KernelOp<"sum_groups", [Partitionable, Pointwise]> {
-  let summary = "y[c] = scale · Σ_g x[g,c]";
+  let summary = "Sum over groups: y[c] = scale · Σ_g x[g,c]";
   let description = [{
     Shapes: [G,C] → [C]. Partial where the groups are split over ranks.
     Example: `%y = pfc.sum_groups %x {scale = 0.5 : f64} : tensor<2x64xf32> -> tensor<64xf32>`
@@ -427,6 +458,11 @@ def Pfc_DropoutOp : Pfc_KernelOp<"dropout", [Vjp, Partitionable, Pointwise,
     same at any world size.
 
     Shapes: input [B,K]; step, row_offset [1].
+    Example:
+    ```mlir
+    %y = pfc.dropout %x, %step, offset %row : tensor<1xi64>
+           {rate = 0.4 : f64, seed = 1 : i64, layer = 0 : i64} : tensor<8x25088xf32>, tensor<1xi64>
+    ```
     Made by: frontend/graph; its gradient is itself on dy. Gone after:
     convert-pfc-to-plan.
   }];

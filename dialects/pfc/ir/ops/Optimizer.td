@@ -7,9 +7,11 @@ include "dialects/pfc/ir/ops/Base.td"
 def Pfc_MovingAverageOp : Pfc_KernelOp<"moving_average",
     [Partitionable, Pointwise,
      AllTypesMatch<["average", "value", "result"]>]> {
-  let summary = "r = (1 − momentum)·average + momentum·scale·value";
+  let summary = "Running statistics: r = (1 − momentum)·average + momentum·scale·value";
   let description = [{
-    Running statistics of batch norm; `scale` is n/(n − 1) for the variance.
+    Those of batch norm; `scale` is n/(n − 1) for the variance.
+    Example: `%r = pfc.moving_average %average, %mean {momentum = 0.1 : f64, scale = 1.0 : f64} : tensor<1x512xf32>`
+
     Made by: frontend/graph. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_F32:$average, Pfc_F32:$value, F64Attr:$momentum,
@@ -33,11 +35,13 @@ def Pfc_SumSquaresOp : Pfc_KernelOp<"sum_squares", [Partitionable, Costed]> {
 
 def Pfc_ClipFactorOp : Pfc_KernelOp<"clip_factor", [Partitionable, Pointwise,
     AllTypesMatch<["sum_squares", "factor", "norm"]>]> {
-  let summary = "norm = √sum; factor = min(1, limit/(norm + 1e-6))";
+  let summary = "Limits a gradient: norm = √sum; factor = min(1, limit/(norm + 1e-6))";
   let description = [{
     As torch.nn.utils.clip_grad_norm_. Shapes: all [1]. With `unscale`, the
     inverse of the loss scale that the gradients have in them: norm =
     unscale·√sum, and the factor takes it out of them, unscale·min(1, …).
+    Example: `%f, %norm = pfc.clip_factor %sum unscale %u {limit = 5.0 : f64} : tensor<1xf32>`
+
     Made by: pfc-insert-optimizer; unscale by pfc-scale-loss. Gone after:
     convert-pfc-to-plan.
   }];
@@ -405,9 +409,11 @@ def Pfc_UnbucketOp : Pfc_Op<"unbucket", [Pure]> {
 }
 
 def Pfc_ChunkSumSquaresOp : Pfc_Op<"chunk_sum_squares", [Pure, Costed, Rows]> {
-  let summary = "y[i] = Σ x[j]² over chunk i, elements j of [i·L, (i+1)·L)";
+  let summary = "Sums of squares: y[i] = Σ x[j]² over chunk i, elements j of [i·L, (i+1)·L)";
   let description = [{
     Shapes: input [N], output [⌈N/L⌉].
+    Example: `%y = pfc.chunk_sum_squares %bucket chunk 16384 : tensor<40000xf32> -> tensor<3xf32>`
+
     Made by: convert-pfc-to-linalg, of `pfc.sum_squares` of a bucket. Gone
     after: convert-pfc-to-plan.
   }];

@@ -7,7 +7,7 @@ include "dialects/pfc/ir/ops/Base.td"
 def Pfc_SampleLocalCentersOp : Pfc_Op<"sample_local_centers",
                                       [Pure, Costed, Rows,
     AllTypesMatch<["step", "first", "count", "rank", "used"]>, AllTypesMatch<["labels", "columns"]>]> {
-  let summary = "sample_centers on one rank's shard";
+  let summary = "What sample_centers does, on one rank's shard";
   let description = [{
     `first` and `count` say which classes the rank owns, `rank` which shard it
     is. indices [S]: local row numbers, −1 in unused slots; used [1]: how many;
@@ -40,6 +40,8 @@ def Pfc_SoftmaxStatsOp : Pfc_Op<"softmax_stats", [Pure]> {
     stats[i] = (Σ over used local j of exp(z[i,j] − shift),
                 z[i, columns[i]] or 0 where columns[i] = −1).
     Shapes: logits [B,S], columns [B], count [1], stats [B,2].
+    Example: `%s = pfc.softmax_stats %z, %columns, %count {shift = 0.0 : f64} : tensor<8x3xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x2xf32>`
+
     Made by: pfc-partition. Gone after: pfc-fuse-margin-softmax.
   }];
   let arguments = (ins Pfc_Float:$logits, Pfc_I64:$columns, Pfc_I64:$count,
@@ -53,9 +55,11 @@ def Pfc_SoftmaxStatsOp : Pfc_Op<"softmax_stats", [Pure]> {
 }
 
 def Pfc_SoftmaxLossOp : Pfc_KernelOp<"softmax_loss", [Costed]> {
-  let summary = "loss = Σ_i (log stats[i,0] + shift − stats[i,1]) / B";
+  let summary = "The mean loss Σ_i (log stats[i,0] + shift − stats[i,1]) / B";
   let description = [{
     stats [B,2] summed over all ranks; loss [1].
+    Example: `%loss = pfc.softmax_loss %stats {shift = 0.0 : f64} : tensor<8x2xf32> -> tensor<1xf32>`
+
     Made by: pfc-partition. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_F32:$stats, F64Attr:$shift);
@@ -80,6 +84,13 @@ def Pfc_MarginSoftmaxOp : Pfc_Op<"margin_softmax", [Pure, Costed]> {
     Shapes: embeddings [B,D], centers [S,D], columns [B], count [1]; exps [B,S],
     stats [B,2], targets [B].
     (C1) E is not fp16.
+    Example:
+    ```mlir
+    %e, %stats, %t = pfc.margin_softmax %x, %w, %columns, %count
+        margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0>
+        {shift = 0.0 : f64} : tensor<8x64xf32>, tensor<3x64xf32>, tensor<8xi64>, tensor<1xi64>
+        -> tensor<8x3xbf16>, tensor<8x2xf32>, tensor<8xf32>
+    ```
     Made by: pfc-fuse-margin-softmax. Gone after: pfc-tile-head.
   }];
   let arguments = (ins Pfc_Float:$embeddings, Pfc_Float:$centers,
@@ -108,6 +119,14 @@ def Pfc_MarginSoftmaxGradOp : Pfc_Op<"margin_softmax_grad",
         dŴ = E'ᵀ·diag(a)·X̂
     both times loss_scale [1], where there is one.
     Shapes: dx̂ [B,D], dŴ [S,D].
+    Example:
+    ```mlir
+    %dx, %dw = pfc.margin_softmax_grad %x, %w, %e, %stats, %t, %columns
+        margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0>
+        {shift = 0.0 : f64, batch = 8 : i64}
+        : tensor<8x64xf32>, tensor<3x64xf32>, tensor<8x3xbf16>, tensor<8x2xf32>,
+          tensor<8xf32>, tensor<8xi64> -> tensor<8x64xf32>, tensor<3x64xf32>
+    ```
     Made by: pfc-fuse-margin-softmax. Gone after: pfc-tile-head.
   }];
   let arguments = (ins Pfc_Float:$embeddings, Pfc_Float:$centers,
@@ -128,7 +147,7 @@ def Pfc_MarginSoftmaxGradOp : Pfc_Op<"margin_softmax_grad",
 }
 
 def Pfc_GatherUnitRowsOp : Pfc_Op<"gather_unit_rows", [Pure, Costed, Rows]> {
-  let summary = "gather_rows and normalize in one";
+  let summary = "What gather_rows and normalize do, in one";
   let description = [{
     y[j] = table[r]/max(‖table[r]‖₂, 1e-12), r = indices[j]; 0 where r < 0.
     Computed in fp32, stored as the products take it.
@@ -247,7 +266,7 @@ def Pfc_MarginTargetOp : Pfc_Op<"margin_target", [Pure, Pointwise, Rows,
 
 def Pfc_MarginEmbeddingsGradOp : Pfc_Op<"margin_embeddings_grad",
                                         [Pure, Costed, Rows]> {
-  let summary = "dx̂ of margin_softmax_grad from E·Ŵ, and the row factors a";
+  let summary = "From E·Ŵ the dx̂ of margin_softmax_grad, and the row factors a";
   let description = [{
     `products` are E·Ŵ without the targets' columns, which the tiles had set
     aside; so they need no sum over ranks, and come before it. With Z_i, t_i =
@@ -258,6 +277,14 @@ def Pfc_MarginEmbeddingsGradOp : Pfc_Op<"margin_embeddings_grad",
 
     Shapes: products, embeddings_grad [B,D]; stats [B,2]; targets, columns,
     factors [B]; indices [S]; table [C,D].
+    Example:
+    ```mlir
+    %dx, %a = pfc.margin_embeddings_grad %products, %stats, %t, %columns, %table, %indices
+        margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0>
+        {shift = 0.0 : f64, batch = 8 : i64}
+        : tensor<8x64xf32>, tensor<8x2xf32>, tensor<8xf32>, tensor<8xi64>,
+          tensor<10x64xf32>, tensor<12xi64> -> tensor<8x64xbf16>, tensor<8xf32>
+    ```
     Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_F32:$products, Pfc_F32:$stats, Pfc_F32:$targets,
@@ -282,6 +309,12 @@ def Pfc_MarginPatchOp : Pfc_Op<"margin_patch", [Pure, Costed, Rows,
     The tile's columns are `first`, `first` + 1, …. Writes the elements of
     targets in it, B at most. Shapes: exps [B,T], stats [B,2], targets, columns
     [B], first [1].
+    Example:
+    ```mlir
+    %e1 = pfc.margin_patch %e, %stats, %t, %columns, %first
+        margin<m1 = 1.0, m2 = 0.5, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0>
+        {shift = 0.0 : f64} : tensor<8x4xbf16>, tensor<8x2xf32>, tensor<8xf32>, tensor<8xi64>
+    ```
     Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$exps, Pfc_F32:$stats, Pfc_F32:$targets,
@@ -335,9 +368,11 @@ def Pfc_MarginCosinesGradOp : Pfc_Op<"margin_cosines_grad",
 }
 
 def Pfc_ScaleRowsOp : Pfc_KernelOp<"scale_rows", [Pointwise]> {
-  let summary = "y[i,d] = factors[i]·x[i,d]";
+  let summary = "Rows times factors: y[i,d] = factors[i]·x[i,d]";
   let description = [{
     Shapes: input, output [B,D] (element types may differ), factors [B].
+    Example: `%y = pfc.scale_rows %x, %a : tensor<8x64xf32>, tensor<8xf32> -> tensor<8x64xbf16>`
+
     Made by: pfc-tile-head. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$input, Pfc_F32:$factors);

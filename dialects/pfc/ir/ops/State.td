@@ -78,7 +78,7 @@ def Pfc_RankConstantOp : Pfc_Op<"rank_constant", [Pure]> {
     value(rank) = base + per_rank·rank + (rank < threshold ? below : 0)
                 + per_capped_rank·min(rank, threshold)
 
-    The first of 10 classes on rank r of 4 (q = 2, m = 2):
+    Example: the first of 10 classes on rank r of 4 (q = 2, m = 2):
     ```mlir
     %first = pfc.rank_constant base 0 per_rank 2 threshold 2 below 0 per_capped_rank 1 : tensor<1xi64>
     ```

@@ -28,7 +28,9 @@ def Pfc_SweepOp : Pfc_KernelOp<"sweep", [Costed, IsolatedFromAbove,
       %7 = pfc.add %6, %5 : tensor<8x7x7x64xbf16>
       %8, %9 = pfc.batch_stats %7 : tensor<8x7x7x64xbf16> -> tensor<1x64xf32>
       pfc.yield %7, %8, %9 : tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<1x64xf32>
-    } : (…) -> (tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<1x64xf32>)
+    } : (tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<1x64xf32>, tensor<64xf32>,
+         tensor<64xf32>, tensor<8x7x7x64xbf16>)
+        -> (tensor<8x7x7x64xbf16>, tensor<1x64xf32>, tensor<1x64xf32>)
     ```
     Made by: pfc-fuse-pointwise. Gone after: convert-pfc-to-plan.
   }];
@@ -67,7 +69,17 @@ def Pfc_BarrierOp : Pfc_Op<"barrier", [Pure, AllTypesMatch<["input", "output"]>]
 
 def Pfc_YieldOp : Pfc_Op<"yield", [Pure, Terminator, HasParent<"SweepOp">]> {
   let summary = "The results of a sweep's body";
-  let description = "Made by: pfc-fuse-pointwise. Gone after: convert-pfc-to-plan.";
+  let description = [{
+    Example:
+    ```mlir
+    %y = pfc.sweep(%x) {
+    ^bb0(%0: tensor<8x144x1x512xf32>):
+      %1 = pfc.relu6 %0 : tensor<8x144x1x512xf32>
+      pfc.yield %1 : tensor<8x144x1x512xf32>
+    } : (tensor<8x144x1x512xf32>) -> tensor<8x144x1x512xf32>
+    ```
+    Made by: pfc-fuse-pointwise. Gone after: convert-pfc-to-plan.
+  }];
   let arguments = (ins Variadic<Pfc_Float>:$values);
   let assemblyFormat = "attr-dict ($values^ `:` type($values))?";
 }

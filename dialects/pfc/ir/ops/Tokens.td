@@ -68,6 +68,12 @@ def Pfc_LayerNormGradStatsOp : Pfc_KernelOp<"layer_norm_grad_stats",
         sum = Σ_c gamma·dy        projection = Σ_c gamma·dy·x̂
     Shapes and types as in layer_norm, dy being its output's; sum, projection
     [B,…].
+    Example:
+    ```mlir
+    %sum, %projection = pfc.layer_norm_grad_stats %dy, %x, %mean, %var, %gamma
+        {eps = 1.0e-5 : f64} : tensor<8x144x1x512xbf16>, tensor<8x144x1x512xf32>,
+        tensor<8x144x1xf32>, tensor<512xf32>
+    ```
     Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input, Pfc_F32:$mean,
@@ -90,6 +96,12 @@ def Pfc_LayerNormGradOp : Pfc_KernelOp<"layer_norm_grad",
     dx = rsqrt(var + eps)·(gamma·dy − (sum + x̂·projection)/C)
 
     Operands as in layer_norm_grad_stats, which made sum and projection.
+    Example:
+    ```mlir
+    %dx = pfc.layer_norm_grad %dy, %x, %mean, %var, %gamma, %sum, %projection
+            {eps = 1.0e-5 : f64} : tensor<8x144x1x512xbf16>, tensor<8x144x1x512xf32>,
+            tensor<8x144x1xf32>, tensor<512xf32>
+    ```
     Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input, Pfc_F32:$mean,
@@ -108,10 +120,15 @@ def Pfc_LayerNormGainGradOp : Pfc_KernelOp<"layer_norm_gain_grad",
     [Partitionable, Costed, Sweepable,
      AllShapesMatch<["input", "output_grad"]>,
      AllTypesMatch<["mean", "variance"]>]> {
-  let summary = "dgamma[c] = Σ over the positions of dy·x̂";
+  let summary = "Gradient of layer_norm's gain: dgamma[c] = Σ over the positions of dy·x̂";
   let description = [{
     A sum over the batch: partial on a split batch. Operands as in
     layer_norm_grad_stats. (dbeta is a channel_sum.)
+    Example:
+    ```mlir
+    %dgamma = pfc.layer_norm_gain_grad %dy, %x, %mean, %var {eps = 1.0e-5 : f64}
+        : tensor<8x144x1x512xbf16>, tensor<8x144x1x512xf32>, tensor<8x144x1xf32> -> tensor<512xf32>
+    ```
     Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input, Pfc_F32:$mean,
@@ -126,7 +143,7 @@ def Pfc_LayerNormGainGradOp : Pfc_KernelOp<"layer_norm_gain_grad",
 
 def Pfc_Relu6Op : Pfc_KernelOp<"relu6", [Vjp, Partitionable, Pointwise, Sweepable,
                                          SameOperandsAndResultType]> {
-  let summary = "y = min(max(x, 0), 6)";
+  let summary = "ReLU up to 6: y = min(max(x, 0), 6)";
   let description = [{
     Example: `%y = pfc.relu6 %x : tensor<8x144x1x2048xf32>`
 
@@ -139,8 +156,12 @@ def Pfc_Relu6Op : Pfc_KernelOp<"relu6", [Vjp, Partitionable, Pointwise, Sweepabl
 
 def Pfc_Relu6GradOp : Pfc_KernelOp<"relu6_grad", [Partitionable, Pointwise, Sweepable,
                                                   SameOperandsAndResultType]> {
-  let summary = "dx = 0 < x < 6 ? dy : 0";
-  let description = "Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.";
+  let summary = "Gradient of relu6: dx = 0 < x < 6 ? dy : 0";
+  let description = [{
+    Example: `%dx = pfc.relu6_grad %dy, %x : tensor<8x144x1x2048xf32>`
+
+    Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
+  }];
   let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$input);
   let results = (outs Pfc_Float:$input_grad);
   let assemblyFormat = "$output_grad `,` $input attr-dict `:` type($input_grad)";
@@ -218,7 +239,7 @@ def Pfc_MergeHeadsOp : Pfc_Op<"merge_heads", [Pure, Vjp, Partitionable, Pointwis
 }
 
 def Pfc_SoftmaxOp : Pfc_Op<"softmax", [Pure, Vjp, Partitionable, Costed, Rows]> {
-  let summary = "y = softmax(scale·x) over the last dimension";
+  let summary = "Softmax over the last dimension: y = softmax(scale·x)";
   let description = [{
     y[…,j] = exp(scale·x[…,j] − m)/Σ_j exp(scale·x[…,j] − m),  m = scale·max_j x
 
@@ -235,9 +256,11 @@ def Pfc_SoftmaxOp : Pfc_Op<"softmax", [Pure, Vjp, Partitionable, Costed, Rows]> 
 
 def Pfc_SoftmaxGradOp : Pfc_Op<"softmax_grad", [Pure, Partitionable, Costed, Rows,
     AllShapesMatch<["output_grad", "output", "input_grad"]>]> {
-  let summary = "dx = scale·y·(dy − Σ_j y[…,j]·dy[…,j])";
+  let summary = "Gradient of softmax: dx = scale·y·(dy − Σ_j y[…,j]·dy[…,j])";
   let description = [{
     y is softmax's result.
+    Example: `%dx = pfc.softmax_grad %dy, %y {scale = 0.125 : f64} : tensor<32x144x144xf32>, tensor<32x144x144xbf16> -> tensor<32x144x144xf32>`
+
     Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$output_grad, Pfc_Float:$output, F64Attr:$scale);
@@ -277,7 +300,7 @@ def Pfc_SampleTokensOp : Pfc_Op<"sample_tokens", [Pure, Partitionable, Pointwise
 }
 
 def Pfc_GatherTokensOp : Pfc_Op<"gather_tokens", [Pure, Vjp, Partitionable, Pointwise, Rows]> {
-  let summary = "y[b,k] = x[b, kept[b,k]]: some of an image's tokens";
+  let summary = "Some of an image's tokens: y[b,k] = x[b, kept[b,k]]";
   let description = [{
     Shapes: input [B,T,1,C]; kept [B,K], slots [B,T] of sample_tokens, of which
     the gradient takes the latter; output [B,K,1,C].
@@ -318,10 +341,12 @@ def Pfc_RestoreTokensOp : Pfc_Op<"restore_tokens", [Pure, Vjp, Partitionable, Po
 }
 
 def Pfc_MaskTokenGradOp : Pfc_KernelOp<"mask_token_grad", [Partitionable, Pointwise]> {
-  let summary = "dmask[c] = Σ over the positions with slots < 0 of dy";
+  let summary = "Gradient of the mask token: dmask[c] = Σ over the positions with slots < 0 of dy";
   let description = [{
     A sum over the batch: partial on a split batch. Shapes: output_grad
     [B,T,1,C]; slots [B,T]; mask_grad [C].
+    Example: `%dmask = pfc.mask_token_grad %dy, %slots : tensor<8x144x1x512xf32>, tensor<8x144xi64> -> tensor<512xf32>`
+
     Made by: pfc-differentiate. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_Float:$output_grad, Pfc_I64:$slots);
