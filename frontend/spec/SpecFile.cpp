@@ -11,6 +11,12 @@ using llvm::StringRef;
 /// was named by mistake from being read into memory.
 static constexpr size_t maxBytes = 1 << 20;
 
+/// FlatBuffers' file identifier (runtime/plan/plan.fbs) behind an offset of
+/// less than 2^24.
+static bool isPlan(StringRef text) {
+  return text.substr(3, 4) == StringRef("\0PFC", 4);
+}
+
 /// Reads at most maxBytes + 1 bytes; works for pipes too.
 static llvm::Expected<std::string> readText(StringRef path) {
   llvm::Expected<llvm::sys::fs::file_t> file =
@@ -49,6 +55,11 @@ bool pfc::addSpecFile(StringRef path, llvm::SourceMgr &sources,
 
 bool pfc::addSpecText(StringRef text, StringRef path, llvm::SourceMgr &sources,
                       llvm::raw_ostream &errors) {
+  if (isPlan(text)) {
+    errors << path << ":1:1: error: not a spec: a plan, whose spec 'pfcc show "
+           << path << " --spec' prints\n";
+    return false;
+  }
   if (text.size() > maxBytes) {
     errors << path << ":1:1: error: not a spec: larger than " << maxBytes
            << " bytes\n";

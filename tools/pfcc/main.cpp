@@ -38,7 +38,7 @@ namespace cl = llvm::cl;
 
 static cl::OptionCategory category("pfcc options");
 static cl::opt<std::string>
-    command(cl::Positional, cl::Required,
+    command(cl::Positional,
             cl::desc("<compile|show|explain|simulate|onnx|spec-reference|"
                      "scaling>"),
             cl::cat(category));
@@ -310,7 +310,10 @@ static const Command *findCommand() {
       return &each;
     known += (known.empty() ? "" : ", ") + each.name.str();
   }
-  fail("unknown command '" + command + "'; known: " + known);
+  if (command.empty())
+    fail("a command is needed: " + known + "; --help says what each takes");
+  else
+    fail("unknown command '" + command + "'; known: " + known);
   return nullptr;
 }
 
