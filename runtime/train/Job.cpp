@@ -9,8 +9,18 @@
 namespace pfc::rt {
 namespace {
 
-std::string deviceName(const plan::fb::Plan &plan, const JobOptions &options) {
-  return options.device.empty() ? plan.device()->str() : options.device;
+/// The option's, or else the plan's. Checked before a driver is looked for.
+std::string deviceName(const PlanFile &file, const JobOptions &options) {
+  const std::string made = file.plan().device()->str();
+  if (options.device.empty())
+    return made;
+  const bool fits = (options.device == "cpu") == (made == "cpu");
+  require(fits,
+          "{}: is for {}, and --device={} executes no such plan: compile "
+          "its spec with cluster.device = \"{}\", or leave --device out",
+          file.path(), made, options.device,
+          options.device == "cpu" ? "cpu" : "cuda");
+  return options.device;
 }
 
 /// Ranks on unlike machines must still run one variant: their products and
@@ -35,7 +45,7 @@ Job::Job(const PlanFile &file, Communicator &communicator,
     : plan(file.plan()), settings(*plan.settings()), communicator(communicator),
       processors(processorShare(communicator)),
       threads(options.threads > 0 ? options.threads : processors),
-      device(openDevice(deviceName(plan, options),
+      device(openDevice(deviceName(file, options),
                         {threads, communicator.localRank(), options.folder})),
       variant(sameVariant(chooseVariant(plan, *device, options.precision),
                           communicator)),
