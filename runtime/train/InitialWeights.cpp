@@ -95,12 +95,20 @@ std::string loadInitialWeights(const InitialWeights &from,
                                const plan::fb::Variant &variant, int rank,
                                uint64_t seed, Executor &executor) {
   if (!from.backbone.empty()) {
+    require(fs::exists(from.backbone),
+            "{}: there is no such file or folder: --init-backbone takes a "
+            "weights file, another run's --out or a checkpoint's folder",
+            from.backbone);
     std::string file = networkFile(from.backbone);
     loadBackbone(*openWeights(file), variant, executor);
     return "the network starts from " + file;
   }
   if (from.model.empty())
     return {};
+  require(fs::is_directory(from.model),
+          "{}: there is no such folder: --init takes another run's --out or a "
+          "checkpoint's folder",
+          from.model);
   Model model(from.model);
   loadBackbone(*openWeights(model.backbone()), variant, executor);
   std::string taken = "the network starts from " + model.path();

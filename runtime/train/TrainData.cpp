@@ -29,6 +29,18 @@ std::string trainPath(const plan::fb::Settings &settings,
   return path.lexically_normal().string();
 }
 
+std::shared_ptr<const data::Dataset>
+openTrainSet(const std::string &path, const plan::fb::Settings &settings) {
+  std::error_code error;
+  const std::string train =
+      settings.train_data() ? settings.train_data()->str() : "";
+  require(fs::exists(path, error) || error,
+          "{}: no such file or folder: give --data the folder {}", path,
+          train.empty() ? "with the images"
+                        : "that has the spec's data.train = \"" + train + "\"");
+  return data::openDataset(path);
+}
+
 /// A whole epoch holds at least a batch of all ranks.
 std::shared_ptr<const data::Dataset> makeSynthetic(const Job &job,
                                                    int64_t images) {
@@ -83,8 +95,8 @@ TrainData::TrainData(const Job &job, const std::string &option)
   std::optional<SyntheticData> made = syntheticData(option);
   isSynthetic = made.has_value();
   name = isSynthetic ? std::string(word) : trainPath(settings, folder);
-  set =
-      isSynthetic ? makeSynthetic(job, made->images) : data::openDataset(name);
+  set = isSynthetic ? makeSynthetic(job, made->images)
+                    : openTrainSet(name, settings);
   checkClasses(*set, name, settings.classes());
 }
 

@@ -144,7 +144,12 @@ TEST_F(FineTuning, WhatDoesNotFitIsSaid) {
             path("far") +
                 ": class 8 starts from class 11, but the weights have 11");
   EXPECT_EQ(error({.model = path("none")}),
-            path("none") + ": there is no such folder");
+            path("none") + ": there is no such folder: --init takes another "
+                           "run's --out or a checkpoint's folder");
+  EXPECT_EQ(error({.backbone = path("none")}),
+            path("none") + ": there is no such file or folder: --init-backbone "
+                           "takes a weights file, another run's --out or a "
+                           "checkpoint's folder");
   EXPECT_EQ(error({.model = path("old"), .classMap = path("none")}),
             path("none") + ": cannot open the class map");
   fs::remove(root / "old/manifest.json");
