@@ -30,7 +30,12 @@ public:
   explicit Reader(IjbSet &set) : prefix(prefixOf(set)), set(set) {}
 
   void readPictures() {
-    LineReader lines(prefix + "name_5pts_score.txt");
+    const std::string path = prefix + "name_5pts_score.txt";
+    require(fs::exists(path),
+            "{}: no such file: --images takes InsightFace's folder, with meta/ "
+            "and loose_crop/, and --target says whose names it has",
+            path);
+    LineReader lines(path);
     while (lines.next()) {
       if (lines.fields() != 12)
         lines.refuse("{} fields; a name, five landmarks (x, y) and a score are "

@@ -78,6 +78,10 @@ MegaFaceSet readMegaFaceSet(const std::string &folder) {
   MegaFaceSet set;
   set.folder = folder;
   std::string probes = (root / "facescrub_lst").string();
+  require(fs::exists(probes),
+          "{}: no such file: --images takes InsightFace's test pack, with "
+          "facescrub_lst and megaface_lst",
+          probes);
   set.probes = readList(probes, (root / "facescrub_noises.txt").string(), 1);
   set.distractors = readList((root / "megaface_lst").string(),
                              (root / "megaface_noises.txt").string(), 3);
