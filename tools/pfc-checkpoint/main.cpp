@@ -30,10 +30,15 @@ using namespace pfc::rt;
 namespace {
 
 std::vector<std::string> checkpointsOf(const std::string &out) {
+  std::error_code error;
+  require(std::filesystem::exists(out, error) || error,
+          "{}: there is no such folder", out);
   std::vector<std::string> paths;
   for (const CheckpointFolder::Entry &entry : CheckpointFolder(out).list())
     paths.push_back(entry.path);
-  require(!paths.empty(), "{}: holds no checkpoint", out);
+  require(!paths.empty(),
+          "{}: holds no checkpoint; give the --out of a run that wrote some",
+          out);
   return paths;
 }
 
