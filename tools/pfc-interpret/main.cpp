@@ -18,6 +18,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
@@ -94,7 +95,13 @@ struct Subject {
 } // namespace
 
 LogicalResult Subject::load(const std::string &file, MLIRContext &context) {
-  module = parseSourceFile<ModuleOp>(file, &context);
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> text = openInputFile(file, &message);
+  if (!text)
+    return success(fail("error: " + message));
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(std::move(text), llvm::SMLoc());
+  module = parseSourceFile<ModuleOp>(sources, &context);
   if (!module)
     return failure();
   function = module->lookupSymbol<func::FuncOp>(functionName);

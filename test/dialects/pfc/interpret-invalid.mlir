@@ -9,6 +9,8 @@
 // RUN: not pfc-interpret %s --function unnamed 2>&1 | FileCheck %s --check-prefix=UNNAMED
 // RUN: not pfc-interpret %s --function missing 2>&1 | FileCheck %s --check-prefix=MISSING
 // RUN: not pfc-interpret %s --function index --check-gradients 2>&1 | FileCheck %s --check-prefix=INDEX
+// RUN: not pfc-interpret %t.none 2>&1 | FileCheck %s --check-prefix=NONE
+// NONE: pfc-interpret: error: cannot open input file '{{.*}}none': No such file or directory
 
 shard.grid @ranks(shape = 2)
 
