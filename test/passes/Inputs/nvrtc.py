@@ -1,10 +1,10 @@
 """Compiles the kernels of CUDA C++ texts with NVRTC, which needs no GPU.
 
 nvrtc.py ARCH[,ARCH...] FILE...
-    Compiles each different kernel of the files once for each architecture, and
-    prints how many, and which have registers spilled to local memory or use it
-    at all, as ptxas reports. Exit code 1 with NVRTC's log if one doesn't
-    compile.
+    Compiles each different kernel of the files once for the first architecture,
+    and for the others one of those that differ in numbers alone. Prints how
+    many, and which have registers spilled to local memory or use it at all, as
+    ptxas reports. Exit code 1 with NVRTC's log if one doesn't compile.
 nvrtc.py --time ARCH[,ARCH...] FILE...
     Compiles each file as pfc-run does, in parts on all processors: its kernels,
     and processor seconds / seconds for each architecture, as rows of a table.
@@ -86,20 +86,46 @@ def union(files):
         re.sub(r"\bk_", number, body) for body, number in kernels.items())
 
 
+def one_of_a_kind(text):
+    """The text with the longest of the kernels that differ in numbers alone, and
+    all on tensor cores, which is code of a chip's own (tensor_core.cuh)."""
+    prelude, kernels = split(text)
+    kinds = {}
+    for kernel in kernels:
+        kind = re.sub(r"\bk\d+_|\b\d[\d.]*(e[-+]?\d+)?f?\b", "N", kernel)
+        if "_by_warp" in kernel:
+            kind = kernel
+        kinds[kind] = max(kinds.get(kind, ""), kernel, key=len)
+    return prelude + "".join(kinds.values())
+
+
 def names(kernels):
     return ", ".join(sorted(kernels)) or "none"
 
 
+def halves(text):
+    prelude, kernels = split(text)
+    middle = (len(kernels) + 1) // 2
+    return [prelude + "".join(part)
+            for part in (kernels[:middle], kernels[middle:]) if part]
+
+
 def check(nvrtc, archs, files):
     text = union(files)
-    kernels = len(split(text)[1])
+    texts = [text] + [one_of_a_kind(text)] * (len(archs) - 1)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        compiled = list(pool.map(lambda a: compile_for(nvrtc, text, a), archs))
-    for arch, (good, log) in zip(archs, compiled):
-        used = local_memory(log)
-        if not good or len(used) != kernels:
-            sys.exit(f"{arch}: {kernels} kernels, {len(used)} reported on\n" +
-                     log[:4000])
+        started = [[pool.submit(compile_for, nvrtc, half, arch)
+                    for half in halves(text)]
+                   for text, arch in zip(texts, archs)]
+    for arch, text, parts in zip(archs, texts, started):
+        kernels, used = len(split(text)[1]), {}
+        for part in parts:
+            good, log = part.result()
+            used.update(local_memory(log))
+            if not good:
+                sys.exit(f"{arch}:\n{log[:4000]}")
+        if len(used) != kernels:
+            sys.exit(f"{arch}: {kernels} kernels, {len(used)} reported on")
         spilled = [name for name, (_, *spills) in used.items() if any(spills)]
         print(f"{arch}: {kernels} kernels, with spilled registers: "
               f"{names(spilled)}, with local memory: "
