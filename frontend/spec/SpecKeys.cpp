@@ -149,7 +149,8 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "replacement: `keys` takes those with the smallest random numbers, "
        "which goes through all rows of a rank; `permutation` the first of a "
        "random order given by a formula, in time that depends on the sample "
-       "alone. `auto` permutes more than 500,000 rows a rank, unless "
+       "alone. The sample's rows ascend, but for those behind the positives of a "
+       "permutation. `auto` permutes more than 500,000 rows a rank, unless "
        "`row_update` is `all`.", ENUM_FIELD(head.sampling)},
       {"head", "row_update", "", false, "", anything, rowUpdates,
        "Rows of W that the optimizer touches in a step: `sampled` freezes "
@@ -165,7 +166,7 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "than bf16 tells apart, stays fp32.", ENUM_FIELD(head.momentum)},
       {"head", "placement", "", false, "", anything, placements,
        "Where class centers and the optimizer's state of them lie: in the `device`'s memory, "
-       "or in the `host`'s, from which a step brings the sampled rows under the "
+       "or in the `host`'s, from which a step prefetches the sampled rows under the "
        "backbone's forward pass and takes them back under its backward pass. "
        "With `device = \"cpu\"`, `host` is a file in the output folder that is "
        "mapped into memory, which may be larger than memory; rows take disk "
@@ -177,7 +178,7 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "fifth) for a tile's memory. On a processor both give the same bits; on a "
        "GPU tiles are smaller where they are recomputed, and sums round "
        "otherwise. `auto` keeps them where they fit into "
-       "`cluster.memory_per_rank`.", ENUM_FIELD(head.logits)},
+       "`cluster.memory_per_rank`, and always where that has no limit.", ENUM_FIELD(head.logits)},
 
       {"head.margin", "type", "", false, "", anything, marginTypes,
        "`arcface` uses m2, `cosface` m3, `combined` all three; `adaface` puts "
@@ -341,11 +342,13 @@ static ArrayRef<SpecKey> makeSpecKeys() {
       {"cluster", "overlap", "", false, "", anything, {},
        "Exchange between ranks while they compute; `false` is for "
        "comparisons.", FIELD(cluster.overlap)},
-      {"cluster", "bucket_size", "MiB", false, "", leftOpen(0, 4096), {},
-       "Gradients of the backbone that are summed over the ranks at a time: so "
-       "many bytes, and what is left of the parameter that fills them. Without "
-       "it a bucket is as large as makes latencies and transfers least together "
-       "(23 MB for R50); the last one, of the first layers, is small.",
+      {"cluster", "bucket_size", "MiB", false, "of the backbone's size",
+       leftOpen(0, 4096), {},
+       "How much of the backbone's gradients is summed over the ranks at a time: "
+       "parameters are taken from the last layer on until they have this many "
+       "bytes. The default makes the sum of latencies and transfers least (23 MB "
+       "for R50) at 30 µs and 100 GB/s, whatever the job's network; the last "
+       "bucket, of the first layers, which no computation hides, is small.",
        FIELD(cluster.bucketSize)},
       {"cluster", "gradient_precision", "", false, "", anything, storageTypes,
        "Of the backbone's gradients between the ranks. `bf16` halves what they "

@@ -15,7 +15,7 @@ static constexpr char introduction[] = R"(# What a job takes, simulated
 Made by `pfcc scaling`; a test compares.
 
 `pfcc simulate SPEC --on=MACHINE` says what a step takes before it runs, by the plan and by two frameworks that train the
-same job. The plan is simulated from its instructions: a roofline for each, in their order on two streams, and α–β
+same job: InsightFace's Partial FC of 2020 on MXNet (*mxnet*) and its arcface_torch of July 2021 on PyTorch. The plan is simulated from its instructions: a roofline for each, in their order on two streams, and α–β
 collectives ([explain.md](explain.md)). For a framework the backbone is counted in the spec's graph, the head in the
 framework's source, and a few constants say what counting can't; `tools/pfcc/simulate/Peer.h` has the formulas. Of
 arcface_torch every tensor of a step is followed through PyTorch's allocator (`TorchStep.h`), which says its memory but for
