@@ -257,6 +257,7 @@ PlanMemory planMemory(const Variant &variant, int64_t batch) {
       MemoryUse use = timeline.at(i);
       memory.headPeak = std::max(memory.headPeak,
                                  use[Purpose::Logits] + use[Purpose::HeadRows]);
+      memory.logitsPeak = std::max(memory.logitsPeak, use[Purpose::Logits]);
       if (uint64_t bytes = total(use); bytes > most) {
         most = bytes;
         peak = use;

@@ -44,11 +44,12 @@ struct MemoryUse {
 };
 
 struct PlanMemory {
-  MemoryUse use;         ///< persistent, and at the peak of the step
-  uint64_t unused = 0;   ///< of the arena, then: alignment, gaps
-  uint64_t arena = 0;    ///< all of the above
-  uint64_t host = 0;     ///< class centers and their state in host memory
-  uint64_t headPeak = 0; ///< most that Logits and HeadRows take, ever
+  MemoryUse use;           ///< persistent, and at the peak of the step
+  uint64_t unused = 0;     ///< of the arena, then: alignment, gaps
+  uint64_t arena = 0;      ///< all of the above
+  uint64_t host = 0;       ///< class centers and their state in host memory
+  uint64_t headPeak = 0;   ///< most that Logits and HeadRows take, ever
+  uint64_t logitsPeak = 0; ///< most that Logits take
   uint32_t peakInstruction = 0; ///< of train_step
 };
 

@@ -235,6 +235,8 @@ static void printHeads(const Explanation &e, llvm::raw_ostream &os) {
                        bytesOf(memory).c_str(), seconds * 1e3);
   };
   line("this plan", static_cast<double>(e.headMemory), e.step.head().seconds);
+  os << llvm::format("  %-26s %12s\n", "its logits at most",
+                     bytesOf(static_cast<double>(e.memory.logitsPeak)).c_str());
   line("PyTorch, PartialFC_V2", e.partialFC.memory, e.partialFC.seconds);
   line("PyTorch, model parallel", e.modelParallel.memory,
        e.modelParallel.seconds);
@@ -329,6 +331,7 @@ void pfc::explain::printJson(const Explanation &e, llvm::raw_ostream &os) {
        llvm::json::Object{
            {"this plan",
             jsonOf(static_cast<double>(e.headMemory), e.step.head().seconds)},
+           {"logits_bytes", static_cast<int64_t>(e.memory.logitsPeak)},
            {"PartialFC_V2", jsonOf(e.partialFC.memory, e.partialFC.seconds)},
            {"model parallel",
             jsonOf(e.modelParallel.memory, e.modelParallel.seconds)}}}};

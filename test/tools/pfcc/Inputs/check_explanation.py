@@ -61,6 +61,12 @@ def check_work(work, in_all):
     assert work["head: products"]["seconds"] >= products * (1 - 1e-9)
 
 
+def check_logits(largest):
+    """All exponentials are there at once, with the cosines of one tile or more,
+    whether or not that is the step's peak."""
+    assert logits * element <= largest <= logits * (4 + element), largest
+
+
 def check_peer(peer):
     logit_bytes = 12 + 4 / ranks
     equal("memory of PartialFC_V2", peer["PartialFC_V2"]["memory_bytes"],
@@ -71,6 +77,7 @@ def check_peer(peer):
 
 check_memory(told["memory_bytes"])
 check_work(told["work"], told["in_all"])
+check_logits(told["head"]["logits_bytes"])
 check_peer(told["head"])
 equal("images/s", told["images_per_second"], whole / told["step"]["seconds"])
 assert told["fits"] is True
