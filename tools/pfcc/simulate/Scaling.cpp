@@ -14,12 +14,13 @@ static constexpr char introduction[] = R"(# What a job takes, simulated
 
 Made by `pfcc scaling`; a test compares.
 
-`pfcc simulate SPEC --on=MACHINE` says what a step takes before it runs, by the plan and by two frameworks that train the
-same job: InsightFace's Partial FC of 2020 on MXNet (*mxnet*) and its arcface_torch of July 2021 on PyTorch. The plan is simulated from its instructions: a roofline for each, in their order on two streams, and α–β
-collectives ([explain.md](explain.md)). For a framework the backbone is counted in the spec's graph, the head in the
-framework's source, and a few constants say what counting can't; `tools/pfcc/simulate/Peer.h` has the formulas. Of
-arcface_torch every tensor of a step is followed through PyTorch's allocator (`TorchStep.h`), which says its memory but for
-a base (the CUDA context and libraries), and its head's traffic.
+`pfcc simulate SPEC --on=MACHINE` says what a step takes before it runs, by the plan and by two frameworks that train
+the same job: InsightFace's Partial FC of 2020 on MXNet (*mxnet*) and its arcface_torch of July 2021 on PyTorch. The
+plan is simulated from its instructions: a roofline for each, in their order on two streams, and α–β collectives
+([explain.md](explain.md)). For a framework the backbone is counted in the spec's graph, the head in the framework's
+source, and a few constants say what counting can't; `tools/pfcc/simulate/Peer.h` has the formulas. Of arcface_torch
+every tensor of a step is followed through PyTorch's allocator (`TorchStep.h`), which says its memory but for a base
+(the CUDA context and libraries), and its head's traffic.
 
 Below, the simulation of those frameworks beside what they published. The odd rows of each table were fitted
 (`pfcc simulate --fit` does it again); **the even ones, marked *test*, were not fitted** and say what a prediction is worth.
@@ -33,25 +34,6 @@ What to know of it:
   changes from row to row, and each half has every network, precision and batch twice.
 - In the third, a row is a line of the published table; all of a line is fitted or none. Its batch is not published:
   it is 512, as memory shows (`published.toml`); the fourth table is a run of the same code with 1024.
-- Which free block PyTorch's allocator takes depends on all that was freed before, and on what cuDNN's algorithms asked
-  for in the first step. A tensor of the logits' size more or less is 2 to 5 % of a row of the third table. Here the
-  simulation does what PyTorch does: 1.8.1 with cuDNN 7.6.5, running that code without a GPU (`TorchStep.h`), holds within
-  25 MiB of it in every row of model parallel and Partial FC; a test compares.
-- So what is left of those rows is not a matter of the step, of autograd's temporaries or of the allocator's rules. The
-  third table does not say whose memory it is, and it is not one rank's: rank 0, which has the class of all images, holds
-  one tensor more. Less one number for all, seven rows of the last two tables agree to 5 MiB with PyTorch's on a rank
-  other than 0 (model parallel at 1.4, 2 and 3 M classes, Partial FC at 1, 2, 3 and 8 M), and five others to 10 MiB with
-  its on rank 0 (model parallel at 125, 250 and 500 k, Partial FC at 16 and 29 M). All of the third table are taken for
-  another rank here: a row whose rank is chosen by what it says is no test. As rank 0's, model parallel would be 0.9 % off
-  at 1 M and 2.6 % at 5.5 M.
-- Tried on two to nine of these rows, none of this moves one by more than 25 MiB: PyTorch 1.6.0, 1.7.1 or 1.9.0, other
-  fast algorithms chosen, sixty steps, a card nearly full, events that complete late. Not tried: cuDNN 8, which PyTorch
-  1.7 and 1.8 for CUDA 11 have, and which may ask for other workspaces. What the tables ran on is not said.
-- How arcface_torch ran data parallel is not in its source: memory is linear in the classes there, by data_buffers. With
-  W and momentum that is 10 buffers of rows, as a head in DistributedDataParallel with cross entropy takes. Six ways to
-  write one were run in PyTorch as above. By the fitted rows the best has a DistributedDataParallel of its own and fp32
-  logits, and is 3.3 and 2.5 % off in the rows marked *test*; one for all, with logits under autocast, is 0.5 and 0.9 %
-  off there, but the fitted rows do not say that it was this.
 - Machines without rows of their own take a framework's shares of the V100's rates.
 - Convolutions in groups (mbf) count as what they read and write, which no row shows: of mbf on MS1MV3 12,185 images/s are
   published for 8 GPUs, and 19,300 simulated for 8 V100.
@@ -63,6 +45,30 @@ What to know of it:
 
 All are in `tools/pfcc/simulate/peers.toml`, which says what each means.
 
+)";
+
+static constexpr char memoryOfTorch[] = R"(
+## What is left of arcface_torch's memory
+
+- Which free block PyTorch's allocator takes depends on all that was freed before, and on what cuDNN's algorithms asked
+  for in the first step. One tensor of the logits' size changes a row of the third table by 2 to 5 %. Here the
+  simulation does what PyTorch does: 1.8.1 with cuDNN 7.6.5, running that code without a GPU (`TorchStep.h`), holds
+  within 25 MiB of it in every row of model parallel and Partial FC; a test compares.
+- So what is left of these rows is not a matter of the step, of autograd's temporaries or of the allocator's rules. The
+  third table does not say whose memory it is, and it is not one rank's: rank 0, which has the class of all images,
+  holds one tensor more. When one number is taken off all of them, seven rows of the last two tables agree to 5 MiB with
+  PyTorch's on a rank other than 0 (model parallel at 1.4, 2 and 3 M classes, Partial FC at 1, 2, 3 and 8 M), and five
+  others to 10 MiB with its on rank 0 (model parallel at 125, 250 and 500 k, Partial FC at 16 and 29 M). All of the
+  third table are taken for another rank here: a row whose rank is chosen by what it says is no test. As rank 0's, model
+  parallel would be 0.9 % off at 1 M and 2.6 % at 5.5 M.
+- Tried on two to nine of these rows, none of this moves one by more than 25 MiB: PyTorch 1.6.0, 1.7.1 or 1.9.0, other
+  fast algorithms chosen, sixty steps, a card nearly full, events that complete late. Not tried: cuDNN 8, which PyTorch
+  1.7 and 1.8 for CUDA 11 have, and which may ask for other workspaces. What the tables ran on is not said.
+- How arcface_torch ran data parallel is not in its source: memory is linear in the classes there, by data_buffers. With
+  W and momentum that is 10 buffers of rows, as a head in DistributedDataParallel with cross entropy takes. Six ways to
+  write one were run in PyTorch as above. By the fitted rows the best has a DistributedDataParallel of its own and fp32
+  logits, and is 3.3 and 2.5 % off in the rows marked *test*; one for all, with logits under autocast, is 0.5 and 0.9 %
+  off there, but the fitted rows do not say that it was this.
 )";
 
 namespace {
@@ -234,6 +240,7 @@ void pfc::simulate::writeScaling(const Constants &constants,
   for (const PublishedTable &table : tables)
     writer.writeTable(table);
   writer.writeShortfalls();
+  os << memoryOfTorch;
   os << "\n## Predictions\n\nOf r50. Of a plan the memory is its arena; a "
         "process has its context besides. Between 2080 Ti its gradients are in "
         "bf16\n(`cluster.gradient_precision`), as mxnet's are in 16 bits.\n";
