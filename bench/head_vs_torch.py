@@ -103,8 +103,8 @@ def measure(classes, rate, arguments):
 
 def table(classes, rate, batch, result):
     lines = ["", "C = %d, r = %g, B = %d, D = %d" % (classes, rate, batch, SIZE),
-             "", "| head step | ms | shipped / it | eager / it | MB beyond W and "
-             "momentum | bytes a logit |", "|---|---|---|---|---|---|"]
+             "", "| head step | ms | shipped / it | eager bf16 / it | MB beyond "
+             "W and momentum | bytes a logit |", "|---|---|---|---|---|---|"]
     logits = batch * max(int(classes * rate), 1)
     for name, value in result.items():
         if value is None:
