@@ -886,7 +886,10 @@ def ForkUpdatesPass : Pass<"plan-fork-updates", "::mlir::ModuleOp"> {
     and fewer meanwhile. The order of instructions stays; what the run alone
     uses, the tiles' gradients, shares bytes inside of it. Of several runs the
     one that moves most is taken. One that moves less than `least-bytes` is left
-    alone, and so is one with nothing behind it that others need: of updates that wait for all gradients (fp16) there is none.
+    alone, and so is one with nothing behind it that others need: of updates that
+    wait for all gradients (fp16) there is none. Nor is there one where logits are
+    made again, to have no more memory than a tile's: the pipeline leaves the pass
+    out.
 
     The runtime measures which is faster on the chip, the branch or the order in
     which the instructions stand (docs/gpu.md); both compute the same bits.

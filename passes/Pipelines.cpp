@@ -57,7 +57,9 @@ static void buildScheduled(OpPassManager &manager,
                            const CompileOptions &options) {
   if (options.overlap)
     manager.addPass(createScheduleCollectivesPass());
-  if (options.overlap && options.target == KernelTarget::Cuda)
+  // A branch keeps its tiles' memory until it ends.
+  if (options.overlap && options.target == KernelTarget::Cuda &&
+      options.tileHead.logits == LogitsStrategy::Keep)
     manager.addPass(createForkUpdatesPass());
 }
 
