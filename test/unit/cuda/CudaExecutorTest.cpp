@@ -31,11 +31,7 @@ protected:
     uint32_t x = plan.named("x", DType_F32, {4});
     uint32_t y = plan.buffer(DType_F32, {4});
     uint32_t z = plan.named("z", DType_F32, {4});
-    uint32_t kernel = plan.kernel("scale", 2);
-    plan.variant().kernels[0]->threads = 32;
-    plan.variant().kernel_cuda =
-        "extern \"C\" __global__ void scale(float *out, const float *in) {\n"
-        "  out[threadIdx.x] = 2.0f * in[threadIdx.x];\n}\n";
+    uint32_t kernel = addScale(plan);
     InstructionT &first = plan.launch(kernel, {y, x}, 1);
     first.location = "first";
     if (asTransfer) {
@@ -261,11 +257,7 @@ protected:
     uint32_t y = plan.buffer(DType_F32, {4}),
              other = plan.buffer(DType_F32, {4});
     uint32_t z = plan.named("z", DType_F32, {4});
-    uint32_t kernel = plan.kernel("scale", 2);
-    plan.variant().kernels[0]->threads = 32;
-    plan.variant().kernel_cuda =
-        "extern \"C\" __global__ void scale(float *out, const float *in) {\n"
-        "  out[threadIdx.x] = 2.0f * in[threadIdx.x];\n}\n";
+    uint32_t kernel = addScale(plan);
     plan.launch(kernel, {y, x}, 1).location = "branch";
     plan.launch(kernel, {other, x}, 1).location = "beside";
     if (withCollective) {

@@ -2,6 +2,7 @@
 #ifndef PFC_TEST_UNIT_CUDA_CUDATEST_H
 #define PFC_TEST_UNIT_CUDA_CUDATEST_H
 
+#include "../runtime/TestPlan.h"
 #include "fake/FakeCuda.h"
 #include "runtime/base/Error.h"
 #include "runtime/device/Device.h"
@@ -13,6 +14,16 @@
 #include <cstdlib>
 
 namespace pfc::rt::test {
+
+/// The kernel scale(out, in) of `plan`, which doubles four numbers.
+inline uint32_t addScale(TestPlan &plan) {
+  uint32_t kernel = plan.kernel("scale", 2);
+  plan.variant().kernels[kernel]->threads = 32;
+  plan.variant().kernel_cuda =
+      "extern \"C\" __global__ void scale(float *out, const float *in) {\n"
+      "  out[threadIdx.x] = 2.0f * in[threadIdx.x];\n}\n";
+  return kernel;
+}
 
 class CudaTest : public testing::Test {
 protected:

@@ -48,11 +48,7 @@ TestPlan makePlan() {
   uint32_t y = plan.buffer(DType_F32, {4});
   uint32_t w = plan.buffer(DType_F32, {4});
   uint32_t z = plan.named("z", DType_F32, {4});
-  uint32_t kernel = plan.kernel("scale", 2);
-  plan.variant().kernels[0]->threads = 32;
-  plan.variant().kernel_cuda =
-      "extern \"C\" __global__ void scale(float *out, const float *in) {\n"
-      "  out[threadIdx.x] = 2.0f * in[threadIdx.x];\n}\n";
+  uint32_t kernel = addScale(plan);
   plan.launch(kernel, {y, x}, 1);
   CollectiveT sum;
   sum.kind = CollectiveKind_AllReduceSum;
