@@ -15,5 +15,5 @@ mkdir -p "$out"
 "$bin/pfc-data" glyphs --out "$out/data" --script hangul \
   --identities "$identities" --size 56 --channels 1
 "$bin/pfcc" compile specs/quickstart.spec -o "$out/quickstart.plan"
-rm -rf "$out/model" # of another time
+rm -f "$out/model/backbone.safetensors" # an earlier quick start's may be replaced
 "$bin/pfc-run" "$out/quickstart.plan" --data "$out/data" --out "$out/model"
