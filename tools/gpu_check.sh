@@ -109,6 +109,7 @@ check_forms() {
 }
 
 check_training() {
+  rm -f "$results/quickstart/backbone.safetensors" # of an earlier check
   check train-quickstart pfc pfc-run "$here/plans/train-quickstart.plan" \
     --data "$here/data" --out "$results/quickstart" --device "$device"
   local reached
@@ -137,6 +138,7 @@ run_two_ranks() {
 
 # Two ranks that share the GPU, against two on processors.
 check_ranks() {
+  rm -f "$results/ranks/backbone.safetensors"
   check ranks run_two_ranks
   local here_loss
   here_loss=$(grep -o '"loss": *[0-9.]*' "$results/ranks/metrics.jsonl" \
