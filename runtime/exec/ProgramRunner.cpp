@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <utility>
 
 namespace pfc::rt {
 
@@ -80,11 +81,19 @@ std::string ProgramRunner::describe(uint32_t index) const {
 
 void ProgramRunner::execute(size_t step, bool alone) {
   activity.enter(steps[step].place);
-  Task &task = *steps[step].task;
-  try {
+  naming(step, [&] {
+    Task &task = *steps[step].task;
     alone ? task.executeAlone() : task.execute();
     if (!ran)
       wait();
+  });
+}
+
+/// Calls body; its error begins with what the step is of.
+template <typename Body>
+void ProgramRunner::naming(size_t step, Body body) {
+  try {
+    body();
   } catch (const std::exception &error) {
     fail("{}: {}", describe(steps[step].instruction), error.what());
   }
@@ -151,9 +160,15 @@ void ProgramRunner::measureWays() {
   recordings.erase(*way == Way::Beside ? Way::Inline : Way::Beside);
   if (rank == 0)
     fmt::print(stderr,
-               "note: {} takes {:.2f} ms with class centers updated beside the "
-               "backward pass, {:.2f} ms in turn\n",
+               "note: {} takes {:.2f} ms with its branches beside the rest, "
+               "{:.2f} ms in turn\n",
                source.name()->str(), besides * 1e3, inlined * 1e3);
+}
+
+void ProgramRunner::fork(const Branch &branch) {
+  branch.beside.fork->execute();
+  for (size_t step = branch.begin; step < branch.end; ++step)
+    naming(step, [&] { branch.beside.tasks[step - branch.begin]->execute(); });
 }
 
 void ProgramRunner::join(const Branch &branch, Way how) {
@@ -164,34 +179,27 @@ void ProgramRunner::join(const Branch &branch, Way how) {
       execute(step);
 }
 
-/// Branches that begin among these steps end among them: a recording joins what
-/// it forks.
+/// A branch that begins among these steps ends among them: a recording joins
+/// what it forks. One has ended when the next begins.
 void ProgramRunner::enqueueSteps(size_t begin, size_t end, Way how) {
-  std::vector<const Branch *> open;
+  const Branch *open = nullptr;
   auto next = branches.begin();
   for (size_t step = begin; step < end; ++step) {
-    std::erase_if(open, [&](const Branch *branch) {
-      const bool ends = branch->joined == step;
-      if (ends)
-        join(*branch, how);
-      return ends;
-    });
+    if (open && open->joined == step)
+      join(*std::exchange(open, nullptr), how);
     while (next != branches.end() && next->begin < step)
       ++next;
     if (how == Way::Inline || next == branches.end() || next->begin != step) {
       execute(step);
       continue;
     }
-    if (how == Way::Beside) {
-      next->beside.fork->execute();
-      for (const std::unique_ptr<Task> &task : next->beside.tasks)
-        task->execute();
-    }
-    open.push_back(&*next);
-    step = next->end - 1;
+    open = &*next;
+    if (how == Way::Beside)
+      fork(*open);
+    step = open->end - 1;
   }
-  for (const Branch *branch : open)
-    join(*branch, how);
+  if (open)
+    join(*open, how);
 }
 
 //===----------------------------------------------------------------------===//

@@ -121,6 +121,7 @@ private:
   };
 
   void enqueueSteps(size_t begin, size_t end, Way way);
+  void fork(const Branch &branch);
   void join(const Branch &branch, Way way);
   std::optional<Way> decidedWay() const;
   void measureWays();
@@ -129,6 +130,8 @@ private:
   void endTransfersWithWaits(StepTimes &times) const;
   Activity::Place placeOf(uint32_t instruction, const Task &task) const;
   void execute(size_t step, bool alone = false);
+  template <typename Body>
+  void naming(size_t step, Body body);
   void pair(size_t finish);
   bool isRecordable(size_t step, const Chosen &chosen) const;
   void replay(const Segment &segment, Way way);

@@ -308,7 +308,7 @@ TEST_F(CudaBranchTest, BothWaysAreTimedBeforeOneIsKept) {
   runSteps(11, 13);
   EXPECT_THAT(testing::internal::GetCapturedStderr(),
               AllOf(HasSubstr("note: main takes "),
-                    HasSubstr(" ms with class centers updated beside")));
+                    HasSubstr(" ms with its branches beside the rest, ")));
   EXPECT_EQ(fakecuda::count("cuGraphInstantiate 3"), 2u);
   EXPECT_EQ(fakecuda::count("cuGraphLaunch"), 12u);
 }
@@ -328,6 +328,16 @@ TEST_F(CudaBranchTest, OneWayIsTakenWhereItIsSaid) {
     EXPECT_EQ(fakecuda::count("cuStreamWaitEvent"),
               std::string(way) == "beside" ? 2u : 0u);
   }
+}
+
+TEST_F(CudaBranchTest, AFailedCallNamesItsInstruction) {
+  setenv("PFC_BRANCHES", "beside", 1);
+  build();
+  runSteps(1, 1);
+  fakecuda::failNext("cuLaunchKernel", CUDA_ERROR_INVALID_VALUE, 0);
+  EXPECT_THAT(messageOf([&] { executor->run("main"); }),
+              AllOf(HasSubstr("program 'main', instruction 0 (branch), rank 0"),
+                    HasSubstr("cuLaunchKernel: CUDA_ERROR_INVALID_VALUE")));
 }
 
 TEST_F(CudaBranchTest, AnUnknownWayIsRefused) {
