@@ -7,8 +7,7 @@
 #
 # DATA: `pfc-data glyphs --out DATA --script both --identities 12000 --size 56
 # --channels 1`, which is drawn if the folder is not there. $STEPS: other than
-# 2000, at least the warm-up's 200. Prints a row of a table for each training; half an hour for six on two
-# quiet cores with AMX.
+# 2000, at least the warm-up's 200. Prints a row of a table for each training.
 set -euo pipefail
 build=$1 data=$2
 shift 2
