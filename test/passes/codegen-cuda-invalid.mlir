@@ -73,3 +73,56 @@ module {
     }
   }
 }
+
+// -----
+
+// A polynomial by Horner's rule: threads' parts of it don't add up.
+module {
+  module @kernels {
+    func.func @polynomial(%x: memref<8x64xf32>, %y: memref<8xf32>, %begin: index, %end: index)
+        attributes {plan.description = "polynomial"} {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c64 = arith.constant 64 : index
+      %zero = arith.constant 0.0 : f32
+      %half = arith.constant 0.5 : f32
+      scf.for %i = %begin to %end step %c1 {
+        // expected-error @below {{carries a value that is no sum or maximum: it has no CUDA schedule}}
+        %result = scf.for %d = %c0 to %c64 step %c1 iter_args(%before = %zero) -> f32 {
+          %scaled = arith.mulf %before, %half : f32
+          %value = memref.load %x[%i, %d] : memref<8x64xf32>
+          %next = arith.addf %value, %scaled : f32
+          scf.yield %next : f32
+        }
+        memref.store %result, %y[%i] : memref<8xf32>
+      }
+      return
+    }
+  }
+}
+
+// -----
+
+// What is added depends on what was added before.
+module {
+  module @kernels {
+    func.func @growth(%x: memref<8x64xf32>, %y: memref<8xf32>, %begin: index, %end: index)
+        attributes {plan.description = "growth"} {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c64 = arith.constant 64 : index
+      %one = arith.constant 1.0 : f32
+      scf.for %i = %begin to %end step %c1 {
+        // expected-error @below {{carries a value that is no sum or maximum: it has no CUDA schedule}}
+        %result = scf.for %d = %c0 to %c64 step %c1 iter_args(%before = %one) -> f32 {
+          %rate = memref.load %x[%i, %d] : memref<8x64xf32>
+          %share = arith.mulf %before, %rate : f32
+          %next = arith.addf %before, %share : f32
+          scf.yield %next : f32
+        }
+        memref.store %result, %y[%i] : memref<8xf32>
+      }
+      return
+    }
+  }
+}
