@@ -489,4 +489,274 @@ module {
     pfc.output "y", %y : tensor<512x512xf32>
     return
   }
+
+  // A vector that all rows read doesn't part them. Its new value, which is
+  // written over it, is there after the last row: a kernel of its own.
+  // CHECK-LABEL: plan.program @scaled
+  // CHECK-DAG:     %[[X:.*]] = plan.input "x"
+  // CHECK-DAG:     %[[W:.*]] = plan.state @factors
+  // CHECK:         plan.launch @kernels::@{{.*}}once_again(%[[X]], %[[W]], %[[ONCE:[^,)]*]], %[[AGAIN:[^,)]*]]) extent 512 writes [2, 3]
+  // CHECK:         plan.launch @kernels::@{{.*}}moving_average(%[[W]], %{{.*}}) extent 1 writes [0]
+  func.func @scaled(%x: tensor<512x512xf32> {pfc.input = "x"}, %z: tensor<512xf32> {pfc.input = "z"}) {
+    %w = pfc.variable "factors" buffer init<constant, 1.0, 0.0> : tensor<512xf32>
+    %empty = tensor.empty() : tensor<512x512xf32>
+    %once = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]} ins(%x, %w : tensor<512x512xf32>, tensor<512xf32>) outs(%empty : tensor<512x512xf32>) attrs = {pfc.source = "once"} {
+    ^bb0(%in: f32, %factor: f32, %out: f32):
+      %v = arith.mulf %in, %factor : f32
+      linalg.yield %v : f32
+    } -> tensor<512x512xf32>
+    %again = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]} ins(%once, %w : tensor<512x512xf32>, tensor<512xf32>) outs(%empty : tensor<512x512xf32>) attrs = {pfc.source = "again"} {
+    ^bb0(%in: f32, %factor: f32, %out: f32):
+      %v = arith.mulf %in, %factor : f32
+      linalg.yield %v : f32
+    } -> tensor<512x512xf32>
+    %new = pfc.moving_average %w, %z {momentum = 0.9 : f64, scale = 1.0 : f64} : tensor<512xf32>
+    pfc.output "once", %once : tensor<512x512xf32>
+    pfc.output "again", %again : tensor<512x512xf32>
+    pfc.assign "factors", %new : tensor<512xf32>
+    return
+  }
+
+  // Sums of columns have no rows. A row doesn't take the place of one that other
+  // rows of its kernel read.
+  // CHECK-LABEL: plan.program @columns
+  // CHECK-DAG:     %[[X:.*]] = plan.input "x"
+  // CHECK:         plan.launch @kernels::@{{.*}}sums_few(%[[X]], %[[SUMS:[^,)]*]], %{{.*}}) extent 1 writes [1, 3] {cost = #plan.cost<flops = 262656, read = 1050624, written = 4096, sent = 0>}
+  // CHECK:         plan.launch @kernels::@{{.*}}scale_twice(%[[X]], %[[SUMS]], %[[Y:[^,)]*]], %[[T:[^,)]*]]) extent 512 writes [2, 3]
+  // CHECK:         plan.output "twice", %[[T]]
+  func.func @columns(%x: tensor<512x512xf32> {pfc.input = "x"}, %z: tensor<512xf32> {pfc.input = "z"}) {
+    %zero = arith.constant 0.0 : f32
+    %empty = tensor.empty() : tensor<512x512xf32>
+    %vector = tensor.empty() : tensor<512xf32>
+    %zeros = linalg.fill ins(%zero : f32) outs(%vector : tensor<512xf32>) -> tensor<512xf32>
+    %sums = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (c)>], iterator_types = ["reduction", "parallel"]} ins(%x : tensor<512x512xf32>) outs(%zeros : tensor<512xf32>) attrs = {pfc.source = "sums"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.addf %out, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<512xf32>
+    %few = linalg.generic {indexing_maps = [affine_map<(r) -> (r)>, affine_map<(r) -> (r)>], iterator_types = ["parallel"]} ins(%z : tensor<512xf32>) outs(%vector : tensor<512xf32>) attrs = {pfc.source = "few"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.addf %in, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<512xf32>
+    %scale = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]} ins(%x, %sums : tensor<512x512xf32>, tensor<512xf32>) outs(%empty : tensor<512x512xf32>) attrs = {pfc.source = "scale"} {
+    ^bb0(%in: f32, %factor: f32, %out: f32):
+      %v = arith.mulf %in, %factor : f32
+      linalg.yield %v : f32
+    } -> tensor<512x512xf32>
+    %twice = linalg.generic {indexing_maps = [affine_map<(r) -> (r)>, affine_map<(r) -> (r)>], iterator_types = ["parallel"]} ins(%sums : tensor<512xf32>) outs(%vector : tensor<512xf32>) attrs = {pfc.source = "twice"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.addf %in, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<512xf32>
+    pfc.output "few", %few : tensor<512xf32>
+    pfc.output "scale", %scale : tensor<512x512xf32>
+    pfc.output "twice", %twice : tensor<512xf32>
+    return
+  }
+
+  // What lives inside a kernel has room for one row.
+  // CHECK-LABEL: plan.program @inside
+  // CHECK-DAG:     %[[X:.*]] = plan.input "x"
+  // CHECK:         plan.launch @kernels::@[[INSIDE:.*squares_sum_shares]](%[[X]], %{{[^,)]*}}) extent 512 writes [1]
+  func.func @inside(%x: tensor<512x512xf32> {pfc.input = "x"}) {
+    %zero = arith.constant 0.0 : f32
+    %empty = tensor.empty() : tensor<512x512xf32>
+    %vector = tensor.empty() : tensor<512xf32>
+    %zeros = linalg.fill ins(%zero : f32) outs(%vector : tensor<512xf32>) -> tensor<512xf32>
+    %squares = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<512x512xf32>) outs(%empty : tensor<512x512xf32>) attrs = {pfc.source = "squares"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.mulf %in, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<512x512xf32>
+    %sum = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r)>], iterator_types = ["parallel", "reduction"]} ins(%squares : tensor<512x512xf32>) outs(%zeros : tensor<512xf32>) attrs = {pfc.source = "sum"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.addf %out, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<512xf32>
+    %shares = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]} ins(%squares, %sum : tensor<512x512xf32>, tensor<512xf32>) outs(%empty : tensor<512x512xf32>) attrs = {pfc.source = "shares"} {
+    ^bb0(%in: f32, %total: f32, %out: f32):
+      %v = arith.divf %in, %total : f32
+      linalg.yield %v : f32
+    } -> tensor<512x512xf32>
+    pfc.output "shares", %shares : tensor<512x512xf32>
+    return
+  }
+
+  // Rows of another number are another kernel's; so are rows behind what is small,
+  // but not what has no rows.
+  // CHECK-LABEL: plan.program @numbers
+  // CHECK:         plan.launch @kernels::@{{.*}}few_totals({{.*}}) extent 1 writes [1, 3]
+  // CHECK:         plan.launch @kernels::@{{.*}}many({{.*}}) extent 512 writes [1]
+  // CHECK:         plan.launch @kernels::@{{.*}}half({{.*}}) extent 256 writes [1]
+  func.func @numbers(%x: tensor<512x512xf32> {pfc.input = "x"}, %y: tensor<256x512xf32> {pfc.input = "y"}, %z: tensor<512xf32> {pfc.input = "z"}) {
+    %empty = tensor.empty() : tensor<512x512xf32>
+    %less = tensor.empty() : tensor<256x512xf32>
+    %vector = tensor.empty() : tensor<512xf32>
+    %zero = arith.constant 0.0 : f32
+    %zeros = linalg.fill ins(%zero : f32) outs(%vector : tensor<512xf32>) -> tensor<512xf32>
+    %few = linalg.generic {indexing_maps = [affine_map<(r) -> (r)>, affine_map<(r) -> (r)>], iterator_types = ["parallel"]} ins(%z : tensor<512xf32>) outs(%vector : tensor<512xf32>) attrs = {pfc.source = "few"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.addf %in, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<512xf32>
+    %totals = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (c)>], iterator_types = ["reduction", "parallel"]} ins(%x : tensor<512x512xf32>) outs(%zeros : tensor<512xf32>) attrs = {pfc.source = "totals"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.addf %out, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<512xf32>
+    %many = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<512x512xf32>) outs(%empty : tensor<512x512xf32>) attrs = {pfc.source = "many"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.addf %in, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<512x512xf32>
+    %half = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]} ins(%y : tensor<256x512xf32>) outs(%less : tensor<256x512xf32>) attrs = {pfc.source = "half"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.addf %in, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<256x512xf32>
+    pfc.output "few", %few : tensor<512xf32>
+    pfc.output "totals", %totals : tensor<512xf32>
+    pfc.output "many", %many : tensor<512x512xf32>
+    pfc.output "half", %half : tensor<256x512xf32>
+    return
+  }
+
+  // Small ops are one kernel, but what other ranks sent, in whatever shape, is
+  // waited for by those alone that need it, and by what is made of them.
+  // CHECK-LABEL: plan.program @waiting
+  // CHECK:         plan.collective all_gather
+  // CHECK:         plan.launch @kernels::@{{.*}}_first_second(
+  // CHECK:         plan.launch @kernels::@{{.*}}_mixed_all_more(
+  // CHECK:         plan.launch @kernels::@{{.*}}_late(
+  // CHECK-NOT:     plan.launch
+  func.func @waiting(%g: tensor<64xf32> {pfc.input = "g"}) {
+    %gathered = shard.all_gather %g on @ranks grid_axes = [0] gather_axis = 0 : tensor<64xf32> -> tensor<128xf32>
+    %vector = tensor.empty() : tensor<64xf32>
+    %square = tensor.empty() : tensor<8x8xf32>
+    %long = tensor.empty() : tensor<128xf32>
+    %ranks = tensor.empty() : tensor<2x64xf32>
+    %shaped = pfc.reshape %g : tensor<64xf32> -> tensor<8x8xf32>
+    %shapedall = pfc.reshape %gathered : tensor<128xf32> -> tensor<2x64xf32>
+    %first = linalg.generic {indexing_maps = [affine_map<(r) -> (r)>, affine_map<(r) -> (r)>], iterator_types = ["parallel"]} ins(%g : tensor<64xf32>) outs(%vector : tensor<64xf32>) attrs = {pfc.source = "first"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.addf %in, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<64xf32>
+    %second = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]} ins(%shaped : tensor<8x8xf32>) outs(%square : tensor<8x8xf32>) attrs = {pfc.source = "second"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.addf %in, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<8x8xf32>
+    %mixed = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]} ins(%shapedall, %g : tensor<2x64xf32>, tensor<64xf32>) outs(%ranks : tensor<2x64xf32>) attrs = {pfc.source = "mixed"} {
+    ^bb0(%in: f32, %factor: f32, %out: f32):
+      %v = arith.mulf %in, %factor : f32
+      linalg.yield %v : f32
+    } -> tensor<2x64xf32>
+    %all = linalg.generic {indexing_maps = [affine_map<(r) -> (r)>, affine_map<(r) -> (r)>], iterator_types = ["parallel"]} ins(%gathered : tensor<128xf32>) outs(%long : tensor<128xf32>) attrs = {pfc.source = "all"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.addf %in, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<128xf32>
+    %more = linalg.generic {indexing_maps = [affine_map<(r) -> (r)>, affine_map<(r) -> (r)>], iterator_types = ["parallel"]} ins(%all : tensor<128xf32>) outs(%long : tensor<128xf32>) attrs = {pfc.source = "more"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.addf %in, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<128xf32>
+    %late = linalg.generic {indexing_maps = [affine_map<(r) -> (r)>, affine_map<(r) -> (r)>], iterator_types = ["parallel"]} ins(%first : tensor<64xf32>) outs(%vector : tensor<64xf32>) attrs = {pfc.source = "late"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.addf %in, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<64xf32>
+    pfc.output "first", %first : tensor<64xf32>
+    pfc.output "second", %second : tensor<8x8xf32>
+    pfc.output "mixed", %mixed : tensor<2x64xf32>
+    pfc.output "all", %all : tensor<128xf32>
+    pfc.output "more", %more : tensor<128xf32>
+    pfc.output "late", %late : tensor<64xf32>
+    return
+  }
+
+  // A result takes no place of an element that is read for another one, of a
+  // value that is read behind a barrier, of a part of a bucket, of another type,
+  // or that another result has taken. Where elements are chosen, each costs an
+  // operation.
+  // CHECK-LABEL: plan.program @displaced
+  // CHECK-DAG:     %[[X:.*]] = plan.input "x"
+  // CHECK:         plan.matmul %[[X]], %[[X]], %[[A:.*]] {
+  // CHECK:         plan.launch @kernels::@{{.*}}mirrored(%[[A]], %{{[^,)]*}}) extent 1 writes [1] {cost = #plan.cost<flops = 4096, read = 16384, written = 16384, sent = 0>}
+  // CHECK:         plan.matmul %[[X]], %[[X]], %[[B:.*]] {
+  // CHECK:         plan.launch @kernels::@{{.*}}both(%[[B]], %{{[^,)]*}}) extent 1 writes [1]
+  // CHECK:         plan.matmul %[[X]], %[[X]], %[[C:.*]] {
+  // CHECK:         plan.launch @kernels::@{{.*}}barred(%[[C]], %{{[^,)]*}}) extent 1 writes [1]
+  // CHECK:         plan.matmul %[[C]], %[[X]],
+  // CHECK:         plan.matmul %[[X]], %[[X]], %[[T:.*]] {
+  // CHECK:         plan.launch @kernels::@{{.*}}turned(%[[T]], %{{[^,)]*}}) extent 1 writes [1]
+  // CHECK:         plan.collective all_reduce_sum %[[S:.*]], %[[S]]
+  // CHECK:         plan.launch @kernels::@{{.*}}part(%{{[^,)]*}}, %{{[^,)]*}}) extent 1 writes [1]
+  // CHECK:         plan.matmul %[[X]], %[[X]], %[[D:.*]] {
+  // CHECK:         plan.launch @kernels::@{{.*}}cast(%[[D]], %[[N:[^,)]*]]) extent 1 writes [1] {{.*}} : memref<64x64xf32>, memref<64x64xbf16>
+  // CHECK:         plan.matmul %[[X]], %[[X]], %[[E:.*]] {
+  // CHECK:         plan.launch @kernels::@{{.*}}two(%[[E]], %[[E2:[^,)]*]]) extent 1 writes [0, 1]
+  // CHECK-DAG:     plan.output "two0", %[[E]]
+  // CHECK-DAG:     plan.output "two1", %[[E2]]
+  func.func @displaced(%x: tensor<64x64xf32> {pfc.input = "x"}) {
+    %empty = tensor.empty() : tensor<64x64xf32>
+    %a = pfc.matmul %x, %x : tensor<64x64xf32>, tensor<64x64xf32> -> tensor<64x64xf32>
+    %mirrored = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, 63 - c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<64x64xf32>) outs(%empty : tensor<64x64xf32>) attrs = {pfc.source = "mirrored"} {
+    ^bb0(%in: f32, %out: f32):
+      %half = arith.constant 0.5 : f32
+      %more = arith.cmpf ogt, %in, %half : f32
+      %v = arith.select %more, %in, %half : f32
+      linalg.yield %v : f32
+    } -> tensor<64x64xf32>
+    %b = pfc.matmul %x, %x : tensor<64x64xf32>, tensor<64x64xf32> -> tensor<64x64xf32>
+    %both = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r, 63 - c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]} ins(%b, %b : tensor<64x64xf32>, tensor<64x64xf32>) outs(%empty : tensor<64x64xf32>) attrs = {pfc.source = "both"} {
+    ^bb0(%in: f32, %other: f32, %out: f32):
+      %v = arith.addf %in, %other : f32
+      linalg.yield %v : f32
+    } -> tensor<64x64xf32>
+    %c = pfc.matmul %x, %x : tensor<64x64xf32>, tensor<64x64xf32> -> tensor<64x64xf32>
+    %late = pfc.barrier %c after %x : tensor<64x64xf32>, tensor<64x64xf32>
+    %barred = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]} ins(%late : tensor<64x64xf32>) outs(%empty : tensor<64x64xf32>) attrs = {pfc.source = "barred"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.addf %in, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<64x64xf32>
+    %again = pfc.matmul %c, %x : tensor<64x64xf32>, tensor<64x64xf32> -> tensor<64x64xf32>
+    %t = pfc.matmul %x, %x : tensor<64x64xf32>, tensor<64x64xf32> -> tensor<64x64xf32>
+    %turned = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (c, r)>], iterator_types = ["parallel", "parallel"]} ins(%t : tensor<64x64xf32>) outs(%empty : tensor<64x64xf32>) attrs = {pfc.source = "turned"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.addf %in, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<64x64xf32>
+    %f = pfc.matmul %x, %x : tensor<64x64xf32>, tensor<64x64xf32> -> tensor<64x64xf32>
+    %s = pfc.bucket %f, %again : tensor<64x64xf32>, tensor<64x64xf32> to tensor<8192xf32>
+    %sum = shard.all_reduce %s on @ranks grid_axes = [0] : tensor<8192xf32> -> tensor<8192xf32>
+    %parts:2 = pfc.unbucket %sum : tensor<8192xf32> to tensor<64x64xf32>, tensor<64x64xf32>
+    %part = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]} ins(%parts#0 : tensor<64x64xf32>) outs(%empty : tensor<64x64xf32>) attrs = {pfc.source = "part"} {
+    ^bb0(%in: f32, %out: f32):
+      %v = arith.mulf %in, %in : f32
+      linalg.yield %v : f32
+    } -> tensor<64x64xf32>
+    %d = pfc.matmul %x, %x : tensor<64x64xf32>, tensor<64x64xf32> -> tensor<64x64xf32>
+    %n = pfc.cast %d : tensor<64x64xf32> -> tensor<64x64xbf16>
+    %e = pfc.matmul %x, %x : tensor<64x64xf32>, tensor<64x64xf32> -> tensor<64x64xf32>
+    %two:2 = linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]} ins(%e : tensor<64x64xf32>) outs(%empty, %empty : tensor<64x64xf32>, tensor<64x64xf32>) attrs = {pfc.source = "two"} {
+    ^bb0(%in: f32, %out0: f32, %out1: f32):
+      %v = arith.addf %in, %in : f32
+      %w = arith.mulf %in, %in : f32
+      linalg.yield %v, %w : f32, f32
+    } -> (tensor<64x64xf32>, tensor<64x64xf32>)
+    pfc.output "mirrored", %mirrored : tensor<64x64xf32>
+    pfc.output "turned", %turned : tensor<64x64xf32>
+    pfc.output "both", %both : tensor<64x64xf32>
+    pfc.output "barred", %barred : tensor<64x64xf32>
+    pfc.output "sum", %sum : tensor<8192xf32>
+    pfc.output "part", %part : tensor<64x64xf32>
+    pfc.output "n", %n : tensor<64x64xbf16>
+    pfc.output "two0", %two#0 : tensor<64x64xf32>
+    pfc.output "two1", %two#1 : tensor<64x64xf32>
+    return
+  }
 }
