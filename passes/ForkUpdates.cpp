@@ -220,10 +220,7 @@ void Forker::fork(Run run) {
   auto wait =
       plan::WaitOp::create(builder, branch.getLoc(), branch.getTransfer());
   auto fits = [&](size_t count) { // behind so many
-    if (count == 0)
-      wait->moveAfter(branch);
-    else
-      wait->moveAfter(behind[count - 1]);
+    wait->moveAfter(behind[count - 1]);
     return peakLiveBytes(computeLifetimes(program)) <= mostBytes;
   };
   size_t good = 0, bad = behind.size() + 1;
