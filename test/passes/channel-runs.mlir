@@ -25,6 +25,12 @@
 // CHECK: plan.launch @kernels::@k3_ranks(
 // What needs no rank but this one doesn't join what does.
 // CHECK: plan.launch @kernels::@k4_alone(
+// Sums of an image's pixels of which none needs the other, and ops on
+// activations, are kernels of their own.
+// CHECK: plan.launch @kernels::@k5_squares(%more,
+// CHECK: plan.launch @kernels::@k5_squares(%images,
+// CHECK: plan.launch @kernels::@k6_twice(
+// CHECK: plan.launch @kernels::@k7_product(
 
 // CU:      void k0_images_around(
 // A unit is an image's channels: what the block has stored it reads.
@@ -64,7 +70,7 @@
 // CU:          __syncthreads();
 module {
   shard.grid @ranks(shape = 2)
-  func.func @step(%images: tensor<16x64x40xf32> {pfc.input = "images"}, %gamma: tensor<40xf32> {pfc.input = "gamma"}) {
+  func.func @step(%images: tensor<16x64x40xf32> {pfc.input = "images"}, %more: tensor<16x64x40xf32> {pfc.input = "more"}, %gamma: tensor<40xf32> {pfc.input = "gamma"}) {
     %zero = arith.constant 0.0 : f32
     %parts0 = tensor.empty() : tensor<16x40xf32>
     %parts1 = linalg.fill ins(%zero : f32) outs(%parts0 : tensor<16x40xf32>) -> tensor<16x40xf32>
@@ -123,11 +129,42 @@ module {
       %twice = arith.addf %in, %in : f32
       linalg.yield %twice : f32
     } -> tensor<40xf32>
+    %others = linalg.generic {indexing_maps = [#image, #one], iterator_types = ["parallel", "reduction", "parallel"]}
+        ins(%more : tensor<16x64x40xf32>) outs(%parts1 : tensor<16x40xf32>) attrs = {pfc.source = "squares"} {
+    ^bb0(%in: f32, %sum: f32):
+      %square = arith.mulf %in, %in : f32
+      %next = arith.addf %sum, %square : f32
+      linalg.yield %next : f32
+    } -> tensor<16x40xf32>
+    %first = linalg.generic {indexing_maps = [#image, #one], iterator_types = ["parallel", "reduction", "parallel"]}
+        ins(%images : tensor<16x64x40xf32>) outs(%parts1 : tensor<16x40xf32>) attrs = {pfc.source = "squares"} {
+    ^bb0(%in: f32, %sum: f32):
+      %square = arith.mulf %in, %in : f32
+      %next = arith.addf %sum, %square : f32
+      linalg.yield %next : f32
+    } -> tensor<16x40xf32>
+    %activations = tensor.empty() : tensor<16x64x40xf32>
+    %twice = linalg.generic {indexing_maps = [#image, #image], iterator_types = ["parallel", "parallel", "parallel"]}
+        ins(%images : tensor<16x64x40xf32>) outs(%activations : tensor<16x64x40xf32>) attrs = {pfc.source = "twice"} {
+    ^bb0(%in: f32, %out: f32):
+      %value = arith.addf %in, %in : f32
+      linalg.yield %value : f32
+    } -> tensor<16x64x40xf32>
+    %product = linalg.generic {indexing_maps = [#image, #image], iterator_types = ["parallel", "parallel", "parallel"]}
+        ins(%more : tensor<16x64x40xf32>) outs(%activations : tensor<16x64x40xf32>) attrs = {pfc.source = "product"} {
+    ^bb0(%in: f32, %out: f32):
+      %value = arith.mulf %in, %in : f32
+      linalg.yield %value : f32
+    } -> tensor<16x64x40xf32>
     pfc.output "around", %around : tensor<16x40xf32>
     pfc.output "scale", %scale : tensor<40xf32>
     pfc.output "mirror", %mirror : tensor<40xf32>
     pfc.output "ranks", %ranks : tensor<1x40xf32>
     pfc.output "alone", %alone : tensor<40xf32>
+    pfc.output "others", %others : tensor<16x40xf32>
+    pfc.output "first", %first : tensor<16x40xf32>
+    pfc.output "twice", %twice : tensor<16x64x40xf32>
+    pfc.output "product", %product : tensor<16x64x40xf32>
     return
   }
 }
