@@ -13,6 +13,7 @@
 #id1 = affine_map<(d0) -> (d0)>
 #first = affine_map<(d0) -> (0, d0)>
 #turned = affine_map<(d0) -> (0, 39 - d0)>
+#back = affine_map<(d0) -> (79 - d0)>
 
 // Each image's sums, of which the second is around the first: many images.
 // CHECK: plan.launch @kernels::@k0_images_around(
@@ -31,6 +32,9 @@
 // CHECK: plan.launch @kernels::@k5_squares(%images,
 // CHECK: plan.launch @kernels::@k6_twice(
 // CHECK: plan.launch @kernels::@k7_product(
+// What another thread reads isn't written over in the same kernel.
+// CHECK: plan.collective all_gather %gamma, %[[G:[0-9]+]]
+// CHECK: plan.launch @kernels::@k8_turned_doubled(%[[G]], %{{[0-9]+}}, %{{[0-9]+}}) extent 1 writes [1, 2]
 
 // CU:      void k0_images_around(
 // A unit is an image's channels: what the block has stored it reads.
@@ -156,6 +160,20 @@ module {
       %value = arith.mulf %in, %in : f32
       linalg.yield %value : f32
     } -> tensor<16x64x40xf32>
+    %gammas = shard.all_gather %gamma on @ranks grid_axes = [0] gather_axis = 0 : tensor<40xf32> -> tensor<80xf32>
+    %vectors = tensor.empty() : tensor<80xf32>
+    %turned = linalg.generic {indexing_maps = [#back, #id1], iterator_types = ["parallel"]}
+        ins(%gammas : tensor<80xf32>) outs(%vectors : tensor<80xf32>) attrs = {pfc.source = "turned"} {
+    ^bb0(%in: f32, %out: f32):
+      %value = arith.addf %in, %in : f32
+      linalg.yield %value : f32
+    } -> tensor<80xf32>
+    %doubled = linalg.generic {indexing_maps = [#id1, #id1], iterator_types = ["parallel"]}
+        ins(%gammas : tensor<80xf32>) outs(%vectors : tensor<80xf32>) attrs = {pfc.source = "doubled"} {
+    ^bb0(%in: f32, %out: f32):
+      %value = arith.addf %in, %in : f32
+      linalg.yield %value : f32
+    } -> tensor<80xf32>
     pfc.output "around", %around : tensor<16x40xf32>
     pfc.output "scale", %scale : tensor<40xf32>
     pfc.output "mirror", %mirror : tensor<40xf32>
@@ -165,6 +183,8 @@ module {
     pfc.output "first", %first : tensor<16x40xf32>
     pfc.output "twice", %twice : tensor<16x64x40xf32>
     pfc.output "product", %product : tensor<16x64x40xf32>
+    pfc.output "turned", %turned : tensor<80xf32>
+    pfc.output "doubled", %doubled : tensor<80xf32>
     return
   }
 }
