@@ -126,3 +126,77 @@ module {
     }
   }
 }
+
+// -----
+
+// A sum's parts in 16 bits would lose more than the sum.
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+module {
+  module @kernels {
+    func.func @narrow(%x: memref<8x8xbf16>, %y: memref<8xbf16>, %begin: index, %end: index)
+        attributes {plan.description = "narrow"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        // expected-error @below {{is a reduction other than a sum in fp32}}
+        linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+            ins(%x : memref<8x8xbf16>) outs(%y : memref<8xbf16>) {
+        ^bb0(%in: bf16, %sum: bf16):
+          %next = arith.addf %sum, %in : bf16
+          linalg.yield %next : bf16
+        }
+      }
+      return
+    }
+  }
+}
+
+// -----
+
+// What is added depends on what was added before: no sum, either.
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+module {
+  module @kernels {
+    func.func @compound(%x: memref<8x8xf32>, %y: memref<8xf32>, %begin: index, %end: index)
+        attributes {plan.description = "compound"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        // expected-error @below {{is a reduction other than a sum in fp32}}
+        linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+            ins(%x : memref<8x8xf32>) outs(%y : memref<8xf32>) {
+        ^bb0(%in: f32, %sum: f32):
+          %share = arith.mulf %sum, %in : f32
+          %next = arith.addf %sum, %share : f32
+          linalg.yield %next : f32
+        }
+      }
+      return
+    }
+  }
+}
+
+// -----
+
+// Nor is a polynomial.
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+module {
+  module @kernels {
+    func.func @series(%x: memref<8x8xf32>, %y: memref<8xf32>, %begin: index, %end: index)
+        attributes {plan.description = "series"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        // expected-error @below {{is a reduction other than a sum in fp32}}
+        linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+            ins(%x : memref<8x8xf32>) outs(%y : memref<8xf32>) {
+        ^bb0(%in: f32, %sum: f32):
+          %scaled = arith.mulf %sum, %in : f32
+          %next = arith.addf %in, %scaled : f32
+          linalg.yield %next : f32
+        }
+      }
+      return
+    }
+  }
+}

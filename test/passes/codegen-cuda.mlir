@@ -8,6 +8,8 @@
 // CHECK: plan.kernel @cast arguments 2 threads 256 description "cast"
 // CHECK: plan.kernel @sums arguments 3 threads 1024 description "sums"
 // CHECK: plan.kernel @sweep arguments 4 threads 1024 description "sweep"
+// CHECK: plan.kernel @weighted arguments 5 threads 1024 description "weighted"
+// CHECK: plan.kernel @few arguments 3 threads 1024 description "few"
 // CHECK: plan.kernel @columns arguments 2 threads 256 description "columns"
 // CHECK: plan.kernel @rows arguments 2 threads 128 description "rows"
 // CHECK: plan.kernel @largest arguments 2 threads 64 description "largest"
@@ -31,6 +33,8 @@
 #id2 = affine_map<(d0, d1) -> (d0, d1)>
 #row2 = affine_map<(d0, d1) -> (d0)>
 #column2 = affine_map<(d0, d1) -> (d1)>
+#line = affine_map<(n, h, w, c) -> (h)>
+#place = affine_map<(n, h, w, c) -> (w)>
 
 module {
   module @kernels {
@@ -136,6 +140,92 @@ module {
           %value = arith.addf %a, %b : f32
           %next = arith.addf %sum, %value : f32
           linalg.yield %value, %next : f32, f32
+        }
+      }
+      return
+    }
+
+    // Lines and places of pixels are found where something is read by them; what
+    // is stored is summed, too.
+    // CU:      void weighted(const float *__restrict__ {{v[0-9]+}}, const float *__restrict__ [[A:v[0-9]+]], const float *__restrict__ [[B:v[0-9]+]], float *__restrict__ [[Y:v[0-9]+]],
+    // CU:        for (int32_t [[P:.+]] = threadIdx.x / 8; [[P]] < 2048; [[P]] += 128) {
+    // CU-NEXT:     int32_t [[PLACE:v[0-9]+]] = [[P]] % 32;
+    // CU-NEXT:     int32_t [[LINE:v[0-9]+]] = [[P]] / 32;
+    // CU:          float [[AT:v[0-9]+]] = [[A]]{{\[}}[[LINE]]];
+    // CU-NEXT:     float [[BT:v[0-9]+]] = [[B]]{{\[}}[[PLACE]]];
+    // CU-NEXT:     float [[OUT:v[0-9]+]][4];
+    // CU:            float [[BEFORE:v[0-9]+]] = [[SUM:v[0-9]+]]{{\[}}[[K:.+]]];
+    // CU:            float [[VALUE:v[0-9]+]] = ({{v[0-9]+}} * [[AT]]) * [[BT]];
+    // CU-NEXT:       [[OUT]]{{\[}}[[K]]] = [[VALUE]];
+    // CU-NEXT:       [[SUM]]{{\[}}[[K]]] = [[BEFORE]] + [[VALUE]];
+    // CU-NEXT:     }
+    // CU-NEXT:     pfc::store([[Y]], {{v[0-9]+}}, [[OUT]]);
+    // CU-NEXT:   }
+    // Sums of a warp, and then of the block's 32 warps in their order.
+    // CU-NEXT:   #pragma unroll
+    // CU-NEXT:   for (int32_t [[K:.+]] = 0; [[K]] < 4; [[K]] += 1) {
+    // CU-NEXT:     float [[OWN:v[0-9]+]] = [[SUM]]{{\[}}[[K]]];
+    // CU-NEXT:     float [[WARP:v[0-9]+]] = pfc::warpSum<4, 8>([[OWN]]);
+    // CU-NEXT:     if (threadIdx.x % 32 < 8) {
+    // CU-NEXT:       int32_t [[TO:v[0-9]+]] = (threadIdx.x / 32) * 32 + ([[LANE:v[0-9]+]] + [[K]]);
+    // CU-NEXT:       shared0{{\[}}[[TO]]] = [[WARP]];
+    // CU-NEXT:     }
+    // CU-NEXT:   }
+    // CU-NEXT:   __syncthreads();
+    // CU-NEXT:   if (threadIdx.x < 32) {
+    // CU-NEXT:     float [[TOTAL:v[0-9]+]][1];
+    // CU-NEXT:     [[TOTAL]][0] = 0.0f;
+    // CU-NEXT:     #pragma unroll
+    // CU-NEXT:     for (int32_t [[W:.+]] = 0; [[W]] < 32; [[W]] += 1) {
+    // CU-NEXT:       int32_t [[FROM:v[0-9]+]] = [[W]] * 32 + threadIdx.x;
+    // CU-NEXT:       float [[NEXT:v[0-9]+]] = shared0{{\[}}[[FROM]]];
+    // CU-NEXT:       float [[BEFORE:v[0-9]+]] = [[TOTAL]][0];
+    // CU-NEXT:       [[TOTAL]][0] = [[BEFORE]] + [[NEXT]];
+    // CU-NEXT:     }
+    func.func @weighted(%x: memref<2x64x32x64xf32>, %a: memref<64xf32>, %b: memref<32xf32>, %y: memref<2x64x32x64xf32>, %s: memref<2x64xf32>, %begin: index, %end: index)
+        attributes {plan.description = "weighted"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        %zero = arith.constant 0.0 : f32
+        linalg.fill ins(%zero : f32) outs(%s : memref<2x64xf32>)
+        linalg.generic {indexing_maps = [#id4, #line, #place, #id4, #image4], iterator_types = ["parallel", "reduction", "reduction", "parallel"]}
+            ins(%x, %a, %b : memref<2x64x32x64xf32>, memref<64xf32>, memref<32xf32>) outs(%y, %s : memref<2x64x32x64xf32>, memref<2x64xf32>) {
+        ^bb0(%in: f32, %line: f32, %place: f32, %out: f32, %sum: f32):
+          %half = arith.mulf %in, %line : f32
+          %value = arith.mulf %half, %place : f32
+          %next = arith.addf %sum, %value : f32
+          linalg.yield %value, %next : f32, f32
+        }
+      }
+      return
+    }
+
+    // Where there are not as many channels as a block's lanes take, those beyond
+    // read and write nothing. What all pixels need is read once.
+    // CU:      void few(const float *__restrict__ [[X:v[0-9]+]], const float *__restrict__ [[M:v[0-9]+]], float *__restrict__ [[S:v[0-9]+]]) {
+    // CU:        int32_t [[LANE:v[0-9]+]] = (threadIdx.x % 8) * 4;
+    // CU:        int32_t [[CHANNEL:v[0-9]+]] = {{v[0-9]+}} + [[LANE]];
+    // CU:        if ([[CHANNEL]] < 40) {
+    // CU:          int32_t [[OWN:v[0-9]+]] = {{.*}} * 40 + [[CHANNEL]];
+    // CU:          pfc::load({{.*}}, [[M]], [[OWN]]);
+    // CU:          for (
+    // CU:            pfc::load({{.*}}, [[X]],
+    // CU-NOT:        pfc::load
+    // CU:        __syncthreads();
+    // CU:          if ([[TO:v[0-9]+]] < 40) {
+    // CU:            [[S]]{{\[.*\]}} =
+    func.func @few(%x: memref<2x64x64x40xf32>, %m: memref<2x40xf32>, %s: memref<2x40xf32>, %begin: index, %end: index)
+        attributes {plan.description = "few"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        %zero = arith.constant 0.0 : f32
+        linalg.fill ins(%zero : f32) outs(%s : memref<2x40xf32>)
+        linalg.generic {indexing_maps = [#id4, #image4, #image4], iterator_types = ["parallel", "reduction", "reduction", "parallel"]}
+            ins(%x, %m : memref<2x64x64x40xf32>, memref<2x40xf32>) outs(%s : memref<2x40xf32>) {
+        ^bb0(%in: f32, %mean: f32, %sum: f32):
+          %off = arith.subf %in, %mean : f32
+          %next = arith.addf %sum, %off : f32
+          linalg.yield %next : f32
         }
       }
       return
