@@ -314,5 +314,80 @@ module {
       }
       return
     }
+
+    // Of an op on all elements: neighbours are a pack, but not where they are read
+    // the other way round, or at a place in which their index counts twice.
+    // CHECK:      void mirrored(const float *__restrict__ [[X:v[0-9]+]], const float *__restrict__ [[D:v[0-9]+]], float *__restrict__ [[Y:v[0-9]+]]) {
+    // CHECK-NOT:    pfc::load({{.*}}, [[D]],
+    // CHECK:        pfc::load({{.*}}, [[X]],
+    // CHECK-NOT:    pfc::load
+    // CHECK:        pfc::store([[Y]],
+    func.func @mirrored(%x: memref<64x64xf32>, %d: memref<64x64xf32>, %y: memref<64x64xf32>, %begin: index, %end: index)
+        attributes {plan.description = "mirrored"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r, 63 - c)>, affine_map<(r, c) -> (c, c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]}
+            ins(%x, %d, %d : memref<64x64xf32>, memref<64x64xf32>, memref<64x64xf32>) outs(%y : memref<64x64xf32>) {
+        ^bb0(%in: f32, %other: f32, %diagonal: f32, %out: f32):
+          %sum = arith.addf %in, %other : f32
+          %value = arith.mulf %sum, %diagonal : f32
+          linalg.yield %value : f32
+        }
+      }
+      return
+    }
+
+    // Packs may go over rows' ends, where a row's number is not needed, …
+    // CHECK:      void ragged(
+    // CHECK:        float {{.*}}[4];
+    func.func @ragged(%x: memref<64x63xf32>, %y: memref<64x63xf32>, %begin: index, %end: index)
+        attributes {plan.description = "ragged"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]}
+            ins(%x : memref<64x63xf32>) outs(%y : memref<64x63xf32>) {
+        ^bb0(%in: f32, %out: f32):
+          %value = arith.negf %in : f32
+          linalg.yield %value : f32
+        }
+      }
+      return
+    }
+
+    // … but not where it is.
+    // CHECK:      void numbered(
+    // CHECK:        float {{.*}}[1];
+    func.func @numbered(%x: memref<64x63xf32>, %a: memref<64xf32>, %y: memref<64x63xf32>, %begin: index, %end: index)
+        attributes {plan.description = "numbered"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]}
+            ins(%x, %a : memref<64x63xf32>, memref<64xf32>) outs(%y : memref<64x63xf32>) {
+        ^bb0(%in: f32, %factor: f32, %out: f32):
+          %value = arith.mulf %in, %factor : f32
+          linalg.yield %value : f32
+        }
+      }
+      return
+    }
+
+    // CHECK:      void indexed(
+    // CHECK:        float {{.*}}[1];
+    func.func @indexed(%x: memref<64x63xf32>, %y: memref<64x63xf32>, %begin: index, %end: index)
+        attributes {plan.description = "indexed"} {
+      %c1 = arith.constant 1 : index
+      scf.for %i = %begin to %end step %c1 {
+        linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r, c)>], iterator_types = ["parallel", "parallel"]}
+            ins(%x : memref<64x63xf32>) outs(%y : memref<64x63xf32>) {
+        ^bb0(%in: f32, %out: f32):
+          %column = linalg.index 1 : index
+          %column64 = arith.index_cast %column : index to i64
+          %number = arith.sitofp %column64 : i64 to f32
+          %value = arith.addf %in, %number : f32
+          linalg.yield %value : f32
+        }
+      }
+      return
+    }
   }
 }
