@@ -35,22 +35,36 @@ std::string nameOf(const plan::fb::Variant &variant,
   return name;
 }
 
+/// 1 or -1, of a bit of splitmix64's number i.
+double sign(uint64_t i) {
+  uint64_t z = (i + 1) * 0x9e3779b97f4a7c15;
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+  z = (z ^ z >> 27) * 0x94d049bb133111eb;
+  return z >> 63 ? -1 : 1;
+}
+
+/// Of the numbers among the elements: those that are none are counted.
 nlohmann::json describe(const BufferView &view, const std::byte *bytes) {
   std::vector<double> values =
       toDoubles(bytes, view.dtype, size_t(view.elements()));
-  double squares = 0;
-  for (double value : values)
-    squares += value * value;
+  double squares = 0, mix = 0;
+  int64_t finite = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!std::isfinite(values[i]))
+      continue;
+    ++finite;
+    squares += values[i] * values[i];
+    mix += sign(i) * values[i];
+  }
   std::vector<double> kept;
   int64_t count = view.elements();
   for (int64_t i = 0; i < std::min(elementsKept, count); ++i)
     kept.push_back(values[static_cast<size_t>(
         i * (count - 1) / std::max<int64_t>(elementsKept - 1, 1))]);
-  // JSON has no NaN: it becomes null.
-  return {{"type", dtypeName(view.dtype)},
-          {"count", count},
-          {"norm", std::sqrt(squares)},
-          {"elements", kept}};
+  // JSON has no NaN and no infinity: they become null.
+  return {
+      {"type", dtypeName(view.dtype)}, {"count", count}, {"finite", finite},
+      {"norm", std::sqrt(squares)},    {"mix", mix},     {"elements", kept}};
 }
 
 nlohmann::json download(Device &device, const BufferView &view) {
@@ -102,15 +116,28 @@ nlohmann::json number(const std::string &what, double value) {
   return {{"what", what},
           {"type", "f32"},
           {"count", 1},
+          {"finite", 1},
           {"norm", value},
+          {"mix", value},
           {"elements", nlohmann::json::array()}};
 }
 
-/// Of single variables some are noise: a bias before a batch norm has no
-/// gradient. So all of a role are one vector.
+std::vector<double> elementsOf(Job &job, const plan::fb::Variable &variable) {
+  auto bytes = job.executor.readVariable(variable.name()->str());
+  return toDoubles(bytes.data(), variable.dtype(),
+                   bytes.size() / byteWidth(variable.dtype()));
+}
+
+/// Of single tensors some are noise: a bias before a batch norm has no
+/// gradient. So all of a role are one vector, of which what the steps changed
+/// counts: beside it, what was there from the start is large. Single numbers,
+/// as a loss's scale, are none of it.
 nlohmann::json recordSteps(Job &job, int64_t steps) {
   nlohmann::json entries = nlohmann::json::array();
   job.executor.initializeState(job.settings.seed());
+  std::map<std::string, std::vector<double>> initial;
+  for (const plan::fb::Variable *variable : *job.variant.variables())
+    initial[variable->name()->str()] = elementsOf(job, *variable);
   for (int64_t t = 0; t < steps; ++t) {
     setInputs(job.executor, job.settings, "train_step", t);
     job.executor.run("train_step");
@@ -119,14 +146,21 @@ nlohmann::json recordSteps(Job &job, int64_t steps) {
   }
   std::map<std::string, double> squares;
   for (const plan::fb::Variable *variable : *job.variant.variables()) {
-    auto bytes = job.executor.readVariable(variable->name()->str());
-    for (double value : toDoubles(bytes.data(), variable->dtype(),
-                                  bytes.size() / byteWidth(variable->dtype())))
-      squares[EnumNameRole(variable->role())] += value * value;
+    std::string name = variable->name()->str();
+    std::vector<double> elements = elementsOf(job, *variable);
+    if (elements.size() == 1) {
+      entries.push_back(
+          number(fmt::format("{} after {} steps", name, steps), elements[0]));
+      continue;
+    }
+    const std::vector<double> &before = initial.at(name);
+    for (size_t i = 0; i < elements.size(); ++i)
+      squares[EnumNameRole(variable->role())] +=
+          (elements[i] - before[i]) * (elements[i] - before[i]);
   }
   for (const auto &[role, sum] : squares)
     entries.push_back(
-        number(fmt::format("norm of every {} after {} steps", role, steps),
+        number(fmt::format("how far {} steps changed every {}", steps, role),
                std::sqrt(sum)));
   return entries;
 }
@@ -135,11 +169,11 @@ double numberOr(const nlohmann::json &value, double otherwise) {
   return value.is_number() ? value.get<double>() : otherwise;
 }
 
-/// How far apart, relative to `scale`; 0 where both are no numbers.
+/// How far apart, relative to `scale`; 0 where both are no finite numbers.
 double distance(const nlohmann::json &a, const nlohmann::json &b,
                 double scale) {
   double x = numberOr(a, NAN), y = numberOr(b, NAN);
-  if (std::isnan(x) && std::isnan(y))
+  if (!std::isfinite(x) && !std::isfinite(y))
     return 0;
   double far = std::abs(x - y) / std::max(scale, 1e-30);
   return std::isnan(far) ? INFINITY : far;
@@ -159,8 +193,11 @@ void compareEntries(const nlohmann::json &reference,
             "plan has '{}': was it recorded from another plan?",
             a.at("what").get<std::string>(), b.at("what").get<std::string>());
     double count = a.at("count").get<double>();
-    double rms = numberOr(a.at("norm"), 1) / std::sqrt(count);
-    double far = distance(a.at("norm"), b.at("norm"), rms * std::sqrt(count));
+    double norm = numberOr(a.at("norm"), 1), rms = norm / std::sqrt(count);
+    double far = std::max(distance(a.at("norm"), b.at("norm"), norm),
+                          distance(a.at("mix"), b.at("mix"), norm));
+    if (a.at("finite") != b.at("finite"))
+      far = INFINITY;
     for (size_t e = 0; e < a.at("elements").size(); ++e)
       far = std::max(
           far,
@@ -195,8 +232,13 @@ nlohmann::json record(Job &job, int64_t steps) {
   return result;
 }
 
+double usualStepTolerance(const std::string &precision) {
+  return precision == "fp32" ? 1e-3 : 1e-2;
+}
+
 Comparison compare(const nlohmann::json &reference,
-                   const nlohmann::json &actual, double stepTolerance) {
+                   const nlohmann::json &actual,
+                   std::optional<double> stepTolerance) {
   require(reference.at("plan") == actual.at("plan") &&
               reference.at("precision") == actual.at("precision"),
           "the reference is of another plan or precision ({})",
@@ -204,8 +246,10 @@ Comparison compare(const nlohmann::json &reference,
   Comparison result;
   compareEntries(reference.at("instructions"), actual.at("instructions"), -1,
                  result);
-  compareEntries(reference.at("steps"), actual.at("steps"), stepTolerance,
-                 result);
+  compareEntries(
+      reference.at("steps"), actual.at("steps"),
+      stepTolerance.value_or(usualStepTolerance(reference.at("precision"))),
+      result);
   return result;
 }
 

@@ -2,11 +2,12 @@
 //
 // Instructions: before each one, its floating-point buffers are filled with
 // random numbers, the same on every device; after it, each of its buffers is
-// described by its norm and some elements. So an instruction is compared alone,
-// and what differs is that instruction.
+// described by its norm, by the sum of its elements with random signs, which an
+// element at another's place changes, and by some elements. So an instruction
+// is compared alone, and what differs is that instruction.
 //
 // Steps: the program as it is meant, from the plan's initial state; its losses,
-// and the norm of all its parameters.
+// and how much it changed of all parameters, and of the optimizer's state.
 //
 //===----------------------------------------------------------------------===//
 #ifndef PFC_TOOLS_PFC_DEVICE_RECORD_H
@@ -15,10 +16,14 @@
 #include "runtime/train/Job.h"
 
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace pfc::rt {
 
-/// {"instructions": [{"what", "type", "norm", "elements"}…], "steps": […]}
+/// {"instructions": [{"what", "type", "finite", "norm", "mix", "elements"}…],
+/// "steps": […]}
 nlohmann::json record(Job &job, int64_t steps);
 
 struct Comparison {
@@ -26,11 +31,16 @@ struct Comparison {
   std::vector<std::string> differences; // for people
 };
 
-/// A buffer agrees where its norm and elements differ by at most the tolerance
-/// of its type, relative to its root mean square; integers agree exactly. Steps
-/// have `stepTolerance`.
+/// What whole steps that round otherwise may differ by.
+double usualStepTolerance(const std::string &precision);
+
+/// A buffer agrees where its norm and sum differ by at most the tolerance of
+/// its type, relative to the norm, its elements relative to their root mean
+/// square, and as many are no finite numbers; integers agree exactly. Steps
+/// have `stepTolerance`, else the usual one.
 Comparison compare(const nlohmann::json &reference,
-                   const nlohmann::json &actual, double stepTolerance);
+                   const nlohmann::json &actual,
+                   std::optional<double> stepTolerance);
 
 } // namespace pfc::rt
 

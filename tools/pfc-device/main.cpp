@@ -35,7 +35,7 @@ struct Arguments {
   int64_t steps = 3;
   int64_t timedSteps = 30;
   int repetitions = 20;
-  double stepTolerance = 1e-2;
+  std::optional<double> stepTolerance;
 };
 
 void addJob(CLI::App &command, Arguments &arguments) {
@@ -158,7 +158,8 @@ int body(int argc, char **argv) {
   addJob(*compare, arguments);
   compare->add_option("--against", arguments.reference)->required();
   compare->add_option("--step-tolerance", arguments.stepTolerance,
-                      "relative, of losses and of the state's norms");
+                      "relative, of losses and of what steps change (default: "
+                      "by precision)");
   CLI::App *timing = app.add_subcommand("time", "how fast it is");
   addJob(*timing, arguments);
   timing->add_option("-o,--output", arguments.output, "the figures as JSON");
