@@ -154,10 +154,17 @@ check_ranks() {
 check_memory() {
   command -v compute-sanitizer >/dev/null ||
     { say "skip  compute-sanitizer is not here" && return; }
-  local tool plan=$here/plans/check-nano-bf16.plan
+  local tool options plan=$here/plans/check-nano-bf16.plan
   for tool in memcheck racecheck; do
-    check "sanitizer-$tool" with_libraries compute-sanitizer --tool "$tool" \
-      --error-exitcode 9 "$here/bin/pfc-device" check "$plan" --device "$device" \
+    # Some of the driver's calls are meant to fail: they ask what a module has.
+    options=(--report-api-errors no)
+    # Of the plan's kernels alone; barriers of warpgroups are not known to it
+    # before 2026.1, which sees races there.
+    [[ $tool == racecheck ]] && options=(--racecheck-detect-level error
+      --kernel-name 'regex=^k[0-9]+_' --kernel-name-exclude kns=_by_warpgroups)
+    PFC_LIMIT=${PFC_LIMIT:-540} check "sanitizer-$tool" with_libraries \
+      compute-sanitizer --tool "$tool" "${options[@]}" --error-exitcode 9 \
+      "$here/bin/pfc-device" check "$plan" --device "$device" \
       --against "${plan%.plan}.json"
   done
 }
