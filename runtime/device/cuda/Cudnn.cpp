@@ -32,9 +32,12 @@ public:
   void execute() override {
     if (!arguments)
       bind();
-    check(cudnn().cudnnBackendExecute(handle, plan->execution(),
-                                      arguments->get()),
-          "cudnnBackendExecute");
+    cudnnStatus_t status = cudnn().cudnnBackendExecute(
+        handle, plan->execution(), arguments->get());
+    if (status != CUDNN_STATUS_SUCCESS)
+      fail("cudnnBackendExecute: {}; PFC_CUDNN_WITHOUT={} leaves this engine "
+           "of cuDNN out",
+           statusText(status), plan->engineNumber());
   }
 
 private:

@@ -1,6 +1,11 @@
 #include "runtime/device/cuda/CudnnPlanner.h"
 
+#include "runtime/base/Error.h"
 #include "runtime/device/EngineSurvey.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <sstream>
 
 namespace pfc::rt::cuda {
 namespace {
@@ -34,9 +39,35 @@ Arithmetic arithmeticOf(const CudnnDescriptor &settings, bool fp32) {
   return {!rounds && !has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC), tensorCores};
 }
 
+int64_t numberOf(const CudnnDescriptor &settings) {
+  return engineOf(settings)
+      .at(0)
+      .get<int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1)
+      .at(0);
+}
+
+/// What $PFC_CUDNN_WITHOUT says.
+CudnnPlan::Numbers unwantedEngines() {
+  const char *value = std::getenv("PFC_CUDNN_WITHOUT");
+  std::istringstream text(value ? value : "");
+  CudnnPlan::Numbers numbers;
+  for (std::string part; std::getline(text, part, ',');) {
+    int64_t number = 0;
+    const char *end = part.data() + part.size();
+    auto [stop, error] = std::from_chars(part.data(), end, number);
+    require(
+        error == std::errc() && stop == end,
+        "PFC_CUDNN_WITHOUT is '{}'; numbers of cuDNN's engines, as '67,65', "
+        "are wanted",
+        value);
+    numbers.insert(number);
+  }
+  return numbers;
+}
+
 } // namespace
 
-bool CudnnPlan::findEngine(uint64_t workspaceLimit) {
+bool CudnnPlan::findEngine(uint64_t workspaceLimit, const Numbers &without) {
   // In groups there is little for a tensor core to do.
   bool prefersTensorCores = !fp32 && !grouped;
   for (bool anyEngine : {false, true})
@@ -45,6 +76,7 @@ bool CudnnPlan::findEngine(uint64_t workspaceLimit) {
         Arithmetic arithmetic = arithmeticOf(engine, fp32);
         if (!arithmetic.exact ||
             (prefersTensorCores && arithmetic.tensorCores == anyEngine) ||
+            without.contains(numberOf(engine)) ||
             !accept(engine, workspaceLimit))
           continue;
         settings = std::make_unique<CudnnDescriptor>(std::move(engine));
@@ -70,12 +102,11 @@ bool CudnnPlan::accept(const CudnnDescriptor &engine, uint64_t workspaceLimit) {
   return true;
 }
 
-int64_t CudnnPlan::engineNumber() const {
-  return engineOf(*settings)
-      .at(0)
-      .get<int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1)
-      .at(0);
-}
+int64_t CudnnPlan::engineNumber() const { return numberOf(*settings); }
+
+CudnnPlanner::CudnnPlanner(const CudnnTarget &target, uint64_t workspaceLimit)
+    : target(target), workspaceLimit(workspaceLimit),
+      without(unwantedEngines()) {}
 
 std::shared_ptr<CudnnPlan> CudnnPlanner::planFor(const plan::fb::Conv &op,
                                                  plan::fb::DType operand,
@@ -85,7 +116,7 @@ std::shared_ptr<CudnnPlan> CudnnPlanner::planFor(const plan::fb::Conv &op,
   if (known != plans.end())
     return known->second;
   auto plan = std::make_shared<CudnnPlan>(op, operand, result, target);
-  if (!plan->findEngine(workspaceLimit))
+  if (!plan->findEngine(workspaceLimit, without))
     plan = nullptr;
   plans[key] = plan;
   return plan;

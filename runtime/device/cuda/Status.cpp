@@ -42,6 +42,13 @@ std::string statusText(CUresult status) {
                      text ? text : "unknown to this driver");
 }
 
+std::string statusText(cudnnStatus_t status) {
+  char reason[512] = "";
+  cudnn().cudnnGetLastErrorString(reason, sizeof reason);
+  std::string text = cudnn().cudnnGetErrorString(status);
+  return *reason ? fmt::format("{} ({})", text, reason) : text;
+}
+
 void check(CUresult status, const char *call) {
   if (status != CUDA_SUCCESS)
     fail("{}: {}{}", call, statusText(status), remedy(status));
@@ -59,7 +66,7 @@ void check(cublasStatus_t status, const char *call) {
 
 void check(cudnnStatus_t status, const char *call) {
   if (status != CUDNN_STATUS_SUCCESS)
-    fail("{}: {}", call, cudnn().cudnnGetErrorString(status));
+    fail("{}: {}", call, statusText(status));
 }
 
 } // namespace pfc::rt::cuda

@@ -13,6 +13,8 @@ namespace pfc::rt::cuda {
 
 /// "CUDA_ERROR_OUT_OF_MEMORY (out of memory)"
 std::string statusText(CUresult status);
+/// "CUDNN_STATUS_EXECUTION_FAILED (why, if it said so)"
+std::string statusText(cudnnStatus_t status);
 
 void check(CUresult status, const char *call);
 void check(nvrtcResult status, const char *call);

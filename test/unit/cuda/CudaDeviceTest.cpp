@@ -394,6 +394,22 @@ TEST_F(CudaDeviceTest, AsksForAProductOnce) {
   EXPECT_EQ(fakecuda::count("cublasLtMatmulAlgoGetHeuristic"), 2u);
 }
 
+TEST_F(CudaDeviceTest, NamesAnEngineThatFailsAndWhatLeavesItOut) {
+  open();
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(
+      CreateConv(builder, ConvKind_Forward, 0, 1, 2, 1, 4, 4, 4, 4, 1, 1, 0));
+  const auto &op = *flatbuffers::GetRoot<Conv>(builder.GetBufferPointer());
+  auto task = device->makeConv(op, place(DType_F32, {1, 4, 4, 4}),
+                               place(DType_F32, {4, 1, 1, 4}),
+                               place(DType_F32, {1, 4, 4, 4}));
+  setenv("FAKE_CUDNN_BROKEN", "1", 1);
+  EXPECT_EQ(messageOf([&] { task->execute(); }),
+            "cudnnBackendExecute: CUDNN_STATUS_EXECUTION_FAILED (the engine is "
+            "broken); PFC_CUDNN_WITHOUT=3 leaves this engine of cuDNN out");
+  unsetenv("FAKE_CUDNN_BROKEN");
+}
+
 /// Where cuDNN refuses an fp32 gradient of bf16 operands: when engines are
 /// asked for, or the operation itself.
 class CudnnRefusalTest : public CudaDeviceTest,

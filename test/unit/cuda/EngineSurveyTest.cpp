@@ -53,6 +53,21 @@ TEST_F(EngineSurveyTest, TakesTensorCoresFor16BitsAlone) {
   EXPECT_EQ(wide.workspace, 4096u);
 }
 
+TEST_F(EngineSurveyTest, LeavesOutWhatTheEnvironmentNames) {
+  auto numberWithout = [&](const char *engines) {
+    setenv("PFC_CUDNN_WITHOUT", engines, 1);
+    auto again = openEngineSurvey("h200");
+    return again->find(conv(ConvKind_Forward), DType_BF16, DType_BF16).number;
+  };
+  EXPECT_EQ(numberWithout("4"), 3);
+  EXPECT_EQ(numberWithout("3,17"), 4);
+  EXPECT_EQ(
+      messageOf([&] { numberWithout("4;3"); }),
+      "PFC_CUDNN_WITHOUT is '4;3'; numbers of cuDNN's engines, as '67,65', "
+      "are wanted");
+  unsetenv("PFC_CUDNN_WITHOUT");
+}
+
 TEST_F(EngineSurveyTest, TakesTheFirstThatWillDoForGroups) {
   ConvolutionEngine engine =
       survey->find(conv(ConvKind_Forward, 8), DType_BF16, DType_BF16);

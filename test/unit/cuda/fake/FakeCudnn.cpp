@@ -8,6 +8,7 @@
 
 #include <cudnn.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 
@@ -166,6 +167,8 @@ private:
   }
 };
 
+const char *lastError = "";
+
 } // namespace
 
 extern "C" {
@@ -174,7 +177,12 @@ size_t cudnnGetVersion() { return CUDNN_VERSION; }
 size_t cudnnGetCudartVersion() { return CUDA_VERSION; }
 const char *cudnnGetErrorString(cudnnStatus_t status) {
   return status == CUDNN_STATUS_SUCCESS ? "CUDNN_STATUS_SUCCESS"
-                                        : "CUDNN_STATUS_BAD_PARAM";
+         : status == CUDNN_STATUS_EXECUTION_FAILED
+             ? "CUDNN_STATUS_EXECUTION_FAILED"
+             : "CUDNN_STATUS_BAD_PARAM";
+}
+void cudnnGetLastErrorString(char *message, size_t size) {
+  std::snprintf(message, size, "%s", lastError);
 }
 cudnnStatus_t cudnnCreate(cudnnHandle_t *handle) {
   *handle = reinterpret_cast<cudnnHandle_t>(new Handle);
@@ -309,6 +317,10 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle,
                                   cudnnBackendDescriptor_t plan,
                                   cudnnBackendDescriptor_t arguments) {
   fakecuda::calls().push_back("cudnnBackendExecute");
+  if (std::getenv("FAKE_CUDNN_BROKEN")) {
+    lastError = "the engine is broken";
+    return CUDNN_STATUS_EXECUTION_FAILED;
+  }
   const Descriptor &config =
       of(plan).child(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
   const Descriptor &graph = config.child(-1);
