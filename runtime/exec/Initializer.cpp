@@ -137,11 +137,15 @@ void initializeVariable(const plan::fb::Variable &variable, uint64_t seed,
   // A block of rows at a time: a shard can be most of the machine's memory.
   int64_t block = std::clamp<int64_t>((1 << 22) / columns, 1, rows);
   uint64_t rowBytes = static_cast<uint64_t>(columns) * byteWidth(target.dtype);
+  bool constant = variable.init()->kind() == InitKind_Constant;
+  std::vector<std::byte> bytes;
+  int64_t made = -1; // rows of them that are used
   for (int64_t begin = 0; begin < rows; begin += block) {
     int64_t count = std::min(block, rows - begin);
-    std::vector<std::byte> bytes =
-        initialRows(variable, seed, first + begin,
-                    std::clamp<int64_t>(used - begin, 0, count), columns);
+    int64_t usedHere = std::clamp<int64_t>(used - begin, 0, count);
+    if (!constant || usedHere != made)
+      bytes = initialRows(variable, seed, first + begin, usedHere, columns);
+    made = usedHere;
     bytes.resize(static_cast<uint64_t>(count) * rowBytes); // unused: zero
     device.upload(bytes.data(),
                   {target.data + static_cast<uint64_t>(begin) * rowBytes,
