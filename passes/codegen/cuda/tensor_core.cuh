@@ -184,8 +184,8 @@ __device__ __forceinline__ void multiplyTile(float (&sums)[64], const T *lhs,
 
 #ifndef PFC_EMULATED_CUDA
 
-/// How a launch describes a matrix (CUtensorMap).
-struct alignas(64) TensorMap {
+/// How a launch describes a matrix (CUtensorMap: aligned as since CUDA 13).
+struct alignas(128) TensorMap {
   uint64_t words[16];
 };
 
@@ -331,6 +331,9 @@ multiplyGroupTile(float (&sums)[64], const TensorMap &lhs, const TensorMap &rhs,
   constexpr int half = tileSide * groupDepth; // of a stage
   auto *arrived = reinterpret_cast<uint64_t *>(shared + groupStages * 2 * half);
   int steps = (depth + groupDepth - 1) / groupDepth;
+  // Descriptors are in registers that a warp shares: lane 0's, lest each thread
+  // computes its own and each product moves it there.
+  uint32_t group = __shfl_sync(0xffffffffu, threadIdx.x / 128, 0);
   auto copy = [&](int step) {
     if (threadIdx.x != 0 || step >= steps)
       return;
@@ -352,7 +355,7 @@ multiplyGroupTile(float (&sums)[64], const TensorMap &lhs, const TensorMap &rhs,
     waitPhase(arrived + stage, step / groupStages % 2);
     uint32_t a = sharedAddress(shared + stage * 2 * half);
     uint32_t b = a + half * sizeof(T);
-    a += threadIdx.x / 128 * (half * sizeof(T) / 2);
+    a += group * (half * sizeof(T) / 2);
     beginProducts(sums);
 #pragma unroll
     for (int k = 0; k < groupDepth / 16; ++k)

@@ -45,7 +45,7 @@ struct Fragments {
 };
 
 /// What a launch says of an argument that is copied in boxes (CUtensorMap).
-struct alignas(64) TensorMap {
+struct alignas(128) TensorMap {
   const unsigned char *data;
   long long rows, columns; // of the matrix
   unsigned boxRows, boxColumns, elementBytes;
