@@ -362,8 +362,8 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "explain` predicts it on a `cpu` or an `h200`, where `head.logits` and `train.recompute` are `auto`; if nothing fits, the "
        "error says by how much and, with their cost, the three cheapest changes "
        "of a key that would. With `train.precision = "
-       "\"auto\"` all variants recompute alike, and fp32 has to fit, too: "
-       "name the precision that will run.",
+       "\"auto\"` each variant recomputes what it has to, and fp32 has to fit, too; "
+       "where it need not, name the precision that will run.",
        FIELD(cluster.memoryPerRank)}};
   // clang-format on
   return keys;

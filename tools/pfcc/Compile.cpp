@@ -77,10 +77,9 @@ std::string pfc::knownStages() {
   return names;
 }
 
-LogicalResult pfc::emitStage(const LoadedSpec &given, MLIRContext &context,
+LogicalResult pfc::emitStage(const LoadedSpec &loaded, MLIRContext &context,
                              const Stage &stage, const CompileRequest &request,
                              llvm::raw_ostream &os) {
-  LoadedSpec loaded = given;
   KernelTarget target = kernelTarget(loaded.spec);
   if (stage.target.value_or(target) != target) {
     bool cuda = target == KernelTarget::Cuda;
@@ -89,12 +88,17 @@ LogicalResult pfc::emitStage(const LoadedSpec &given, MLIRContext &context,
            << (cuda ? "cuda" : "cpu")
            << "\": --set cluster.device=" << (cuda ? "cpu" : "cuda");
   }
+  FittedVariant variant{precisionChoices(loaded.spec).front(), loaded};
   // The graph is the same whatever there is room for.
-  if (stage.name != "graph" && failed(fitMemory(loaded, context)))
-    return failure();
+  if (stage.name != "graph") {
+    auto variants = fitMemory(loaded, context);
+    if (failed(variants))
+      return failure();
+    variant = variants->front();
+  }
   OwningOpRef<ModuleOp> module =
-      runStages(loaded, context, precisionChoices(loaded.spec).front(), stage,
-                request.dumpTo, request.timing);
+      runStages(variant.loaded, context, variant.choice, stage, request.dumpTo,
+                request.timing);
   if (!module)
     return failure();
   // The last stage for CUDA is a text that people read.
@@ -149,23 +153,22 @@ FailureOr<PlanSize> pfc::planSize(const LoadedSpec &loaded,
   return size;
 }
 
-FailureOr<std::string> pfc::compilePlan(const LoadedSpec &given,
+FailureOr<std::string> pfc::compilePlan(const LoadedSpec &loaded,
                                         MLIRContext &context,
                                         const CompileRequest &request) {
-  LoadedSpec loaded = given;
-  if (failed(fitMemory(loaded, context)))
+  auto fitted = fitMemory(loaded, context);
+  if (failed(fitted))
     return failure();
-  auto choices = precisionChoices(loaded.spec);
   SmallVector<OwningOpRef<ModuleOp>> modules;
   SmallVector<plan::PlanVariant> variants;
-  for (const PrecisionChoice &choice : choices) {
+  for (const auto &[choice, spec] : *fitted) {
     llvm::SmallString<128> dumpTo(request.dumpTo);
-    if (!dumpTo.empty() && choices.size() > 1)
+    if (!dumpTo.empty() && fitted->size() > 1)
       llvm::sys::path::append(dumpTo, choice.name);
     TimingScope scope = request.timing.nest(choice.name);
     OwningOpRef<ModuleOp> module = runStages(
-        loaded, context, choice,
-        compileStages(kernelTarget(loaded.spec)).back(), dumpTo, scope);
+        spec, context, choice, compileStages(kernelTarget(loaded.spec)).back(),
+        dumpTo, scope);
     if (!module)
       return failure();
     variants.push_back(
@@ -174,7 +177,7 @@ FailureOr<std::string> pfc::compilePlan(const LoadedSpec &given,
   }
   TimingScope scope = request.timing.nest("translate");
   FailureOr<std::string> bytes = plan::translateToFlatBuffer(
-      variants, planHeader(loaded.spec, request.name));
+      variants, planHeader(specOf(*fitted, loaded), request.name));
   std::string message;
   if (succeeded(bytes) &&
       !rt::checkPlan(reinterpret_cast<const std::byte *>(bytes->data()),

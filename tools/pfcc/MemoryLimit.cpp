@@ -26,7 +26,7 @@ public:
   FailureOr<PlanSize> ofVariant(const LoadedSpec &loaded,
                                 const PrecisionChoice &choice);
   /// Bytes are those of the largest variant, or of one that takes more than
-  /// `enough`; time is the first's, which a machine takes if it can.
+  /// `enough`.
   FailureOr<PlanSize> of(const LoadedSpec &loaded, uint64_t enough);
 
 private:
@@ -67,10 +67,12 @@ private:
   using Edit = std::function<void(TrainSpec &)>;
   using EditNumber = std::function<void(TrainSpec &, double)>;
 
-  PlanSize sizeWith(const LoadedSpec &way, const Edit &edit);
-  bool fits(const LoadedSpec &way, const Edit &edit) {
-    return sizeWith(way, edit).bytes <= limit;
-  }
+  using Measure = llvm::function_ref<FailureOr<PlanSize>(const LoadedSpec &)>;
+
+  PlanSize sizeWith(const LoadedSpec &way, const Edit &edit, Measure measure);
+  /// Of all variants, compiled the smallest way.
+  uint64_t leastBytes(const Edit &edit);
+  bool fits(const Edit &edit) { return leastBytes(edit) <= limit; }
   void addIfFits(Alters alters, std::string setting, const Edit &edit,
                  std::string price = "");
   void addRecomputation();
@@ -114,7 +116,6 @@ FailureOr<PlanSize> Sizes::of(const LoadedSpec &loaded, uint64_t enough) {
       return failure();
     all.bytes = std::max(all.bytes, size->bytes);
     all.hostBytes = std::max(all.hostBytes, size->hostBytes);
-    all.seconds = size->seconds;
     if (all.bytes > enough)
       break;
   }
@@ -141,7 +142,8 @@ static bool isAllowed(LoadedSpec &changed) {
 }
 
 /// With the edit; more than anything where there is no such plan.
-PlanSize Search::sizeWith(const LoadedSpec &way, const Edit &edit) {
+PlanSize Search::sizeWith(const LoadedSpec &way, const Edit &edit,
+                          Measure measure) {
   const PlanSize none{std::numeric_limits<uint64_t>::max(), 0, 0};
   LoadedSpec changed = way;
   edit(changed.spec);
@@ -149,29 +151,51 @@ PlanSize Search::sizeWith(const LoadedSpec &way, const Edit &edit) {
     return none;
   ScopedDiagnosticHandler silence(&context,
                                   [](Diagnostic &) { return success(); });
-  FailureOr<PlanSize> size = sizes.of(changed, limit);
+  FailureOr<PlanSize> size = measure(changed);
   return succeeded(size) ? *size : none;
 }
 
-/// Of the ways to compile that the edit makes fit, the fastest: it is looked
-/// for between that and the smallest, as the slower ones are the smaller ones.
+uint64_t Search::leastBytes(const Edit &edit) {
+  return sizeWith(ways.back(), edit,
+                  [&](const LoadedSpec &changed) {
+                    return sizes.of(changed, limit);
+                  })
+      .bytes;
+}
+
+/// For each variant the fastest of the ways to compile it that the edit makes
+/// fit: it is looked for between that and the smallest, as the slower ones are
+/// the smaller ones. Time is the first variant's, which a machine takes if it
+/// can.
 void Search::addIfFits(Alters alters, std::string setting, const Edit &edit,
                        std::string price) {
-  if (!fits(ways.back(), edit))
+  if (!fits(edit))
     return;
-  const LoadedSpec *way =
-      llvm::partition_point(ways.drop_back(), [&](const LoadedSpec &faster) {
-        return !fits(faster, edit);
-      });
-  PlanSize size = sizeWith(*way, edit);
-  LoadedSpec changed = *way;
+  LoadedSpec changed = ways.back();
   edit(changed.spec);
+  PlanSize plan;
+  auto choices = precisionChoices(changed.spec);
+  for (const PrecisionChoice &choice : llvm::reverse(choices)) {
+    auto sizeOf = [&](const LoadedSpec &way) {
+      return sizeWith(way, edit, [&](const LoadedSpec &spec) {
+        return sizes.ofVariant(spec, choice);
+      });
+    };
+    const LoadedSpec *way =
+        llvm::partition_point(ways.drop_back(), [&](const LoadedSpec &faster) {
+          return sizeOf(faster).bytes > limit;
+        });
+    PlanSize size = sizeOf(*way);
+    plan.bytes = std::max(plan.bytes, size.bytes);
+    plan.hostBytes = std::max(plan.hostBytes, size.hostBytes);
+    plan.seconds = size.seconds;
+  }
   double seconds =
-      size.seconds / static_cast<double>(changed.spec.train.batchPerRank);
-  if (size.hostBytes > 0 && now.head.placement != PlacementSpec::Host)
-    price = rt::bytesText(size.hostBytes) + " of the host's memory";
+      plan.seconds / static_cast<double>(changed.spec.train.batchPerRank);
+  if (plan.hostBytes > 0 && now.head.placement != PlacementSpec::Host)
+    price = rt::bytesText(plan.hostBytes) + " of the host's memory";
   changes.push_back(
-      {alters, std::move(setting), std::move(price), size, seconds});
+      {alters, std::move(setting), std::move(price), plan, seconds});
 }
 
 /// Of what the spec forbids to recompute.
@@ -219,9 +243,8 @@ void Search::addNumber(StringRef key, double from, double least,
                        StringRef price, const EditNumber &edit,
                        llvm::function_ref<double(double)> round) {
   auto bytesAt = [&](double value) {
-    return static_cast<double>(sizeWith(ways.back(), [&](TrainSpec &spec) {
-                                 edit(spec, value);
-                               }).bytes);
+    return static_cast<double>(
+        leastBytes([&](TrainSpec &spec) { edit(spec, value); }));
   };
   const auto most = static_cast<double>(limit);
   double low = least, lowBytes = bytesAt(least);
@@ -255,12 +278,11 @@ void Search::addRanks() {
     if (isAllowed(changed))
       factors.push_back(factor);
   }
-  if (factors.empty() || !fits(ways.back(), times(factors.back())))
+  if (factors.empty() || !fits(times(factors.back())))
     return;
   int64_t factor =
-      *llvm::partition_point(ArrayRef(factors).drop_back(), [&](int64_t few) {
-        return !fits(ways.back(), times(few));
-      });
+      *llvm::partition_point(ArrayRef(factors).drop_back(),
+                             [&](int64_t few) { return !fits(times(few)); });
   addIfFits(
       Alters::Machines,
       fmt::format("cluster.world_size = {}", now.cluster.worldSize * factor),
@@ -325,33 +347,33 @@ static std::string costOf(const Change &change, double seconds) {
                      change.price.empty() ? "" : ", ", change.price);
 }
 
-/// `ways` do not fit, and take `bytes`.
-static LogicalResult refuse(const LoadedSpec &loaded,
-                            std::vector<LoadedSpec> ways,
-                            ArrayRef<uint64_t> bytes, uint64_t limit,
-                            Sizes &sizes, MLIRContext &context) {
+/// `ways` do not fit, for one variant at least.
+static LogicalResult refuse(const LoadedSpec &loaded, ArrayRef<LoadedSpec> ways,
+                            uint64_t limit, Sizes &sizes,
+                            MLIRContext &context) {
   // Those that take less than each before, and with it more time.
   std::vector<LoadedSpec> smaller;
   uint64_t least = std::numeric_limits<uint64_t>::max();
-  for (auto [way, ofWay] : llvm::zip_equal(ways, bytes))
-    if (ofWay < least) {
-      smaller.push_back(way);
-      least = ofWay;
-    }
+  for (const LoadedSpec &way : ways) {
+    FailureOr<PlanSize> size = sizes.of(way, least);
+    if (failed(size))
+      return failure();
+    if (size->bytes >= least)
+      continue;
+    smaller.push_back(way);
+    least = size->bytes;
+  }
   const LoadedSpec &fastest = ways.front();
-  FailureOr<PlanSize> smallest =
-      sizes.of(smaller.back(), std::numeric_limits<uint64_t>::max());
   FailureOr<PlanSize> free =
       sizes.ofVariant(fastest, precisionChoices(fastest.spec).front());
-  if (failed(smallest) || failed(free))
+  if (failed(free))
     return failure();
   InFlightDiagnostic error =
       emitError(loaded.locations.of("cluster.memory_per_rank"))
-      << "a rank's arena takes " << rt::bytesText(smallest->bytes) << ", "
-      << rt::bytesText(smallest->bytes - limit)
-      << " more than cluster.memory_per_rank";
+      << "a rank's arena takes " << rt::bytesText(least) << ", "
+      << rt::bytesText(least - limit) << " more than cluster.memory_per_rank";
   SmallVector<Change> changes =
-      Search(loaded, smaller, sizes, context, limit, smallest->bytes).run();
+      Search(loaded, smaller, sizes, context, limit, least).run();
   if (changes.empty())
     error << "; no change of one key makes it fit";
   double seconds =
@@ -363,32 +385,58 @@ static LogicalResult refuse(const LoadedSpec &loaded,
   return error;
 }
 
-LogicalResult pfc::fitMemory(LoadedSpec &loaded, MLIRContext &context) {
+/// The fastest of `ways` that takes `limit` at most; null if none does.
+static FailureOr<const LoadedSpec *> fastestWay(ArrayRef<LoadedSpec> ways,
+                                                const PrecisionChoice &choice,
+                                                uint64_t limit, Sizes &sizes) {
+  const LoadedSpec *chosen = nullptr;
+  double best = std::numeric_limits<double>::infinity();
+  for (const LoadedSpec &way : ways) {
+    FailureOr<PlanSize> size = sizes.ofVariant(way, choice);
+    if (failed(size))
+      return failure();
+    if (size->bytes > limit || size->seconds >= best)
+      continue;
+    best = size->seconds;
+    chosen = &way;
+    if (chosen == ways.begin()) // recomputes nothing
+      break;
+  }
+  return chosen;
+}
+
+FailureOr<std::vector<FittedVariant>> pfc::fitMemory(const LoadedSpec &loaded,
+                                                     MLIRContext &context) {
+  std::vector<FittedVariant> variants;
+  for (const PrecisionChoice &choice : precisionChoices(loaded.spec))
+    variants.push_back({choice, loaded});
   if (!loaded.spec.cluster.memoryPerRank)
-    return success();
+    return variants;
   auto limit =
       static_cast<uint64_t>(*loaded.spec.cluster.memoryPerRank * 0x1p30);
   Sizes sizes(context);
   const std::vector<LoadedSpec> ways = waysToCompile(loaded);
-  SmallVector<uint64_t> bytes;
-  std::optional<double> best;
-  LoadedSpec chosen = loaded;
-  for (const LoadedSpec &way : ways) {
-    FailureOr<PlanSize> size = sizes.of(way, limit);
-    if (failed(size))
+  // The last one, fp32, is the largest.
+  for (FittedVariant &variant : llvm::reverse(variants)) {
+    FailureOr<const LoadedSpec *> way =
+        fastestWay(ways, variant.choice, limit, sizes);
+    if (failed(way))
       return failure();
-    bytes.push_back(size->bytes);
-    if (size->bytes > limit || (best && size->seconds >= *best))
-      continue;
-    best = size->seconds;
-    chosen = way;
-    if (bytes.size() == 1) // recomputes nothing
-      break;
+    if (!*way)
+      return refuse(loaded, ways, limit, sizes, context);
+    // With room for all of it, what is auto stays so.
+    if (*way != &ways.front())
+      variant.loaded = **way;
   }
-  if (!best)
-    return refuse(loaded, ways, bytes, limit, sizes, context);
-  // With room for all of it, what is auto stays so.
-  if (bytes.size() > 1)
-    loaded = chosen;
-  return success();
+  return variants;
+}
+
+const TrainSpec &pfc::specOf(ArrayRef<FittedVariant> variants,
+                             const LoadedSpec &given) {
+  auto decided = [](const FittedVariant &variant) {
+    const TrainSpec &spec = variant.loaded.spec;
+    return std::pair(spec.head.logits, spec.train.recompute);
+  };
+  bool alike = llvm::all_equal(llvm::map_range(variants, decided));
+  return alike ? variants.front().loaded.spec : given.spec;
 }

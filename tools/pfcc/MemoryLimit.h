@@ -7,6 +7,8 @@
 #include "frontend/spec/SpecParser.h"
 #include "mlir/IR/MLIRContext.h"
 
+#include <vector>
+
 namespace pfc {
 
 /// What a plan takes on a rank.
@@ -21,14 +23,26 @@ mlir::FailureOr<PlanSize> planSize(const LoadedSpec &loaded,
                                    const PrecisionChoice &choice,
                                    mlir::MLIRContext &context);
 
-/// Makes the plan of `loaded` fit into cluster.memory_per_rank, where that is
-/// given: what the spec leaves to the compiler, whether logits and which
-/// activations are recomputed, becomes the fastest that fits. If none does, the
-/// error says by how much the smallest doesn't, and of all changes of one key
-/// with which it would fit the three cheapest: first those that train the same,
-/// then those that round otherwise, those of batch or sample, and more
-/// machines; among these by predicted time of an image.
-mlir::LogicalResult fitMemory(LoadedSpec &loaded, mlir::MLIRContext &context);
+/// A variant of a plan, and the spec it is compiled from.
+struct FittedVariant {
+  PrecisionChoice choice;
+  LoadedSpec loaded;
+};
+
+/// The variants of `loaded`'s plan, each within cluster.memory_per_rank, where
+/// that is given: what the spec leaves to the compiler, whether logits and
+/// which activations are recomputed, becomes the fastest that fits. If none
+/// does for one of them, the error says by how much the smallest doesn't, and
+/// of all changes of one key with which it would fit the three cheapest: first
+/// those that train the same, then those that round otherwise, those of batch
+/// or sample, and more machines; among these by predicted time of an image.
+mlir::FailureOr<std::vector<FittedVariant>>
+fitMemory(const LoadedSpec &loaded, mlir::MLIRContext &context);
+
+/// The spec from which all of `variants` are compiled: with what was decided,
+/// if that is the same for all, else as it was given.
+const TrainSpec &specOf(llvm::ArrayRef<FittedVariant> variants,
+                        const LoadedSpec &given);
 
 } // namespace pfc
 
