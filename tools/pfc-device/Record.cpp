@@ -191,6 +191,11 @@ double allowedOf(const nlohmann::json &entry, const std::string &precision) {
   return type == "bf16" || type == "f16" ? 1e-2 : 0;
 }
 
+/// What whole steps that round otherwise may differ by.
+double allowedOfSteps(const std::string &precision) {
+  return precision == "fp32" ? 1e-3 : 1e-2;
+}
+
 void compareEntries(const nlohmann::json &reference,
                     const nlohmann::json &actual,
                     const std::function<double(const nlohmann::json &)> &allow,
@@ -241,10 +246,6 @@ nlohmann::json record(Job &job, int64_t steps) {
   return result;
 }
 
-double usualStepTolerance(const std::string &precision) {
-  return precision == "fp32" ? 1e-3 : 1e-2;
-}
-
 Comparison compare(const nlohmann::json &reference,
                    const nlohmann::json &actual,
                    std::optional<double> stepTolerance) {
@@ -258,7 +259,7 @@ Comparison compare(const nlohmann::json &reference,
       reference.at("instructions"), actual.at("instructions"),
       [&](const nlohmann::json &entry) { return allowedOf(entry, precision); },
       result);
-  double ofSteps = stepTolerance.value_or(usualStepTolerance(precision));
+  double ofSteps = stepTolerance.value_or(allowedOfSteps(precision));
   compareEntries(
       reference.at("steps"), actual.at("steps"),
       [&](const nlohmann::json &) { return ofSteps; }, result);

@@ -31,13 +31,10 @@ struct Comparison {
   std::vector<std::string> differences; // for people
 };
 
-/// What whole steps that round otherwise may differ by.
-double usualStepTolerance(const std::string &precision);
-
 /// A buffer agrees where its norm and sum differ by at most the tolerance of
 /// its type, relative to the norm, its elements relative to their root mean
 /// square, and as many are no finite numbers; integers agree exactly. Steps
-/// have `stepTolerance`, else the usual one.
+/// have `stepTolerance`, else what their precision may make of them.
 Comparison compare(const nlohmann::json &reference,
                    const nlohmann::json &actual,
                    std::optional<double> stepTolerance);

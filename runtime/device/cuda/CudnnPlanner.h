@@ -6,11 +6,11 @@
 // - sums in fp32 without Winograd's rounding, and for fp32 operands without
 //   rounding them to TF32,
 // - wants no more scratch memory than is allowed.
+// Of 16-bit operands the prediction begins with engines that transpose them and
+// don't use tensor cores for some shapes (1×1 with a stride on sm_90, three
+// channels on sm_100): they are taken where there is no other.
 // $PFC_CUDNN_WITHOUT, "67,65", leaves out engines with these numbers, should
-// one be broken on some chip. Of 16-bit operands the prediction begins with
-// engines that transpose them and don't use tensor cores for some shapes (1×1
-// with a stride on sm_90, three channels on sm_100): they are taken where there
-// is no other.
+// one be broken on some chip.
 //
 // An fp32 result of 16-bit operands that cuDNN has no engine for is rounded to
 // the operands' type once, as PyTorch's autocast does.

@@ -53,6 +53,21 @@ TEST(Initializer, Constant) {
     ASSERT_EQ(value, 0.25f);
 }
 
+// Made by blocks of 2^22 elements: used whole, in part, and not at all.
+TEST(Initializer, ConstantInBlocksOfAShard) {
+  VariableT variable = makeVariable(InitKind_Constant, 0.25f, 0);
+  const int64_t wide = 1 << 20, used = 9;
+  variable.shape = {14, wide};
+  variable.shard = std::make_unique<RowShardT>();
+  variable.shard->rows = used;
+  variable.shard->first = std::make_unique<RankIntegerT>();
+  variable.shard->count = std::make_unique<RankIntegerT>();
+  variable.shard->count->base = used;
+  std::vector<float> values = initialize(variable, 1, 0);
+  for (size_t i = 0; i < values.size(); ++i)
+    ASSERT_EQ(values[i], i < size_t{used} * wide ? 0.25f : 0.0f) << i;
+}
+
 TEST(Initializer, NormalHasItsMoments) {
   std::vector<float> values =
       initialize(makeVariable(InitKind_Normal, 0.5f, 2), 1, 0);
