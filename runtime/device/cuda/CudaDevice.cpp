@@ -83,8 +83,14 @@ std::string CudaDevice::describe() const {
 
 std::string CudaDevice::libraries() const {
   int version = context.chip.driverVersion;
-  return fmt::format("CUDA driver {}.{}, {}", version / 1000,
-                     version % 1000 / 10, cuda::compilerVersion());
+  std::string text = fmt::format("CUDA driver {}.{}, {}", version / 1000,
+                                 version % 1000 / 10, cuda::compilerVersion());
+  if (cublasLt)
+    text += ", cuBLASLt " +
+            cuda::versionText(cuda::cublasLt().cublasLtGetVersion());
+  if (cudnn)
+    text += ", cuDNN " + cuda::versionText(cuda::cudnn().cudnnGetVersion());
+  return text;
 }
 
 bool CudaDevice::supports(const std::string &feature) const {

@@ -216,4 +216,9 @@ const CudnnLibrary &cudnn() {
 #undef PFC_SYMBOL
 #undef PFC_STRING
 
+std::string versionText(size_t version) {
+  return fmt::format("{}.{}.{}", version / 10000, version / 100 % 100,
+                     version % 100);
+}
+
 } // namespace pfc::rt::cuda

@@ -39,6 +39,9 @@ const NvrtcLibrary &nvrtc();
 const CublasLtLibrary &cublasLt();
 const CudnnLibrary &cudnn();
 
+/// "9.19.1" of 91901, as cuBLASLt and cuDNN number themselves.
+std::string versionText(size_t version);
+
 /// Names of a library of the CUDA toolkit that a driver of this version (13000
 /// for 13.0; 0: no driver) can run and that knows chips from `oldestChip` on
 /// (70 for 7.0; 0: there is none), best first: "libnvrtc.so.13",

@@ -18,9 +18,8 @@ public:
         planner({nullptr, &described}, workspaceLimit) {}
 
   std::string describe() const override {
-    size_t version = cudnn().cudnnGetVersion();
-    return fmt::format("{} by cuDNN {}.{}.{}", chip.product, version / 10000,
-                       version / 100 % 100, version % 100);
+    return fmt::format("{} by cuDNN {}", chip.product,
+                       versionText(cudnn().cudnnGetVersion()));
   }
 
   bool supports(const std::string &feature) const override {

@@ -394,6 +394,28 @@ TEST_F(CudaDeviceTest, AsksForAProductOnce) {
   EXPECT_EQ(fakecuda::count("cublasLtMatmulAlgoGetHeuristic"), 2u);
 }
 
+TEST_F(CudaDeviceTest, SaysWhichLibrariesAPlanUses) {
+  open();
+  EXPECT_THAT(device->libraries(),
+              testing::Not(testing::HasSubstr("cuBLASLt")));
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(CreateMatmul(builder, 0, 1, 2, 2, 2, 2, false, false));
+  auto matrix = [&] { return place(DType_F32, {2, 2}); };
+  auto product = device->makeMatmul(
+      *flatbuffers::GetRoot<Matmul>(builder.GetBufferPointer()), matrix(),
+      matrix(), matrix());
+  EXPECT_THAT(device->libraries(), testing::EndsWith(", cuBLASLt 13.1.2"));
+  builder.Clear();
+  builder.Finish(
+      CreateConv(builder, ConvKind_Forward, 0, 1, 2, 1, 4, 4, 4, 4, 1, 1, 0));
+  auto pixels = [&] { return place(DType_F32, {1, 4, 4, 4}); };
+  auto convolution =
+      device->makeConv(*flatbuffers::GetRoot<Conv>(builder.GetBufferPointer()),
+                       pixels(), place(DType_F32, {4, 1, 1, 4}), pixels());
+  EXPECT_THAT(device->libraries(),
+              testing::ContainsRegex(", cuBLASLt 13.1.2, cuDNN 9[.0-9]+$"));
+}
+
 TEST_F(CudaDeviceTest, NamesAnEngineThatFailsAndWhatLeavesItOut) {
   open();
   flatbuffers::FlatBufferBuilder builder;

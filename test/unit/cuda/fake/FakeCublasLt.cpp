@@ -76,6 +76,7 @@ cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
   delete as<int>(handle);
   return CUBLAS_STATUS_SUCCESS;
 }
+size_t cublasLtGetVersion() { return 130102; }
 const char *cublasLtGetStatusName(cublasStatus_t status) {
   return status == CUBLAS_STATUS_SUCCESS ? "CUBLAS_STATUS_SUCCESS"
                                          : "CUBLAS_STATUS_INVALID_VALUE";
