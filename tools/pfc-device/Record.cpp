@@ -11,6 +11,7 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <random>
 #include <set>
 
 namespace pfc::rt {
@@ -36,26 +37,20 @@ std::string nameOf(const plan::fb::Variant &variant,
   return name;
 }
 
-/// 1 or -1, of a bit of splitmix64's number i.
-double sign(uint64_t i) {
-  uint64_t z = (i + 1) * 0x9e3779b97f4a7c15;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-  z = (z ^ z >> 27) * 0x94d049bb133111eb;
-  return z >> 63 ? -1 : 1;
-}
-
 /// Of the numbers among the elements: those that are none are counted.
 nlohmann::json describe(const BufferView &view, const std::byte *bytes) {
   std::vector<double> values =
       toDoubles(bytes, view.dtype, size_t(view.elements()));
+  std::mt19937_64 signs; // the standard fixes what it draws
   double squares = 0, mix = 0;
   int64_t finite = 0;
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (!std::isfinite(values[i]))
+  for (double value : values) {
+    bool negated = signs() >> 63;
+    if (!std::isfinite(value))
       continue;
     ++finite;
-    squares += values[i] * values[i];
-    mix += sign(i) * values[i];
+    squares += value * value;
+    mix += negated ? -value : value;
   }
   std::vector<double> kept;
   int64_t count = view.elements();
