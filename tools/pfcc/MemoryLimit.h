@@ -2,26 +2,11 @@
 #ifndef TOOLS_PFCC_MEMORYLIMIT_H
 #define TOOLS_PFCC_MEMORYLIMIT_H
 
-#include "SpecMapping.h"
-
-#include "frontend/spec/SpecParser.h"
-#include "mlir/IR/MLIRContext.h"
+#include "PlanSizes.h"
 
 #include <vector>
 
 namespace pfc {
-
-/// What a plan takes on a rank.
-struct PlanSize {
-  uint64_t bytes = 0;     ///< of the arena that are not the host's
-  uint64_t hostBytes = 0; ///< and those that are
-  double seconds = 0;     ///< of a step, to compare plans by
-};
-
-/// Compiles one variant of `loaded` as far as its size takes.
-mlir::FailureOr<PlanSize> planSize(const LoadedSpec &loaded,
-                                   const PrecisionChoice &choice,
-                                   mlir::MLIRContext &context);
 
 /// A variant of a plan, and the spec it is compiled from.
 struct FittedVariant {
