@@ -361,8 +361,8 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "recomputed if they have to be, in the fastest way that fits, as `pfcc "
        "explain` predicts it on a `cpu` or an `h200`, where `head.logits` and `train.recompute` are `auto`; if nothing fits, the "
        "error says by how much and, with their cost, the three cheapest changes "
-       "of a key that would. With `train.precision = "
-       "\"auto\"` each variant recomputes what it has to, and fp32 has to fit, too; "
+       "that would: of one key, or of a few where one is not enough. With `train.precision = "
+       "\"auto\"` each variant recomputes what it has to (`pfcc show` says what), and fp32 has to fit, too; "
        "where it need not, name the precision that will run.",
        FIELD(cluster.memoryPerRank)}};
   // clang-format on

@@ -16,16 +16,18 @@ struct MemoryAdvice {
   uint64_t bytes;     ///< that the plan takes then
 };
 
-/// Of all changes of one key with which the plan of `given` would fit into
-/// `limit` bytes the three cheapest, in order: first those that train the same,
-/// then those that round otherwise, those of batch or sample, and more
-/// machines; among these by predicted time of an image, of which it takes
-/// `imageSeconds` now. `ways` are the specs from which it may be compiled, the
-/// fastest first and the smallest, of `bytes`, last.
+/// The three cheapest changes of the spec `given` with which its plan would fit
+/// into `limit` bytes, in order: first those that train the same, then those
+/// that round otherwise, those of batch or sample, and more machines; among
+/// these by predicted time of an image, of which it takes `imageSeconds` now.
+/// They change one key each; where fewer than three of those help, two, and
+/// where none of these does, as few as it takes. None at all: nothing helps.
+/// `ways` are the specs from which the plan may be compiled, the fastest first,
+/// the smallest last.
 std::vector<MemoryAdvice> adviseOnMemory(const LoadedSpec &given,
                                          llvm::ArrayRef<LoadedSpec> ways,
-                                         uint64_t bytes, uint64_t limit,
-                                         double imageSeconds, PlanSizes &sizes,
+                                         uint64_t limit, double imageSeconds,
+                                         PlanSizes &sizes,
                                          mlir::MLIRContext &context);
 
 } // namespace pfc

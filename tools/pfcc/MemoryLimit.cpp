@@ -55,11 +55,11 @@ static LogicalResult refuse(const LoadedSpec &loaded, ArrayRef<LoadedSpec> ways,
       << "a rank's arena takes " << rt::bytesText(least) << ", "
       << rt::bytesText(least - limit) << " more than cluster.memory_per_rank";
   std::vector<MemoryAdvice> advice = adviseOnMemory(
-      loaded, smaller, least, limit,
+      loaded, smaller, limit,
       free->seconds / static_cast<double>(loaded.spec.train.batchPerRank),
       sizes, context);
   if (advice.empty())
-    error << "; no change of one key makes it fit";
+    error << "; no change of the spec was found that makes it fit";
   for (const auto &[change, cost, bytes] : advice)
     error.attachNote() << "it fits with " << change << " (" << cost
                        << "): " << rt::bytesText(bytes);

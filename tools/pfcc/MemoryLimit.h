@@ -18,9 +18,7 @@ struct FittedVariant {
 /// that is given: what the spec leaves to the compiler, whether logits and
 /// which activations are recomputed, becomes the fastest that fits. If none
 /// does for one of them, the error says by how much the smallest doesn't, and
-/// of all changes of one key with which it would fit the three cheapest: first
-/// those that train the same, then those that round otherwise, those of batch
-/// or sample, and more machines; among these by predicted time of an image.
+/// what would help (MemoryAdvice.h).
 mlir::FailureOr<std::vector<FittedVariant>>
 fitMemory(const LoadedSpec &loaded, mlir::MLIRContext &context);
 

@@ -17,10 +17,12 @@ def image_seconds(*settings):
 
 
 now = image_seconds()
-found = re.findall(r"it fits with (\S+) = (\S+) \(([+-]\d+) % of time",
+found = re.findall(r"it fits with (.+?) \(([+-]\d+) % of time",
                    open(notes).read())
-for key, value, percent in found:
-    wanted = 100 * (image_seconds(f"--set={key}={value}") / now - 1)
+for change, percent in found:
+    settings = [f"--set={key}={value}" for key, value in
+                re.findall(r"(\S+) = (\S+)", change)]
+    wanted = 100 * (image_seconds(*settings) / now - 1)
     if abs(wanted - int(percent)) > 1:
-        sys.exit(f"{key} = {value}: {percent} %, not {wanted:+.1f} %")
+        sys.exit(f"{change}: {percent} %, not {wanted:+.1f} %")
 print(f"{len(found)} notes")
