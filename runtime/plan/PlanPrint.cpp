@@ -317,13 +317,16 @@ void printVariant(Text &out, const Variant &variant, bool full) {
       variant.host_bytes() == 0
           ? ""
           : fmt::format(", host memory {}", bytesText(variant.host_bytes()));
-  line(out, "variant {}{}: arena {}{}, {} kernels ({} of {})",
+  const std::string recomputed =
+      variant.recomputed() ? variant.recomputed()->str() : "";
+  line(out, "variant {}{}: arena {}{}, {} kernels ({} of {}){}",
        variant.precision()->str(),
        need.empty() ? "" : fmt::format(" (needs {})", need),
        bytesText(variant.arena_bytes() - variant.host_bytes()), host,
        variant.kernels()->size(),
        bytesText((cuda ? variant.kernel_cuda() : variant.kernel_ir())->size()),
-       cuda ? "CUDA C++" : "LLVM IR");
+       cuda ? "CUDA C++" : "LLVM IR",
+       recomputed.empty() ? "" : fmt::format(", recomputes {}", recomputed));
   printVariables(out, variant, full);
   for (const Program *program : *variant.programs())
     printProgram(out, variant, *program, full);

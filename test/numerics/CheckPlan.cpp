@@ -44,7 +44,7 @@ std::string compileToPlan(ModuleOp module, const std::string &from,
   header.settings.embedding_size = header.settings.classes = 1;
   header.settings.input_height = header.settings.input_width = 1;
   header.settings.input_channels = header.settings.batch_per_rank = 1;
-  plan::PlanVariant variant{module, "checked", ""};
+  plan::PlanVariant variant{module, "checked", "", ""};
   FailureOr<std::string> bytes = plan::translateToFlatBuffer({variant}, header);
   require(succeeded(bytes), "the module has no plan");
   return *bytes;

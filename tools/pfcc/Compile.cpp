@@ -171,8 +171,9 @@ FailureOr<std::string> pfc::compilePlan(const LoadedSpec &loaded,
         dumpTo, scope);
     if (!module)
       return failure();
-    variants.push_back(
-        {*module, choice.name.str(), choice.requiredFeature.str()});
+    variants.push_back({*module, choice.name.str(),
+                        choice.requiredFeature.str(),
+                        recomputedText(spec.spec)});
     modules.push_back(std::move(module));
   }
   TimingScope scope = request.timing.nest("translate");

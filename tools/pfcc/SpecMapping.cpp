@@ -1,6 +1,7 @@
 #include "SpecMapping.h"
 
 #include "frontend/spec/SpecWriter.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace pfc;
@@ -39,6 +40,17 @@ static Recompute recompute(const TrainSpec &spec) {
     return Recompute::Blocks;
   }
   llvm_unreachable("all choices are handled");
+}
+
+std::string pfc::recomputedText(const TrainSpec &spec) {
+  llvm::SmallVector<llvm::StringRef> parts;
+  if (spec.head.logits == LogitsSpec::Recompute)
+    parts.push_back("logits");
+  if (recompute(spec) == Recompute::BatchNorms)
+    parts.push_back("batch_norms");
+  if (recompute(spec) == Recompute::Blocks)
+    parts.push_back("blocks");
+  return llvm::join(parts, ", ");
 }
 
 KernelTarget pfc::kernelTarget(const TrainSpec &spec) {

@@ -22,6 +22,9 @@ llvm::SmallVector<PrecisionChoice> precisionChoices(const TrainSpec &spec);
 
 KernelTarget kernelTarget(const TrainSpec &spec);
 
+/// What the backward pass makes again: "logits, batch_norms"; empty: nothing.
+std::string recomputedText(const TrainSpec &spec);
+
 CompileOptions compileOptions(const TrainSpec &spec, Precision precision);
 
 /// `name` is the job's.

@@ -412,6 +412,7 @@ translate(const PlanVariant &source) {
   auto variant = std::make_unique<fb::VariantT>();
   variant->precision = source.precision;
   variant->requires_ = source.requiredFeature;
+  variant->recomputed = source.recomputed;
   variant->arena_bytes =
       module->getAttrOfType<IntegerAttr>(arenaBytesAttrName).getInt();
   if (auto hostBytes = module->getAttrOfType<IntegerAttr>(hostBytesAttrName))

@@ -29,6 +29,7 @@ struct PlanVariant {
   mlir::ModuleOp module;
   std::string precision;       ///< "fp32" or "bf16"
   std::string requiredFeature; ///< of the chip, "amx_bf16"; empty: none
+  std::string recomputed;      ///< "logits, batch_norms"; empty: nothing
 };
 
 /// One program of a module that plan-assign-memory has seen, to look at what it

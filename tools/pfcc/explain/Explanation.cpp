@@ -128,6 +128,8 @@ llvm::Expected<Explanation> pfc::explain::explainPlan(const fb::Plan &plan,
   result.batchPerRank = settings.batch_per_rank();
   result.classes = settings.classes();
   result.sampleRate = settings.sample_rate();
+  if (variant.recomputed())
+    result.recomputed = variant.recomputed()->str();
   result.memory = rt::planMemory(variant, settings.batch_per_rank());
   result.step = stepCost(*step, plan.world_size(), machine);
   result.wideSums = wideSums(*step);
@@ -254,7 +256,10 @@ void pfc::explain::printText(const Explanation &e, llvm::raw_ostream &os) {
   os << e.plan << " on " << e.ranks << " x " << e.machine.name << ", "
      << e.precision << ": batch " << e.batchPerRank << " a rank, "
      << e.ranks * e.batchPerRank << " in all; " << e.classes
-     << " classes, sample rate " << llvm::format("%g", e.sampleRate) << "\n";
+     << " classes, sample rate " << llvm::format("%g", e.sampleRate);
+  if (!e.recomputed.empty())
+    os << "; recomputes " << e.recomputed;
+  os << "\n";
   os << "rates: " << e.machine.source << "\n";
   if (!e.lacking.empty()) {
     os << e.machine.name << " is " << e.machine.chip << ", and " << e.lacking
@@ -318,6 +323,7 @@ void pfc::explain::printJson(const Explanation &e, llvm::raw_ostream &os) {
       {"batch_per_rank", e.batchPerRank},
       {"classes", e.classes},
       {"sample_rate", e.sampleRate},
+      {"recomputed", e.recomputed},
       {"memory_bytes", std::move(memory)},
       {"fits", e.memory.arena <= e.machine.memory},
       {"work", std::move(work)},

@@ -17,6 +17,7 @@ struct Explanation {
   Machine machine;
   int64_t ranks = 1, batchPerRank = 0, classes = 0;
   double sampleRate = 1;
+  std::string recomputed; ///< "logits, batch_norms"; empty: nothing
   rt::PlanMemory memory;
   uint64_t checkpointCopy = 0; ///< bytes of memory while one is written
   uint64_t workspace = 0;      ///< bytes, the library's, in a process
