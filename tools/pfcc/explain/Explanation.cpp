@@ -205,11 +205,11 @@ static void printMemory(const Explanation &e, llvm::raw_ostream &os) {
   line("library workspace", e.workspace);
   line("process", e.process);
   line("copy for a checkpoint", e.checkpointCopy);
-  const uint64_t needed = e.memory.arena + e.workspace;
-  if (needed > e.machine.memory)
+  if (!e.fits())
     os << "  does not fit: a rank of " << e.machine.name << " has "
        << rt::bytesText(e.machine.memory) << ", "
-       << rt::bytesText(needed - e.machine.memory) << " less\n";
+       << rt::bytesText(e.needed() - e.machine.memory) << " less; "
+       << rt::fittingAdvice(e.machine.memory, e.workspace) << '\n';
 }
 
 static void printRow(const char *what, const Cost &cost,
@@ -325,7 +325,7 @@ void pfc::explain::printJson(const Explanation &e, llvm::raw_ostream &os) {
       {"sample_rate", e.sampleRate},
       {"recomputed", e.recomputed},
       {"memory_bytes", std::move(memory)},
-      {"fits", e.memory.arena <= e.machine.memory},
+      {"fits", e.fits()},
       {"work", std::move(work)},
       {"in_all", jsonOf(e.step.total())},
       {"step", llvm::json::Object{{"seconds", e.step.seconds},

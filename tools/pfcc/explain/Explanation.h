@@ -29,6 +29,9 @@ struct Explanation {
   PeerHead modelParallel;  ///< at a sample rate of 1
 
   double imagesPerSecond() const;
+  /// Bytes of the machine's memory.
+  uint64_t needed() const { return memory.arena + workspace; }
+  bool fits() const { return needed() <= machine.memory; }
 };
 
 /// Of the first variant that the machine can do, as pfc-run takes it. An Error

@@ -23,7 +23,7 @@ static SimulatedRun runOfPlan(const Explanation &plan) {
   run.seconds = plan.step.seconds;
   run.imagesPerSecond = plan.imagesPerSecond();
   run.bound = plan.step.bound();
-  run.fits = plan.memory.arena <= plan.machine.memory;
+  run.fits = plan.fits();
   return run;
 }
 
