@@ -273,6 +273,7 @@ LogicalResult MarginTargetOp::buildRow(OpBuilder &builder, ValueRange operands,
                    code.load(operands[1], {row}));
   Value logit = s.mul(margin.value(), s.constant(getMargin().getScale()));
   Value own = s.exp(s.sub(logit, s.constant(getShift().convertToDouble())));
+  own = s.max(own, s.constant(leastTerm));
   Value sum = code.load(operands[0], {row});
   code.store(s.add(sum, s.select(owned, own, zero)), stats,
              {row, code.index(0)});

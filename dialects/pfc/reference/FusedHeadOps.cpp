@@ -141,7 +141,9 @@ static void marginTarget(MarginTargetOp op, Call &call) {
       continue;
     double logit =
         s * RowMargin(op, call, i).psi(call[op.getTargets()].reals[i]);
-    stats.reals[2 * i] += std::exp(logit - op.getShift().convertToDouble());
+    stats.reals[2 * i] +=
+        std::max(std::exp(logit - op.getShift().convertToDouble()),
+                 MarginTargetOp::leastTerm);
     stats.reals[2 * i + 1] = logit;
   }
 }

@@ -64,8 +64,36 @@ def head(element):
             if m3 == 0.0:
                 margin(function("row_margin", *names), attribute, element, 72,
                        adaptive=True)
+    no_terms(function("no_terms"), element)
     for batch in 2, 40, 2500:
         adaptive_margins(function("adaptive_margins", batch), batch)
+
+
+def no_terms(f, element):
+    """Every exponential is too small for fp32, the target's, too."""
+    batch, size, cosines = 40, 24, (-1.0, -0.95)
+    settings = {"margin": "#pfc.margin<m1 = 1.0, m2 = 0.0, m3 = 0.4, scale = "
+                          "128.0, gradient = exact, filter = 0.0>",
+                "shift": 60.0}
+    indices, used, columns, _ = sample(
+        f, f.input((batch,), I64, "labels"), 1, CLASSES, rate=1)
+    table = f.variable((CLASSES, size), "normal, 0.0, 1.0", rows=CLASSES)
+    e, rows = (batch, indices.shape[0]), (batch,)
+    first = rank_constant(f, 0, 0, 0, 0, 0)
+    targets = f.uniform(rows, *cosines)
+    exps, sums = f.pfc("margin_exp", [f.uniform(e, *cosines), columns, used,
+                                      first],
+                       [(e, element_of_exps(element)), rows], hidden=True,
+                       **settings)
+    stats = f.pfc("margin_target", [sums, targets, columns], [(batch, 2)],
+                  **settings)
+    f.pfc("softmax_loss", [stats], [(1,)], shift=settings["shift"])
+    f.pfc("margin_embeddings_grad",
+          [f.uniform((batch, size), 0.0, 0.0), stats, targets, columns, table,
+           indices], [((batch, size), element), rows], batch=batch, **settings)
+    f.pfc("margin_cosines_grad", [exps, stats, targets, columns, first],
+          [(e, element)], batch=batch, **settings,
+          operandSegmentSizes=segments(1, 1, 1, 1, 1, [], []))
 
 
 def adaptive_margins(f, batch):

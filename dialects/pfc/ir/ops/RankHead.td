@@ -241,8 +241,11 @@ def Pfc_MarginTargetOp : Pfc_Op<"margin_target", [Pure, Pointwise, Rows,
     AllTypesMatch<["sums", "targets"]>]> {
   let summary = "The stats of margin_softmax from the sums of its tiles";
   let description = [{
-    stats[i] = (sums[i] + exp(s·ψ(targets[i]) − shift), s·ψ(targets[i])), or
-    (sums[i], 0) where columns[i] < 0.
+    stats[i] = (sums[i] + max(exp(s·ψ(targets[i]) − shift), 1e-30),
+    s·ψ(targets[i])), or (sums[i], 0) where columns[i] < 0.
+    With a scale beyond 80 and few class centers all terms of a row may be too
+    small for fp32. The least keeps its sum, and s over it, finite: the target
+    then has the gradient of a probability of 0, the others none.
     Shapes: sums, targets, columns [B], stats [B,2].
     Example:
     ```mlir
@@ -260,6 +263,10 @@ def Pfc_MarginTargetOp : Pfc_Op<"margin_target", [Pure, Pointwise, Rows,
     $sums `,` $targets `,` $columns `margin` $margin
     (`rows` $row_margins^ `:` type($row_margins))? attr-dict `:` type($sums)
     `,` type($columns) `->` type($stats)
+  }];
+  let extraClassDeclaration = [{
+    /// What a target's term is at least.
+    static constexpr double leastTerm = 1e-30;
   }];
   let hasVerifier = 1;
 }
