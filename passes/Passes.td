@@ -731,7 +731,7 @@ def ConvertPfcToLinalgPass
       %4 = arith.subf %in, %mean fastmath<contract> : f32
       %5 = arith.mulf %4, %f fastmath<contract> : f32
       %6 = arith.addf %5, %beta fastmath<contract> : f32
-      %7 = arith.mulf %slope, %6 fastmath<contract> : f32
+      %7 = arith.mulf %slope, %6 : f32
       %cst = arith.constant 0.000000e+00 : f32
       %8 = arith.cmpf ogt, %6, %cst : f32
       %9 = arith.select %8, %6, %7 : f32

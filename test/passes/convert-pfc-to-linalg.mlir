@@ -41,16 +41,39 @@ func.func @bf16(%x: tensor<4x8xbf16>) -> tensor<4x8xbf16> {
   return %y : tensor<4x8xbf16>
 }
 
-// A sum over the batch: first within each image, in parallel, then over them.
+// A sum over the batch: first within each image, in parallel, then over them. The
+// loops' order is the sum's; that of neighbours in memory may be any.
 // CHECK-LABEL: func.func @channel_sum
 // CHECK:       linalg.generic
 // CHECK-SAME:      iterator_types = ["parallel", "reduction", "reduction", "parallel"]
-// CHECK:         arith.addf {{.*}} fastmath<reassoc,contract>
+// CHECK:         arith.addf {{.*}} fastmath<contract>
 // CHECK:       linalg.generic
 // CHECK-SAME:      iterator_types = ["reduction", "parallel"]
+// CHECK:         arith.addf {{.*}} fastmath<contract>
 func.func @channel_sum(%x: tensor<4x3x3x8xf32>) -> tensor<8xf32> {
   %y = pfc.channel_sum %x : tensor<4x3x3x8xf32> -> tensor<8xf32>
   return %y : tensor<8xf32>
+}
+
+// CHECK-LABEL: func.func @row_norms
+// CHECK:         arith.addf {{.*}} fastmath<reassoc,contract>
+func.func @row_norms(%x: tensor<4x32xf32>) -> tensor<4xf32> {
+  %y = pfc.row_norms %x : tensor<4x32xf32> -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// A product is contracted with a sum within an op, and never with one of the op
+// that reads it.
+// CHECK-LABEL: func.func @products
+// CHECK:         arith.mulf {{.*}} fastmath<contract>
+// CHECK:         arith.addf {{.*}} fastmath<contract>
+// CHECK:         arith.mulf %{{[^ ]*}}, %{{[^ ]*}} : f32
+// CHECK-NEXT:    arith.constant
+// CHECK-NEXT:    arith.cmpf
+func.func @products(%x: tensor<4x3x3x8xf32>, %m: tensor<1x8xf32>, %c: tensor<8xf32>) -> tensor<4x3x3x8xf32> {
+  %y = pfc.batch_norm %x, %m, %m, %c, %c {eps = 1.0e-5 : f64, training} : tensor<4x3x3x8xf32>, tensor<1x8xf32>, tensor<8xf32>
+  %z = pfc.prelu %y, %c : tensor<4x3x3x8xf32>, tensor<8xf32>
+  return %z : tensor<4x3x3x8xf32>
 }
 
 // A sweep is one generic: the sum is stored, and summed with its square over

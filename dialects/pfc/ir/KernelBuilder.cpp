@@ -10,7 +10,19 @@ Value Scalars::toF32(Value value) {
   return arith::ExtFOp::create(builder, loc, builder.getF32Type(), value);
 }
 
+/// An op's result is rounded, whether or not a kernel has the op that adds to
+/// it, too: with fewer or more ops in a kernel it computes the same bits.
+static void roundProduct(Value result) {
+  if (auto product = result.getDefiningOp<arith::MulFOp>())
+    product.setFastmath(arith::FastMathFlags::none);
+  if (auto choice = result.getDefiningOp<arith::SelectOp>()) {
+    roundProduct(choice.getTrueValue());
+    roundProduct(choice.getFalseValue());
+  }
+}
+
 Value Scalars::fromF32(Value value, Type type) {
+  roundProduct(value);
   if (value.getType() == type)
     return value;
   return arith::TruncFOp::create(builder, loc, type, value);
@@ -90,7 +102,8 @@ static AffineMap mapOf(MLIRContext *context, const Space &space,
 }
 
 /// A generic with f32 arithmetic inside. With `accumulate` the results start
-/// at zero and the body's values are added to them.
+/// at zero and the body's values are added to them: in the loops' order but
+/// where the innermost one makes a sum, which only vectorises in another.
 static SmallVector<Value>
 buildGeneric(OpBuilder &builder, Location loc, const Space &space,
              ArrayRef<utils::IteratorType> iterators, ArrayRef<Input> inputs,
@@ -116,6 +129,7 @@ buildGeneric(OpBuilder &builder, Location loc, const Space &space,
     types.push_back(type);
     maps.push_back(resultMap);
   }
+  bool anyOrder = iterators.back() == utils::IteratorType::reduction;
   auto generic = linalg::GenericOp::create(
       builder, loc, types, operands, inits, maps, iterators,
       [&](OpBuilder &nested, Location nestedLoc, ValueRange arguments) {
@@ -129,7 +143,8 @@ buildGeneric(OpBuilder &builder, Location loc, const Space &space,
         for (auto [result, out] :
              llvm::zip(results, arguments.drop_front(operands.size()))) {
           if (accumulate)
-            result = scalars.sum(out, result);
+            result =
+                anyOrder ? scalars.sum(out, result) : scalars.add(out, result);
           result = scalars.fromF32(result, out.getType());
         }
         linalg::YieldOp::create(nested, nestedLoc, results);

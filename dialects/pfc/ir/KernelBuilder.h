@@ -21,7 +21,7 @@ namespace pfc {
 /// Attribute that names the ops a generic does: "batch_norm, prelu".
 constexpr llvm::StringLiteral kernelSourceAttrName = "pfc.source";
 
-/// f32 arithmetic with the rewrites we allow: contraction to fma everywhere;
+/// f32 arithmetic with the rewrites we allow: contraction to fma within an op;
 /// `sum` may also be reordered, so that a reduction vectorises.
 class Scalars {
 public:
@@ -77,8 +77,10 @@ public:
   mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value b) {
     return mlir::arith::SelectOp::create(builder, loc, condition, a, b);
   }
-  /// `value` as f32 / as `type`, to nearest even.
+  /// `value` as f32.
   mlir::Value toF32(mlir::Value value);
+  /// `value`, an op's result, as `type`, to nearest even. It is not contracted
+  /// with what others make of it.
   mlir::Value fromF32(mlir::Value value, mlir::Type type);
 
   mlir::OpBuilder &builder;

@@ -254,8 +254,8 @@ llvm::orc::JITTargetMachineBuilder hostTarget() {
          llvm::toString(builder.takeError()));
   builder->setCodeGenOptLevel(llvm::CodeGenOptLevel::Aggressive);
   builder->setRelocationModel(llvm::Reloc::PIC_);
-  // a * b + c in one rounding, as every BLAS does.
-  builder->getOptions().AllowFPOpFusion = llvm::FPOpFusion::Fast;
+  // a * b + c in one rounding, as every BLAS does, where the plan allows it.
+  builder->getOptions().AllowFPOpFusion = llvm::FPOpFusion::Standard;
   return *builder;
 }
 
