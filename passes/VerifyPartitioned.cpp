@@ -31,7 +31,6 @@ private:
   LogicalResult check(Operation *op);
   LogicalResult checkVariable(VariableOp op);
   LogicalResult checkAssign(AssignOp op);
-  LogicalResult checkCoast(CoastRowsOp op);
   LogicalResult checkGroups(Operation *op, Value statistic);
   LogicalResult checkExtents(Operation *op, Value part, Value whole,
                              int64_t dimension);
@@ -64,15 +63,6 @@ LogicalResult Checker::checkAssign(AssignOp op) {
   return success();
 }
 
-/// It finds the rows that were not sampled between those that were.
-LogicalResult Checker::checkCoast(CoastRowsOp op) {
-  auto sample = op.getIndices().getDefiningOp<SampleLocalCentersOp>();
-  if (sample && sample.getDraw() == Draw::Permutation)
-    return op.emitOpError("needs ascending indices, and a permutation draws "
-                          "them in another order: head.sampling = \"keys\"");
-  return success();
-}
-
 LogicalResult Checker::checkGroups(Operation *op, Value statistic) {
   if (shapeOf(statistic)[0] != 1)
     return op->emitOpError("has statistics of ")
@@ -98,7 +88,6 @@ LogicalResult Checker::check(Operation *op) {
         return logical->emitOpError("is an op of the whole job; pfc-partition "
                                     "leaves none");
       })
-      .Case([&](CoastRowsOp coast) { return checkCoast(coast); })
       .Case([&](VariableOp variable) { return checkVariable(variable); })
       .Case([&](AssignOp assign) { return checkAssign(assign); })
       .Case<BatchStatsOp, BatchNormOp, BatchNormGradStatsOp, BatchNormGradOp>(

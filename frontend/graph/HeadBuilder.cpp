@@ -47,8 +47,7 @@ static Draw drawOf(const TrainSpec &spec) {
   const HeadSpec &head = spec.head;
   int64_t rows = llvm::divideCeil(head.classes, spec.cluster.worldSize);
   bool chosen = head.sampleRate < 1.0 && rows > manyRows &&
-                rows <= rt::ClassPermutation::maxShard &&
-                head.rowUpdate == RowUpdateSpec::Sampled;
+                rows <= rt::ClassPermutation::maxShard;
   bool permuted = head.sampling == SamplingSpec::Permutation ||
                   (head.sampling == SamplingSpec::Auto && chosen);
   return permuted ? Draw::Permutation : Draw::Keys;

@@ -112,9 +112,8 @@ void Checker::checkClasses() {
                        "as with 0");
 }
 
-/// The order of a permutation is of no use where every row is touched, and has
-/// its bound. Kernels count a rank's rows in 32 bits on a GPU; on a CPU they
-/// sort the whole batch's labels on a thread's stack.
+/// A permutation has its bound. Kernels count a rank's rows in 32 bits on a
+/// GPU; on a CPU they sort the whole batch's labels on a thread's stack.
 void Checker::checkSampling() {
   constexpr int64_t mostRows = std::numeric_limits<int32_t>::max() - 1;
   constexpr int64_t mostLabels = 1 << 19;
@@ -131,14 +130,8 @@ void Checker::checkSampling() {
                  "with cluster.device = \"cpu\" a step has at most " +
                      std::to_string(mostLabels) + " images on all ranks, got " +
                      std::to_string(labels) + "; lower it");
-  if (spec.head.sampling != SamplingSpec::Permutation ||
-      !valid({"head.sampling", "head.row_update"}))
-    return;
-  if (spec.head.rowUpdate == RowUpdateSpec::All)
-    error("head.sampling", "head.sampling = \"permutation\" needs "
-                           "head.row_update = \"sampled\"; with \"all\" a "
-                           "step goes through every row anyway");
-  else if (rows > rt::ClassPermutation::maxShard)
+  if (spec.head.sampling == SamplingSpec::Permutation &&
+      valid({"head.sampling"}) && rows > rt::ClassPermutation::maxShard)
     error("head.sampling", "head.sampling = \"permutation\" is for at most " +
                                std::to_string(rt::ClassPermutation::maxShard) +
                                " rows a rank, got " + std::to_string(rows) +

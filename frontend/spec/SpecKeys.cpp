@@ -149,9 +149,8 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "replacement: `keys` takes those with the smallest random numbers, "
        "which goes through all rows of a rank; `permutation` the first of a "
        "random order given by a formula, in time that depends on the sample "
-       "alone. The sample's rows ascend, but for those behind the positives of a "
-       "permutation. `auto` permutes more than 500,000 rows a rank, unless "
-       "`row_update` is `all`.", ENUM_FIELD(head.sampling)},
+       "but for a bit a row alone. The sample's rows ascend. `auto` permutes more "
+       "than 500,000 rows a rank.", ENUM_FIELD(head.sampling)},
       {"head", "row_update", "", false, "", anything, rowUpdates,
        "Rows of W that the optimizer touches in a step: `sampled` freezes "
        "the others (the original Partial FC; arcface_torch's PartialFCAdamW); "

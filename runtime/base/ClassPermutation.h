@@ -1,7 +1,7 @@
 //===- ClassPermutation.h - A seeded order of classes by formula -*- C++
 //-*-===//
 //
-// A permutation π of 0 … count−1 and its inverse in O(1), with no table: an
+// A permutation π of 0 … count−1, each place in O(1), with no table: an
 // unbalanced Feistel network over the bits of the largest shard, whose round
 // function is murmur3's finalizer (A. Appleby) of a half and a round key;
 // values past `count` walk on until they fall inside (Black and Rogaway,
@@ -51,14 +51,6 @@ public:
     return position;
   }
 
-  /// π⁻¹(value)
-  uint32_t inverse(uint32_t value) const {
-    do
-      value = back(value);
-    while (value >= count);
-    return value;
-  }
-
 private:
   static constexpr uint32_t doubleRounds = 6;
 
@@ -76,15 +68,6 @@ private:
     for (uint32_t round = 0; round < doubleRounds; ++round) {
       left ^= mixed(right + key(0, round)) & leftMask;
       right ^= mixed(left + key(1, round)) & rightMask;
-    }
-    return left << rightBits | right;
-  }
-
-  uint32_t back(uint32_t value) const {
-    uint32_t left = value >> rightBits, right = value & rightMask;
-    for (uint32_t round = doubleRounds; round-- > 0;) {
-      right ^= mixed(left + key(1, round)) & rightMask;
-      left ^= mixed(right + key(0, round)) & leftMask;
     }
     return left << rightBits | right;
   }

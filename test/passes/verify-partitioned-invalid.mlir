@@ -35,13 +35,3 @@ func.func @train_step(%x: tensor<2x4xf32>, %lr: tensor<1xf32>, %indices: tensor<
   %2, %3 = pfc.update_rows sampled %x, %x, %indices, %x, %lr {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<2x4xf32>, tensor<2xi64>, tensor<2x4xf32>
   return
 }
-
-// -----
-
-shard.grid @ranks(shape = 4)
-func.func @train_step(%labels: tensor<2xi64>, %step: tensor<1xi64>, %n: tensor<1xi64>, %t: tensor<600000x4xf32>, %lr: tensor<1xf32>) {
-  %indices, %used, %columns = pfc.sample_local_centers %labels, %step, %n, %n, %n {draw = #pfc<draw permutation>, sample_rate = 5.000000e-05 : f64, seed = 7 : i64, shard_size = 600000 : i64} : tensor<2xi64>, tensor<1xi64> -> tensor<32xi64>
-  // expected-error @below {{needs ascending indices, and a permutation draws them in another order}}
-  %w, %v = pfc.coast_rows %t, %t, %indices, %lr, %n {mu = 0.9 : f64, weight_decay = 0.0 : f64} : tensor<600000x4xf32>, tensor<32xi64>
-  return
-}

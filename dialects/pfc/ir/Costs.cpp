@@ -117,7 +117,7 @@ OpCost GatherRowsOp::getCost() {
 
 /// Integer operations, about: keys go through all classes five times, in fours
 /// that share a Philox block; a place of the permutation is six double rounds,
-/// once or twice.
+/// once or twice, and its bits are written, set and read.
 OpCost SampleLocalCentersOp::getCost() {
   constexpr uint64_t ofClass = 340, ofPlace = 300;
   OpCost cost;
@@ -128,8 +128,9 @@ OpCost SampleLocalCentersOp::getCost() {
     cost.flops += getDraw() == Draw::Permutation
                       ? ofPlace * elementsOf(getIndices())
                       : ofClass * static_cast<uint64_t>(getShardSize());
-  cost.bytesRead = bytesOf(getLabels());
-  cost.bytesWritten = bytesOf(getIndices()) + bytesOf(getColumns());
+  uint64_t drawn = getDrawn() ? bytesOf(getDrawn()) : 0;
+  cost.bytesRead = bytesOf(getLabels()) + drawn;
+  cost.bytesWritten = bytesOf(getIndices()) + bytesOf(getColumns()) + drawn;
   return cost;
 }
 

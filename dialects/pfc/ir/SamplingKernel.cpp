@@ -34,13 +34,6 @@ static void fill(std::string &text, const std::string &word,
     text.replace(at, key.size(), value);
 }
 
-static std::string withWord(StringRef text, const std::string &word,
-                            const std::string &value) {
-  std::string result = text.str();
-  fill(result, word, value);
-  return result;
-}
-
 /// The random numbers of a seed.
 static std::string philoxName(SampleLocalCentersOp op) {
   return "philox_sample_centers_" + std::to_string(op.getSeed());
@@ -56,12 +49,13 @@ static std::string instantiate(SampleLocalCentersOp op,
   llvm::raw_string_ostream(rateText) << Real(rate);
 
   std::string text = texts.frame.str();
+  fill(text, "DRAWN", permuted ? ", %drawn: memref<{W}xi64>" : "");
   fill(text, "DRAW", (permuted ? texts.permutation : texts.keys).str());
   fill(text, "SORT", texts.sort.str());
-  fill(text, "SORT owned", withWord(texts.sort, "N", "owned"));
-  fill(text, "SORT p", withWord(texts.sort, "N", "p"));
-  if (permuted)
+  if (permuted) {
     text += kClassPermutationText;
+    fill(text, "W", std::to_string(op.getDrawn().getType().getDimSize(0)));
+  }
   auto [left, right] = rt::ClassPermutation::halves(op.getShardSize());
   fill(text, "B", std::to_string(rows));
   fill(text, "P", std::to_string(llvm::PowerOf2Ceil(rows)));

@@ -47,8 +47,8 @@ struct ShardSampler {
     return classes;
   }
 
-  /// The local classes that take part: the positives, and others until there
-  /// are ⌊rate·size⌋.
+  /// The local classes that take part, ascending: the positives, and others
+  /// until there are ⌊rate·size⌋.
   std::vector<int64_t> sample(const std::set<int64_t> &positives) const {
     std::vector<int64_t> chosen(positives.begin(), positives.end());
     auto wanted = static_cast<size_t>(rate * double(size));
@@ -57,8 +57,7 @@ struct ShardSampler {
         if (chosen.size() < wanted && !positives.count(localClass))
           chosen.push_back(localClass);
       }
-    if (draw == Draw::Keys)
-      std::sort(chosen.begin(), chosen.end());
+    std::sort(chosen.begin(), chosen.end());
     return chosen;
   }
 };
@@ -113,6 +112,16 @@ static void sampleCenters(SampleCentersOp op, Call &call) {
   }
 }
 
+/// Bit c of the words: whether c is in `indices`.
+static std::vector<int64_t> bitsOf(const std::vector<int64_t> &indices,
+                                   int64_t words) {
+  std::vector<uint64_t> bits(words);
+  for (int64_t index : indices)
+    if (index >= 0)
+      bits[index / 64] |= uint64_t{1} << index % 64;
+  return {bits.begin(), bits.end()};
+}
+
 static void sampleLocalCenters(SampleLocalCentersOp op, Call &call) {
   const Tensor &labels = call[op.getLabels()];
   Tensor &indices = call.result(op.getIndices());
@@ -132,6 +141,9 @@ static void sampleLocalCenters(SampleLocalCentersOp op, Call &call) {
   if (used < 0)
     return call.fail("there are fewer slots than the sample needs");
   call.result(op.getUsed()).integers[0] = used;
+  if (op.getDrawn())
+    call.result(op.getDrawn()).integers =
+        bitsOf(indices.integers, call.result(op.getDrawn()).size());
 }
 
 static void gatherRows(GatherRowsOp op, Call &call) {

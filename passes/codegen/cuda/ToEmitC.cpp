@@ -261,15 +261,16 @@ void KernelLowering::lowerCopy(memref::CopyOp op) {
   op.erase();
 }
 
-/// atomicAdd(buffer + at, value)
+/// atomicAdd(buffer + at, value) of 32 bits, pfc::orBits(…) of 64
 void KernelLowering::lowerAtomic(memref::AtomicRMWOp op) {
   Value base = baseOf(op.getMemref());
   Type element = op.getMemRefType().getElementType();
   Value at = emitc::AddOp::create(
       builder, op.getLoc(), emitc::PointerType::get(element), base,
       linear(op.getIndices(), op.getMemRefType().getShape(), op.getLoc()));
-  replace(op, emitc::CallOpaqueOp::create(builder, op.getLoc(), element,
-                                          "atomicAdd",
+  StringRef callee =
+      op.getKind() == arith::AtomicRMWKind::ori ? "pfc::orBits" : "atomicAdd";
+  replace(op, emitc::CallOpaqueOp::create(builder, op.getLoc(), element, callee,
                                           ValueRange{at, op.getValue()})
                   .getResult(0));
 }

@@ -3,6 +3,47 @@
   // Three passes narrow the threshold key by a histogram; a pass counts what each
   // thread takes, and after a scan over the threads another writes it.
   // ALL: 1 if the rate is 1.
+  %padded = arith.constant {P} : index
+  %pairs = arith.divui %padded, %c2 : index
+  %absent = arith.constant 2147483647 : i64 // fits into 32 bits, as all local classes
+
+  // The labels this shard owns, as local classes, and the absent, in `columns`.
+  scf.for %i = %t to %rows step %threads {
+    %label = memref.load %labels[%i] : memref<{B}xi64>
+    %local = arith.subi %label, %first : i64
+    %inside = arith.cmpi ult, %local, %count : i64
+    %owned = arith.select %inside, %local, %absent : i64
+    memref.store %owned, %columns[%i] : memref<{B}xi64>
+  }
+  gpu.barrier
+
+{SORT}
+  // P, the number of different positives.
+  %mine = scf.for %i = %t to %rows step %threads iter_args(%n = %zero) -> (i32) {
+    %value = memref.load %columns[%i] : memref<{B}xi64>
+    %present = arith.cmpi ne, %value, %absent : i64
+    %start = arith.cmpi eq, %i, %c0 : index
+    %differs = scf.if %start -> i1 {
+      scf.yield %true : i1
+    } else {
+      %before = arith.subi %i, %c1 : index
+      %last = memref.load %columns[%before] : memref<{B}xi64>
+      %differs0 = arith.cmpi ne, %last, %value : i64
+      scf.yield %differs0 : i1
+    }
+    %fresh = arith.andi %present, %differs : i1
+    %more = arith.extui %fresh : i1 to i32
+    %next = arith.addi %n, %more : i32
+    scf.yield %next : i32
+  }
+  %p = gpu.all_reduce add %mine uniform {} : (i32) -> i32
+
+  // others = max(0, quota − P): how many non-positives to take.
+  %p64 = arith.extsi %p : i32 to i64
+  %difference = arith.subi %quota, %p64 : i64
+  %others64 = arith.maxsi %difference, %zero64 : i64
+  %others = arith.trunci %others64 : i64 to i32
+
   %found = memref.alloca() : memref<2xi32, #gpu.address_space<workgroup>>
   %histogram = memref.alloca() : memref<2048xi32, #gpu.address_space<workgroup>>
   %bins = arith.constant 2048 : index
@@ -218,4 +259,3 @@
     scf.yield %new_place, %extra, %keep : i32, i32, i32
   }
   %total = arith.addi %collect#2, %zero : i32
-  %ascending = arith.index_cast %total : i32 to index

@@ -34,6 +34,13 @@ __device__ __forceinline__ void store(T *buffer, Index first,
   *reinterpret_cast<Pack<T, N> *>(buffer + first) = pack;
 }
 
+/// *word |= bits, at once; what it was before.
+__device__ __forceinline__ int64_t orBits(int64_t *word, int64_t bits) {
+  return static_cast<int64_t>(
+      atomicOr(reinterpret_cast<unsigned long long *>(word),
+               static_cast<unsigned long long>(bits)));
+}
+
 template <typename T>
 __device__ __forceinline__ T larger(T a, T b) {
   return a > b ? a : b;

@@ -119,6 +119,7 @@ unsigned atomicMax(unsigned *, unsigned);
 unsigned long long atomicMax(unsigned long long *, unsigned long long);
 unsigned atomicAnd(unsigned *, unsigned);
 unsigned atomicOr(unsigned *, unsigned);
+unsigned long long atomicOr(unsigned long long *, unsigned long long);
 unsigned atomicXor(unsigned *, unsigned);
 int atomicExch(int *, int);
 unsigned atomicExch(unsigned *, unsigned);

@@ -149,6 +149,7 @@ PFC_ATOMIC(double, Add, old + value)
 PFC_ATOMIC(float, Exch, (static_cast<void>(old), value))
 PFC_ATOMIC(unsigned, And, old &value)
 PFC_ATOMIC(unsigned, Or, old | value)
+PFC_ATOMIC(unsigned long long, Or, old | value)
 PFC_ATOMIC(unsigned, Xor, old ^ value)
 #undef PFC_ATOMICS
 #undef PFC_ATOMIC

@@ -215,6 +215,8 @@ inline unsigned long long __umul64hi(unsigned long long a,
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline int __clz(int x) { return x ? __builtin_clz(x) : 32; }
 inline int __ffs(int x) { return __builtin_ffs(x); }
+inline int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
+inline int __ffsll(long long x) { return __builtin_ffsll(x); }
 
 template <typename To, typename From>
 inline To pfcBits(From value) {

@@ -616,6 +616,22 @@ func.func @sample_local_centers_slots(%labels: tensor<3xi64>, %n: tensor<1xi64>)
 
 // -----
 
+func.func @sample_local_centers_no_bits(%labels: tensor<3xi64>, %n: tensor<1xi64>) {
+  // expected-error @below {{(C1) a permutation has bits of what is drawn, 'tensor<2xi64>'}}
+  %i, %u, %c = pfc.sample_local_centers %labels, %n, %n, %n, %n {draw = #pfc<draw permutation>, shard_size = 65 : i64, sample_rate = 0.0 : f64, seed = 7 : i64} : tensor<3xi64>, tensor<1xi64> -> tensor<3xi64>
+  return
+}
+
+// -----
+
+func.func @sample_local_centers_bits_of_keys(%labels: tensor<3xi64>, %n: tensor<1xi64>) {
+  // expected-error @below {{(C1) only a permutation has bits of what is drawn}}
+  %i, %u, %c, %d = pfc.sample_local_centers %labels, %n, %n, %n, %n {shard_size = 65 : i64, sample_rate = 0.0 : f64, seed = 7 : i64} : tensor<3xi64>, tensor<1xi64> -> tensor<3xi64>, tensor<2xi64>
+  return
+}
+
+// -----
+
 func.func @margin_rows(%c: tensor<4x8xf32>, %y: tensor<4xi64>, %own: tensor<4x3xf32>) {
   // expected-error @below {{row_margins must be [4, 2]}}
   %z = pfc.margin %c, %y margin<m1 = 1.0, m2 = 0.0, m3 = 0.0, scale = 64.0, gradient = exact, filter = 0.0> rows %own : tensor<4x3xf32> : tensor<4x8xf32>, tensor<4xi64>

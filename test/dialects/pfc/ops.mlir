@@ -175,6 +175,8 @@ func.func @head(%arg0: tensor<8x16xf32>, %arg1: tensor<10x16xf32>, %arg2: tensor
 func.func @local_head(%arg0: tensor<8x16xf32>, %arg1: tensor<3x16xf32>, %arg2: tensor<8xi64>, %arg3: tensor<1xi64>, %arg4: tensor<8x3xf32>) {
   // CHECK: pfc.sample_local_centers %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {sample_rate = 5.000000e-01 : f64, seed = 7 : i64, shard_size = 3 : i64} : tensor<8xi64>, tensor<1xi64> -> tensor<3xi64>
   %indices, %used, %columns = pfc.sample_local_centers %arg2, %arg3, %arg3, %arg3, %arg3 {sample_rate = 5.000000e-01 : f64, seed = 7 : i64, shard_size = 3 : i64} : tensor<8xi64>, tensor<1xi64> -> tensor<3xi64>
+  // CHECK: pfc.sample_local_centers {{.*}} {draw = #pfc<draw permutation>, sample_rate = 5.000000e-01 : f64, seed = 7 : i64, shard_size = 70 : i64} : tensor<8xi64>, tensor<1xi64> -> tensor<35xi64>, tensor<2xi64>
+  %permuted, %used2, %columns2, %drawn = pfc.sample_local_centers %arg2, %arg3, %arg3, %arg3, %arg3 {draw = #pfc<draw permutation>, sample_rate = 5.000000e-01 : f64, seed = 7 : i64, shard_size = 70 : i64} : tensor<8xi64>, tensor<1xi64> -> tensor<35xi64>, tensor<2xi64>
   // CHECK: pfc.softmax_stats %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}}, %{{[a-z_0-9]+}} {shift = 0.000000e+00 : f64} : tensor<8x3xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x2xf32>
   %0 = pfc.softmax_stats %arg4, %columns, %used {shift = 0.000000e+00 : f64} : tensor<8x3xf32>, tensor<8xi64>, tensor<1xi64> -> tensor<8x2xf32>
   // CHECK: pfc.softmax_loss %{{[a-z_0-9]+}} {shift = 0.000000e+00 : f64} : tensor<8x2xf32> -> tensor<1xf32>

@@ -35,7 +35,7 @@ def update_centers(f, state, indices, rows, count, coasts=True, unscale=None,
 def sampling(classes, ranks, batch, size=5):
     """Samples of all rates, and what they update of a sharded table."""
     for rate in 1, 0.3, 0.02, 0:
-        for mode in "sampled", "all", "permutation":
+        for mode in "sampled", "all", "permutation", "permutation_all":
             f = function(mode, str(rate).replace(".", "_"))
             labels = f.input((batch // ranks,), I64, "labels")
             if ranks > 1:
@@ -44,7 +44,7 @@ def sampling(classes, ranks, batch, size=5):
                               grid_axes="array<i16: 0>", gather_axis="0 : index")
             indices, _, _, count = sample(
                 f, labels, ranks, classes, rate,
-                draw="permutation" if mode == "permutation" else "keys")
+                draw="permutation" if "permutation" in mode else "keys")
             table, momentum = (
                 f.variable((-(-classes // ranks), size), "normal, 0.0, 1.0",
                            rows=classes, role="parameter") for _ in range(2))
@@ -53,7 +53,7 @@ def sampling(classes, ranks, batch, size=5):
             gradient = f.pfc("gather_rows", [other, indices],
                              [indices.shape + (size,)])
             update_centers(f, [table, momentum], indices, gradient, count,
-                           coasts=mode == "all",
+                           coasts="all" in mode,
                            **({"of_unit_rows": True} if rate == 0.3 else {}))
 
 

@@ -20,10 +20,15 @@ def sample(f, labels, ranks, classes, rate, draw="keys", step=None):
     operands = [labels, step or f.input((1,), I64, "step"),
                 rank_constant(f, 0, quotient, rest, 0, 1), count,
                 rank_constant(f, 0, 1, 0, 0, 0)]
-    return f.pfc("sample_local_centers", operands,
-                 [((slots,), I64), ((1,), I64), ((batch,), I64)],
-                 shard_size=shard, sample_rate=float(rate),
-                 seed=987654321987, draw="#pfc<draw %s>" % draw) + [count]
+    types = [((slots,), I64), ((1,), I64), ((batch,), I64)]
+    if draw == "permutation":
+        types.append(((-(-shard // 64),), I64))
+    sampled = f.pfc("sample_local_centers", operands, types, hidden=True,
+                    shard_size=shard, sample_rate=float(rate),
+                    seed=987654321987, draw="#pfc<draw %s>" % draw)[:3]
+    for result in sampled:  # outputs are read as floats, which hold no 64 bits
+        f.output(result)
+    return sampled + [count]
 
 
 def head(element):

@@ -15,7 +15,7 @@ ClassPermutation ofStep(int64_t shardSize, int64_t count, uint32_t step) {
   return {shardSize, count, {words[0], words[1]}};
 }
 
-TEST(ClassPermutationTest, TakesEveryClassOnceAndBack) {
+TEST(ClassPermutationTest, TakesEveryClassOnce) {
   for (int64_t count : {1, 2, 3, 7, 64, 65, 1000, 100003})
     for (int64_t shardSize : {count, count + 1}) {
       ClassPermutation permutation = ofStep(shardSize, count, 3);
@@ -25,7 +25,6 @@ TEST(ClassPermutationTest, TakesEveryClassOnceAndBack) {
         ASSERT_LT(value, count);
         ASSERT_FALSE(seen[value]) << count << ": " << value << " comes twice";
         seen[value] = 1;
-        ASSERT_EQ(permutation.inverse(value), i);
       }
     }
 }
@@ -33,10 +32,8 @@ TEST(ClassPermutationTest, TakesEveryClassOnceAndBack) {
 TEST(ClassPermutationTest, LargestShard) {
   ClassPermutation permutation =
       ofStep(ClassPermutation::maxShard, ClassPermutation::maxShard, 1);
-  for (uint32_t i : {0u, 1u, 123456789u, (1u << 30) - 1}) {
+  for (uint32_t i : {0u, 1u, 123456789u, (1u << 30) - 1})
     EXPECT_LT(permutation(i), 1u << 30);
-    EXPECT_EQ(permutation.inverse(permutation(i)), i);
-  }
 }
 
 /// Σ (observed − expected)²/expected, and what it should be: the number of

@@ -15,6 +15,7 @@ constexpr int64_t classes = 203, ranks = 4, batch = 16, seed = 9;
 /// Samples of the job and of each rank, at sample rate `rate`.
 RunResult sample(double rate, const std::vector<int64_t> &labels, int64_t step,
                  const std::string &draw = "keys") {
+  bool permuted = draw == "permutation";
   std::string head = fmt::format(
       R"(
 shard.grid @ranks(shape = 4)
@@ -23,7 +24,7 @@ func.func @train_step(%y: tensor<16xi64> {{pfc.input = "step"}}, %step: tensor<1
   %count = pfc.rank_constant base 50 per_rank 0 threshold 3 below 1 per_capped_rank 0 : tensor<1xi64>
   %rank = pfc.rank_constant base 0 per_rank 1 threshold 0 below 0 per_capped_rank 0 : tensor<1xi64>
   %indices, %counts, %columns = pfc.sample_centers %y, %step {{classes = 203 : i64, sample_rate = {0} : f64, seed = 9 : i64, capacity = 51 : i64, draw = #pfc<draw {1}>}} : tensor<16xi64>, tensor<1xi64> -> tensor<204xi64>, tensor<4xi64>
-  %local, %used, %slots = pfc.sample_local_centers %y, %step, %first, %count, %rank {{shard_size = 51 : i64, sample_rate = {0} : f64, seed = 9 : i64, draw = #pfc<draw {1}>}} : tensor<16xi64>, tensor<1xi64> -> tensor<51xi64>
+  %local, %used, %slots{2} = pfc.sample_local_centers %y, %step, %first, %count, %rank {{shard_size = 51 : i64, sample_rate = {0} : f64, seed = 9 : i64, draw = #pfc<draw {1}>}} : tensor<16xi64>, tensor<1xi64> -> tensor<51xi64>{3}
   pfc.output "indices", %indices : tensor<204xi64>
   pfc.output "counts", %counts : tensor<4xi64>
   pfc.output "columns", %columns : tensor<16xi64>
@@ -33,7 +34,8 @@ func.func @train_step(%y: tensor<16xi64> {{pfc.input = "step"}}, %step: tensor<1
   return
 }}
 )",
-      fmt::format("{:.6e}", rate), draw);
+      fmt::format("{:.6e}", rate), draw, permuted ? ", %bits" : "",
+      permuted ? ", tensor<1xi64>" : "");
   TestModule module(head);
   // "step" and "lr" are the inputs that every rank gets whole.
   return module.run(
@@ -47,6 +49,18 @@ std::vector<int64_t> someLabels(int64_t step) {
     labels[i] = (i * i * 17 + step * 29) % classes;
   return labels;
 }
+
+/// The result "bits" of a rank's sampler in a permutation of 70 classes.
+constexpr const char *permutedShard = R"(
+func.func @train_step(%y: tensor<4xi64> {pfc.input = "step"}) {
+  %zero = arith.constant dense<0> : tensor<1xi64>
+  %count = arith.constant dense<70> : tensor<1xi64>
+  %local, %used, %slots, %bits = pfc.sample_local_centers %y, %zero, %zero, %count, %zero {shard_size = 70 : i64, sample_rate = 0.5 : f64, seed = 9 : i64, draw = #pfc<draw permutation>} : tensor<4xi64>, tensor<1xi64> -> tensor<35xi64>, tensor<2xi64>
+  pfc.output "local", %local : tensor<35xi64>
+  pfc.output "bits", %bits : tensor<2xi64>
+  return
+}
+)";
 
 class SamplingTest : public ::testing::TestWithParam<const char *> {};
 INSTANTIATE_TEST_SUITE_P(Draws, SamplingTest,
@@ -68,9 +82,7 @@ TEST_P(SamplingTest, KeepsPositivesAndTakesExactlyK) {
         auto begin = out.at("indices").integers.begin() + rank * 51;
         int64_t count = out.at("counts").integers[rank];
         EXPECT_EQ(count, std::max<int64_t>(rate * n, positives.size()));
-        int64_t ascending =
-            GetParam() == std::string("keys") ? count : positives.size();
-        EXPECT_TRUE(std::is_sorted(begin, begin + ascending));
+        EXPECT_TRUE(std::is_sorted(begin, begin + count));
         std::set<int64_t> chosen(begin, begin + count);
         EXPECT_EQ(static_cast<int64_t>(chosen.size()), count);
         EXPECT_TRUE(std::includes(chosen.begin(), chosen.end(),
@@ -142,8 +154,24 @@ TEST(SamplingOrderTest, PermutationTakesTheFirstOfItsOrder) {
   for (uint32_t i = 0; expected.size() < 10; ++i)
     if (permutation(i) != 2 && permutation(i) != 8)
       expected.push_back(102 + permutation(i));
+  std::sort(expected.begin(), expected.end());
   auto begin = out.at("indices").integers.begin() + 2 * 51;
   EXPECT_EQ(std::vector<int64_t>(begin, begin + 10), expected);
+}
+
+TEST(SamplingOrderTest, BitsSayWhatAPermutationDrew) {
+  TestModule module(permutedShard);
+  TensorMap out = module
+                      .run("train_step",
+                           {{"step", Tensor::ofIntegers({4}, {69, 3, 3, 64})}})
+                      .outputs;
+  const std::vector<int64_t> &local = out.at("local").integers,
+                             &bits = out.at("bits").integers;
+  ASSERT_EQ(bits.size(), 2u);
+  for (int64_t c = 0; c < 128; ++c)
+    EXPECT_EQ(bits[c / 64] >> c % 64 & 1,
+              std::count(local.begin(), local.end(), c))
+        << c;
 }
 
 TEST_P(SamplingTest, StepsAndRanksDiffer) {

@@ -279,7 +279,7 @@ extern "C" __global__ void k(const float *x, float *sums) {
 TEST_F(EmulatedCuda, AtomicsOverBlocks) {
   BufferView ints = hold(DType_I32, std::vector<int>{0, 1000, -1000, 0, 7});
   BufferView sum = hold(DType_F32, std::vector<float>{0});
-  BufferView wide = hold(DType_I64, std::vector<int64_t>{0});
+  BufferView wide = hold(DType_I64, std::vector<int64_t>{0, 0, 0});
   run(R"(
 extern "C" __global__ void k(int *ints, float *sum, unsigned long long *wide) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -290,6 +290,8 @@ extern "C" __global__ void k(int *ints, float *sum, unsigned long long *wide) {
   atomicCAS(&ints[4], 7, i + 100);
   atomicAdd(sum, 0.5f);
   atomicAdd(wide, 1ull << 33);
+  if (atomicOr(&wide[1], 1ull << (i % 40)) >> (i % 40) & 1)
+    atomicAdd(&wide[2], 1ull << 40);
 })",
       64, 8, {ints, sum, wide});
   std::vector<int> result = read<int>(ints);
@@ -300,6 +302,8 @@ extern "C" __global__ void k(int *ints, float *sum, unsigned long long *wide) {
   EXPECT_GE(result[4], 100); // the first to come, whoever it is
   EXPECT_EQ(read<float>(sum)[0], 256.0f);
   EXPECT_EQ(read<int64_t>(wide)[0], int64_t{512} << 33);
+  EXPECT_EQ(read<int64_t>(wide)[1], (int64_t{1} << 40) - 1);
+  EXPECT_EQ(read<int64_t>(wide)[2], int64_t{512 - 40} << 40);
 }
 
 //===--- Types -----------------------------------------------------------===//

@@ -1,5 +1,5 @@
-// A permutation of 0 … count−1 that (k0, k1) names, and its inverse: functions
-// of runtime/base/ClassPermutation.h, which says what they compute.
+// A permutation of 0 … count−1 that (k0, k1) names, as
+// runtime/base/ClassPermutation.h has it, which says what it computes.
 
 func.func private @mixed_word(%word: i32) -> i32 {
   %c13 = arith.constant 13 : i32
@@ -59,51 +59,4 @@ func.func private @permuted_class(%position: i32, %count: i32, %k0: i32, %k1: i3
     scf.yield %y, %beyond : i32, i1
   }
   return %class#0 : i32
-}
-
-func.func private @class_position(%class: i32, %count: i32, %k0: i32, %k1: i32) -> i32 {
-  %from = arith.constant 0 : index
-  %to = arith.constant 6 : index
-  %by = arith.constant 1 : index
-  %true = arith.constant true
-  %one = arith.constant 1 : i32
-  %five = arith.constant 5 : i32
-  %left_bits = arith.constant {LEFT} : i32
-  %right_bits = arith.constant {RIGHT} : i32
-  %left_end = arith.shli %one, %left_bits : i32
-  %right_end = arith.shli %one, %right_bits : i32
-  %left_mask = arith.subi %left_end, %one : i32
-  %right_mask = arith.subi %right_end, %one : i32
-  %w0 = arith.constant 0x9E3779B9 : i32
-  %w1 = arith.constant 0xBB67AE85 : i32
-  %to_last0 = arith.muli %w0, %five : i32
-  %to_last1 = arith.muli %w1, %five : i32
-  %last0 = arith.addi %k0, %to_last0 : i32
-  %last1 = arith.addi %k1, %to_last1 : i32
-  %position:2 = scf.while (%x = %class, %more = %true) : (i32, i1) -> (i32, i1) {
-    scf.condition(%more) %x, %more : i32, i1
-  } do {
-  ^bb0(%x: i32, %going: i1):
-    %left0 = arith.shrui %x, %right_bits : i32
-    %right0 = arith.andi %x, %right_mask : i32
-    %halves:4 = scf.for %round = %from to %to step %by
-        iter_args(%left = %left0, %right = %right0, %a = %last0, %b = %last1) -> (i32, i32, i32, i32) {
-      %left_keyed = arith.addi %left, %b : i32
-      %left_mixed = func.call @mixed_word(%left_keyed) : (i32) -> i32
-      %right_turn = arith.andi %left_mixed, %right_mask : i32
-      %right_next = arith.xori %right, %right_turn : i32
-      %right_keyed = arith.addi %right_next, %a : i32
-      %right_mixed = func.call @mixed_word(%right_keyed) : (i32) -> i32
-      %left_turn = arith.andi %right_mixed, %left_mask : i32
-      %left_next = arith.xori %left, %left_turn : i32
-      %a_next = arith.subi %a, %w0 : i32
-      %b_next = arith.subi %b, %w1 : i32
-      scf.yield %left_next, %right_next, %a_next, %b_next : i32, i32, i32, i32
-    }
-    %high = arith.shli %halves#0, %right_bits : i32
-    %y = arith.ori %high, %halves#1 : i32
-    %beyond = arith.cmpi uge, %y, %count : i32
-    scf.yield %y, %beyond : i32, i1
-  }
-  return %position#0 : i32
 }

@@ -3,6 +3,48 @@
   // are counter-based, so each pass draws them again. Three passes narrow the
   // threshold key down by 11 + 11 + 10 bits with a histogram, a fourth collects
   // in ascending order. ALL: 1 if the rate is 1.
+  // The different positives, ascending.
+  %positives = memref.alloca() : memref<{B}xi64>
+  %owned = scf.for %i = %c0 to %rows step %c1 iter_args(%n = %c0) -> index {
+    %local = memref.load %columns[%i] : memref<{B}xi64>
+    %mine = arith.cmpi sge, %local, %zero64 : i64
+    %next = scf.if %mine -> index {
+      memref.store %local, %positives[%n] : memref<{B}xi64>
+      %more = arith.addi %n, %c1 : index
+      scf.yield %more : index
+    } else {
+      scf.yield %n : index
+    }
+    scf.yield %next : index
+  }
+{SORT}
+  %p = scf.for %i = %c0 to %owned step %c1 iter_args(%n = %c0) -> index {
+    %value = memref.load %positives[%i] : memref<{B}xi64>
+    %start = arith.cmpi eq, %n, %c0 : index
+    %fresh = scf.if %start -> i1 {
+      %true = arith.constant true
+      scf.yield %true : i1
+    } else {
+      %k = arith.subi %n, %c1 : index
+      %last = memref.load %positives[%k] : memref<{B}xi64>
+      %differs = arith.cmpi ne, %last, %value : i64
+      scf.yield %differs : i1
+    }
+    %next = scf.if %fresh -> index {
+      memref.store %value, %positives[%n] : memref<{B}xi64>
+      %more = arith.addi %n, %c1 : index
+      scf.yield %more : index
+    } else {
+      scf.yield %n : index
+    }
+    scf.yield %next : index
+  }
+
+  // others = max(0, quota − P): how many non-positives to take.
+  %p64 = arith.index_cast %p : index to i64
+  %difference = arith.subi %quota, %p64 : i64
+  %others = arith.maxsi %difference, %zero64 : i64
+
   %lanes = memref.alloca() : memref<4xi32>
   %histogram = memref.alloca() : memref<2048xi64>
   %bins = arith.constant 2048 : index
@@ -151,4 +193,3 @@
     scf.yield %after#0, %after#1, %after#2 : index, index, i64
   }
   %total = arith.addi %collect#1, %c0 : index
-  %ascending = arith.addi %collect#1, %c0 : index

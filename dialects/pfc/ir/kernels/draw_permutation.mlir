@@ -1,45 +1,71 @@
-  // The first k − P classes, in the order of a permutation, that are no
-  // positives: behind the positives, in that order. Where the permutation has
-  // the positives, sorted, says how many of them come before a draw, so that
-  // nothing but the draws themselves is gone through.
+  // The positives, and the first k − P other classes in the order of a
+  // permutation: each sets its bit, and the bits are in order.
+  %words = arith.constant {W} : index
+  %c64 = arith.constant 64 : index
+  %c63 = arith.constant 63 : i64
   %count32 = arith.trunci %count : i64 to i32
   %key:4 = func.call @{PHILOX}(%zero32, %step, %rank) : (i32, i32, i32) -> (i32, i32, i32, i32)
-  scf.for %i = %c0 to %p step %c1 {
-    %class = memref.load %positives[%i] : memref<{B}xi64>
-    memref.store %class, %indices[%i] : memref<{S}xi64>
-    %class32 = arith.trunci %class : i64 to i32
-    %position = func.call @class_position(%class32, %count32, %key#0, %key#1) : (i32, i32, i32, i32) -> i32
-    %position64 = arith.extui %position : i32 to i64
-    memref.store %position64, %positives[%i] : memref<{B}xi64>
+  scf.for %w = %c0 to %words step %c1 {
+    memref.store %zero64, %drawn[%w] : memref<{W}xi64>
   }
-{SORT p}
-  %draws = arith.index_cast %others : i64 to index
-  scf.for %n = %c0 to %draws step %c1 iter_args(%before = %c0) -> index {
-    // Positives at no more than n places and themselves come before draw n.
-    %passed = scf.while (%q = %before) : (index) -> index {
-      %in_list = arith.cmpi ult, %q, %p : index
-      %earlier = scf.if %in_list -> i1 {
-        %position64 = memref.load %positives[%q] : memref<{B}xi64>
-        %position = arith.index_cast %position64 : i64 to index
-        %negatives = arith.subi %position, %q : index
-        %here = arith.cmpi ule, %negatives, %n : index
-        scf.yield %here : i1
-      } else {
-        scf.yield %no : i1
-      }
-      scf.condition(%earlier) %q : index
-    } do {
-    ^bb0(%q: index):
-      %more = arith.addi %q, %c1 : index
-      scf.yield %more : index
+  %p = scf.for %i = %c0 to %rows step %c1 iter_args(%n = %zero64) -> i64 {
+    %local = memref.load %columns[%i] : memref<{B}xi64>
+    %mine = arith.cmpi sge, %local, %zero64 : i64
+    %next = scf.if %mine -> i64 {
+      %class = arith.index_cast %local : i64 to index
+      %at = arith.divui %class, %c64 : index
+      %place = arith.andi %local, %c63 : i64
+      %bit = arith.shli %one64, %place : i64
+      %word = memref.load %drawn[%at] : memref<{W}xi64>
+      %with = arith.ori %word, %bit : i64
+      memref.store %with, %drawn[%at] : memref<{W}xi64>
+      %fresh = arith.cmpi ne, %word, %with : i64
+      %one_more = arith.extui %fresh : i1 to i64
+      %sum = arith.addi %n, %one_more : i64
+      scf.yield %sum : i64
+    } else {
+      scf.yield %n : i64
     }
-    %place = arith.addi %n, %passed : index
-    %place32 = arith.index_cast %place : index to i32
-    %class32 = func.call @permuted_class(%place32, %count32, %key#0, %key#1) : (i32, i32, i32, i32) -> i32
-    %class = arith.extui %class32 : i32 to i64
-    %slot = arith.addi %p, %n : index
-    memref.store %class, %indices[%slot] : memref<{S}xi64>
-    scf.yield %passed : index
+    scf.yield %next : i64
   }
-  %total = arith.addi %p, %draws : index
-  %ascending = arith.addi %p, %c0 : index
+  // A draw that is a positive is one too few.
+  scf.while (%draw = %zero32, %have = %p) : (i32, i64) -> (i32, i64) {
+    %missing = arith.cmpi slt, %have, %quota : i64
+    scf.condition(%missing) %draw, %have : i32, i64
+  } do {
+  ^bb0(%draw: i32, %have: i64):
+    %class32 = func.call @permuted_class(%draw, %count32, %key#0, %key#1) : (i32, i32, i32, i32) -> i32
+    %class64 = arith.extui %class32 : i32 to i64
+    %class = arith.index_cast %class64 : i64 to index
+    %at = arith.divui %class, %c64 : index
+    %place = arith.andi %class64, %c63 : i64
+    %bit = arith.shli %one64, %place : i64
+    %word = memref.load %drawn[%at] : memref<{W}xi64>
+    %with = arith.ori %word, %bit : i64
+    memref.store %with, %drawn[%at] : memref<{W}xi64>
+    %fresh = arith.cmpi ne, %word, %with : i64
+    %one_more = arith.extui %fresh : i1 to i64
+    %sum = arith.addi %have, %one_more : i64
+    %one32 = arith.constant 1 : i32
+    %next_draw = arith.addi %draw, %one32 : i32
+    scf.yield %next_draw, %sum : i32, i64
+  }
+  %total = scf.for %w = %c0 to %words step %c1 iter_args(%n = %c0) -> index {
+    %word = memref.load %drawn[%w] : memref<{W}xi64>
+    %base0 = arith.muli %w, %c64 : index
+    %base = arith.index_cast %base0 : index to i64
+    %after:2 = scf.while (%left = %word, %slot = %n) : (i64, index) -> (i64, index) {
+      %some = arith.cmpi ne, %left, %zero64 : i64
+      scf.condition(%some) %left, %slot : i64, index
+    } do {
+    ^bb0(%left: i64, %slot: index):
+      %place = math.cttz %left : i64
+      %class = arith.addi %base, %place : i64
+      memref.store %class, %indices[%slot] : memref<{S}xi64>
+      %less = arith.subi %left, %one64 : i64
+      %rest = arith.andi %left, %less : i64
+      %next = arith.addi %slot, %c1 : index
+      scf.yield %rest, %next : i64, index
+    }
+    scf.yield %after#1 : index
+  }

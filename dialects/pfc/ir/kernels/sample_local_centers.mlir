@@ -1,16 +1,15 @@
 // Body of pfc.sample_local_centers (see ops/RankHead.td). Words in capitals between
 // braces are filled in by SamplingKernel.cpp:
 //   B rows of labels, S slots, RATE sample rate
-//   SORT n  sort_positives.mlir: the first n of %positives
-//   DRAW    how the others are drawn, draw_*.mlir: from %positives, ascending,
-//             %p of them, and %others, how many to draw, fills %indices and
-//             makes %total, its used slots, and %ascending, how many of them are
-//             in order and hold all positives
+//   DRAWN  for a permutation, the argument %drawn of W words
+//   DRAW   how classes are drawn, draw_*.mlir: from %columns, the labels that the
+//            shard owns as local classes, else −1, and %quota, ⌊rate·classes⌋,
+//            fills %indices, ascending, and makes %total, its used slots
 func.func @sample_local_centers(
     %labels: memref<{B}xi64>, %step_buffer: memref<1xi64>,
     %first_buffer: memref<1xi64>, %count_buffer: memref<1xi64>,
     %rank_buffer: memref<1xi64>, %indices: memref<{S}xi64>,
-    %used: memref<1xi64>, %columns: memref<{B}xi64>) {
+    %used: memref<1xi64>, %columns: memref<{B}xi64>{DRAWN}) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index
@@ -30,57 +29,18 @@ func.func @sample_local_centers(
   %step = arith.trunci %step64 : i64 to i32
   %rank64 = memref.load %rank_buffer[%c0] : memref<1xi64>
   %rank = arith.trunci %rank64 : i64 to i32
-  %positives = memref.alloca() : memref<{B}xi64>
+  %rate = arith.constant {RATE} : f64
+  %exact = arith.sitofp %count : i64 to f64
+  %product = arith.mulf %rate, %exact : f64
+  %quota = arith.fptosi %product : f64 to i64
 
-  // The labels this shard owns, as local classes; columns holds them for now.
-  %owned = scf.for %i = %c0 to %rows step %c1 iter_args(%n = %c0) -> index {
+  scf.for %i = %c0 to %rows step %c1 {
     %label = memref.load %labels[%i] : memref<{B}xi64>
     %local = arith.subi %label, %first : i64
     %inside = arith.cmpi ult, %local, %count : i64
     %column = arith.select %inside, %local, %none : i64
     memref.store %column, %columns[%i] : memref<{B}xi64>
-    %next = scf.if %inside -> index {
-      memref.store %local, %positives[%n] : memref<{B}xi64>
-      %more = arith.addi %n, %c1 : index
-      scf.yield %more : index
-    } else {
-      scf.yield %n : index
-    }
-    scf.yield %next : index
   }
-
-{SORT owned}
-  // Without repeats.
-  %p = scf.for %i = %c0 to %owned step %c1 iter_args(%n = %c0) -> index {
-    %value = memref.load %positives[%i] : memref<{B}xi64>
-    %start = arith.cmpi eq, %n, %c0 : index
-    %fresh = scf.if %start -> i1 {
-      %true = arith.constant true
-      scf.yield %true : i1
-    } else {
-      %k = arith.subi %n, %c1 : index
-      %last = memref.load %positives[%k] : memref<{B}xi64>
-      %differs = arith.cmpi ne, %last, %value : i64
-      scf.yield %differs : i1
-    }
-    %next = scf.if %fresh -> index {
-      memref.store %value, %positives[%n] : memref<{B}xi64>
-      %more = arith.addi %n, %c1 : index
-      scf.yield %more : index
-    } else {
-      scf.yield %n : index
-    }
-    scf.yield %next : index
-  }
-
-  // others = max(0, ⌊rate·classes⌋ − P): how many non-positives to take.
-  %rate = arith.constant {RATE} : f64
-  %exact = arith.sitofp %count : i64 to f64
-  %product = arith.mulf %rate, %exact : f64
-  %quota = arith.fptosi %product : f64 to i64
-  %p64 = arith.index_cast %p : index to i64
-  %difference = arith.subi %quota, %p64 : i64
-  %others = arith.maxsi %difference, %zero64 : i64
 {DRAW}
   scf.for %i = %total to %slots step %c1 {
     memref.store %none, %indices[%i] : memref<{S}xi64>
@@ -93,7 +53,7 @@ func.func @sample_local_centers(
     %local = memref.load %columns[%i] : memref<{B}xi64>
     %mine = arith.cmpi sge, %local, %zero64 : i64
     scf.if %mine {
-      %slot:2 = scf.while (%low = %c0, %high = %ascending) : (index, index) -> (index, index) {
+      %slot:2 = scf.while (%low = %c0, %high = %total) : (index, index) -> (index, index) {
         %open = arith.cmpi ult, %low, %high : index
         scf.condition(%open) %low, %high : index, index
       } do {

@@ -1,11 +1,11 @@
-  // Shell sort of the first {N} positives.
-  %half_{N} = arith.divui %{N}, %c2 : index
-  scf.while (%gap = %half_{N}) : (index) -> index {
+  // Shell sort of the first %owned of %positives.
+  %half_owned = arith.divui %owned, %c2 : index
+  scf.while (%gap = %half_owned) : (index) -> index {
     %go = arith.cmpi ugt, %gap, %c0 : index
     scf.condition(%go) %gap : index
   } do {
   ^bb0(%gap: index):
-    scf.for %i = %gap to %{N} step %c1 {
+    scf.for %i = %gap to %owned step %c1 {
       %value = memref.load %positives[%i] : memref<{B}xi64>
       %place = scf.while (%j = %i) : (index) -> index {
         %room = arith.cmpi uge, %j, %gap : index

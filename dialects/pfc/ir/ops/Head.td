@@ -17,16 +17,15 @@ def Pfc_SampleCentersOp : Pfc_Op<"sample_centers", [Pure, Partitionable,
       k = ⌊sample_rate·n⌋ <= P   the positives, all of them
       else                       the positives and k − P others: exactly k
 
-    `draw` says which others:
+    in ascending order. `draw` says which others:
 
-      keys         those with the smallest (key, class), and the sample is in
-                   ascending order. key of local class i is word i%4 of
-                   Philox(seed; i/4, step, shard; purpose SampleCenters).
-                   O(n) integer work.
+      keys         those with the smallest (key, class). key of local class i is
+                   word i%4 of Philox(seed; i/4, step, shard; purpose
+                   SampleCenters). O(n) integer work.
       permutation  the first in the order π(0), π(1), … of a permutation of the
                    shard's classes (runtime/base/ClassPermutation.h) that words 0
-                   and 1 of Philox(seed; 0, step, shard) name. They stand in that
-                   order behind the positives, which ascend. O(k·log P) work.
+                   and 1 of Philox(seed; 0, step, shard) name. O(k) work, and a
+                   bit for each class puts them into order.
 
     Sample rate 1 takes every class, 0 the positives alone. (An et al., "Killing Two Birds with One
     Stone", CVPR'22; arcface_torch keeps all positives likewise.)

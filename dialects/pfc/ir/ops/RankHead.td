@@ -11,7 +11,10 @@ def Pfc_SampleLocalCentersOp : Pfc_Op<"sample_local_centers",
   let description = [{
     `first` and `count` say which classes the rank owns, `rank` which shard it
     is. indices [S]: local row numbers, −1 in unused slots; used [1]: how many;
-    columns [B]: slot of the row's label, −1 where another rank owns it.
+    columns [B]: slot of the row's label, −1 where another rank owns it. A
+    permutation has a bit for each class besides, by which its draws get into
+    order: drawn [⌈shard_size/64⌉], bit c mod 64 of word ⌊c/64⌋, whether the
+    sample has class c.
     Example:
     ```mlir
     %indices, %used, %columns = pfc.sample_local_centers %labels, %step, %first, %count, %rank
@@ -19,17 +22,25 @@ def Pfc_SampleLocalCentersOp : Pfc_Op<"sample_local_centers",
         : tensor<8xi64>, tensor<1xi64> -> tensor<3xi64>
     ```
     `shard_size` is the largest shard's size. Integer work, and no array of the
-    shard's size.
+    shard's size but those bits.
+    (C1) A permutation, and nothing else, has `drawn`.
     Made by: pfc-partition. Gone after: convert-pfc-to-plan.
   }];
   let arguments = (ins Pfc_I64:$labels, Pfc_I64:$step, Pfc_I64:$first,
                        Pfc_I64:$count, Pfc_I64:$rank, I64Attr:$shard_size,
                        F64Attr:$sample_rate, I64Attr:$seed,
                        DefaultValuedAttr<Pfc_DrawAttr, "::pfc::Draw::Keys">:$draw);
-  let results = (outs Pfc_I64:$indices, Pfc_I64:$used, Pfc_I64:$columns);
+  let results = (outs Pfc_I64:$indices, Pfc_I64:$used, Pfc_I64:$columns,
+                      Optional<Pfc_I64>:$drawn);
   let assemblyFormat = [{
     $labels `,` $step `,` $first `,` $count `,` $rank attr-dict `:`
-    type($labels) `,` type($step) `->` type($indices)
+    type($labels) `,` type($step) `->` type($indices) (`,` type($drawn)^)?
+  }];
+  let extraClassDeclaration = [{
+    /// The type of `drawn` on a shard of `shardSize` classes; null where no
+    /// permutation draws.
+    static ::mlir::Type typeOfDrawn(::mlir::MLIRContext *context, Draw draw,
+                                    int64_t shardSize);
   }];
   let hasVerifier = 1;
 }

@@ -13,14 +13,15 @@ LogicalResult SampleCentersOp::partition(Partitioner &partitioner) {
   RankedTensorType used = partitioner.localType(getCounts(), splitRows);
   if (!labels || !step || !indices || !used)
     return failure();
-  int64_t classes = getClasses();
+  int64_t classes = getClasses(),
+          rows = llvm::divideCeil(classes, partitioner.worldSize());
   Value first = partitioner.shardFirst(classes);
   Value count = partitioner.shardCount(classes);
   auto local = SampleLocalCentersOp::create(
       partitioner.builder(), getLoc(), indices, used, getColumns().getType(),
-      labels, step, first, count, partitioner.rank(),
-      llvm::divideCeil(classes, partitioner.worldSize()), getSampleRate(),
-      getSeed(), getDraw());
+      SampleLocalCentersOp::typeOfDrawn(getContext(), getDraw(), rows), labels,
+      step, first, count, partitioner.rank(), rows, getSampleRate(), getSeed(),
+      getDraw());
   partitioner.set(getIndices(), local.getIndices(), splitRows);
   partitioner.set(getCounts(), local.getUsed(), splitRows);
   partitioner.set(getColumns(), local.getColumns(), owned);

@@ -27,6 +27,14 @@ LogicalResult SoftmaxLossOp::verify() {
   return verifyShape(*this, getStats(), "stats", {shapeOf(getStats())[0], 2});
 }
 
+Type SampleLocalCentersOp::typeOfDrawn(MLIRContext *context, Draw draw,
+                                       int64_t shardSize) {
+  if (draw != Draw::Permutation)
+    return {};
+  return RankedTensorType::get({llvm::divideCeil(shardSize, 64)},
+                               IntegerType::get(context, 64));
+}
+
 LogicalResult SampleLocalCentersOp::verify() {
   double rate = getSampleRate().convertToDouble();
   if (!(rate >= 0.0 && rate <= 1.0))
@@ -42,6 +50,13 @@ LogicalResult SampleLocalCentersOp::verify() {
                                              std::min(batch, shard)));
   if (shapeOf(getIndices())[0] < needed)
     return emitOpError("indices must have at least ") << needed << " slots";
+  Type drawn = typeOfDrawn(getContext(), getDraw(), shard);
+  Type given = getDrawn() ? Type(getDrawn().getType()) : Type();
+  if (given != drawn && !drawn)
+    return emitOpError("(C1) only a permutation has bits of what is drawn");
+  if (given != drawn)
+    return emitOpError("(C1) a permutation has bits of what is drawn, ")
+           << drawn;
   return success();
 }
 
