@@ -148,8 +148,8 @@ static ArrayRef<SpecKey> makeSpecKeys() {
        "How the random others are drawn, in either case exactly and without "
        "replacement: `keys` takes those with the smallest random numbers, "
        "which goes through all rows of a rank; `permutation` the first of a "
-       "random order given by a formula, in time that depends on the sample "
-       "but for a bit a row alone. The sample's rows ascend. `auto` permutes more "
+       "random order given by a formula, in time that depends on the sample, "
+       "and on a bit a row. The sample's rows ascend. `auto` permutes more "
        "than 500,000 rows a rank.", ENUM_FIELD(head.sampling)},
       {"head", "row_update", "", false, "", anything, rowUpdates,
        "Rows of W that the optimizer touches in a step: `sampled` freezes "
