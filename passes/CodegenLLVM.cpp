@@ -9,6 +9,7 @@
 
 #include "dialects/plan/ir/PlanDialect.h"
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -29,6 +30,60 @@ using namespace mlir;
 
 namespace pfc {
 namespace {
+
+/// `value` as a product that may be contracted, or null.
+arith::MulFOp contractible(Value value) {
+  auto product = value.getDefiningOp<arith::MulFOp>();
+  bool may = product && bitEnumContainsAll(product.getFastmath(),
+                                           arith::FastMathFlags::contract);
+  return may ? product : arith::MulFOp();
+}
+
+/// a·b + c as one operation wherever a formula says so. Left to LLVM that
+/// depends on what else stands in the kernel: whether the product is read
+/// twice, or a loop around it moves it to another block.
+template <typename Sum>
+void contractSum(Sum op, bool difference) {
+  bool reduction =
+      bitEnumContainsAny(op.getFastmath(), arith::FastMathFlags::reassoc);
+  bool may =
+      bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::contract);
+  if (!may || reduction)
+    return;
+  OpBuilder builder(op);
+  auto negated = [&](Value value, bool negate) -> Value {
+    return negate ? arith::NegFOp::create(builder, op.getLoc(), value) : value;
+  };
+  Value a, b, c;
+  if (arith::MulFOp product = contractible(op.getLhs())) {
+    a = product.getLhs();
+    b = product.getRhs();
+    c = negated(op.getRhs(), difference);
+  } else if (arith::MulFOp product = contractible(op.getRhs())) {
+    a = negated(product.getLhs(), difference);
+    b = product.getRhs();
+    c = op.getLhs();
+  } else {
+    return;
+  }
+  op.replaceAllUsesWith(
+      LLVM::FMulAddOp::create(builder, op.getLoc(), a, b, c).getResult());
+  op.erase();
+}
+
+void contractSums(ModuleOp kernels) {
+  SmallVector<Operation *> sums;
+  kernels.walk([&](Operation *op) {
+    if (isa<arith::AddFOp, arith::SubFOp>(op))
+      sums.push_back(op);
+  });
+  for (Operation *op : sums) {
+    if (auto sum = dyn_cast<arith::AddFOp>(op))
+      contractSum(sum, /*difference=*/false);
+    else
+      contractSum(cast<arith::SubFOp>(op), /*difference=*/true);
+  }
+}
 
 /// linalg on memrefs to the llvm dialect; buffers are bare pointers.
 void buildLowering(OpPassManager &pm) {
@@ -118,6 +173,7 @@ struct CodegenLLVMPass : impl::CodegenLLVMPassBase<CodegenLLVMPass> {
           /*shared=*/IntegerAttr(), description));
     }
 
+    contractSums(kernels);
     OpPassManager lowering(ModuleOp::getOperationName());
     buildLowering(lowering);
     if (failed(runPipeline(lowering, kernels)))
