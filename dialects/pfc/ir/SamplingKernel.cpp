@@ -9,6 +9,7 @@
 #include "dialects/pfc/ir/kernels/ClassPermutation.h"
 #include "dialects/pfc/ir/kernels/DrawKeys.h"
 #include "dialects/pfc/ir/kernels/DrawPermutation.h"
+#include "dialects/pfc/ir/kernels/MakeKeys.h"
 #include "dialects/pfc/ir/kernels/SampleLocalCenters.h"
 #include "dialects/pfc/ir/kernels/SortPositives.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -52,6 +53,7 @@ static std::string instantiate(SampleLocalCentersOp op,
   fill(text, "DRAWN", permuted ? ", %drawn: memref<{W}xi64>" : "");
   fill(text, "DRAW", (permuted ? texts.permutation : texts.keys).str());
   fill(text, "SORT", texts.sort.str());
+  fill(text, "MAKE_KEYS", kMakeKeysText);
   if (permuted) {
     text += kClassPermutationText;
     fill(text, "W", std::to_string(op.getDrawn().getType().getDimSize(0)));
@@ -76,6 +78,8 @@ static void buildPhiloxFunction(OpBuilder &builder, Location loc, uint64_t seed,
   auto type = builder.getFunctionType({i32, i32, i32}, {i32, i32, i32, i32});
   auto function = func::FuncOp::create(builder, loc, name, type);
   function.setPrivate();
+  // A loop over it has no branches then, and LLVM makes vectors of it.
+  function->setAttr("passthrough", builder.getStrArrayAttr({"alwaysinline"}));
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(function.addEntryBlock());
   auto purpose = static_cast<int32_t>(rt::RandomPurpose::SampleCenters);
