@@ -5,6 +5,9 @@
 //   DRAW   how classes are drawn, draw_*.mlir: from %columns, the labels that the
 //            shard owns as local classes, else −1, and %quota, ⌊rate·classes⌋,
 //            fills %indices, ascending, and makes %total, its used slots
+// and within draw_keys.mlir
+//   SORT       sorts the first %owned of %positives, sort_*.mlir
+//   MAKE_KEYS  makes the %keys of %batch, make_keys.mlir
 func.func @sample_local_centers(
     %labels: memref<{B}xi64>, %step_buffer: memref<1xi64>,
     %first_buffer: memref<1xi64>, %count_buffer: memref<1xi64>,
